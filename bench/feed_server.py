@@ -19,7 +19,7 @@ from server.identity.tokens import AccessTokens
 from server.operation.logs import set_up_logs
 from server.operation.metrics import Metrics
 from storage.models import Role, User
-from storage.stores import follows, photos, sessions, users
+from storage.stores import follows, photo_processing, photos, sessions, users
 
 MEMORY = "/bench/memory"
 PHOTOS = 60
@@ -100,7 +100,7 @@ async def _community(stores: Stores) -> tuple[User, str]:
                 tags=["kyoto", "rain"],
                 **WORDS,
             )
-            await photos.mark_ready(
+            await photo_processing.mark_ready(
                 tx, photo.id, width=4000, height=3000, placeholder="1QcSHQRnh493V4dIh4eXh1h4kJUI", exif={}
             )
     return viewer, session

@@ -134,6 +134,8 @@ PARTS = (
             "storage/stores/erasure.py",
             "storage/stores/users.py",
             "storage/stores/photos.py",
+            "storage/stores/photo_deletion.py",
+            "storage/stores/photo_processing.py",
             "workers/jobs/account_removal.py",
         ],
         tests=[

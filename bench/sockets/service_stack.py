@@ -27,7 +27,7 @@ from storage.events import FanoutChunk
 from storage.ids import shard_of
 from storage.models import Role
 from storage.postgres.migrate import migrate
-from storage.stores import photos
+from storage.stores import photo_processing, photos
 from tests.engines.private import free_port
 from workers.handlers import EventHandler
 from workers.jobs.context import open_handlers
@@ -94,7 +94,7 @@ class ServiceStack:
                 tags=(),
                 location=None,
             )
-            await photos.mark_ready(tx, photo.id, width=4000, height=3000, placeholder=None, exif={})
+            await photo_processing.mark_ready(tx, photo.id, width=4000, height=3000, placeholder=None, exif={})
         return photo.id
 
     async def fan_out(self, photo_id: int) -> None:

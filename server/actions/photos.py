@@ -8,7 +8,7 @@ from server.actions.live_permissions import at_once
 from storage.cache.cards import Cards
 from storage.models import Photo, PhotoAudience
 from storage.postgres.database import Database
-from storage.stores import photo_audience, photo_edits, photo_exif, photo_item_edits, photos
+from storage.stores import photo_audience, photo_deletion, photo_edits, photo_exif, photo_item_edits
 from storage.stores.photo_item_edits import ItemEdit
 from workers.jobs.permissions import LivePermissions
 
@@ -69,6 +69,6 @@ class PhotoActions:
     async def delete(self, viewer_id: int, photo_id: int) -> None:
         """Delete a photo: it disappears from every feed at once, and workers remove the images."""
         async with self._db.transaction() as tx:
-            await photos.delete(tx, photo_id, author_id=viewer_id)
+            await photo_deletion.delete(tx, photo_id, author_id=viewer_id)
             # The tombstone also keeps out a fan-out of the photo that is under way.
             tx.on_commit(lambda: self._cards.tombstone(photo_id))

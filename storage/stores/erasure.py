@@ -14,7 +14,14 @@ from datetime import UTC, datetime, timedelta
 from storage.events import AccountDeleted, ActorRemoved, MediaPurge
 from storage.postgres.database import Transaction
 from storage.postgres.sharding import shard
-from storage.stores import account_locks, comment_deletion, comment_likes, edge_erasure, photos, sessions
+from storage.stores import (
+    account_locks,
+    comment_deletion,
+    comment_likes,
+    edge_erasure,
+    photo_deletion,
+    sessions,
+)
 from storage.stores.photo_trends import counted, counts_from
 
 # Longer than any transaction that began before the deletion, in a process of an earlier version too.
@@ -140,7 +147,7 @@ async def _expect_next(tx: Transaction, user_id: int, queued_at: int) -> datetim
 
 
 async def _next_batch(tx: Transaction, user_id: int, limit: int, *, due: bool) -> AccountDeleted | None:
-    if deleted := await photos.delete_newest(tx, author_id=user_id, limit=limit):
+    if deleted := await photo_deletion.delete_newest(tx, author_id=user_id, limit=limit):
         # The purge that began with the deletion of the account does not find these photos any more.
         tx.emit(MediaPurge(user_id=user_id, sha256s=[sha256 for _, sha256 in deleted]))
         return AccountDeleted(user_id=user_id, photos=deleted)

@@ -36,7 +36,7 @@ from storage.ids import slot_group
 from storage.postgres.database import Database
 from storage.postgres.reads import PrimaryReads
 from storage.redis.client import Redis
-from storage.stores import photos
+from storage.stores import photo_processing, photos
 from storage.stores.photo_items import pictures_of
 from tests.support.api_user import ApiUser, Response
 from tests.support.community import decoded_items
@@ -131,7 +131,7 @@ class Api:
         row = (await photos.load(self.services.db, [photo_id]))[photo_id]
         items = decoded_items(row)
         async with self.services.db.transaction() as tx:
-            assert await photos.mark_ready(
+            assert await photo_processing.mark_ready(
                 tx, photo_id, width=width, height=height, placeholder=None, exif=None, items=items, **more
             )
         for picture in pictures_of(row):

@@ -19,6 +19,7 @@ from storage.stores import (
     notification_groups,
     notifications,
     photo_items,
+    photo_processing,
     photos,
     users,
 )
@@ -65,7 +66,7 @@ async def ready_photo(
     """Create a processed photo, with texts of its file that are suggested."""
     photo = await processing_photo(database, author, **fields)
     async with database.transaction() as tx:
-        assert await photos.mark_ready(
+        assert await photo_processing.mark_ready(
             tx, photo.id, width=640, height=427, placeholder=None, exif=None, suggestions=suggestions
         )
     return await photos.get(database, photo.id, viewer_id=author.id)
@@ -95,7 +96,7 @@ async def ready_post(database: Database, author: User, *alt_texts: str, **fields
     photo = await processing_post(database, author, *alt_texts, **fields)
     first = photo.items[0]
     async with database.transaction() as tx:
-        assert await photos.mark_ready(
+        assert await photo_processing.mark_ready(
             tx,
             photo.id,
             width=first.width,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 from storage.postgres.database import Database
-from storage.stores import follows, photos, users
+from storage.stores import follows, photo_deletion, photo_processing, photos, users
 
 _numbers = itertools.count(1)
 
@@ -44,13 +44,13 @@ class Gallery:
                 location=None,
             )
             if ready:
-                await photos.mark_ready(tx, photo.id, width=640, height=427, placeholder=None, exif=None)
+                await photo_processing.mark_ready(tx, photo.id, width=640, height=427, placeholder=None, exif=None)
         return photo.id
 
     async def delete(self, photo_id: int, author_id: int) -> None:
         """Delete a photo."""
         async with self._database.transaction() as tx:
-            await photos.delete(tx, photo_id, author_id=author_id)
+            await photo_deletion.delete(tx, photo_id, author_id=author_id)
 
     async def follow(self, follower_id: int, followee_id: int) -> None:
         """Follow a public account."""

@@ -25,7 +25,7 @@ from storage.stores import (
     erasure,
     idempotency,
     notification_drift,
-    photos,
+    photo_processing,
     profile_images,
     sessions,
     usernames,
@@ -185,7 +185,7 @@ class Janitor:
     async def requeue_stuck_photos(self) -> int:
         """Emit the event of an upload again for photos that have not been processed."""
         async with self._db.transaction() as tx:
-            return await photos.requeue_stuck(tx, older_than=STUCK_AFTER, younger_than=STUCK_UNTIL)
+            return await photo_processing.requeue_stuck(tx, older_than=STUCK_AFTER, younger_than=STUCK_UNTIL)
 
     async def requeue_stuck_profile_images(self) -> int:
         """Emit the event of an upload again for avatars and banners that have not been processed."""

@@ -15,7 +15,7 @@ from storage.blobs.variants import MOTION, VariantRegistry
 from storage.events import PhotoDeferred, PhotoDeleted, PhotoItemRemoved, PhotoUploaded, VariantWanted
 from storage.models import Photo, PhotoItem, PhotoState
 from storage.postgres.database import Database
-from storage.stores import contents, photo_exif, photos
+from storage.stores import contents, photo_exif, photo_processing, photos
 from storage.stores.contents import Lease
 from storage.stores.photo_items import DecodedItem, pictures_of
 from storage.suggestions import suggestions
@@ -93,7 +93,7 @@ class MediaHandlers:
         except ImageRejectedError as error:
             place = f"picture {len(decoded) + 1} of {len(pictures)}: " if photo.items else ""
             async with self._db.transaction() as tx:
-                await photos.mark_rejected(tx, photo.id, reason=f"{place}{error}")
+                await photo_processing.mark_rejected(tx, photo.id, reason=f"{place}{error}")
             return
         leases = await self._lease(pictures)
         # Only contents of a deleted photo can be in removal, and then the variants are not needed.
@@ -124,7 +124,7 @@ class MediaHandlers:
     async def _publish(self, photo: Photo, decoded: Mapping[str, Decoded], leases: Sequence[Lease]) -> None:
         first = decoded[photo.sha256]
         async with self._db.transaction() as tx:
-            ready = await photos.mark_ready(
+            ready = await photo_processing.mark_ready(
                 tx,
                 photo.id,
                 width=first.width,

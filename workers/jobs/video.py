@@ -23,7 +23,7 @@ from storage.errors import NotFoundError, UnavailableError
 from storage.events import VideoUploaded, VideoWanted
 from storage.models import PhotoState, Video
 from storage.postgres.database import Database
-from storage.stores import contents, photos, variants
+from storage.stores import contents, photo_processing, photos, variants
 from storage.stores.variants import StoredVariant
 from workers.errors import Retry
 from workers.handlers import EventHandler, on
@@ -81,7 +81,7 @@ class VideoHandlers:
             raise Retry("the original is missing") from error
         except ImageRejectedError as error:
             async with self._db.transaction() as tx:
-                await photos.mark_rejected(tx, photo.id, reason=str(error))
+                await photo_processing.mark_rejected(tx, photo.id, reason=str(error))
             return
         lease = await contents.acquire(self._db, sha256=photo.sha256, size=photo.bytes, content_type=photo.content_type)
         # Only the content of a deleted photo can be in removal, and then nothing is needed.
@@ -90,7 +90,7 @@ class VideoHandlers:
         await self._store(photo.sha256, made)
         await put_variants(self._blobs, self._registry, photo.sha256, images.variants)
         async with self._db.transaction() as tx:
-            ready = await photos.mark_ready(
+            ready = await photo_processing.mark_ready(
                 tx,
                 photo.id,
                 width=images.width,

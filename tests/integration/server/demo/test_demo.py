@@ -16,7 +16,7 @@ from server.identity.passwords import Passwords
 from storage.blobs.file import FileBlobs
 from storage.errors import UnavailableError
 from storage.postgres.database import Database
-from storage.stores import photos, users
+from storage.stores import photo_processing, users
 from tests.support.api import InspectableServices
 
 pytestmark = pytest.mark.engines
@@ -57,7 +57,7 @@ async def media_worker(database: Database) -> AsyncIterator[None]:
         while True:
             for row in await database.fetch("SELECT id FROM photos WHERE state = 'processing'"):
                 async with database.transaction() as tx:
-                    await photos.mark_ready(tx, row["id"], width=4, height=3, placeholder=None, exif=None)
+                    await photo_processing.mark_ready(tx, row["id"], width=4, height=3, placeholder=None, exif=None)
             await asyncio.sleep(0.01)
 
     task = asyncio.create_task(work())

@@ -11,7 +11,7 @@ import pytest
 from storage.cache.cards import CHANGING_TTL, Cards, card_key
 from storage.postgres.database import Database
 from storage.render.photo import assemble
-from storage.stores import photo_edits, photos
+from storage.stores import photo_edits, photo_processing, photos
 from tests.support.driver_commands import commands
 from tests.support.eventually import eventually
 from tests.support.gallery import Gallery
@@ -77,7 +77,7 @@ async def test_photo_appears_when_ready(cards: Cards, gallery: Gallery, database
     photo = await gallery.photo(ann, ready=False)
     assert await cards.get([photo]) == {}
     async with database.transaction() as tx:
-        await photos.mark_ready(tx, photo, width=1, height=1, placeholder=None, exif=None)
+        await photo_processing.mark_ready(tx, photo, width=1, height=1, placeholder=None, exif=None)
     await cards.refresh(photo)
     assert photo in await cards.get([photo])
 

@@ -23,6 +23,7 @@ from storage.stores import (
     follows,
     idempotency,
     likes,
+    photo_processing,
     photos,
     profile_images,
     sessions,
@@ -269,7 +270,9 @@ async def test_a_photo_of_a_deleted_account_does_not_become_ready(database: Data
     async with database.transaction() as tx:
         await tx.execute("UPDATE photos SET state = 'processing' WHERE id = $1", scene.photo.id)
         await tx.execute("UPDATE users SET deleted_at = now() WHERE id = $1", scene.ann.id)
-        assert not await photos.mark_ready(tx, scene.photo.id, width=1, height=1, placeholder=None, exif={"a": 1})
+        assert not await photo_processing.mark_ready(
+            tx, scene.photo.id, width=1, height=1, placeholder=None, exif={"a": 1}
+        )
 
 
 async def test_a_comment_during_a_change_of_the_name_has_the_new_name(database: Database) -> None:

@@ -17,9 +17,9 @@ from storage.stores import (
     comment_pins,
     comments,
     erasure,
+    photo_deletion,
     photo_edits,
     photo_lists,
-    photos,
     users,
 )
 from storage.stores.comment_lists import Place
@@ -303,6 +303,6 @@ async def test_a_stranger_to_a_private_photo_finds_no_comment(database: Database
     await refused(like(database, top, ben))
     await refused(pin())
     async with database.transaction() as tx:
-        await photos.delete(tx, photo.id, author_id=ann.id)
+        await photo_deletion.delete(tx, photo.id, author_id=ann.id)
     await refused(comment_lists.replies(database, top.id, viewer_id=ann.id, limit=9))
     await refused(like(database, top, ann))

@@ -10,7 +10,7 @@ import pytest
 from storage.errors import UnavailableError
 from storage.models import ProfileImageKind
 from storage.postgres.database import Database, Transaction
-from storage.stores import contents, photos, profile_images, users, variants
+from storage.stores import contents, photo_deletion, photos, profile_images, users, variants
 from storage.stores.contents import Content, ContentState, Lease, Removal
 from tests.support.community import new_user, processing_photo, ready_photo
 from tests.support.locks import wait_for_blocked_transaction
@@ -81,7 +81,7 @@ async def test_a_content_with_a_photo_is_not_removed(database: Database) -> None
     for photo in made:
         assert await _begin(database) is None
         async with database.transaction() as tx:
-            await photos.delete(tx, photo.id, author_id=ann.id)
+            await photo_deletion.delete(tx, photo.id, author_id=ann.id)
     assert await _begin(database) is not None
 
 
@@ -307,7 +307,7 @@ async def test_what_uses_a_content(database: Database) -> None:
         await users.update(tx, ann.id, private=True)
     assert [await uses(letter) for letter in "be"] == [(True, False), (True, True)]
     async with database.transaction() as tx:
-        await photos.delete(tx, photo.id, author_id=ann.id)
+        await photo_deletion.delete(tx, photo.id, author_id=ann.id)
     assert await uses("b") == (False, False)
 
 

@@ -23,7 +23,8 @@ from storage.stores import (
     likes,
     notification_groups,
     notification_marks,
-    photos,
+    photo_deletion,
+    photo_processing,
     users,
 )
 from tests.support.community import new_users, processing_photo, record_notification, retract_notification
@@ -78,7 +79,7 @@ class Activities:
             lambda tx: blocks.unblock(tx, one, other),
             lambda tx: follows.accept(tx, one, other),
             lambda tx: users.update(tx, one, private=draw.random() < 0.5, display_name=str(draw.random())),
-            lambda tx: photos.mark_ready(tx, photo_id, width=1, height=1, placeholder=None, exif={"a": "b"}),
+            lambda tx: photo_processing.mark_ready(tx, photo_id, width=1, height=1, placeholder=None, exif={"a": "b"}),
             lambda tx: likes.add(tx, photo_id=photo_id, user_id=one),
             lambda tx: likes.remove(tx, photo_id=photo_id, user_id=one),
             lambda tx: self._comment(tx, photo_id, one),
@@ -90,7 +91,7 @@ class Activities:
             lambda tx: comment_pins.pin(tx, comment_id, owner_id=author_id),
             lambda tx: comment_deletion.delete_some(tx, author_id=one, owner_id=author_id, limit=3),
             lambda tx: comment_deletion.delete_orphans(tx, comment_id),
-            lambda tx: photos.delete(tx, photo_id, author_id=author_id),
+            lambda tx: photo_deletion.delete(tx, photo_id, author_id=author_id),
             lambda tx: users.remove(tx, one),
             lambda tx: erasure.erase(tx, one, limit=3, grace_minutes=0),
             lambda tx: _notify(tx, author_id, one, photo_id),

@@ -10,7 +10,7 @@ import pytest
 from storage.errors import NotFoundError
 from storage.models import Comment, Photo, PhotoCounters, User
 from storage.postgres.database import Database
-from storage.stores import comment_deletion, comment_lists, comments, likes, photos, users
+from storage.stores import comment_deletion, comment_lists, comments, likes, photo_deletion, photos, users
 from tests.support.community import block, new_user, new_users, processing_photo, ready_photo, topics
 from tests.support.locks import wait_for_blocked_transaction
 
@@ -218,7 +218,7 @@ async def test_state_of_a_deleted_photo(database: Database) -> None:
     await _like(database, photo, ben)
     assert not (await likes.state(database, photo_id=photo.id, user_id=ben.id)).changed
     async with database.transaction() as tx:
-        await photos.delete(tx, photo.id, author_id=ann.id)
+        await photo_deletion.delete(tx, photo.id, author_id=ann.id)
     with pytest.raises(NotFoundError):
         await likes.state(database, photo_id=photo.id, user_id=ben.id)
     with pytest.raises(NotFoundError):

@@ -11,7 +11,19 @@ import pytest
 from storage.errors import NotFoundError
 from storage.models import Photo, PhotoCounters, User
 from storage.postgres.database import Database, Transaction
-from storage.stores import blocks, comment_deletion, comments, follows, likes, photo_edits, photos, relations, users
+from storage.stores import (
+    blocks,
+    comment_deletion,
+    comments,
+    follows,
+    likes,
+    photo_deletion,
+    photo_edits,
+    photo_processing,
+    photos,
+    relations,
+    users,
+)
 from tests.support.community import block, follow, new_user, new_users, processing_photo, ready_photo, topics
 from tests.support.locks import wait_for_blocked_transaction
 
@@ -102,7 +114,7 @@ async def test_comment_deleted_while_its_photo_is(database: Database) -> None:
             await comment_deletion.delete(tx, comment.id, user_id=ben.id)
 
     async with database.transaction() as tx:
-        await photos.delete(tx, photo.id, author_id=ann.id)
+        await photo_deletion.delete(tx, photo.id, author_id=ann.id)
         deleting = asyncio.create_task(delete_comment())
         await wait_for_blocked_transaction(database)
         assert await tx.execute("SELECT FROM comments WHERE id = $1 FOR UPDATE NOWAIT", comment.id) == 1
@@ -138,7 +150,7 @@ async def test_photo_deleted_while_tags_are_added(database: Database) -> None:
 
     async def delete_photo() -> None:
         async with database.transaction() as tx:
-            await photos.delete(tx, photo.id, author_id=ann.id)
+            await photo_deletion.delete(tx, photo.id, author_id=ann.id)
 
     async with database.transaction() as tx:
         await photo_edits.edit(tx, photo.id, author_id=ann.id, tags=["new"])
@@ -156,7 +168,7 @@ async def test_photo_becomes_ready_while_its_author_leaves(database: Database) -
 
     async def finish(photo: Photo) -> bool:
         async with database.transaction() as tx:
-            return await photos.mark_ready(tx, photo.id, width=1, height=1, placeholder=None, exif=None)
+            return await photo_processing.mark_ready(tx, photo.id, width=1, height=1, placeholder=None, exif=None)
 
     async with database.transaction() as tx:
         await tx.execute("SELECT FROM users WHERE id = $1 FOR NO KEY UPDATE", ann.id)

@@ -8,7 +8,16 @@ import pytest
 
 from storage.models import Activity, NotificationKind, User
 from storage.postgres.database import Database
-from storage.stores import blocks, comment_deletion, comment_likes, comments, follows, likes, photos, users
+from storage.stores import (
+    blocks,
+    comment_deletion,
+    comment_likes,
+    comments,
+    follows,
+    likes,
+    photo_deletion,
+    users,
+)
 from storage.stores.notification_lookup import Situation, look_up
 from tests.support.community import new_users, ready_photo, record_notification, retract_notification
 
@@ -184,7 +193,7 @@ async def test_what_may_be_recorded_as_far_as_the_recipient_s_shard_knows(databa
         await blocks.block(tx, ann.id, eve.id)
     assert [(await scene.look(kind, user)).allowed for user in (bob, cat, dan, eve)] == [False, True, False, False]
     async with database.transaction() as tx:
-        await photos.delete(tx, scene.photo_id, author_id=ann.id)
+        await photo_deletion.delete(tx, scene.photo_id, author_id=ann.id)
     assert not (await scene.look(kind, cat)).allowed
 
 

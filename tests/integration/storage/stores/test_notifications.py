@@ -26,7 +26,8 @@ from storage.stores import (
     notification_groups,
     notification_marks,
     notifications,
-    photos,
+    photo_deletion,
+    photo_processing,
     users,
 )
 from storage.stores.notification_lookup import look_up
@@ -151,7 +152,7 @@ async def test_deleted_photo_leaves_the_inbox(database: Database) -> None:
     for photo in (gone, kept):
         await note_like(database, photo, ben)
     async with database.transaction() as tx:
-        await photos.delete(tx, gone.id, author_id=ann.id)
+        await photo_deletion.delete(tx, gone.id, author_id=ann.id)
     assert [entry.photo_id for entry in await inbox_of(database, ann)] == [kept.id]
     assert await notifications.counters(database, ann.id) == NotificationCounters(unseen=1, unread=1)
 
@@ -225,7 +226,7 @@ async def test_a_deleted_photo_ends_its_own_notifications(database: Database) ->
     ann, ben = await new_users(database, "ann", "ben")
     photo, deleted = await ready_photo(database, ann), await ready_photo(database, ann)
     async with database.transaction() as tx:
-        await photos.delete(tx, deleted.id, author_id=ann.id)
+        await photo_deletion.delete(tx, deleted.id, author_id=ann.id)
     assert await note_like(database, deleted, ben) is None
     assert await note_like(database, photo, ben) is not None
 
@@ -365,7 +366,7 @@ async def test_an_actor_leaves_deleted_and_retracted_activities_silently(databas
             await note_like(database, photo, actor)
     await note_unlike(database, retracted, ben)
     async with database.transaction() as tx:
-        await photos.delete(tx, gone.id, author_id=ann.id)
+        await photo_deletion.delete(tx, gone.id, author_id=ann.id)
     before = await inbox_of(database, ann)
     async with database.transaction() as tx:
         found = await notification_groups.entries_of(tx, ben.id, recipient_id=ann.id, limit=9)
@@ -401,7 +402,7 @@ async def test_rejection_is_recorded_once_with_its_reason(database: Database) ->
     (ann,) = await new_users(database, "ann")
     photo = await processing_photo(database, ann)
     async with database.transaction() as tx:
-        await photos.mark_rejected(tx, photo.id, reason="the file is damaged")
+        await photo_processing.mark_rejected(tx, photo.id, reason="the file is damaged")
         for _ in range(2):
             entry = await record_notification(
                 tx,
@@ -493,7 +494,7 @@ async def test_nothing_is_retracted_from_an_entry_that_is_deleted(database: Data
     photo = await ready_photo(database, ann)
     await note_like(database, photo, ben)
     async with database.transaction() as tx:
-        await photos.delete(tx, photo.id, author_id=ann.id)
+        await photo_deletion.delete(tx, photo.id, author_id=ann.id)
     assert await note_unlike(database, photo, ben) is None
 
 

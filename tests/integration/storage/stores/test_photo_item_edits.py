@@ -12,7 +12,7 @@ from storage import events
 from storage.errors import ConflictError, NotFoundError
 from storage.models import Photo, PhotoItem
 from storage.postgres.database import Database
-from storage.stores import contents, photo_edits, photo_exif, photo_item_edits, photos
+from storage.stores import contents, photo_deletion, photo_edits, photo_exif, photo_item_edits, photos
 from storage.stores.photo_item_edits import ItemEdit
 from tests.support.community import new_user, new_users, processing_post, ready_photo, ready_post, topics
 
@@ -126,7 +126,7 @@ async def test_what_is_refused(database: Database) -> None:
             await edit(database, photo, items)
         assert refused.value.code == code
     async with database.transaction() as tx:
-        await photos.delete(tx, other.id, author_id=ann.id)
+        await photo_deletion.delete(tx, other.id, author_id=ann.id)
         with pytest.raises(NotFoundError):
             await photo_item_edits.edit(tx, other.id, author_id=ann.id, items=kept(other, 0))
     assert (await photos.get(database, post.id, viewer_id=ann.id)) == post

@@ -10,7 +10,7 @@ import pytest
 from storage import events
 from storage.models import LocationMetadata, Photo, User
 from storage.postgres.database import Database
-from storage.stores import contents, photo_contents, photo_edits, photo_lists, photos, users
+from storage.stores import contents, photo_contents, photo_deletion, photo_edits, photo_lists, photos, users
 from tests.support.community import (
     follow,
     new_user,
@@ -85,7 +85,7 @@ async def test_the_exif_of_each_picture_is_kept_as_its_author_says(
 
 async def _delete(database: Database, photo: Photo) -> None:
     async with database.transaction() as tx:
-        await photos.delete(tx, photo.id, author_id=photo.author.id)
+        await photo_deletion.delete(tx, photo.id, author_id=photo.author.id)
 
 
 async def test_a_deletion_names_all_contents(database: Database) -> None:
@@ -106,7 +106,7 @@ async def test_the_photos_of_a_deleted_account_name_all_contents(database: Datab
     ann = await new_user(database, "ann")
     single, post = await ready_photo(database, ann), await ready_post(database, ann, "one", "two")
     async with database.transaction() as tx:
-        deleted = await photos.delete_newest(tx, author_id=ann.id, limit=9)
+        deleted = await photo_deletion.delete_newest(tx, author_id=ann.id, limit=9)
     expected = [(single.id, single.sha256), *((post.id, item.sha256) for item in post.items)]
     assert sorted(deleted) == sorted(expected)
     assert (await users.get(database, ann.id)).photos == 0

@@ -10,7 +10,18 @@ import pytest
 from storage.errors import NotFoundError
 from storage.models import Photo, PhotoState, User
 from storage.postgres.database import Database
-from storage.stores import blocks, likes, photo_contents, photo_edits, photo_exif, photo_lists, photos, users
+from storage.stores import (
+    blocks,
+    likes,
+    photo_contents,
+    photo_deletion,
+    photo_edits,
+    photo_exif,
+    photo_lists,
+    photo_processing,
+    photos,
+    users,
+)
 from tests.support.community import block, exif_of, follow, new_user, new_users, processing_photo, ready_photo, topics
 
 pytestmark = pytest.mark.engines
@@ -18,7 +29,7 @@ pytestmark = pytest.mark.engines
 
 async def _delete(database: Database, photo: Photo) -> None:
     async with database.transaction() as tx:
-        await photos.delete(tx, photo.id, author_id=photo.author.id)
+        await photo_deletion.delete(tx, photo.id, author_id=photo.author.id)
 
 
 async def _sees(database: Database, photo: Photo, viewer: User | None) -> bool:
@@ -41,8 +52,8 @@ async def test_life_of_a_photo(database: Database) -> None:
     assert (await users.get(database, ann.id)).photos == 0
     details: dict[str, Any] = {"width": 4, "height": 3, "placeholder": "p", "exif": {"Make": "Leica"}}
     async with database.transaction() as tx:
-        assert [await photos.mark_ready(tx, photo.id, **details) for _ in range(2)] == [True, False]
-        assert not await photos.mark_rejected(tx, photo.id, reason="late")
+        assert [await photo_processing.mark_ready(tx, photo.id, **details) for _ in range(2)] == [True, False]
+        assert not await photo_processing.mark_rejected(tx, photo.id, reason="late")
     ready = await photos.get(database, photo.id, viewer_id=None)
     assert (ready.state, ready.width, ready.height, ready.placeholder) == (PhotoState.READY, 4, 3, "p")
     assert await exif_of(database, photo) == {"Make": "Leica"}
@@ -67,8 +78,8 @@ async def test_rejected_photo(database: Database) -> None:
     ann = await new_user(database, "ann")
     photo = await processing_photo(database, ann)
     async with database.transaction() as tx:
-        assert await photos.mark_rejected(tx, photo.id, reason="it is truncated")
-        assert not await photos.mark_ready(tx, photo.id, width=1, height=1, placeholder=None, exif=None)
+        assert await photo_processing.mark_rejected(tx, photo.id, reason="it is truncated")
+        assert not await photo_processing.mark_ready(tx, photo.id, width=1, height=1, placeholder=None, exif=None)
     assert (await photos.get(database, photo.id, viewer_id=ann.id)).reason == "it is truncated"
     assert not await _sees(database, photo, None)
     assert await topics(database) == ["photo.uploaded", "photo.rejected"]
@@ -79,8 +90,8 @@ async def test_deleted_while_processing(database: Database) -> None:
     photo = await processing_photo(database, await new_user(database, "ann"))
     await _delete(database, photo)
     async with database.transaction() as tx:
-        assert not await photos.mark_ready(tx, photo.id, width=1, height=1, placeholder=None, exif=None)
-        assert not await photos.mark_rejected(tx, photo.id, reason="x")
+        assert not await photo_processing.mark_ready(tx, photo.id, width=1, height=1, placeholder=None, exif=None)
+        assert not await photo_processing.mark_rejected(tx, photo.id, reason="x")
 
 
 async def test_no_photo_without_an_account(database: Database) -> None:
@@ -237,7 +248,7 @@ async def test_the_time_of_the_file_does_not_replace_the_author_s(database: Data
     async with database.transaction() as tx:
         await photo_edits.edit(tx, edited.id, author_id=ann.id, taken_at=theirs.isoformat())
         for photo in (edited, other):
-            await photos.mark_ready(tx, photo.id, taken_at=its, **size)
+            await photo_processing.mark_ready(tx, photo.id, taken_at=its, **size)
     found = await photos.load(database, [edited.id, other.id])
     assert [found[photo.id].taken_at for photo in (edited, other)] == [theirs, its]
 
@@ -262,7 +273,7 @@ async def test_only_the_author_deletes(database: Database) -> None:
     photo = await ready_photo(database, ann)
     with pytest.raises(NotFoundError):
         async with database.transaction() as tx:
-            await photos.delete(tx, photo.id, author_id=ben.id)
+            await photo_deletion.delete(tx, photo.id, author_id=ben.id)
     assert await _sees(database, photo, None)
 
 
@@ -283,7 +294,7 @@ async def test_originals(database: Database) -> None:
     second = await processing_photo(database, ben, sha256=sha256)
     assert not await photo_contents.is_public(database, sha256)
     async with database.transaction() as tx:
-        await photos.mark_ready(tx, second.id, width=1, height=1, placeholder=None, exif=None)
+        await photo_processing.mark_ready(tx, second.id, width=1, height=1, placeholder=None, exif=None)
     assert await photo_contents.is_public(database, sha256)
     await _delete(database, second)
     assert not await photo_contents.is_public(database, sha256)

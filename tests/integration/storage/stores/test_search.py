@@ -10,7 +10,16 @@ from storage.ids import MAX_ID
 from storage.models import Photo, PhotoAudience, User
 from storage.postgres.database import Database
 from storage.search_text import key, parse
-from storage.stores import blocks, photo_audience, photo_edits, photo_search, photos, tag_search, user_search, users
+from storage.stores import (
+    blocks,
+    photo_audience,
+    photo_deletion,
+    photo_edits,
+    photo_search,
+    tag_search,
+    user_search,
+    users,
+)
 from tests.support.community import block, follow, new_user, new_users, processing_photo, ready_photo
 from workers.jobs.search_index import SearchIndexer
 
@@ -223,7 +232,7 @@ async def test_photos_that_not_everyone_may_see_are_not_found(database: Database
     assert await found_photos(database, "sea", viewer) == []
     assert await found_photos(database, "sea") == [photo.id]
     async with database.transaction() as tx:
-        await photos.delete(tx, photo.id, author_id=ann.id)
+        await photo_deletion.delete(tx, photo.id, author_id=ann.id)
     assert await found_photos(database, "sea") == []
     assert await database.fetchval("SELECT count(*) FROM photo_text WHERE photo_id = $1", photo.id) == 0
 
@@ -269,7 +278,7 @@ async def test_tags_count_the_photos_that_everyone_may_find(database: Database) 
     assert await seas() == 1
     assert await found_tags(database, "lake") == {"lake": 1}
     async with database.transaction() as tx:
-        await photos.delete(tx, photo.id, author_id=ann.id)
+        await photo_deletion.delete(tx, photo.id, author_id=ann.id)
     await counted(database)
     assert await found_tags(database, "lake") == {}
     await update(database, bob, private=True)

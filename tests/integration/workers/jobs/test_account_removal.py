@@ -14,7 +14,17 @@ from storage.errors import NotFoundError
 from storage.ids import encode
 from storage.models import Photo, User
 from storage.postgres.database import Database
-from storage.stores import comment_lists, comments, contents, likes, notifications, photo_contents, photos, users
+from storage.stores import (
+    comment_lists,
+    comments,
+    contents,
+    likes,
+    notifications,
+    photo_contents,
+    photo_processing,
+    photos,
+    users,
+)
 from storage.stores.photo_items import pictures_of
 from tests.support.community import follow, new_user, new_users, ready_photo
 from tests.support.objects import has
@@ -88,7 +98,7 @@ async def populate(stage: Stage) -> tuple[User, User, list[Photo], Photo]:
     mine.append(await post_several(stage.database, stage.blobs, ann, b"\xff\xd8\xff one", b"\xff\xd8\xff other"))
     async with stage.database.transaction() as tx:
         for photo in mine:
-            assert await photos.mark_ready(tx, photo.id, width=1, height=1, placeholder=None, exif=None)
+            assert await photo_processing.mark_ready(tx, photo.id, width=1, height=1, placeholder=None, exif=None)
     yours = await ready_photo(stage.database, bob)
     for _ in range(3):
         await comment(stage, ann, yours)

@@ -15,7 +15,7 @@ from storage.feeds.feeds import Feeds
 from storage.feeds.window_log import Inserted
 from storage.ids import encode
 from storage.models import Photo, PhotoAudience, User
-from storage.stores import close_friends, follows, photo_audience, photos
+from storage.stores import close_friends, follows, photo_audience, photo_deletion
 from tests.support.community import new_user, new_users, ready_photo, ready_post
 from tests.support.stage import Stage
 from workers.jobs.audience_feeds import AudienceFeeds
@@ -95,7 +95,7 @@ async def test_a_new_photo_reaches_its_audience(stage: Stage) -> None:
         topics = [topic for topic, _ in await stage.topic_publications()]
         assert topics == ([f"user:{encode(ann.id)}"] if audience is PhotoAudience.PUBLIC else [])
         async with stage.database.transaction() as tx:
-            await photos.delete(tx, photo.id, author_id=ann.id)
+            await photo_deletion.delete(tx, photo.id, author_id=ann.id)
         await stage.pump()
         removed = {delivery.user_id for delivery in await stage.deliveries()}
         assert removed == published, "those who never saw it must not learn that it is gone"

@@ -17,8 +17,8 @@ from storage.stores import (
     comment_pins,
     comments,
     notifications,
+    photo_deletion,
     photo_edits,
-    photos,
     users,
 )
 from tests.support.community import block, follow, new_users, ready_photo
@@ -194,7 +194,7 @@ async def test_captions_mention_once_the_photo_is_shown(stage: Stage) -> None:
     assert await inbox(stage, ben) == []
     assert await inbox(stage, cat) == ["ann mentioned you in a caption", "ann mentioned you in a comment"]
     async with stage.database.transaction() as tx:
-        await photos.delete(tx, photo.id, author_id=ann.id)
+        await photo_deletion.delete(tx, photo.id, author_id=ann.id)
     await stage.pump()
     assert await inbox(stage, cat) == []
     documents = [message.document for message in await stage.deliveries(cat)]

@@ -26,7 +26,7 @@ from storage.limits.revocations import Revocations
 from storage.models import Photo, PhotoState, User
 from storage.postgres.database import Database
 from storage.redis.client import open_redis
-from storage.stores import contents, photos
+from storage.stores import contents, photo_deletion, photos
 from tests.support.community import new_user
 from tests.support.originals import (
     DETAILS,
@@ -93,7 +93,7 @@ class Scene:
     async def delete(self, photo: Photo, blobs: FileBlobs | None = None) -> None:
         """Delete the photo and handle the deletion, on a store that may crash."""
         async with self.database.transaction() as tx:
-            await photos.delete(tx, photo.id, author_id=self.author.id)
+            await photo_deletion.delete(tx, photo.id, author_id=self.author.id)
         handlers = MediaHandlers(self.database, blobs or self.blobs, InstantDecoder())
         await handlers.deleted(PhotoDeleted(photo_id=photo.id, author_id=self.author.id, sha256=photo.sha256))
 
@@ -243,7 +243,7 @@ async def test_upload_during_a_removal(scene: Scene) -> None:
     """An upload that meets a removal of the same bytes waits for its end, and then stores them again."""
     photo = await scene.post()
     async with scene.database.transaction() as tx:
-        await photos.delete(tx, photo.id, author_id=scene.author.id)
+        await photo_deletion.delete(tx, photo.id, author_id=scene.author.id)
         removal = await contents.begin_removal(tx, photo.sha256)
     assert removal is not None
     posting = asyncio.create_task(scene.post())
@@ -328,7 +328,7 @@ async def test_a_store_that_does_not_answer(scene: Scene) -> None:
     assert await scene.tidy(GRACE) == NOTHING
     photo = await scene.post()
     async with scene.database.transaction() as tx:
-        await photos.delete(tx, photo.id, author_id=scene.author.id)
+        await photo_deletion.delete(tx, photo.id, author_id=scene.author.id)
     with pytest.raises(UnavailableError, match="not deleted within"):
         await ContentRemover(scene.database, hanging, timeout=0.01).remove(photo.sha256)
     assert await scene.tidy(GRACE) == NOTHING

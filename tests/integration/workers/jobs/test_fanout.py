@@ -10,7 +10,7 @@ import pytest
 from storage.events import FanoutChunk, PhotoDeleted, PhotoReady, UserFollowed
 from storage.ids import encode, shard_of
 from storage.models import Photo, User
-from storage.stores import blocks, follows, photo_edits, photos
+from storage.stores import blocks, follows, photo_deletion, photo_edits
 from tests.support.community import follow, new_user, new_users, processing_photo, ready_photo, topics
 from tests.support.stage import Stage, kinds
 from tests.support.statements import StatementLog
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.engines
 async def delete(stage: Stage, photo: Photo) -> None:
     """Delete a photo."""
     async with stage.database.transaction() as tx:
-        await photos.delete(tx, photo.id, author_id=photo.author.id)
+        await photo_deletion.delete(tx, photo.id, author_id=photo.author.id)
 
 
 async def online_followers(stage: Stage, author: User, size: int) -> list[User]:

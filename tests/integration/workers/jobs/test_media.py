@@ -16,7 +16,7 @@ from storage.blobs.variants import Variant, VariantRegistry
 from storage.events import PhotoDeleted, PhotoUploaded
 from storage.models import LocationMetadata, Photo, PhotoState, User
 from storage.postgres.database import Database
-from storage.stores import photos, users
+from storage.stores import photo_deletion, photos, users
 from tests.support.community import exif_of, new_user, topics
 from tests.support.objects import has
 from tests.support.originals import post
@@ -54,7 +54,7 @@ class Scene:
     async def delete(self, photo: Photo) -> None:
         """Delete the photo's row."""
         async with self.database.transaction() as tx:
-            await photos.delete(tx, photo.id, author_id=self.author.id)
+            await photo_deletion.delete(tx, photo.id, author_id=self.author.id)
 
     async def clean(self, photo: Photo) -> None:
         """Handle the deletion."""

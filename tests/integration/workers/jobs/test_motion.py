@@ -18,7 +18,7 @@ from storage.events import PhotoDeleted, PhotoUploaded, VariantWanted
 from storage.models import Photo, PhotoState, User
 from storage.postgres.database import Database
 from storage.render.photo import photo_json
-from storage.stores import photo_contents, photos
+from storage.stores import photo_contents, photo_deletion, photos
 from tests.support.animations import animated, frames_of
 from tests.support.community import new_user
 from tests.support.objects import has
@@ -75,7 +75,7 @@ async def test_an_animation_is_ready_before_its_motion(scene: Scene) -> None:
     await scene.variants.wanted(VariantWanted(sha256=photo.sha256, recipe=1, name="motion.webp"))
     assert len(frames_of(await scene.motion(photo) or b"")) == 3
     async with scene.database.transaction() as tx:
-        await photos.delete(tx, photo.id, author_id=scene.author.id)
+        await photo_deletion.delete(tx, photo.id, author_id=scene.author.id)
     await scene.media.deleted(PhotoDeleted(photo_id=photo.id, author_id=scene.author.id, sha256=photo.sha256))
     assert await remains(scene.database, scene.blobs) == NOTHING
 

@@ -12,7 +12,15 @@ from storage.events import CommentAdded, LikeAdded, LikeRemoved, PhotoRejected
 from storage.ids import encode
 from storage.models import Comment, Photo, User
 from storage.render.comment import comment_fields
-from storage.stores import blocks, comment_deletion, comments, likes, notifications, photos
+from storage.stores import (
+    blocks,
+    comment_deletion,
+    comments,
+    likes,
+    notifications,
+    photo_deletion,
+    photo_processing,
+)
 from tests.support.community import new_user, new_users, old_users, processing_photo, ready_photo
 from tests.support.stage import Stage, inbox, start_clean
 
@@ -263,7 +271,7 @@ async def test_a_rejected_photo_is_notified_once(stage: Stage) -> None:
     photo = await processing_photo(stage.database, ann)
     await start_clean(stage, ann)
     async with stage.database.transaction() as tx:
-        await photos.mark_rejected(tx, photo.id, reason="the picture is damaged or cut off")
+        await photo_processing.mark_rejected(tx, photo.id, reason="the picture is damaged or cut off")
     await stage.pump()
     await stage.notify.rejected(PhotoRejected(photo_id=photo.id, author_id=ann.id))
     documents = [message.document for message in await stage.deliveries(ann)]
@@ -281,7 +289,7 @@ async def test_events_of_a_deleted_photo_do_nothing(stage: Stage) -> None:
     await stage.like(bob, photo)
     written = await comment(stage, bob, photo, "late")
     async with stage.database.transaction() as tx:
-        await photos.delete(tx, photo.id, author_id=ann.id)
+        await photo_deletion.delete(tx, photo.id, author_id=ann.id)
     await stage.pump()
     await stage.comments.added(CommentAdded(comment_id=written.id, photo_id=photo.id, owner_id=ann.id, user_id=bob.id))
     deliveries = [message for message in await stage.deliveries(ann) if message.body["stream"] == "notifications"]
@@ -302,7 +310,7 @@ async def test_notifications_deleted_with_a_photo_are_published(stage: Stage) ->
     assert len(there) == 2
     await stage.deliveries(ann)
     async with stage.database.transaction() as tx:
-        await photos.delete(tx, gone.id, author_id=ann.id)
+        await photo_deletion.delete(tx, gone.id, author_id=ann.id)
     await stage.pump()
     documents = [m.document for m in await stage.deliveries(ann) if m.body["stream"] == "notifications"]
     assert {document["notification_id"] for document in documents} == there

@@ -13,7 +13,7 @@ from storage.events import CachePurge, Event, MediaPurge
 from storage.ids import MAX_ID
 from storage.models import Photo, User
 from storage.postgres.database import Database
-from storage.stores import erasure, photos, users
+from storage.stores import erasure, photo_deletion, users
 from tests.support.community import new_user, processing_photo, ready_photo, ready_post
 from workers.caches.port import CacheError, HiddenImages
 from workers.caches.purger import Purger
@@ -87,7 +87,7 @@ async def hide(database: Database, *of: Photo) -> None:
     """Delete photos, as if long ago."""
     async with database.transaction() as tx:
         for photo in of:
-            await photos.delete(tx, photo.id, author_id=photo.author.id)
+            await photo_deletion.delete(tx, photo.id, author_id=photo.author.id)
     await database.fetch("DELETE FROM outbox")
 
 
@@ -150,7 +150,7 @@ async def test_all_pictures_of_a_photo_are_purged(scene: Scene, database: Databa
     forgotten = scene.one.forgotten()
     assert (len(forgotten), set(forgotten)) == (3, pictures)
     async with database.transaction() as tx:
-        await photos.delete(tx, post.id, author_id=ann.id)
+        await photo_deletion.delete(tx, post.id, author_id=ann.id)
     assert [set(purge.sha256s) for purge in await scene.purges()] == [pictures]
 
 
@@ -200,7 +200,7 @@ async def test_every_way_to_hide_images_emits_a_purge(scene: Scene, database: Da
     first, second = [await ready_photo(database, ann) for _ in range(2)]
     await scene.purges()
     async with database.transaction() as tx:
-        await photos.delete(tx, first.id, author_id=ann.id)
+        await photo_deletion.delete(tx, first.id, author_id=ann.id)
     assert [(purge.user_id, purge.sha256s) for purge in await scene.purges()] == [(ann.id, [first.sha256])]
     async with database.transaction() as tx:
         await users.update(tx, ann.id, private=False)

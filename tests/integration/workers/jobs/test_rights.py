@@ -16,7 +16,7 @@ from storage.cache.variant_states import VariantStates
 from storage.events import PhotoUploaded, ProfileImageUploaded, VariantWanted
 from storage.models import Photo, PhotoState, ProfileImageKind, User
 from storage.postgres.database import Database
-from storage.stores import contents, photos, profile_images, users
+from storage.stores import contents, photo_deletion, photos, profile_images, users
 from tests.support.community import new_user
 from tests.support.originals import post
 from tests.support.pictures import exif_with_gps, photograph
@@ -215,7 +215,7 @@ async def test_a_content_that_is_stored_again_is_decided_again(scene: Scene) -> 
     photo = await scene.post(scene.ben)
     await scene.process(photo)
     async with scene.database.transaction() as tx:
-        await photos.delete(tx, photo.id, author_id=scene.ben.id)
+        await photo_deletion.delete(tx, photo.id, author_id=scene.ben.id)
     await ContentRemover(scene.database, scene.blobs).remove(photo.sha256)
     assert await contents.find(scene.database, photo.sha256) is None
     again = await scene.post(scene.ann)

@@ -13,7 +13,15 @@ from storage.events import PhotoReady, StarChunk
 from storage.feeds.log_format import LogView
 from storage.models import Photo, PhotoAudience, StarState, User
 from storage.postgres.database import Database
-from storage.stores import blocks, close_friends, follows, photo_audience, photos, stars
+from storage.stores import (
+    blocks,
+    close_friends,
+    follows,
+    photo_audience,
+    photo_deletion,
+    photo_processing,
+    stars,
+)
 from tests.support.community import follow, new_user, new_users, processing_photo, ready_photo
 from tests.support.driver_commands import commands
 from tests.support.meanwhile import Meanwhile
@@ -64,7 +72,7 @@ async def post(stage: Stage, author: User) -> Photo:
 async def delete(stage: Stage, photo: Photo) -> None:
     """Delete a photo, and have the workers handle it."""
     async with stage.database.transaction() as tx:
-        await photos.delete(tx, photo.id, author_id=photo.author.id)
+        await photo_deletion.delete(tx, photo.id, author_id=photo.author.id)
     await stage.pump()
 
 
@@ -189,7 +197,7 @@ async def test_a_late_photo_from_before_the_promotion(stage: Stage) -> None:
     await post(stage, ann)
     assert await state_of(stage, ann) is StarState.STAR
     async with stage.database.transaction() as tx:
-        await photos.mark_ready(tx, late.id, width=1, height=1, placeholder=None, exif=None)
+        await photo_processing.mark_ready(tx, late.id, width=1, height=1, placeholder=None, exif=None)
     await stage.pump()
     for follower in followers:
         assert late.id in await stored(stage, follower)

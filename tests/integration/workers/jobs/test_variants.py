@@ -26,7 +26,7 @@ from storage.limits.revocations import Revocations
 from storage.models import Photo
 from storage.postgres.database import Database
 from storage.redis.client import Redis, open_redis
-from storage.stores import photos
+from storage.stores import photo_deletion, photo_processing
 from storage.stores.variants import REFUSED_DAYS, StoredVariant
 from tests.support.broker_kits import QUICK, consuming
 from tests.support.community import new_user
@@ -134,7 +134,7 @@ class Scene:
     async def delete(self) -> None:
         """Delete the photo and handle its deletion."""
         async with self.database.transaction() as tx:
-            await photos.delete(tx, self.photo.id, author_id=self.photo.author.id)
+            await photo_deletion.delete(tx, self.photo.id, author_id=self.photo.author.id)
         await ContentRemover(self.database, self.blobs).remove(self.photo.sha256)
 
     def janitor(self, unused_days: int = 30) -> Janitor:
@@ -154,7 +154,7 @@ async def scene(database: Database, redis: Any, tmp_path: Path) -> Scene:
     author = await new_user(database, "ann")
     photo = await post(database, blobs, author, DATA)
     async with database.transaction() as tx:
-        assert await photos.mark_ready(tx, photo.id, width=4, height=3, placeholder=None, exif=None)
+        assert await photo_processing.mark_ready(tx, photo.id, width=4, height=3, placeholder=None, exif=None)
         await tx.execute("DELETE FROM outbox")
     return Scene(database, redis, blobs, photo)
 

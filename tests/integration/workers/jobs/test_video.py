@@ -20,7 +20,7 @@ from storage.events import PhotoDeleted, PhotoUploaded, VariantWanted, VideoUplo
 from storage.models import Photo, PhotoState, User
 from storage.postgres.database import Database
 from storage.render.photo import photo_json
-from storage.stores import photo_contents, photos, variants
+from storage.stores import photo_contents, photo_deletion, photo_processing, photos, variants
 from storage.stores.variants import StoredVariant
 from tests.support.community import new_user
 from tests.support.objects import has
@@ -211,7 +211,7 @@ async def test_a_video_that_is_deleted_while_it_is_made_leaves_nothing(scene: Sc
         async def make(self, original: Path) -> MadeVideo:
             made = await super().make(original)
             async with scene.database.transaction() as tx:
-                await photos.delete(tx, photo.id, author_id=scene.author.id)
+                await photo_deletion.delete(tx, photo.id, author_id=scene.author.id)
             return made
 
     deleting = Deleting()
@@ -301,13 +301,13 @@ async def test_a_stuck_video_is_queued_again_as_a_video(scene: Scene) -> None:
     await scene.database.fetch("DELETE FROM outbox")
     await scene.database.fetch("UPDATE photos SET created_at = now() - interval '2 hours' WHERE id = $1", photo.id)
     async with scene.database.transaction() as tx:
-        await photos.requeue_stuck(tx, older_than=timedelta(hours=1), younger_than=timedelta(days=1))
+        await photo_processing.requeue_stuck(tx, older_than=timedelta(hours=1), younger_than=timedelta(days=1))
     assert [row["topic"] for row in await scene.database.fetch(TOPICS)] == ["video.uploaded"]
 
 
 async def _delete(scene: Scene, photo: Photo) -> None:
     async with scene.database.transaction() as tx:
-        await photos.delete(tx, photo.id, author_id=scene.author.id)
+        await photo_deletion.delete(tx, photo.id, author_id=scene.author.id)
     await MediaHandlers(scene.database, scene.blobs, scene.images).deleted(
         PhotoDeleted(photo_id=photo.id, author_id=scene.author.id, sha256=photo.sha256)
     )

@@ -13,7 +13,7 @@ from storage.limits.quotas import QuotaPolicy, Quotas
 from storage.models import Photo, User
 from storage.postgres.database import Database
 from storage.redis.client import Redis
-from storage.stores import photos, users
+from storage.stores import photo_deletion, users
 from tests.support.community import follow, new_user, new_users, ready_photo, ready_post
 from workers.caches.nginx import NginxCache
 from workers.caches.port import CacheError
@@ -114,7 +114,7 @@ async def test_only_public_photos_of_authors_with_many_followers_are_fetched(
     assert await scene.ready(await ready_photo(database, eve)) == []
     gone, shown = await ready_photo(database, ann), await ready_photo(database, ann)
     async with database.transaction() as tx:
-        await photos.delete(tx, gone.id, author_id=ann.id)
+        await photo_deletion.delete(tx, gone.id, author_id=ann.id)
     assert await scene.ready(gone) == []
     async with database.transaction() as tx:
         await users.update(tx, ann.id, private=True)

@@ -10,7 +10,16 @@ import pytest
 from storage.events import CommentAdded
 from storage.ids import encode
 from storage.models import Comment, NotificationCounters, NotificationKind, Photo, User
-from storage.stores import blocks, comment_lists, comments, erasure, follows, notifications, photos, users
+from storage.stores import (
+    blocks,
+    comment_lists,
+    comments,
+    erasure,
+    follows,
+    notifications,
+    photo_deletion,
+    users,
+)
 from tests.support.community import block, follow, new_user, new_users, ready_photo, record_notification
 from tests.support.locks import wait_for_blocked_transaction
 from tests.support.stage import Stage, inbox, start_clean
@@ -184,7 +193,7 @@ async def test_no_activity_is_recorded_for_a_photo_that_is_being_deleted(stage: 
 
     async def delete() -> None:
         async with stage.database.transaction() as tx:
-            await photos.delete(tx, photo.id, author_id=ann.id)
+            await photo_deletion.delete(tx, photo.id, author_id=ann.id)
 
     async with stage.database.transaction() as tx:
         assert await record_notification(tx, **like)
