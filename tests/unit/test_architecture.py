@@ -56,6 +56,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "workers/broker/rabbitmq": "workers/broker workers/errors",
         "workers/images": "storage/blobs workers/errors",
         "workers/videos": "storage/blobs workers/images",
+        "workers/outbound": "storage",
         "workers/caches": "storage/blobs storage/render",
         "workers/jobs": (
             "channels/bus channels/contract storage storage/blobs storage/cache storage/feeds storage/limits "
