@@ -25,6 +25,7 @@ from server.config.keys import (
     WorkerSection,
 )
 from server.config.media import MediaSection
+from server.config.outbound import OutboundSection
 from server.config.section import Section
 from server.config.video import VideoSection
 
@@ -50,6 +51,7 @@ class Settings(BaseSettings):
     media: MediaSection = MediaSection()
     video: VideoSection = VideoSection()
     edge: EdgeSection = EdgeSection()
+    outbound: OutboundSection = OutboundSection()
     discover: DiscoverSection = DiscoverSection()
     limits: LimitsSection = LimitsSection()
     live: LiveSection = LiveSection()

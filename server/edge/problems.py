@@ -30,6 +30,7 @@ from server.identity.errors import (
 )
 from server.identity.rate_limits import Charge, rate_limit_headers
 from storage.errors import ConflictError, FullError, InvalidValueError, NotFoundError, UnavailableError
+from workers.outbound.errors import UrlRefusedError
 
 CONTENT_TYPE = "application/problem+json"
 FieldError = tuple[str, str]  # the field's name, and what is wrong with it
@@ -247,6 +248,7 @@ _TABLE: tuple[tuple[type[Exception], Callable[[Any], ProblemError | None]], ...]
     (RateLimitedError, _rate_limited),
     (PasswordsBusyError, lambda error: ProblemError(503, "busy", str(error), headers={"Retry-After": "3"})),
     (BadCursorError, lambda error: bad_field("cursor", str(error))),
+    (UrlRefusedError, lambda error: bad_field("url", str(error), status=422)),
     (ValidationError, invalid),
     (web.HTTPException, _routing_problem),
     (OSError, _operating_system),

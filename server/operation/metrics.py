@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from server.operation.discover_metrics import DiscoverMetrics
 from server.operation.live_metrics import LiveMetrics
 from server.operation.media_metrics import MediaMetrics
+from server.operation.outbound_metrics import OutboundMetrics
 from server.operation.search_metrics import SearchMetrics
 from server.operation.worker_metrics import WorkerMetrics
 
@@ -14,8 +15,8 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _HTTP_SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 10.0)
 
 
-class Metrics(MediaMetrics, LiveMetrics, DiscoverMetrics, SearchMetrics, WorkerMetrics):
-    """Metrics of requests, jobs, feeds, queues, images, live connections and searches; `render` returns their text."""
+class Metrics(MediaMetrics, LiveMetrics, DiscoverMetrics, SearchMetrics, WorkerMetrics, OutboundMetrics):
+    """Metrics of requests, jobs, feeds, images, live connections, searches and outward calls."""
 
     def __init__(self, version: str = "") -> None:
         self.registry = CollectorRegistry()
@@ -24,6 +25,7 @@ class Metrics(MediaMetrics, LiveMetrics, DiscoverMetrics, SearchMetrics, WorkerM
         DiscoverMetrics.__init__(self, self.registry)
         SearchMetrics.__init__(self, self.registry)
         WorkerMetrics.__init__(self, self.registry)
+        OutboundMetrics.__init__(self, self.registry)
         self._requests = Counter(
             "picshare_http_requests", "Completed requests.", ("method", "route", "status"), registry=self.registry
         )

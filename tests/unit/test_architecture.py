@@ -68,10 +68,12 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "server/errors": "",
         "server/config": (
             "channels/contract server/errors storage storage/blobs storage/embedded storage/postgres storage/redis "
-            "workers/broker workers/caches workers/images workers/registry workers/videos"
+            "workers/broker workers/caches workers/images workers/outbound workers/registry workers/videos"
         ),
         "server/identity": "server/config storage storage/limits",
-        "server/edge": "channels/contract server/identity storage storage/postgres storage/render storage/stores",
+        "server/edge": (
+            "channels/contract server/identity storage storage/postgres storage/render storage/stores workers/outbound"
+        ),
         "server/actions": (
             "channels/bus channels/contract server/identity storage storage/blobs storage/cache storage/feeds "
             "storage/postgres storage/stores workers/jobs"
@@ -97,7 +99,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
             "server/edge server/errors server/identity server/live server/media server/operation storage "
             "storage/blobs storage/cache storage/embedded storage/feeds storage/limits storage/postgres storage/redis "
             "storage/render workers/broker workers/broker/rabbitmq workers/caches workers/images workers/jobs "
-            "workers/registry workers/videos workers/worker"
+            "workers/outbound workers/registry workers/videos workers/worker"
         ),
         "server/administration": (
             "channels/bus server/composition server/config server/edge server/errors server/identity storage "
