@@ -42,6 +42,7 @@ class NotificationsApi:
                 tag="notifications",
                 query=ListQuery,
                 response=StreamListResponse[NotificationResponse],
+                tagged=True,
             ),
             Endpoint(
                 method="GET",

@@ -40,6 +40,7 @@ class PhotosApi:
                 auth=Auth.OPTIONAL,
                 query=PhotosQuery,
                 response=ListResponse[PhotoResponse],
+                tagged=True,
             ),
             Endpoint(
                 method="GET",

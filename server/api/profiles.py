@@ -65,6 +65,7 @@ class ProfilesApi:
                 response=ListResponse[PhotoResponse],
                 errors=(404,),
                 by_name=True,
+                tagged=True,
             ),
         ]
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from hashlib import blake2b
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import orjson
 from aiohttp import web
@@ -52,6 +51,7 @@ class SearchApi:
                 query=WordSearchQuery,
                 response=SearchResponse,
                 alternatives=(FoundUsersResponse, FoundTagsResponse, FoundPhotosResponse),
+                tagged=True,
             ),
         ]
 
@@ -71,7 +71,7 @@ class SearchApi:
                 if query.cursor is not None:
                     raise BadCursorError("Only a search of one type has a cursor.")
                 response = await self._all(request, searched, query.limit)
-        return _unless_known(request, response)
+        return response
 
     async def _users(
         self, request: ApiRequest, searched: SearchedText, listing: str, query: WordSearchQuery
@@ -135,14 +135,3 @@ class SearchApi:
 
 def _items(found: Sequence[R], describe: Callable[[R], Any]) -> list[bytes]:
     return [describe(one).to_bytes() for one in found]
-
-
-def _unless_known(request: ApiRequest, response: web.Response) -> web.Response:
-    """Return the response with its entity tag, or a 304 if the client has it already."""
-    tag = blake2b(cast(bytes, response.body), digest_size=12).hexdigest()
-    # Each viewer has results of their own, which only the browser may keep.
-    headers = {"ETag": f'W/"{tag}"', "Cache-Control": "private, no-cache"}
-    if any(one.value in (tag, "*") for one in request.http.if_none_match or ()):
-        return web.Response(status=304, headers=headers)
-    response.headers.update(headers)
-    return response

@@ -39,6 +39,7 @@ class TrendsApi:
                 auth=Auth.OPTIONAL,
                 query=ListQuery,
                 response=ListResponse[PhotoResponse],
+                tagged=True,
             ),
             Endpoint(
                 method="GET",
@@ -49,6 +50,7 @@ class TrendsApi:
                 auth=Auth.OPTIONAL,
                 query=ListQuery,
                 response=ListResponse[TrendingTagResponse],
+                tagged=True,
             ),
         ]
 

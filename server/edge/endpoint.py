@@ -46,7 +46,7 @@ class Endpoint:
     those that every endpoint of its kind may return, `other_responses` further successes, and `alternatives` other
     bodies of `status`, depending on the query. An endpoint with another body format also takes `json_body`. With
     `by_name` the id in the path may also be a username. `redirect` describes
-    when the response is a 308.
+    when the response is a 308. First pages of one that is `tagged` have an entity tag.
     """
 
     method: str
@@ -70,3 +70,4 @@ class Endpoint:
     idempotent: bool = False
     by_name: bool = False
     redirect: str | None = None
+    tagged: bool = False

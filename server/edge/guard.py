@@ -14,6 +14,7 @@ from server.edge.api_request import VIEWER, ApiRequest
 from server.edge.authentication import RequestAuthenticator
 from server.edge.body import BodyPace
 from server.edge.endpoint import Auth, Endpoint
+from server.edge.entity_tags import unless_known
 from server.edge.middleware import Handler
 from server.edge.problems import sign_in_required
 from server.identity.rate_limiter import RateLimiter
@@ -60,7 +61,8 @@ class Guard:
             if endpoint.stores:
                 self._require_space()
             if viewer is None or endpoint.method in {"GET", "HEAD"}:
-                return await endpoint.handler(request)
+                response = await endpoint.handler(request)
+                return unless_known(http, response) if endpoint.tagged else response
             try:
                 return await endpoint.handler(request)
             finally:
