@@ -4,6 +4,7 @@ StorageError
 ├── NotFoundError        no such row, or one that is hidden from the viewer; `what` names the kind
 ├── ConflictError        a unique value is taken, or the state does not allow the change; `code` is stable
 ├── InvalidValueError    a value that the database cannot hold: a NUL in a text, a number too large
+├── ListExpiredError     a list that was kept for one reader is not kept any more
 ├── UnavailableError     an engine does not answer; trying again later may help
 │   ├── ConnectionLostError  the connection to an engine ended during a command
 │   └── FullError        an engine has no space left for what should be written
@@ -38,6 +39,10 @@ class ConflictError(StorageError):
 
 class InvalidValueError(StorageError, ValueError):
     """Raised for a value that cannot be stored: a NUL or a lone surrogate in a text, a number beyond 64 bits."""
+
+
+class ListExpiredError(StorageError):
+    """Raised for the next page of a list that was kept for a while and is gone: its reader has to begin again."""
 
 
 class UnavailableError(StorageError):

@@ -46,7 +46,12 @@ def photo_score(trend: PhotoTrend) -> float | None:
     reactions = trend.likes + 2 * trend.commenters
     if not trend.public or reactions == 0:
         return None
-    return math.log2(1 + reactions) - math.log2(10 + math.sqrt(trend.followers)) + newness(trend.photo_id)
+    return hotness(trend.photo_id, reactions=reactions, followers=trend.followers)
+
+
+def hotness(photo_id: int, *, reactions: int, followers: int) -> float:
+    """Return the score of any photo: by its reactions, its author's followers and its time."""
+    return math.log2(1 + reactions) - math.log2(10 + math.sqrt(followers)) + newness(photo_id)
 
 
 def newness(photo_id: int) -> float:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from aiohttp import web
 
 from server.actions.last_seen import LastSeen
+from server.api.highlights_feed import HighlightsFeed
 from server.api.photo_serializer import PhotoSerializer
 from server.edge.api_request import ApiRequest, joined_list_response, list_response
 from server.edge.endpoint import Endpoint
 from server.edge.paging import Cursors, Pager
 from server.edge.photo_responses import PhotoResponse
 from server.edge.requests import FeedQuery
-from server.edge.responses import StreamListResponse, stream_position
+from server.edge.responses import HighlightsResponse, StreamListResponse, stream_position
 from server.identity.rate_limiter import RateLimiter, require_allowed
 from server.identity.rate_limits import READ_QUOTA
 from server.media.urls import MediaUrls
@@ -55,6 +56,7 @@ class FeedApi:
         self,
         home: Home,
         tags: TagFeed,
+        highlights: HighlightsFeed,
         cursors: Cursors,
         urls: MediaUrls,
         *,
@@ -63,6 +65,7 @@ class FeedApi:
     ) -> None:
         self._home = home
         self._tags = tags
+        self._highlights = highlights
         self._cursors = cursors
         self._urls = urls
         self._limiter = limiter
@@ -81,6 +84,9 @@ class FeedApi:
                 guarded=False,  # the page checks rate limit and revocation in its one round trip to Redis
                 query=FeedQuery,
                 response=StreamListResponse[PhotoResponse],
+                alternatives=(HighlightsResponse[PhotoResponse],),
+                errors=(410,),
+                tagged=True,
             )
         ]
 
@@ -90,6 +96,11 @@ class FeedApi:
         if query.source == "tags":
             request.report_rate_limit(await self._limiter.check_user(READ_QUOTA, viewer.user_id, viewer.session))
             return await self._tags.page(viewer.user_id, query)
+        if query.order == "highlights":
+            request.report_rate_limit(await self._limiter.check_user(READ_QUOTA, viewer.user_id, viewer.session))
+            # This may begin a visit, and the highlights are those since the visit before it.
+            await self._last_seen.record(viewer.user_id)
+            return await self._highlights.page(viewer.user_id, query)
         page = await self._home.page(
             viewer.user_id,
             session=viewer.session,

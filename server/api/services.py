@@ -30,6 +30,7 @@ from storage.blobs.port import Blobs
 from storage.blobs.variants import VariantRegistry
 from storage.cache.counters import CounterCache
 from storage.cache.tag_trends import TagTrends
+from storage.feeds.highlights import Highlights
 from storage.feeds.home import Home
 from storage.feeds.notification_log import NotificationLog
 from storage.feeds.trending import Trending
@@ -91,6 +92,7 @@ class Services:
     variants: VariantRegistry
     variant_requests: VariantRequests
     home: Home
+    highlights: Highlights
     trending: Trending
     tag_trends: TagTrends
     notification_log: NotificationLog

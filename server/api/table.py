@@ -7,6 +7,7 @@ from server.api.accounts import AccountsApi
 from server.api.comment_lists import CommentListsApi
 from server.api.comments import CommentsApi
 from server.api.feed import FeedApi, TagFeed
+from server.api.highlights_feed import HighlightsFeed
 from server.api.live import LiveApi
 from server.api.notifications import NotificationsApi
 from server.api.photo_collections import CollectionsApi
@@ -104,11 +105,17 @@ def _viewer_endpoints(services: Services) -> list[Endpoint]:
     settings, actions = services.settings, services.actions
     cursors = Cursors(settings.secret)
     serializer = PhotoSerializer(services.counter_cache, services.variants, services.media_urls)
-    tags = TagFeed(services.reads, cursors, serializer)
+    feed = FeedApi(
+        services.home,
+        TagFeed(services.reads, cursors, serializer),
+        HighlightsFeed(services.highlights, cursors, serializer),
+        cursors,
+        services.media_urls,
+        limiter=services.limiter,
+        last_seen=actions.last_seen,
+    )
     return [
-        *FeedApi(
-            services.home, tags, cursors, services.media_urls, limiter=services.limiter, last_seen=actions.last_seen
-        ).endpoints(),
+        *feed.endpoints(),
         *TagsApi(services.reads, actions.tags).endpoints(),
         *NotificationsApi(
             services.db, services.reads, services.notification_log, cursors, actions.notifications

@@ -55,6 +55,7 @@ from storage.blobs.presign import Presigner
 from storage.cache.photo_trends import PhotoTrends
 from storage.cache.tag_trends import TagTrends
 from storage.cache.variant_states import VariantStates
+from storage.feeds.highlights import Highlights
 from storage.feeds.home import Home
 from storage.feeds.trending import Trending
 from storage.ids import slot_group
@@ -181,6 +182,7 @@ def api_services(settings: Settings, stores: Stores, passwords: Passwords) -> Se
         variants=variants,
         variant_requests=VariantRequests(stores.db, stores.blobs, variants, VariantStates(stores.redis)),
         home=Home(stores.reads, stores.redis, stores.feeds, stores.cards, stores.counter_cache),
+        highlights=Highlights(stores.db, stores.reads, stores.redis, stores.feeds),
         trending=Trending(stores.reads, PhotoTrends(stores.redis)),
         tag_trends=TagTrends(stores.redis),
         notification_log=stores.notification_log,

@@ -23,6 +23,7 @@ _DESCRIPTIONS = {
     404: "There is no such resource, or the client may not see it.",
     408: "The body arrived too slowly.",
     409: "The name is taken, or the current state does not allow the request.",
+    410: "The list that the cursor continues is not kept any more; start again without a cursor.",
     413: "The body is too large.",
     415: "The media type of the body is not supported.",
     422: "The body does not fit the schema.",

@@ -29,7 +29,14 @@ from server.identity.errors import (
     WrongCredentialsError,
 )
 from server.identity.rate_limits import Charge, rate_limit_headers
-from storage.errors import ConflictError, FullError, InvalidValueError, NotFoundError, UnavailableError
+from storage.errors import (
+    ConflictError,
+    FullError,
+    InvalidValueError,
+    ListExpiredError,
+    NotFoundError,
+    UnavailableError,
+)
 from workers.outbound.errors import UrlRefusedError
 
 CONTENT_TYPE = "application/problem+json"
@@ -174,6 +181,11 @@ def _conflict(error: ConflictError) -> ProblemError:
     return ProblemError(409, error.code, str(error), errors=errors)
 
 
+def _list_expired(_: Exception) -> ProblemError:
+    detail = "The list that this cursor continues is not kept any more. Start again without a cursor."
+    return ProblemError(410, "cursor_expired", detail)
+
+
 def _full(_: Exception) -> ProblemError:
     detail = "The service has no space left to store this. What is stored can be read and deleted. Try again later."
     return ProblemError(507, "storage_full", detail, headers={"Retry-After": "60"})
@@ -239,6 +251,7 @@ _TABLE: tuple[tuple[type[Exception], Callable[[Any], ProblemError | None]], ...]
     (NotFoundError, _not_found),
     (ConflictError, _conflict),
     (InvalidValueError, lambda error: ProblemError(422, "invalid_input", str(error))),
+    (ListExpiredError, _list_expired),
     (FullError, _full),
     (UnavailableError, _unavailable),
     (LiveUnavailableError, _unavailable),

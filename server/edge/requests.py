@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 import orjson
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
 
 from storage import ids, texts
 from storage.models import LocationMetadata, PresenceAudience
@@ -20,6 +31,7 @@ MAX_SETTINGS_DEPTH = 10
 _USERNAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.]{1,28}[A-Za-z0-9_])")
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(?:\.[^@\s.]+)+")
 _TIME = "2026-11-20T12:00:00+01:00"
+_UTC_TIME = "2026-11-20T11:00:00Z"
 _RESERVED = {"me", "admin", "administrator", "picshare", "root", "support", "system"}
 
 
@@ -111,6 +123,17 @@ def _photo_time(text: str) -> str:
         raise ValueError(f"Use a past time with its offset, for example {_TIME}, or an empty text.") from error
 
 
+def _moment(text: Any) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        moment = None
+    # Without an offset it would be known only to a day.
+    if moment is None or moment.tzinfo is None:
+        raise ValueError(f"Use a time with its offset, for example {_UTC_TIME}; in an address, + is %2B.")
+    return moment
+
+
 def _described(pattern: str, **more: Any) -> WithJsonSchema:
     """Return the schema of a text whose validator is a function, for the OpenAPI document."""
     return WithJsonSchema({"type": "string", "pattern": pattern, **more})
@@ -140,6 +163,11 @@ PhotoTime = Annotated[
 ]
 Tags = Annotated[
     list[Annotated[str, _described(_TAG_PATTERN)]], Field(max_length=texts.MAX_TAGS), AfterValidator(_tags)
+]
+Moment = Annotated[
+    datetime,
+    PlainValidator(_moment),
+    WithJsonSchema({"type": "string", "format": "date-time", "examples": [_UTC_TIME]}),
 ]
 Id = Annotated[int, BeforeValidator(_id), _described(ID_PATTERN, examples=["01K3S9C0XG4Q7"])]
 
@@ -262,9 +290,29 @@ class CommentsQuery(ListQuery):
 
 
 class FeedQuery(ListQuery):
-    """A page of the home feed, or of the photos with the followed tags."""
+    """A page of the home feed, newest first or highlights first, or of the photos with the followed tags.
+
+    Highlights are those since a time, or since the viewer's last visit.
+    """
 
     source: Literal["home", "tags"] = "home"
+    order: Literal["newest", "highlights"] = "newest"
+    since: Moment | None = None
+
+    @field_validator("order")
+    @classmethod
+    def _fits_the_source(cls, order: str, info: ValidationInfo) -> str:
+        # A field that is wrong itself is not in `data`.
+        if order == "highlights" and info.data.get("source", "home") != "home":
+            raise ValueError("Only the home feed (source=home) has this order.")
+        return order
+
+    @field_validator("since")
+    @classmethod
+    def _fits_the_order(cls, since: datetime, info: ValidationInfo) -> datetime:
+        if info.data.get("order", "highlights") != "highlights":
+            raise ValueError("Only order=highlights begins at a time.")
+        return since
 
 
 class PhotosQuery(ListQuery):

@@ -70,6 +70,15 @@ class StreamListResponse(ListResponse[T], Generic[T]):
     stream: StreamPositionResponse | None
 
 
+class HighlightsResponse(StreamListResponse[T], Generic[T]):
+    """A page of the home feed in the order of its highlights.
+
+    `since` is the time from which on its photos are, null if they are all that the feed has. `stream` is null.
+    """
+
+    since: Time | None
+
+
 def stream_position(position: tuple[str, int] | None) -> dict[str, Any] | None:
     """Return the JSON of an epoch and offset."""
     return None if position is None else {"epoch": position[0], "offset": position[1]}

@@ -1,8 +1,13 @@
-/** The home feed: photos from followed users, with new ones added live at the top. */
+/**
+ * The home feed: photos from followed users, with new ones added live at the top.
+ *
+ * While the highlights are shown, in an order that does not change, new photos wait behind a button that leads back.
+ */
 
 import { photoCard } from "./card.js";
 import { emptyState, h, icon, visuallyHidden } from "./dom.js";
 import { firstFeed } from "./first_feed.js";
+import { OrderButtons, highlights } from "./highlights.js";
 import { PhotoList } from "./photo_list.js";
 import { VisiblePhotos } from "./visible_photos.js";
 
@@ -20,6 +25,11 @@ class Feed {
   #list;
   #visiblePhotos;
   #below;
+  #newest;
+  #shown;
+  #orders = new OrderButtons((order) => this.#show(order));
+  /** The highlights while they are shown, else null. */
+  #highlights = null;
   #fetched = false;
   #pending = new Map();
   #newPhotosButton = h("button.button.pill", { type: "button", hidden: true, onclick: () => this.#showPending() });
@@ -32,11 +42,16 @@ class Feed {
       className: "feed",
       load: (cursor) => this.#load(cursor),
       draw: (photo, index) => this.#draw(photo, index),
-      empty: () => emptyFeed(),
+      empty: () => {
+        this.#orders.element.hidden = true;
+        return emptyFeed();
+      },
     });
     this.#below = firstFeed(app);
+    this.#newest = h("div", {}, this.#list.element, this.#below?.element);
+    this.#shown = h("div", {}, this.#newest);
     const heading = h("h1.visually-hidden", {}, "Home");
-    this.element = h("div.home", {}, heading, this.#newPhotosButton, this.#list.element, this.#below?.element);
+    this.element = h("div.home", {}, heading, this.#orders.element, this.#newPhotosButton, this.#shown);
     this.#stops = [
       app.live.on("feed", ({ data }) => this.#received(data)),
       app.live.onGap("feed", () => this.#fetchMissed()),
@@ -51,8 +66,19 @@ class Feed {
     this.#app.router.removeEventListener("clicked-again", this.#linkClickedAgain);
     removeEventListener("scroll", this.#scrolled);
     this.#list.leave();
+    this.#highlights?.leave();
     this.#below?.leave();
     this.#visiblePhotos.leave();
+  }
+
+  #show(order) {
+    this.#highlights?.leave();
+    const draw = (photo, index) => this.#draw(photo, index);
+    this.#highlights = order === "highlights" ? highlights(this.#app, { draw, showNewest: () => this.#show("newest") }) : null;
+    this.#orders.show(order);
+    this.#shown.replaceChildren(this.#highlights?.element ?? this.#newest);
+    scrollTo({ top: 0, behavior: "instant" });
+    if (this.#atTop()) this.#insert();
   }
 
   async #load(cursor) {
@@ -64,6 +90,7 @@ class Feed {
   }
 
   #draw(photo, index) {
+    this.#orders.element.hidden = false;
     const card = photoCard(this.#app, photo, { first: index === 0 });
     this.#visiblePhotos.add(card.element, photo.id);
     const leave = () => {
@@ -103,7 +130,7 @@ class Feed {
   }
 
   #atTop() {
-    return this.element.isConnected && scrollY < TOP_DISTANCE;
+    return this.element.isConnected && !this.#highlights && scrollY < TOP_DISTANCE;
   }
 
   #insert() {
@@ -113,6 +140,7 @@ class Feed {
   }
 
   #showPending() {
+    if (this.#highlights) this.#show("newest");
     this.#insert();
     scrollTo({ top: 0, behavior: "smooth" });
   }
@@ -125,7 +153,7 @@ class Feed {
   }
 
   #linkClickedAgain = () => {
-    if (this.element.isConnected) this.#insert();
+    if (this.element.isConnected && !this.#highlights) this.#insert();
   };
 
   #scrolled = () => {

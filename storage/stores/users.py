@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from storage import ids, search_text
@@ -30,6 +31,9 @@ from storage.stores import account_lists, comments, erasure, search_index, sessi
 
 T = TypeVar("T")
 
+# Without a sign of the user. A user who reads all the time is seen after at most two hours: each process tries once an
+# hour, and may have tried a moment before the last hour was over.
+NEW_VISIT = timedelta(hours=3)
 COMMENTS_AT_ONCE = 500  # in which an author's name is changed by one transaction
 _AFTER_ANY_TEXT = "\U0010ffff"  # sorts after every character of a username
 # The account of the parameter $1, or $2 where $1 is the viewer.
@@ -282,12 +286,24 @@ async def _names(db: Queryable, prefix: str, *, after: str | None, limit: int) -
 
 
 async def touch(db: Queryable, user_id: int) -> None:
-    """Update when a user was last seen; writes at most once an hour."""
+    """Update when a user was last seen; writes at most once an hour.
+
+    A user who was not seen for `NEW_VISIT` begins a visit; the time of before becomes the end of the previous one.
+    """
     await db.fetchval(
-        f"UPDATE users SET last_seen_at = now() WHERE {_ACCOUNT} AND last_seen_at < now() - interval '1 hour' "
-        "RETURNING id",
+        "UPDATE users SET last_seen_at = now(), "
+        "previous_visit_at = CASE WHEN last_seen_at < $2 THEN last_seen_at ELSE previous_visit_at END "
+        f"WHERE {_ACCOUNT} AND last_seen_at < now() - interval '1 hour' RETURNING id",
         user_id,
+        # Of this process: on a cluster CASE must not depend on the database's clock.
+        datetime.now(UTC) - NEW_VISIT,
     )
+
+
+async def previous_visit(db: Queryable, user_id: int) -> datetime | None:
+    """Return when a user was last seen on the visit before the present one; None if this is the first visit."""
+    found: datetime | None = await db.fetchval(f"SELECT previous_visit_at FROM users WHERE {_ACCOUNT}", user_id)
+    return found
 
 
 def _found(row: Any) -> User:

@@ -6,13 +6,17 @@ a new route that reads is added here: to `READS`, with what it shows, or to `OTH
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any
 
+from storage.render.timestamps import timestamp_of
 from tests.support.api_user import ApiUser, Response
 from tests.support.eventually import eventually
+
+_numbers = itertools.count(1)
 
 
 class Shows(Enum):
@@ -88,6 +92,12 @@ async def _with_followed_tags(scene: Scene) -> set[str]:
     return set() if followed.status == 401 else _ids(await scene.viewer.call("GET", "/feed?source=tags&limit=100"))
 
 
+async def _highlights(scene: Scene) -> set[str]:
+    # The same request would get the same list again, as it was before an audience changed.
+    since = timestamp_of(next(_numbers))
+    return _ids(await scene.viewer.call("GET", f"/feed?order=highlights&since={since}&limit=100"))
+
+
 async def _covers(scene: Scene) -> set[str]:
     response = await scene.viewer.call("GET", "/collections?limit=100")
     if response.status == 401:
@@ -106,6 +116,7 @@ READS: Mapping[str, tuple[Shows, Read]] = {
     "GET /collections": (Shows.KEPT, _covers),
     "GET /collections/{id}/items": (Shows.ALL, _list("/collections/{collection}/items")),
     "GET /feed": (Shows.FOLLOWED, _list("/feed")),
+    "GET /feed?order=highlights": (Shows.FOLLOWED, _highlights),
     "GET /feed?source=tags": (Shows.OF_OTHERS, _with_followed_tags),
     "GET /photos/{id}": (Shows.PHOTO, _each("/photos/{id}")),
     "GET /photos/{id}/likes": (Shows.PHOTO, _each("/photos/{id}/likes")),

@@ -93,15 +93,16 @@ async def test_an_unavailable_engine_is_a_503_with_retry_after(services: Inspect
 
 
 async def test_every_response_has_the_security_headers(api: Api) -> None:
-    """Successes and errors have nosniff, a content security policy, no caching and a request id."""
+    """Successes and errors have nosniff, a content security policy, a rule for caches and a request id."""
     ann = await api.user()
-    for path, status in (("/users/me", 200), ("/nothing", 404), ("/feed", 200)):
+    responses_of = (("/users/me", 200, "no-store"), ("/nothing", 404, "no-store"), ("/feed", 200, "private, no-cache"))
+    for path, status, caching in responses_of:
         response = await ann.call("GET", path)
         assert response.status == status
         assert response.headers["X-Content-Type-Options"] == "nosniff"
         assert response.headers["Server"] == "PicShare"
         assert response.headers["Content-Security-Policy"].startswith("default-src 'none'")
-        assert response.headers["Cache-Control"] == "no-store"
+        assert response.headers["Cache-Control"] == caching
         assert response.headers["X-Request-Id"]
         assert "Strict-Transport-Security" not in response.headers
 
@@ -138,6 +139,7 @@ async def test_responses_match_their_models(api: Api) -> None:
     for path, model in (
         (f"/photos/{photo['id']}", photo_responses.PhotoResponse),
         ("/feed", responses.StreamListResponse[photo_responses.PhotoResponse]),
+        ("/feed?order=highlights", responses.HighlightsResponse[photo_responses.PhotoResponse]),
         (f"/photos/{photo['id']}/comments", responses.ListResponse[activity_responses.CommentResponse]),
         (f"/users/{ann.id}", responses.ProfileResponse),
         (f"/users/{ann.id}/followers", responses.ListResponse[responses.UserSummaryResponse]),
