@@ -127,6 +127,9 @@ def _responses(endpoint: Endpoint, names: dict[type[BaseModel], dict[str, Any]])
     for status, model in endpoint.other_responses.items():
         content = {"application/json": {"schema": names[model]}}
         responses[str(status)] = {"description": "Success.", "content": content}
+    if endpoint.tagged:
+        success["headers"] = {"ETag": {"schema": {"type": "string"}}}
+        responses["304"] = {"description": "The client has this page already: nothing has changed."}
     if endpoint.redirect is not None:
         location = {"schema": {"type": "string", "format": "uri-reference"}}
         responses["308"] = {"description": endpoint.redirect, "headers": {"Location": location}}
@@ -176,6 +179,9 @@ def _header_parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
         text = "A repeated request with the same key returns the response of the first one."
         schema = {"type": "string", "pattern": f"^{KEY_PATTERN}$"}
         parameters.append({"name": HEADER, "in": "header", "description": text, "schema": schema})
+    if endpoint.tagged:
+        text = "The `ETag` of a first page that the client has."
+        parameters.append({"name": "If-None-Match", "in": "header", "description": text, "schema": {"type": "string"}})
     if endpoint.auth is not Auth.NONE and endpoint.method != "GET":
         text = "Required with cookies: the value of the CSRF cookie."
         parameters.append({"name": CSRF_HEADER, "in": "header", "description": text, "schema": {"type": "string"}})

@@ -105,7 +105,9 @@ async def test_a_cursor_whose_list_is_gone(api: Api) -> None:
     ("query", "field"),
     [
         ({"order": "highlights", "source": "tags"}, "order"),
+        ({"order": "highlights", "source": "nowhere"}, "source"),
         ({"order": "best"}, "order"),
+        ({"order": "best", "since": "2026-11-20T12:00:00Z"}, "order"),
         ({"since": "2026-11-20T12:00:00Z"}, "since"),
         ({"order": "newest", "since": "2026-11-20T12:00:00Z"}, "since"),
         ({"order": "highlights", "since": "2026-11-20T12:00:00"}, "since"),

@@ -212,6 +212,26 @@ async def test_openapi_describes_ids_names_and_bodies(services: InspectableServi
     assert not required["post_tokens_refresh"]
 
 
+async def test_openapi_describes_the_feed(services: InspectableServices) -> None:
+    """Its orders, the time at which highlights begin, both forms of the page, its entity tag, and an expired cursor."""
+    async with running_api(services) as api:
+        document = (await api.visitor.call("GET", "/openapi.json")).expect(200)
+    feed = document["paths"]["/api/v1/feed"]["get"]
+    parameters = {parameter["name"]: parameter for parameter in feed["parameters"]}
+    assert parameters["order"]["schema"]["enum"] == ["newest", "highlights"]
+    assert {"type": "string", "format": "date-time", "examples": ["2026-11-20T11:00:00Z"]} in parameters["since"][
+        "schema"
+    ]["anyOf"]
+    assert parameters["If-None-Match"]["in"] == "header"
+    assert {"200", "304", "400", "401", "410", "429", "503"} <= feed["responses"].keys()
+    assert "ETag" in feed["responses"]["200"]["headers"]
+    forms = feed["responses"]["200"]["content"]["application/json"]["schema"]["oneOf"]
+    schemas = [document["components"]["schemas"][form["$ref"].rpartition("/")[2]] for form in forms]
+    assert ["since" in schema["required"] for schema in schemas] == [False, True]
+    untagged = document["paths"]["/api/v1/users/me"]["get"]
+    assert "304" not in untagged["responses"]
+
+
 async def test_a_body_that_is_no_object_or_has_numbers_for_ids_is_a_422(api: Api) -> None:
     """The response says what to send, in the API's own words."""
     ann = await api.user()
