@@ -266,6 +266,22 @@ async def test_no_cache_is_filled_from_the_replica(scene: Scene) -> None:
     assert (item["author"]["display_name"], item["likes"]) == ("New", 5)
 
 
+async def test_highlights_have_what_the_replica_does_not_have_yet(scene: Scene) -> None:
+    """They keep their order for ten minutes, so it is made on the primary; pages are read from the replica."""
+    ann, ben = await scene.users(2)
+    author = await scene.account(ann)
+    async with scene.stores.db.transaction() as tx:
+        await follows.follow(tx, ids.decode(ben.id), author.id)
+    await scene.caught_up()
+    await scene.pair.standby.pause_replay()
+    photo = await ready_photo(scene.stores.db, author)
+    path = "/feed?order=highlights"
+    assert [item["id"] for item in (await ben.call("GET", path)).expect(200)["items"]] == [ids.encode(photo.id)]
+    await scene.pair.standby.resume_replay()
+    await scene.caught_up()
+    assert await scene.server_of(ben, path) == scene.pair.standby.place
+
+
 _sources = itertools.count(1)
 
 
