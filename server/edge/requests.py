@@ -261,12 +261,6 @@ class CommentsQuery(ListQuery):
     order: Literal["newest", "top"] = "newest"
 
 
-class FeedQuery(ListQuery):
-    """A page of the home feed, or of the photos with the followed tags."""
-
-    source: Literal["home", "tags"] = "home"
-
-
 class PhotosQuery(ListQuery):
     """A page of the newest photos, or of those with a tag."""
 
