@@ -2,6 +2,7 @@
 
 import { photoCard } from "./card.js";
 import { emptyState, h, icon, visuallyHidden } from "./dom.js";
+import { feedSources } from "./feed_sources.js";
 import { firstFeed } from "./first_feed.js";
 import { PhotoList } from "./photo_list.js";
 import { VisiblePhotos } from "./visible_photos.js";
@@ -20,6 +21,7 @@ class Feed {
   #list;
   #visiblePhotos;
   #below;
+  #sources;
   #fetched = false;
   #pending = new Map();
   #newPhotosButton = h("button.button.pill", { type: "button", hidden: true, onclick: () => this.#showPending() });
@@ -35,8 +37,9 @@ class Feed {
       empty: () => emptyFeed(),
     });
     this.#below = firstFeed(app);
+    this.#sources = feedSources(app, "/");
     const heading = h("h1.visually-hidden", {}, "Home");
-    this.element = h("div.home", {}, heading, this.#newPhotosButton, this.#list.element, this.#below?.element);
+    this.element = h("div.home", {}, heading, this.#sources.element, this.#newPhotosButton, this.#list.element, this.#below?.element);
     this.#stops = [
       app.live.on("feed", ({ data }) => this.#received(data)),
       app.live.onGap("feed", () => this.#fetchMissed()),
@@ -52,6 +55,7 @@ class Feed {
     removeEventListener("scroll", this.#scrolled);
     this.#list.leave();
     this.#below?.leave();
+    this.#sources.leave();
     this.#visiblePhotos.leave();
   }
 
