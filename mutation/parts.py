@@ -116,6 +116,7 @@ PARTS = (
             "tests/integration/storage/stores/test_relations_model.py",
             "tests/integration/storage/stores/test_relations.py",
             "tests/integration/storage/stores/test_profiles.py",
+            "tests/integration/storage/stores/test_lists.py",
             "tests/integration/storage/stores/test_locks.py",
             "tests/integration/storage/stores/test_photos.py",
             "tests/integration/server/actions/test_relations.py",

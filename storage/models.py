@@ -260,6 +260,19 @@ class Collection:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class AccountList:
+    """A list of accounts whose photos its owner reads apart; only the owner knows of it.
+
+    `accounts` is the number of its members. Of a deleted account, it counts the membership until that is erased.
+    """
+
+    id: int
+    title: str
+    accounts: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Comment:
     """A comment under a photo, or a reply to the comment `reply_to`; `version` grows with each change.
 

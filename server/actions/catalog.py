@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from server.actions.accounts import AccountActions
 from server.actions.comments import CommentActions
 from server.actions.last_seen import LastSeen
+from server.actions.lists import ListActions
 from server.actions.notifications import NotificationActions
 from server.actions.photo_collections import CollectionActions
 from server.actions.photos import PhotoActions
@@ -27,6 +28,7 @@ class Actions:
     accounts: AccountActions
     sessions: SessionService
     collections: CollectionActions
+    lists: ListActions
     photos: PhotoActions
     profile_images: ProfileImageActions
     uploads: UploadActions

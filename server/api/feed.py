@@ -6,47 +6,20 @@ from aiohttp import web
 
 from server.actions.last_seen import LastSeen
 from server.api.highlights_feed import HighlightsFeed
-from server.api.photo_serializer import PhotoSerializer
-from server.edge.api_request import ApiRequest, joined_list_response, list_response
+from server.api.list_feed import ListFeed
+from server.api.tag_feed import TagFeed
+from server.edge.api_request import ApiRequest, joined_list_response
 from server.edge.endpoint import Endpoint
-from server.edge.paging import Cursors, Pager
+from server.edge.feed_requests import FeedQuery
+from server.edge.paging import Cursors
 from server.edge.photo_responses import PhotoResponse
-from server.edge.requests import FeedQuery
 from server.edge.responses import HighlightsResponse, StreamListResponse, stream_position
 from server.identity.rate_limiter import RateLimiter, require_allowed
 from server.identity.rate_limits import READ_QUOTA
 from server.media.urls import MediaUrls
 from storage.feeds.home import Home
-from storage.models import Photo
-from storage.postgres.database import Queryable
-from storage.postgres.reads import Reads
-from storage.stores import photo_lists, tag_follows
 
 LISTING = "feed"
-TAGS_LISTING = "feed of followed tags"
-
-
-class TagFeed:
-    """Pages of photos with the tags that the viewer follows."""
-
-    def __init__(self, reads: Reads, cursors: Cursors, serializer: PhotoSerializer) -> None:
-        self._reads = reads
-        self._pager = Pager(cursors, TAGS_LISTING)
-        self._serializer = serializer
-
-    async def page(self, viewer_id: int, query: FeedQuery) -> web.Response:
-        """Return a page; no live stream belongs to it."""
-        before, limit = self._pager.before(query.cursor), query.limit + 1
-
-        async def read(db: Queryable) -> list[Photo]:
-            tags = await tag_follows.followed(db, viewer_id)
-            if not tags:
-                return []
-            return await photo_lists.by_tags(db, tags, viewer_id=viewer_id, before=before, limit=limit)
-
-        found = await self._reads.read(viewer_id, read)
-        page, cursor = self._pager.cut(found, query.limit, lambda photo: photo.id)
-        return list_response(await self._serializer.serialize(page, viewer_id), cursor, stream=None)
 
 
 class FeedApi:
@@ -57,15 +30,17 @@ class FeedApi:
         home: Home,
         tags: TagFeed,
         highlights: HighlightsFeed,
+        lists: ListFeed,
+        *,
         cursors: Cursors,
         urls: MediaUrls,
-        *,
         limiter: RateLimiter,
         last_seen: LastSeen,
     ) -> None:
         self._home = home
         self._tags = tags
         self._highlights = highlights
+        self._lists = lists
         self._cursors = cursors
         self._urls = urls
         self._limiter = limiter
@@ -79,13 +54,13 @@ class FeedApi:
                 method="GET",
                 path="/feed",
                 handler=self.page,
-                summary="List your home feed, photos of accounts you follow and your own, or those of tags you follow",
+                summary="List your home feed: photos of accounts you follow and your own, or those of tags or a list",
                 tag="feed",
                 guarded=False,  # the page checks rate limit and revocation in its one round trip to Redis
                 query=FeedQuery,
                 response=StreamListResponse[PhotoResponse],
                 alternatives=(HighlightsResponse[PhotoResponse],),
-                errors=(410,),
+                errors=(404, 410),
                 tagged=True,
             )
         ]
@@ -93,8 +68,10 @@ class FeedApi:
     async def page(self, request: ApiRequest) -> web.Response:
         """Handle `GET /feed`."""
         query, viewer = request.query(FeedQuery), request.viewer
-        if query.source == "tags":
+        if query.source != "home":
             request.report_rate_limit(await self._limiter.check_user(READ_QUOTA, viewer.user_id, viewer.session))
+            if query.list_id is not None:
+                return await self._lists.page(viewer.user_id, query.list_id, query)
             return await self._tags.page(viewer.user_id, query)
         if query.order == "highlights":
             request.report_rate_limit(await self._limiter.check_user(READ_QUOTA, viewer.user_id, viewer.session))

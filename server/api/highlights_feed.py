@@ -6,8 +6,8 @@ from aiohttp import web
 
 from server.api.photo_serializer import PhotoSerializer
 from server.edge.api_request import list_response
+from server.edge.feed_requests import FeedQuery
 from server.edge.paging import Cursors
-from server.edge.requests import FeedQuery
 from storage.feeds.highlights import Highlights, Place
 from storage.render.timestamps import timestamp
 

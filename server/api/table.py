@@ -6,8 +6,10 @@ from server.actions.search import SearchActions
 from server.api.accounts import AccountsApi
 from server.api.comment_lists import CommentListsApi
 from server.api.comments import CommentsApi
-from server.api.feed import FeedApi, TagFeed
+from server.api.feed import FeedApi
 from server.api.highlights_feed import HighlightsFeed
+from server.api.list_feed import ListFeed
+from server.api.lists import ListsApi
 from server.api.live import LiveApi
 from server.api.notifications import NotificationsApi
 from server.api.photo_collections import CollectionsApi
@@ -23,6 +25,7 @@ from server.api.search import SearchApi
 from server.api.services import Services
 from server.api.staging import UploadStaging
 from server.api.suggestions import SuggestionsApi
+from server.api.tag_feed import TagFeed
 from server.api.tags import TagsApi
 from server.api.tokens import TokenResponses, TokensApi
 from server.api.trends import TrendsApi
@@ -102,24 +105,24 @@ def _upload_endpoints(services: Services) -> list[Endpoint]:
 
 
 def _viewer_endpoints(services: Services) -> list[Endpoint]:
-    settings, actions = services.settings, services.actions
+    settings, reads, actions = services.settings, services.reads, services.actions
     cursors = Cursors(settings.secret)
     serializer = PhotoSerializer(services.counter_cache, services.variants, services.media_urls)
     feed = FeedApi(
         services.home,
-        TagFeed(services.reads, cursors, serializer),
+        TagFeed(reads, cursors, serializer),
         HighlightsFeed(services.highlights, cursors, serializer),
-        cursors,
-        services.media_urls,
+        ListFeed(reads, cursors, serializer),
+        cursors=cursors,
+        urls=services.media_urls,
         limiter=services.limiter,
         last_seen=actions.last_seen,
     )
     return [
         *feed.endpoints(),
-        *TagsApi(services.reads, actions.tags).endpoints(),
-        *NotificationsApi(
-            services.db, services.reads, services.notification_log, cursors, actions.notifications
-        ).endpoints(),
-        *SuggestionsApi(services.reads, cursors, actions.suggestions).endpoints(),
+        *ListsApi(reads, cursors, actions.lists, Idempotency(services.db)).endpoints(),
+        *TagsApi(reads, actions.tags).endpoints(),
+        *NotificationsApi(services.db, reads, services.notification_log, cursors, actions.notifications).endpoints(),
+        *SuggestionsApi(reads, cursors, actions.suggestions).endpoints(),
         *LiveApi(services.tickets, public_url=settings.public_url, ttl=settings.ticket_ttl).endpoints(),
     ]

@@ -15,6 +15,7 @@ from server.actions.accounts import AccountActions
 from server.actions.catalog import Actions
 from server.actions.comments import CommentActions
 from server.actions.last_seen import LastSeen
+from server.actions.lists import ListActions
 from server.actions.notifications import NotificationActions
 from server.actions.photo_collections import CollectionActions
 from server.actions.photos import PhotoActions
@@ -209,6 +210,7 @@ def build_actions(
         accounts=AccountActions(db, passwords, limiter, sessions, permissions),
         sessions=sessions,
         collections=CollectionActions(db),
+        lists=ListActions(db),
         photos=PhotoActions(db, stores.cards, permissions),
         profile_images=ProfileImageActions(db, stores.blobs),
         uploads=UploadActions(db, stores.blobs, presigner),

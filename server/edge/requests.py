@@ -15,9 +15,7 @@ from pydantic import (
     ConfigDict,
     Field,
     PlainValidator,
-    ValidationInfo,
     WithJsonSchema,
-    field_validator,
 )
 
 from storage import ids, texts
@@ -287,32 +285,6 @@ class CommentsQuery(ListQuery):
     """A page of the comments on a photo, newest first or those with the most likes first."""
 
     order: Literal["newest", "top"] = "newest"
-
-
-class FeedQuery(ListQuery):
-    """A page of the home feed, newest first or highlights first, or of the photos with the followed tags.
-
-    Highlights are those since a time, or since the viewer's last visit.
-    """
-
-    source: Literal["home", "tags"] = "home"
-    order: Literal["newest", "highlights"] = "newest"
-    since: Moment | None = None
-
-    @field_validator("order")
-    @classmethod
-    def _fits_the_source(cls, order: str, info: ValidationInfo) -> str:
-        # A field that is wrong itself is not in `data`.
-        if order == "highlights" and info.data.get("source", "home") != "home":
-            raise ValueError("Only the home feed (source=home) has this order.")
-        return order
-
-    @field_validator("since")
-    @classmethod
-    def _fits_the_order(cls, since: datetime, info: ValidationInfo) -> datetime:
-        if info.data.get("order", "highlights") != "highlights":
-            raise ValueError("Only order=highlights begins at a time.")
-        return since
 
 
 class PhotosQuery(ListQuery):

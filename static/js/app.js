@@ -9,6 +9,8 @@ import { emptyPage, fill, h } from "./dom.js";
 import { acceptDrops } from "./drag_and_drop.js";
 import { homePage } from "./feed.js";
 import { followedTagsPage } from "./followed_tags.js";
+import { listAccountsPage, listPage, listsPage } from "./list_pages.js";
+import { Lists } from "./lists.js";
 import { NotificationCenter } from "./notification_center.js";
 import { notificationsPage } from "./notifications.js";
 import { photoPage } from "./photo_page.js";
@@ -37,6 +39,9 @@ const ROUTES = [
   ["/tag/:tag", tagPage],
   ["/new", uploadPage],
   ["/notifications", notificationsPage],
+  ["/lists", listsPage],
+  ["/lists/:id", listPage],
+  ["/lists/:id/accounts", listAccountsPage],
   ["/saved", savedPage],
   ["/c/:id", collectionPage],
   ["/settings", settingsPage],
@@ -69,6 +74,7 @@ class App extends EventTarget {
     this.notificationCenter = new NotificationCenter(this);
     this.uploads = new Uploads(this);
     this.draft = new UploadDraft(this.session);
+    this.lists = new Lists(this);
     this.shell = new Shell(this);
     this.router = new Router({
       routes: ROUTES,
@@ -172,6 +178,7 @@ class App extends EventTarget {
     }
     this.live.stop();
     this.uploads.clear();
+    this.lists.clear();
     this.#bare = null;
     if (now) {
       this.#begin();

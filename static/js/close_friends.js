@@ -1,119 +1,24 @@
 /** The page on which a user chooses close friends. */
 
-import { emptyState, fill, h, icon } from "./dom.js";
-import { userRow } from "./user.js";
+import { ChosenUsers } from "./chosen_users.js";
+import { emptyState, h } from "./dom.js";
 
 const PAGE_SIZE = 50;
-/** A search is sent after this time without a keystroke, in milliseconds. */
-const TYPING_PAUSE_MS = 220;
 
 /** Create the page at "/settings/close-friends". */
 export function closeFriendsPage(app) {
-  const page = new CloseFriends(app);
-  page.load();
-  return { title: "Close friends", element: page.element, leave: () => page.leave() };
-}
-
-class CloseFriends {
-  #app;
-  #friends = new Map();
-  #next = null;
-  #list = h("ul.user-list.panel", { hidden: true });
-  #tail = h("div", {}, h("div.spinner", { role: "status", "aria-label": "Loading" }));
-  #results = h("div", { role: "region", "aria-live": "polite", "aria-label": "Search results" });
-  #input = h("input", {
-    type: "search",
-    placeholder: "Find people to add",
-    "aria-label": "Find people by user name",
-    autocomplete: "off",
-    autocapitalize: "none",
-    spellcheck: "false",
+  const friends = new ChosenUsers(app, {
+    load: (cursor) => app.api.get("/users/me/close-friends", { cursor, limit: PAGE_SIZE }),
+    change: ({ id }, add) => app.api[add ? "put" : "delete"](`/users/${id}/close-friend`),
+    empty: () => emptyState("star", "No close friends yet", "Find the people with whom you want to share more."),
   });
-  #timer = null;
-  /** The number of the newest search. */
-  #latest = 0;
-
-  constructor(app) {
-    this.#app = app;
-    this.#input.addEventListener("input", () => {
-      clearTimeout(this.#timer);
-      this.#timer = setTimeout(() => this.#search(), TYPING_PAUSE_MS);
-    });
-    this.element = h(
-      "div",
-      {},
-      h("div.page-head", {}, h("h1", {}, "Close friends")),
-      h("p.secondary.page-text", {}, "They see the photos that you share with close friends. Nobody learns that they are on this list, or that they are not any more."),
-      h("div.search", { role: "search" }, icon("search"), this.#input),
-      this.#results,
-      this.#list,
-      this.#tail,
-    );
-  }
-
-  leave() {
-    clearTimeout(this.#timer);
-    this.#latest = -1;
-  }
-
-  async load() {
-    try {
-      const { items, next } = await this.#app.api.get("/users/me/close-friends", { cursor: this.#next, limit: PAGE_SIZE });
-      this.#next = next;
-      for (const user of items) this.#friends.set(user.id, user);
-      this.#draw();
-    } catch (error) {
-      const again = h("button.button.plain", { type: "button", onclick: () => this.load() }, "Try again");
-      fill(this.#tail, emptyState("cloud", "Could not load the list", error.message, again));
-    }
-  }
-
-  #draw() {
-    const rows = [...this.#friends.values()].map((user) => h("li", {}, userRow(user, this.#button(user, false))));
-    fill(this.#list, rows);
-    this.#list.hidden = rows.length === 0;
-    const more = h("button.button.plain", { type: "button", onclick: () => this.load() }, "Show more");
-    fill(
-      this.#tail,
-      this.#next && h("div.empty-state", {}, more),
-      rows.length === 0 && emptyState("star", "No close friends yet", "Find the people with whom you want to share more."),
-    );
-  }
-
-  #button(user, add) {
-    const classes = add ? "button.button.compact" : "button.button.plain.compact";
-    const button = h(classes, { type: "button", "aria-label": `${add ? "Add" : "Remove"} ${user.username}` }, add ? "Add" : "Remove");
-    button.addEventListener("click", async () => {
-      button.disabled = true;
-      try {
-        await this.#app.api[add ? "put" : "delete"](`/users/${user.id}/close-friend`);
-        if (add) this.#friends.set(user.id, user);
-        else this.#friends.delete(user.id);
-        this.#draw();
-        button.closest("li")?.remove();
-      } catch (error) {
-        this.#app.toasts.error(error);
-        button.disabled = false;
-      }
-    });
-    return button;
-  }
-
-  async #search() {
-    const query = this.#input.value.trim().replace(/^@/, "");
-    const number = ++this.#latest;
-    if (query === "") {
-      fill(this.#results);
-      return;
-    }
-    try {
-      const { items } = await this.#app.api.get("/users", { query, limit: 10 });
-      if (number !== this.#latest) return; // The user has typed more since, or left.
-      const found = items.filter(({ id }) => id !== this.#app.session.id && !this.#friends.has(id));
-      const rows = found.map((user) => h("li", {}, userRow(user, this.#button(user, true))));
-      fill(this.#results, rows.length > 0 ? h("ul.user-list.panel", {}, rows) : h("p.secondary.page-text", {}, `Nobody to add whose user name starts with “${query}”.`));
-    } catch (error) {
-      if (number === this.#latest) fill(this.#results, emptyState("cloud", "Could not search", error.message));
-    }
-  }
+  friends.more();
+  const element = h(
+    "div",
+    {},
+    h("div.page-head", {}, h("h1", {}, "Close friends")),
+    h("p.secondary.page-text", {}, "They see the photos that you share with close friends. Nobody learns that they are on this list, or that they are not any more."),
+    friends.element,
+  );
+  return { title: "Close friends", element, leave: () => friends.leave() };
 }

@@ -6,6 +6,7 @@
 
 import { photoCard } from "./card.js";
 import { emptyState, h, icon, visuallyHidden } from "./dom.js";
+import { feedSources } from "./feed_sources.js";
 import { firstFeed } from "./first_feed.js";
 import { OrderButtons, highlights } from "./highlights.js";
 import { PhotoList } from "./photo_list.js";
@@ -30,6 +31,7 @@ class Feed {
   #orders = new OrderButtons((order) => this.#show(order));
   /** The highlights while they are shown, else null. */
   #highlights = null;
+  #sources;
   #fetched = false;
   #pending = new Map();
   #newPhotosButton = h("button.button.pill", { type: "button", hidden: true, onclick: () => this.#showPending() });
@@ -50,8 +52,9 @@ class Feed {
     this.#below = firstFeed(app);
     this.#newest = h("div", {}, this.#list.element, this.#below?.element);
     this.#shown = h("div", {}, this.#newest);
+    this.#sources = feedSources(app, "/");
     const heading = h("h1.visually-hidden", {}, "Home");
-    this.element = h("div.home", {}, heading, this.#orders.element, this.#newPhotosButton, this.#shown);
+    this.element = h("div.home", {}, heading, this.#sources.element, this.#orders.element, this.#newPhotosButton, this.#shown);
     this.#stops = [
       app.live.on("feed", ({ data }) => this.#received(data)),
       app.live.onGap("feed", () => this.#fetchMissed()),
@@ -68,6 +71,7 @@ class Feed {
     this.#list.leave();
     this.#highlights?.leave();
     this.#below?.leave();
+    this.#sources.leave();
     this.#visiblePhotos.leave();
   }
 

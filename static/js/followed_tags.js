@@ -2,6 +2,7 @@
 
 import { photoCell } from "./card.js";
 import { emptyState, fill, h } from "./dom.js";
+import { feedSources } from "./feed_sources.js";
 import { PhotoList } from "./photo_list.js";
 
 /** Return a button that follows or unfollows a tag; it is hidden until the server has said which. */
@@ -58,7 +59,12 @@ export function followedTagsPage(app) {
     }
   };
   load();
+  const sources = feedSources(app, "/discover/tags");
   const head = h("div.page-head", {}, h("h1", {}, "Tags you follow"));
-  const element = h("div", {}, head, tags, h("h2.section-head", {}, "Photos"), list.element);
-  return { title: "Tags you follow", element, wide: true, leave: () => list.leave() };
+  const element = h("div.with-sources", {}, sources.element, head, tags, h("h2.section-head", {}, "Photos"), list.element);
+  const leave = () => {
+    sources.leave();
+    list.leave();
+  };
+  return { title: "Tags you follow", element, wide: true, leave };
 }

@@ -4,6 +4,7 @@ import { photoCell } from "./card.js";
 import { append, confirmDialog, emptyPage, emptyState, fill, h, icon } from "./dom.js";
 import { followButton } from "./follow.js";
 import { count } from "./like.js";
+import { listsOfUserDialog } from "./list_dialogs.js";
 import { PhotoList } from "./photo_list.js";
 import { menu } from "./photo_menu.js";
 import { PresenceLine } from "./presence.js";
@@ -171,6 +172,7 @@ class ProfilePage {
       if (agreed) await change("put", "block", `@${username} is blocked`);
     };
     return menu("Profile options", [
+      ...(relation.blocking ? [] : [["layers", "Add to lists", () => listsOfUserDialog(this.#app, this.#user)]]),
       relation.close_friend
         ? ["star", "Remove from close friends", () => change("delete", "close-friend", `@${username} is no close friend any more`)]
         : ["star", "Add to close friends", () => change("put", "close-friend", `@${username} is a close friend`)],

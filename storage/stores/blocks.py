@@ -11,14 +11,14 @@ from storage.errors import ConflictError
 from storage.events import UserBlocked, UserMuted, UserUnblocked
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.sharding import shard
-from storage.stores import account_locks, close_friends, follows
+from storage.stores import account_locks, close_friends, follows, list_members
 
 
 async def block(tx: Transaction, blocker_id: int, blocked_id: int) -> bool:
     """Block a user and remove follows and requests in both directions; return False if it was blocked already.
 
-    Neither is a close friend of the other afterwards. Emits `UserUnfollowed` for each removed follow or request,
-    `CloseFriendChanged` for each close friend, then `UserBlocked`.
+    Neither is a close friend of the other afterwards, or in one of the other's lists. Emits `UserUnfollowed` for each
+    removed follow or request, `CloseFriendChanged` for each close friend, then `UserBlocked`.
     """
     if blocker_id == blocked_id:
         raise ConflictError("cannot_block_yourself", "You cannot block yourself.")
@@ -29,6 +29,8 @@ async def block(tx: Transaction, blocker_id: int, blocked_id: int) -> bool:
     await follows.end(tx, blocked_id, blocker_id)
     await close_friends.end(tx, blocker_id, blocked_id)
     await close_friends.end(tx, blocked_id, blocker_id)
+    await list_members.end(tx, blocker_id, blocked_id)
+    await list_members.end(tx, blocked_id, blocker_id)
     tx.emit(UserBlocked(blocker_id=blocker_id, blocked_id=blocked_id))
     return True
 

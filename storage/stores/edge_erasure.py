@@ -1,4 +1,8 @@
-"""Erasure of a deleted account's follows, requests, blocks, mutes and close friends, in the shards of both sides."""
+"""Erasure of a deleted account's follows, requests, blocks, mutes and close friends, in the shards of both sides.
+
+Its memberships in lists of others, in the shards of these, are erased in the same way. Its own lists are in its shard
+alone (`storage.stores.erasure`).
+"""
 
 from __future__ import annotations
 
@@ -34,6 +38,7 @@ _REQUESTS = Side("follow_requests", "followee_id", "follower_id")
 _BLOCKS = Side("blocks", "owner_id", "other_id")
 _MUTES = Side("mutes", "owner_id", "other_id")
 _CLOSE_FRIENDS = Side("close_friends", "owner_id", "other_id")
+_LIST_MEMBERS = Side("list_members", "owner_id", "account_id")
 # The account's side and that of the other one.
 _KINDS = (
     (_FOLLOWING, _FOLLOWERS),
@@ -47,8 +52,8 @@ _KINDS = (
 async def find(tx: Transaction, user_id: int, *, limit: int) -> Edges | None:
     """Return edges of the first kind that the account has, with up to `limit` others, or None if it has none.
 
-    The caller locks the accounts before it deletes the edges. The requests to the account are not among them: they are
-    in its shard alone.
+    The caller locks the accounts before it deletes the edges. Neither the requests to the account nor its own lists are
+    among them: they are in its shard alone.
     """
     for own, theirs in _KINDS:
         rows = await tx.fetch(
@@ -65,7 +70,15 @@ async def find(tx: Transaction, user_id: int, *, limit: int) -> Edges | None:
         user_id,
         limit,
     )
-    return Edges(None, _REQUESTS, [row["id"] for row in rows]) if rows else None
+    if rows:
+        return Edges(None, _REQUESTS, [row["id"] for row in rows])
+    rows = await tx.fetch(
+        "/* all shards: the lists that have a deleted account */ "
+        "SELECT DISTINCT owner_id AS id FROM list_members WHERE account_id = $1 LIMIT $2",
+        user_id,
+        limit,
+    )
+    return Edges(None, _LIST_MEMBERS, [row["id"] for row in rows]) if rows else None
 
 
 async def delete(tx: Transaction, user_id: int, edges: Edges) -> None:

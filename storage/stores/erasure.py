@@ -41,6 +41,8 @@ _OWN = (
     ("uploads", "user_id", "id"),
     ("collection_items", "owner_id", "photo_id"),
     ("collections", "owner_id", "id"),
+    ("list_members", "owner_id", "account_id"),
+    ("lists", "owner_id", "id"),
     ("account_suggestions", "user_id", "user_id"),
     ("dismissed_suggestions", "user_id", "account_id"),
     ("tag_follows", "user_id", "tag"),

@@ -12,7 +12,7 @@ from tests.browser.contrast import poor_contrasts
 from tests.browser.visitor import DESKTOP, PHONE, WITHIN, Site, published
 from tests.support.pictures import photograph
 
-PATHS = ("/", "/discover", "/new", "/notifications", "/settings", "/u/{name}", "/p/{photo}", "/tag/wide")
+PATHS = ("/", "/discover", "/lists", "/new", "/notifications", "/settings", "/u/{name}", "/p/{photo}", "/tag/wide")
 # 320 px is the width of the narrowest phones in use, and what WCAG 2.2 (1.4.10) requires.
 WIDTHS = (320, 390, 1280)
 # Links and buttons that are visible and too small. The link to skip the navigation is shown while it has the focus.

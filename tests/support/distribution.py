@@ -25,7 +25,7 @@ DISTRIBUTED: Mapping[str, Distribution] = {
             "comment_likes", "notifications", "notification_actors", "profile_images", "uploads", "waiting_activities",
             "idempotency_keys", "account_suggestions", "dismissed_suggestions", "tag_follows", "outbox", "dead_letters",
             "former_usernames", "user_search", "photo_text", "tag_recounts", "stars",
-            "collections", "collection_items",
+            "collections", "collection_items", "lists", "list_members",
         ),
         _BY_SHARD,
     ),

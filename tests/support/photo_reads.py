@@ -37,13 +37,15 @@ class Scene:
 
     The member `comment` of each photo is the id of a comment below it.
 
-    The viewer has kept all of them, too, when they were public.
+    The viewer has kept all of them, too, when they were public. `own_list` is a list of the viewer with the author, and
+    without one if these are the same.
     """
 
     viewer: ApiUser
     author: ApiUser
     photos: Mapping[str, Any]
     collection: str
+    own_list: str
 
 
 Read = Callable[[Scene], Awaitable[set[str]]]  # returns the ids of the photos that are shown
@@ -51,7 +53,7 @@ Read = Callable[[Scene], Awaitable[set[str]]]  # returns the ids of the photos t
 
 def _list(path: str, *, limit: int = 100) -> Read:
     async def read(scene: Scene) -> set[str]:
-        address = path.format(author=scene.author.id, collection=scene.collection)
+        address = path.format(author=scene.author.id, collection=scene.collection, own_list=scene.own_list)
         return _ids(await scene.viewer.call("GET", f"{address}{'&' if '?' in address else '?'}limit={limit}"))
 
     return read
@@ -118,6 +120,7 @@ READS: Mapping[str, tuple[Shows, Read]] = {
     "GET /feed": (Shows.FOLLOWED, _list("/feed")),
     "GET /feed?order=highlights": (Shows.FOLLOWED, _highlights),
     "GET /feed?source=tags": (Shows.OF_OTHERS, _with_followed_tags),
+    "GET /feed?source=list:": (Shows.OF_OTHERS, _list("/feed?source=list:{own_list}")),
     "GET /photos/{id}": (Shows.PHOTO, _each("/photos/{id}")),
     "GET /photos/{id}/likes": (Shows.PHOTO, _each("/photos/{id}/likes")),
     "GET /photos/{id}/comments": (Shows.PHOTO, _each("/photos/{id}/comments")),
@@ -141,6 +144,10 @@ OTHERS: Mapping[str, str] = {
     "GET /users/me/follow-requests": "accounts",
     "GET /users/me/close-friends": "accounts",
     "GET /collections/{id}": "the title; its cover is in the list alone",
+    "GET /lists": "the viewer's lists of accounts",
+    "GET /lists/{id}": "one of them",
+    "GET /lists/{id}/accounts": "accounts",
+    "GET /users/{id}/lists": "the viewer's lists that contain an account",
     "GET /tags/followed": "tags that the viewer follows",
     "GET /tags/trending": "tags of photos that everyone may see",
     "GET /notifications": "what others did with the viewer's own photos",

@@ -89,7 +89,7 @@ async def test_malformed_limits_are_400_with_the_field_s_name(api: Api) -> None:
     """A limit must be a number from 1 to 100."""
     ann = await api.user()
     for limit in ("0", "-1", "101", "9" * 21, "ten", "1.5", "", "1;DROP", "1_0", "+5", " 5", "5.0", "\u0665"):
-        for path in ("/feed", "/photos", "/notifications", f"/users/{ann.id}/followers"):
+        for path in ("/feed", "/photos", "/notifications", "/lists", f"/users/{ann.id}/followers"):
             problem = (await ann.call("GET", path, params={"limit": limit})).expect(400)
             assert problem["errors"][0]["field"] == "limit", (path, limit)
 
@@ -108,6 +108,10 @@ async def test_malformed_ids_are_400_with_the_field_s_name(api: Api) -> None:
             ("PUT", "/comments/{}/pin"),
             ("GET", "/comments/{}/replies"),
             ("PUT", "/users/{}/follow"),
+            ("GET", "/lists/{}"),
+            ("DELETE", "/lists/{}"),
+            ("GET", "/lists/{}/accounts"),
+            ("GET", "/users/{}/lists"),
         ):
             problem = (await ann.call(method, path.format(text))).expect(400)
             assert problem["errors"][0]["field"] == "id", (method, path, text)
@@ -205,6 +209,7 @@ async def test_nul_and_broken_unicode_are_refused_everywhere(api: Api) -> None:
         ("PATCH", f"/photos/{photo['id']}", {"tags": ["a\x00"]}),
         ("PATCH", f"/photos/{photo['id']}", {"location": "a\x00"}),
         ("POST", f"/photos/{photo['id']}/comments", {"text": "a\x00"}),
+        ("POST", "/lists", {"title": "a\x00"}),
         ("POST", "/tokens", {"username": "a\x00", "password": "a\x00"}),
     ]
     for method, path, body in bodies:

@@ -36,13 +36,14 @@ _SIDES = "(shard, owner_id, other_id, outgoing) VALUES ($1::bigint & 1023, $1, $
 
 @dataclass(frozen=True, kw_only=True)
 class Gallery:
-    """An author with a photo for each audience, and a viewer of each kind; `photos` are by id."""
+    """An author with a photo for each audience, and a viewer of each kind; `photos` are by id, `lists` by viewer."""
 
     api: Api
     private: bool
     author: ApiUser
     viewers: Mapping[str, ApiUser]
     collection: str
+    lists: Mapping[str, str]
     photos: Mapping[str, dict[str, Any]]
 
     def seen(self, viewer: str) -> set[str]:
@@ -109,12 +110,14 @@ async def _gallery(api: Api, name: str, *, private: bool) -> Gallery:
         photos[photo["id"]]["comment"] = comment["id"]
     keepers = [author, *viewers.values(), await api.user(f"{name}_keeper")]
     kept = [await _keep(api, ids.decode(user.id), [ids.decode(photo_id) for photo_id in photos]) for user in keepers]
+    viewers["author"] = author
     return Gallery(
         api=api,
         private=private,
         collection=ids.encode(kept[-1]),
+        lists={viewer: await _list_author(api, user, author) for viewer, user in viewers.items()},
         author=author,
-        viewers={"visitor": api.visitor, "author": author, **viewers},
+        viewers={"visitor": api.visitor, **viewers},
         photos=photos,
     )
 
@@ -135,6 +138,17 @@ async def _keep(api: Api, user_id: int, photo_ids: list[int]) -> int:
                     user_id,
                 )
     return public.id
+
+
+async def _list_author(api: Api, owner: ApiUser, author: ApiUser) -> str:
+    """Return a list of a viewer with the author, who was added before any block."""
+    list_id: str = (await owner.call("POST", "/lists", json={"title": "read apart"})).expect(201)["id"]
+    if owner is not author:
+        await api.services.db.fetch(
+            "INSERT INTO list_members (shard, list_id, account_id, owner_id) VALUES ($1::bigint & 1023, $1, $2, $3)",
+            *(ids.decode(text) for text in (list_id, author.id, owner.id)),
+        )
+    return list_id
 
 
 async def _fill_redis(gallery: Gallery) -> None:
@@ -188,6 +202,7 @@ async def test_a_photo_is_shown_to_its_audience_alone(galleries: list[Gallery]) 
                 author=gallery.author,
                 photos=gallery.photos,
                 collection=gallery.collection,
+                own_list=gallery.lists.get(viewer, ids.encode(1)),
             )
             found = await read(scene) & gallery.photos.keys()
             expected = gallery.shown(viewer, shows)

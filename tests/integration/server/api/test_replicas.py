@@ -136,6 +136,8 @@ async def test_every_page_is_read_from_the_replica(scene: Scene) -> None:
     ann, ben = await scene.users(2)
     photo = await ready_photo(scene.stores.db, await scene.account(ann), tags=["sun"])
     photo_id = ids.encode(photo.id)
+    own_list = (await ben.call("POST", "/lists", json={"title": "Friends"})).expect(201)["id"]
+    (await ben.call("PUT", f"/lists/{own_list}/accounts/{ann.id}")).expect(204)
     await scene.caught_up()
     pages = [
         "/users/me",
@@ -150,6 +152,11 @@ async def test_every_page_is_read_from_the_replica(scene: Scene) -> None:
         f"/photos/{photo_id}",
         f"/photos/{photo_id}/likes",
         f"/photos/{photo_id}/comments",
+        "/lists",
+        f"/lists/{own_list}",
+        f"/lists/{own_list}/accounts",
+        f"/users/{ann.id}/lists",
+        f"/feed?source=list:{own_list}",
     ]
     servers = {page: await scene.server_of(ben, page) for page in pages}
     assert servers == dict.fromkeys(pages, scene.pair.standby.place)

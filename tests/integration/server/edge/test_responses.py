@@ -10,7 +10,7 @@ import pytest
 from aiohttp.test_utils import TestServer
 
 from server.composition.application import make_app
-from server.edge import activity_responses, photo_responses, responses
+from server.edge import activity_responses, list_responses, photo_responses, responses
 from tests.support.api import Api, InspectableServices, running_api
 from tests.support.pictures import photograph
 
@@ -134,6 +134,8 @@ async def test_responses_match_their_models(api: Api) -> None:
     photo_responses.PhotoResponse.model_validate(photo)
     await api.finish(photo)
     await bob.follow(ann)
+    created = (await bob.call("POST", "/lists", json={"title": "Friends"})).expect(201)
+    (await bob.call("PUT", f"/lists/{created['id']}/accounts/{ann.id}")).expect(204)
     comment = await bob.call("POST", f"/photos/{photo['id']}/comments", json={"text": "text"})
     activity_responses.CommentResponse.model_validate(comment.expect(201))
     for path, model in (
@@ -143,6 +145,7 @@ async def test_responses_match_their_models(api: Api) -> None:
         (f"/photos/{photo['id']}/comments", responses.ListResponse[activity_responses.CommentResponse]),
         (f"/users/{ann.id}", responses.ProfileResponse),
         (f"/users/{ann.id}/followers", responses.ListResponse[responses.UserSummaryResponse]),
+        (f"/users/{ann.id}/lists", responses.ListResponse[list_responses.AccountListResponse]),
         ("/users/me", responses.AccountResponse),
         ("/notifications", responses.StreamListResponse[activity_responses.NotificationResponse]),
         ("/notifications/counters", activity_responses.NotificationCountersResponse),

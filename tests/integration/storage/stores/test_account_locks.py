@@ -23,6 +23,8 @@ from storage.stores import (
     follows,
     idempotency,
     likes,
+    list_members,
+    lists,
     photo_processing,
     photos,
     profile_images,
@@ -148,7 +150,19 @@ async def _avatar(tx: Transaction, scene: Scene) -> None:
     )
 
 
-INSERTS = (_photo, _comment, _session, _upload, _avatar, _follow, _be_followed, _block, _be_blocked, _mute)
+async def _create_a_list(tx: Transaction, scene: Scene) -> None:
+    await lists.create(tx, owner_id=scene.ben.id, title="Friends")
+
+
+async def _be_listed(tx: Transaction, scene: Scene) -> None:
+    created = await lists.create(tx, owner_id=scene.ann.id, title="Friends")
+    await list_members.add(tx, created.id, scene.ben.id, owner_id=scene.ann.id)
+
+
+INSERTS = (
+    *(_photo, _comment, _session, _upload, _avatar, _follow, _be_followed, _block, _be_blocked, _mute),
+    *(_create_a_list, _be_listed),
+)
 LEFT = """
 SELECT (SELECT count(*) FROM likes WHERE user_id = $1) AS likes, (SELECT sum(likes) FROM photos) AS counted,
     (SELECT count(*) FROM idempotency_keys WHERE user_id = $1) AS keys,

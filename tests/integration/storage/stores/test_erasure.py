@@ -22,6 +22,8 @@ from storage.stores import (
     erasure,
     follows,
     likes,
+    list_members,
+    lists,
     photo_collections,
     photo_trends,
     sessions,
@@ -77,6 +79,10 @@ async def test_erase(database: Database) -> None:
         ):
             for photo in made:
                 await collection_items.add(tx, collection_id, photo.id, owner_id=ben.id)
+        for owner, members in ((ben, (ann, cat)), (ben, (ann,)), (ann, (ben, cat)), (cat, (ben,)), (cat, (ben,))):
+            created = await lists.create(tx, owner_id=owner.id, title="Friends")
+            for member in members:
+                await list_members.add(tx, created.id, member.id, owner_id=owner.id)
         await waiting_activities.add(
             tx,
             operation="record",
@@ -95,10 +101,12 @@ async def test_erase(database: Database) -> None:
     assert (await topics(database))[-1] == "actor.removed"
     for table in (
         *("following", "followers", "mutes", "collections", "collection_items"),
-        *("account_suggestions", "dismissed_suggestions", "tag_follows"),
+        *("account_suggestions", "dismissed_suggestions", "tag_follows", "lists", "list_members"),
     ):
         rows = await database.fetch(f"SELECT * FROM {table}")  # noqa: S608
         assert not any(ben.id in tuple(row) for row in rows), table
+    left = [(each.title, each.accounts) for each in await lists.page(database, ann.id, before=None, limit=9)]
+    assert (left, len(await lists.page(database, cat.id, before=None, limit=9))) == ([("Friends", 1)], 2)
     assert not await waiting_activities.waiting(database, ben.id)
 
 

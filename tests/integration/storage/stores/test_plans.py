@@ -11,7 +11,15 @@ import pytest
 from storage.ids import MAX_ID
 from storage.models import Activity, CommentOrder, NotificationKind
 from storage.postgres.database import Database, Queryable
-from storage.stores import comment_lists, follows, notification_groups, notifications, photo_lists
+from storage.stores import (
+    comment_lists,
+    follows,
+    list_members,
+    list_photos,
+    notification_groups,
+    notifications,
+    photo_lists,
+)
 from storage.stores.comment_lists import Place
 from storage.stores.notification_lookup import look_up
 from tests.support.community import record_notification, retract_notification
@@ -92,6 +100,42 @@ async def test_home_feed_reads_an_index_for_each_author(populated: Database, bef
     assert scan["Index Name"] == "photos_by_author"
     assert scan["Actual Rows"] <= 20
     assert scan["Actual Loops"] == FOLLOWED + 1
+
+
+@pytest.mark.parametrize("before", [None, 10_000 * 1024])
+async def test_a_full_list_reads_an_index_for_each_account(populated: Database, before: int | None) -> None:
+    """A page of a list of 500 accounts reads at most a page of each from the index, however many photos they have."""
+    list_id = 1024 + 1  # of user 1
+    async with populated.transaction() as tx:
+        await tx.execute("INSERT INTO lists (shard, id, owner_id, title) VALUES (1, $1, 1, '')", list_id)
+        await tx.execute(
+            "INSERT INTO list_members (shard, list_id, account_id, owner_id) "
+            "SELECT 1, $1, i, 1 FROM generate_series(2, $2::integer + 1) AS i",
+            list_id,
+            list_members.MAX,
+        )
+        # Every fourth photo is for others, and the accounts have 60 photos each, one of them 2,000.
+        await tx.execute("UPDATE photos SET audience = 'close_friends' WHERE (id >> 10) % 4 = 0")
+        await tx.execute(
+            "INSERT INTO photos (shard, id, author_id, state, sha256, content_type, bytes, width, height) "
+            "SELECT a, i * 1024 + a, a, 'ready', repeat('a', 64), 'image/jpeg', 1, 1, 1 "
+            "FROM generate_series(30001, 30040) AS i, generate_series(1, $1::integer) AS a",
+            USERS,
+        )
+    for table in ("photos", "lists", "list_members"):
+        await populated.fetchval(f"VACUUM ANALYZE {table}")
+    explained = Explaining(populated)
+    found = await list_photos.page(explained, list_id, owner_id=1, before=before, limit=21)
+    assert len(found) == 21
+    (scan,) = [scan for scan in explained.scans("photos") if scan.get("Index Name") == "photos_by_author"]
+    assert scan["Actual Loops"] == list_members.MAX
+    assert scan["Actual Rows"] <= 21
+    assert scan.get("Rows Removed by Filter", 0) <= 21
+    others = [other for other in explained.scans("photos") if other is not scan]
+    assert sum(other["Actual Rows"] * other["Actual Loops"] for other in others) <= 21
+    assert sum(other.get("Rows Removed by Filter", 0) * other["Actual Loops"] for other in others) == 0
+    (members,) = explained.scans("list_members")
+    assert members["Actual Rows"] * members["Actual Loops"] == list_members.MAX
 
 
 @pytest.mark.parametrize("name", ["newest", "by_author"])

@@ -1,0 +1,36 @@
+"""Changes of lists that meet other changes of the same account."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from storage.postgres.database import Database
+from tests.support.api import InspectableServices
+from tests.support.gallery import Gallery
+from tests.support.locks import wait_for_blocked_transaction
+from workers.broker.routing import queues_of
+
+pytestmark = pytest.mark.engines
+
+
+async def test_additions_of_one_account_leave_connections_to_others(
+    services: InspectableServices, database_dsn: str
+) -> None:
+    """While additions wait for an account's row, the pool's connections are free; then all are carried out."""
+    gallery, actions = Gallery(services.db), services.actions.lists
+    famous_id, *owners = [await gallery.user() for _ in range(17)]
+    own = {}
+    for owner_id in owners:
+        async with services.db.transaction() as tx:
+            own[owner_id] = (await actions.create(tx, owner_id, title="Friends")).id
+    other = await Database.connect(database_dsn, routes=queues_of, min_size=1, max_size=2)
+    async with other.transaction() as tx:
+        await tx.execute("SELECT FROM users WHERE id = $1 FOR UPDATE", famous_id)
+        waiting = [asyncio.create_task(actions.add(owner_id, own[owner_id], famous_id)) for owner_id in owners]
+        await wait_for_blocked_transaction(other)
+        one, two = owners[-2:]
+        assert await asyncio.wait_for(actions.add(one, own[one], two), 5)
+    assert all(await asyncio.gather(*waiting))
+    await other.close()
