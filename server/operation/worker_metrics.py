@@ -113,7 +113,7 @@ class WorkerMetrics:
         self._repaired.inc(count)
 
     def counters_repaired(self, kind: str, count: int) -> None:
-        """Record photos or accounts whose counters were wrong, or photos whose counters in Redis were: `cache`."""
+        """Record how many counters of a kind were wrong: `photo`, `trend`, `account`, or `cache` for those in Redis."""
         self._counters_repaired.labels(kind).inc(count)
 
     def backlog(self, depths: Mapping[str, int], *, oldest_seconds: float) -> None:
