@@ -98,7 +98,7 @@ async def test_photos_and_accounts(stage: Stage, monkeypatch: pytest.MonkeyPatch
     assert [await stage.cache.counts(photo.id) for photo in shown] == [(1, 1)] * 5
     rows = await stage.database.fetch("SELECT followers, following, photos FROM users ORDER BY id")
     assert [tuple(row.values()) for row in rows] == [(1, 0, 5 + 2), (0, 1, 0), (0, 0, 0)]
-    assert [stage.repaired(kind) for kind in ("photo", "account", "cache")] == [2, 3, 0]
+    assert [stage.repaired(kind) for kind in ("photo", "trend", "account", "cache")] == [2, 0, 3, 0]
     assert await stage.repair.run() == 0
 
 
