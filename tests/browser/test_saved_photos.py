@@ -60,6 +60,7 @@ async def test_the_button_in_the_feed(site: Site) -> None:
     button = _save_button(fan.page.locator(".photo-page"))
     await _is_pressed(button, True)
     await button.click()
+    await _is_pressed(button, False)
     await fan.sees(fan.toast("Removed from your saved photos"))
     await fan.page.get_by_role("button", name="Back").click()
     await _is_pressed(_save_button(fan.card("The moon")), False)
@@ -173,6 +174,8 @@ async def test_arranging_a_collection(site: Site) -> None:
     assert box is not None
     await cell(one).drag_to(cell(three), target_position={"x": box["width"] - 5, "y": 5})
     await _has_order(owner, collection, [two, four, three, one])
+    await cell(one).click(position={"x": 5, "y": 5})
+    assert owner.page.url.endswith(f"/c/{collection}")  # photos are not opened meanwhile
     await owner.page.get_by_role("button", name="Done").click()
     await owner.loses(owner.page.get_by_role("button", name="Move later"))
     await owner.page.reload()

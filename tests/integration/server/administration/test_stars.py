@@ -123,6 +123,20 @@ async def test_a_stopped_change_begins_again(world: World) -> None:
     assert (await world.finding()).ok
 
 
+async def test_the_order_of_the_list(world: World) -> None:
+    """Those that are being promoted or demoted come first, then those with the most followers, up to a number."""
+    for number, (author, state) in enumerate(zip([world.ann, world.bob, *world.fans], "sssps", strict=True)):
+        await world.database.fetch(
+            "INSERT INTO stars (shard, author_id, state, change_id, since_id) VALUES ($1::bigint & 1023, $1, $2, 1, 1)",
+            author.id,
+            {"s": "star", "p": "promoting"}[state],
+        )
+        await world.database.fetch("UPDATE users SET followers = $2 WHERE id = $1", author.id, 100 - number)
+    listed = [star.username for star in await list_stars(world.settings, 9)]
+    assert listed == ["fan1", "ann", "bob", "fan0", "fan2"]
+    assert [star.username for star in await list_stars(world.settings, 2)] == listed[:2]
+
+
 async def test_the_doctor_compares_with_redis(world: World) -> None:
     """Lost logs are a warning until a feed is built again; those of an author who is no star, until a check."""
     await world.check("ann")
