@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner
 
 from server.administration import doctor
 from server.administration.findings import Finding
 from server.administration.stars import StarCheck, check_star, list_stars
-from server.cli.main import build_app
 from server.config.settings import Settings
 from server.operation.metrics import Metrics
 from storage import ids
@@ -22,6 +22,7 @@ from storage.postgres.database import Database
 from storage.stores import stars, users
 from tests.integration.server.administration.test_doctor import settings_of
 from tests.support.community import follow, new_users, ready_photo
+from tests.support.documents import ROOT
 from tests.support.driver_commands import commands
 from tests.support.stage import Stage
 from workers.jobs.star_measures import StarMeasures
@@ -73,13 +74,19 @@ class World:
 
     async def command(self, *arguments: str) -> str:
         """Return what a command prints."""
+        # A process of its own, because a command sets up the logs of its process.
         names = ("PICSHARE_DATABASE__URL", "PICSHARE_REDIS__URL")
-        env = {**dict(zip(names, self.urls, strict=True)), "PICSHARE_WORKER__STAR_FOLLOWERS": str(FANS)}
-        result = await asyncio.to_thread(
-            CliRunner().invoke, build_app(), ["stars", *arguments], env={**env, "COLUMNS": "200"}
+        settings = {**dict(zip(names, self.urls, strict=True)), "PICSHARE_WORKER__STAR_FOLLOWERS": str(FANS)}
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "server.cli", "stars", *arguments),
+            cwd=ROOT,
+            env={**os.environ, **settings, "COLUMNS": "200"},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
         )
-        assert result.exit_code == 0, result.output
-        return result.output
+        output, error = await process.communicate()
+        assert (process.returncode, error) == (0, b"")
+        return output.decode()
 
 
 @pytest.fixture
