@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from storage.models import Collection
 from storage.postgres.database import Database, Transaction
-from storage.stores import collection_items, photo_collections
+from storage.stores import collection_items, collection_order, photo_collections
 
 QUOTA = "writes"
 
@@ -49,7 +49,7 @@ class CollectionActions:
         async with self._db.transaction() as tx:
             collection = await photo_collections.edit(tx, collection_id, owner_id=viewer_id, title=title, public=public)
             if order:
-                await collection_items.arrange(tx, collection_id, order, owner_id=viewer_id)
+                await collection_order.arrange(tx, collection_id, order, owner_id=viewer_id)
         return collection
 
     async def delete(self, viewer_id: int, collection_id: int) -> None:
@@ -61,6 +61,11 @@ class CollectionActions:
         """Put a photo in front; return False if it is in there. Raises `NotFoundError("photo")`, `ConflictError`."""
         async with self._db.transaction() as tx:
             return await collection_items.add(tx, collection_id, photo_id, owner_id=viewer_id)
+
+    async def move(self, viewer_id: int, collection_id: int, photo_id: int, *, after_id: int | None) -> None:
+        """Put a photo behind another one, or in front. Raises `NotFoundError("photo")`, `ConflictError`."""
+        async with self._db.transaction() as tx:
+            await collection_order.move(tx, collection_id, photo_id, after_id=after_id, owner_id=viewer_id)
 
     async def remove(self, viewer_id: int, collection_id: int, photo_id: int) -> bool:
         """Remove a photo from a collection; return False if it is not in there."""

@@ -23,6 +23,7 @@ from server.administration.codec_versions import inspect_codecs
 from server.administration.findings import Finding
 from server.administration.replica_check import inspect_replica
 from server.administration.search_check import inspect_search
+from server.administration.star_check import inspect_stars
 from server.composition.backends import describe_broker, open_database
 from server.composition.blob_stores import blob_directory, describe_blobs, open_blobs
 from server.composition.embedded import reachable_backends
@@ -47,6 +48,7 @@ _REMEDIES = {
     "replica": "Check database.replicas, and that the server runs and accepts connections from this machine.",
     "search": "Check database.url, and that PostgreSQL runs and accepts connections from this machine.",
     "redis": "Check redis.url, and that Redis runs and accepts connections from this machine.",
+    "stars": "Check database.url and redis.url, and that both engines answer.",
     "broker": "Check broker.url, and that RabbitMQ runs and its user may use the vhost.",
     "blobs": "Check blobs.url, and that this user may write to the directory, or that the keys may use the bucket.",
 }
@@ -74,7 +76,10 @@ async def inspect(settings: Settings) -> list[Finding]:
             findings.append(await _guarded("replica", partial(inspect_replica, url), settings))
         if database.ok:
             findings.append(await _guarded("search", inspect_search, settings))
-        findings.append(await _guarded("redis", inspect_redis, settings))
+        redis = await _guarded("redis", inspect_redis, settings)
+        findings.append(redis)
+        if database.ok and redis.ok:
+            findings.append(await _guarded("stars", inspect_stars, settings))
         findings.append(
             Finding(name="broker", detail="not checked: it is in the database", remedy="Fix the database first.")
             if skipped

@@ -16,7 +16,8 @@ from server.edge.responses import ListResponse
 from storage.models import Photo
 from storage.postgres.database import Queryable
 from storage.postgres.reads import Reads
-from storage.stores import photo_lists, photos
+from storage.render.photo import with_saved
+from storage.stores import collection_items, photo_lists, photos
 
 
 class PhotosApi:
@@ -93,10 +94,17 @@ class PhotosApi:
     async def get(self, request: ApiRequest) -> web.Response:
         """Handle `GET /photos/{id}`."""
         photo_id, viewer_id = request.id(), request.viewer_id
-        photo, liked = await self._reads.read(
-            viewer_id, lambda db: photos.get_with_like(db, photo_id, viewer_id=viewer_id)
-        )
-        return json_response(self._serializer.serialize_one(photo, viewer_id, liked=liked))
+
+        async def read(db: Queryable) -> tuple[Photo, bool, bool]:
+            photo, liked = await photos.get_with_like(db, photo_id, viewer_id=viewer_id)
+            if viewer_id is None:
+                return photo, liked, False
+            # What the viewer has saved is in the viewer's shard, and the photo in its author's.
+            return photo, liked, bool(await collection_items.saved_among(db, [photo_id], owner_id=viewer_id))
+
+        photo, liked, saved = await self._reads.read(viewer_id, read)
+        json = self._serializer.serialize_one(photo, viewer_id, liked=liked)
+        return json_response(json if viewer_id is None else with_saved(json, saved))
 
     async def edit(self, request: ApiRequest) -> web.Response:
         """Handle `PATCH /photos/{id}`."""

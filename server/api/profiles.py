@@ -12,7 +12,6 @@ from server.edge.paging import Cursors, Pager
 from server.edge.photo_responses import PhotoResponse
 from server.edge.requests import ListQuery, SearchQuery
 from server.edge.responses import ListResponse, ProfileResponse, UserSummaryResponse
-from storage.errors import NotFoundError
 from storage.ids import encode
 from storage.models import Photo
 from storage.postgres.database import Queryable
@@ -83,7 +82,7 @@ class ProfilesApi:
 
     async def profile(self, request: ApiRequest) -> web.Response:
         """Handle `GET /users/{username or id}`; redirects from a former username."""
-        viewer_id, name = request.viewer_id, _name(request)
+        viewer_id, name = request.viewer_id, request.name_or_id()
         user, relation, presence_visible = await self._reads.read(
             viewer_id, lambda db: profiles.find(db, name, viewer_id=viewer_id)
         )
@@ -95,7 +94,7 @@ class ProfilesApi:
 
     async def photos(self, request: ApiRequest) -> web.Response:
         """Handle `GET /users/{username or id}/photos`."""
-        query, viewer_id, name = request.query(ListQuery), request.viewer_id, _name(request)
+        query, viewer_id, name = request.query(ListQuery), request.viewer_id, request.name_or_id()
 
         async def photos_of(db: Queryable) -> tuple[Pager, list[Photo]]:
             user = await users.find(db, name, viewer_id=viewer_id)
@@ -106,13 +105,3 @@ class ProfilesApi:
         pager, found = await self._reads.read(viewer_id, photos_of)
         page, next_cursor = pager.cut(found, query.limit, lambda photo: photo.id)
         return list_response(await self._serializer.serialize(page, viewer_id), next_cursor)
-
-
-def _name(request: ApiRequest) -> str:
-    """Return the username or id in the request's path, the viewer's id for `me`."""
-    name = request.http.match_info["id"]
-    if name == "me":
-        return request.viewer.user_text
-    if not name.isprintable():
-        raise NotFoundError("user")
-    return name

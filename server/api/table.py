@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from server.actions.search import SearchActions
 from server.api.accounts import AccountsApi
+from server.api.collection_lists import CollectionListsApi
 from server.api.comment_lists import CommentListsApi
 from server.api.comments import CommentsApi
 from server.api.feed import FeedApi
@@ -85,7 +86,8 @@ def _photo_endpoints(services: Services) -> list[Endpoint]:
         *_upload_endpoints(services),
         *ProfileImagesApi(actions.profile_images, receiver).endpoints(),
         *TrendsApi(services.trending, services.tag_trends, cursors, serializer).endpoints(),
-        *CollectionsApi(reads, cursors, serializer, actions.collections, idempotency).endpoints(),
+        *CollectionListsApi(reads, cursors, serializer).endpoints(),
+        *CollectionsApi(actions.collections, idempotency).endpoints(),
         *PhotosApi(reads, cursors, serializer, actions.photos).endpoints(),
         *PhotoExifApi(reads, actions.photos).endpoints(),
         *LikesApi(reads, cursors, actions.reactions).endpoints(),

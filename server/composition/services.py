@@ -58,6 +58,7 @@ from storage.cache.tag_trends import TagTrends
 from storage.cache.variant_states import VariantStates
 from storage.feeds.highlights import Highlights
 from storage.feeds.home import Home
+from storage.feeds.star_report import StarReport
 from storage.feeds.trending import Trending
 from storage.ids import slot_group
 from storage.limits.quotas import Quotas
@@ -71,6 +72,7 @@ from workers.jobs.counter_repair import CounterRepair
 from workers.jobs.janitor import Janitor
 from workers.jobs.permissions import LivePermissions
 from workers.jobs.sessions import SessionRevoker
+from workers.jobs.star_measures import StarMeasures
 from workers.jobs.stars import Stars
 from workers.jobs.trends import TrendTasks
 from workers.videos.limits import VideoLimits
@@ -325,5 +327,5 @@ def build_janitor(settings: Settings, stores: Stores, metrics: Metrics) -> Janit
         counters,
         metrics,
         unused_days=settings.media.unused_days,
-        more=trends.tasks(),
+        more=[*trends.tasks(), *StarMeasures(stores.db, StarReport(stores.redis), metrics).tasks()],
     )

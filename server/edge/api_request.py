@@ -14,6 +14,7 @@ from server.edge.body import BodyPace, BodyReader, SlowBodyError, body_timeout, 
 from server.edge.problems import ProblemError, bad_field, invalid, sign_in_required
 from server.identity.rate_limits import Charge, rate_limit_headers
 from storage import ids
+from storage.errors import NotFoundError
 from storage.models import Role
 
 MAX_JSON_BYTES = 64 * 1024
@@ -76,6 +77,15 @@ class ApiRequest:
             return ids.decode(self.http.match_info[name])
         except ids.BadIdError as error:
             raise bad_field(name, str(error)) from error
+
+    def name_or_id(self) -> str:
+        """Return the username or id in the path, the viewer's id for `me`; raise `NotFoundError("user")`."""
+        name = self.http.match_info["id"]
+        if name == "me":
+            return self.viewer.user_text
+        if not name.isprintable():
+            raise NotFoundError("user")
+        return name
 
     def query(self, model: type[M]) -> M:
         """Return the query parameters; raise a 400 that names the invalid ones."""

@@ -101,7 +101,8 @@ class PhotoResponse(ResponseModel):
     time at which the author changed the pictures, `caption`, `alt_text`, `tags`, `location` or `taken_at`, null before.
     `audience` says which of the users that may see the author's photos may see this one. `video` is null for a picture;
     the images of a video are those of its poster. Only the author gets `suggestions`, of a single photo and live, and
-    only if the file has any.
+    only if the file has any. `saved` is given to a viewer with an account who gets a photo by its id; for the photos of
+    a list, `/photos/saved-state` says it.
     """
 
     id: Id
@@ -127,6 +128,7 @@ class PhotoResponse(ResponseModel):
     comments: int
     liked: bool
     suggestions: PhotoSuggestions | None = None
+    saved: bool | None = None
 
 
 class LikeResponse(ResponseModel):
@@ -144,8 +146,8 @@ class LikeResponse(ResponseModel):
 class CollectionResponse(ResponseModel):
     """A list of photos that a user keeps; only the owner sees one that is not `public`.
 
-    `cover` is its first photo that the viewer may see, in the list of the viewer's own collections. `contains` is given
-    there, too, if the query names a photo.
+    `cover` is its first photo that the viewer may see, in lists of collections. `contains` is given in the list of the
+    viewer's own collections, if the query names a photo.
     """
 
     id: Id
@@ -161,3 +163,9 @@ class CollectionListResponse(ListResponse[CollectionResponse]):
     """A page of the viewer's collections; `saved` is whether the photo that the query names is saved."""
 
     saved: bool | None
+
+
+class SavedStateResponse(ResponseModel):
+    """Those of the photos that the viewer has saved."""
+
+    saved: list[Id]

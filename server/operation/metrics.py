@@ -9,13 +9,14 @@ from server.operation.live_metrics import LiveMetrics
 from server.operation.media_metrics import MediaMetrics
 from server.operation.outbound_metrics import OutboundMetrics
 from server.operation.search_metrics import SearchMetrics
+from server.operation.star_metrics import StarMetrics
 from server.operation.worker_metrics import WorkerMetrics
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _HTTP_SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 10.0)
 
 
-class Metrics(MediaMetrics, LiveMetrics, DiscoverMetrics, SearchMetrics, WorkerMetrics, OutboundMetrics):
+class Metrics(MediaMetrics, LiveMetrics, DiscoverMetrics, SearchMetrics, StarMetrics, WorkerMetrics, OutboundMetrics):
     """Metrics of requests, jobs, feeds, images, live connections, searches and outward calls."""
 
     def __init__(self, version: str = "") -> None:
@@ -24,6 +25,7 @@ class Metrics(MediaMetrics, LiveMetrics, DiscoverMetrics, SearchMetrics, WorkerM
         LiveMetrics.__init__(self, self.registry)
         DiscoverMetrics.__init__(self, self.registry)
         SearchMetrics.__init__(self, self.registry)
+        StarMetrics.__init__(self, self.registry)
         WorkerMetrics.__init__(self, self.registry)
         OutboundMetrics.__init__(self, self.registry)
         self._requests = Counter(

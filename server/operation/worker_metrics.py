@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-_STAR_SECONDS = (1.0, 5.0, 15.0, 60.0, 300.0, 1800.0, 3600.0)
 _JOB_SECONDS = (0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0)
 
 
@@ -43,18 +42,6 @@ class WorkerMetrics:
 
     def _count_feed_changes(self, registry: CollectorRegistry) -> None:
         self._insertions = Counter("picshare_feed_insertions", "Insertions of a photo into a feed.", registry=registry)
-        self._announcements = Counter(
-            "picshare_star_announcements",
-            "Photos and removals announced for feeds to pull, instead of inserted into each.",
-            registry=registry,
-        )
-        self._star_changes = Histogram(
-            "picshare_star_change_seconds",
-            "Duration of an author's promotion to a star, or of the demotion.",
-            ("change",),
-            buckets=_STAR_SECONDS,
-            registry=registry,
-        )
 
     def _count_periodic_tasks(self, registry: CollectorRegistry) -> None:
         self._repaired = Counter(
@@ -91,14 +78,6 @@ class WorkerMetrics:
         """Record insertions into feeds."""
         self._insertions.inc(count)
 
-    def star_announced(self) -> None:
-        """Record an announcement."""
-        self._announcements.inc()
-
-    def star_changed(self, *, change: str, seconds: float) -> None:
-        """Record a completed promotion or demotion of an author."""
-        self._star_changes.labels(change).observe(seconds)
-
     def periodic_task_done(self, *, task: str, count: int) -> None:
         """Record one run of a periodic task, and how many things it deleted or repaired."""
         self._task_runs.labels(task, "done").inc()
@@ -113,7 +92,7 @@ class WorkerMetrics:
         self._repaired.inc(count)
 
     def counters_repaired(self, kind: str, count: int) -> None:
-        """Record photos or accounts whose counters were wrong, or photos whose counters in Redis were: `cache`."""
+        """Record how many counters of a kind were wrong: `photo`, `trend`, `account`, or `cache` for those in Redis."""
         self._counters_repaired.labels(kind).inc(count)
 
     def backlog(self, depths: Mapping[str, int], *, oldest_seconds: float) -> None:

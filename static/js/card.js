@@ -7,6 +7,7 @@ import { count, Like, likeButton, onDoubleTap, showHeart } from "./like.js";
 import { describe, photoPath, squareFrame } from "./photo_image.js";
 import { photoMenu } from "./photo_menu.js";
 import { applyFields, PhotoPictures } from "./photo_pictures.js";
+import { saveButton } from "./saving.js";
 import { timeElement } from "./time.js";
 import { avatar, displayName, nameLink, profilePath } from "./user.js";
 import { videoMark } from "./video.js";
@@ -15,6 +16,7 @@ import { videoMark } from "./video.js";
 export function photoCard(app, photo, { first = false } = {}) {
   const like = new Like(app, photo);
   const { button, update } = likeButton(photo, like);
+  const save = app.session.id && saveButton(app, photo);
   const comments = h("a.action", { href: photoPath(photo.id) });
   const showComments = () =>
     fill(comments, icon("comment"), visuallyHidden("Comments, "), h("span", {}, count(photo.comments)));
@@ -32,12 +34,13 @@ export function photoCard(app, photo, { first = false } = {}) {
     { "aria-label": `Photo by ${displayName(photo.author)}`, data: { photo: photo.id } },
     head,
     pictures.element,
-    h("div.card-actions", {}, button, comments),
+    h("div.card-actions", {}, button, comments, save && save.button),
     text,
   );
   const stop = app.photos.watch(photo.id, (fields) => {
     applyFields(photo, fields);
     update();
+    save?.update();
     showComments();
     if ("edited_at" in fields) showDescription(photo, { head, text, pictures });
   });

@@ -10,6 +10,7 @@ import { feedSources } from "./feed_sources.js";
 import { firstFeed } from "./first_feed.js";
 import { OrderButtons, highlights } from "./highlights.js";
 import { PhotoList } from "./photo_list.js";
+import { fetchSaved } from "./saving.js";
 import { VisiblePhotos } from "./visible_photos.js";
 
 /** In CSS pixels. A user who has scrolled further down is not moved: a button offers the new photos. */
@@ -90,6 +91,7 @@ class Feed {
     // Only the first page: a page that is fetched because of a gap is newer than the connection.
     if (!this.#fetched) this.#app.live.fetched("feed", page.stream);
     this.#fetched = true;
+    fetchSaved(this.#app, page.items);
     return page;
   }
 
@@ -127,6 +129,7 @@ class Feed {
         return;
       }
       const { items } = await this.#app.api.get("/feed", { limit: 20 });
+      fetchSaved(this.#app, items);
       for (const photo of items.reverse()) this.#arrived(photo);
     } catch (error) {
       this.#app.toasts.error(error);

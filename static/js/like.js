@@ -1,52 +1,45 @@
 /** The like button: changes at once, and follows the server's response afterwards. */
 
 import { fill, h, icon, visuallyHidden } from "./dom.js";
+import { OptimisticChange } from "./optimistic_change.js";
 
-/**
- * The viewer's like of a photo, as shown and as known to the server.
- *
- * A change is shown at once. One request is in progress at a time; if the user has changed the like again by then,
- * another one follows. An error restores the last known state.
- */
+/** The viewer's like of a photo. */
 export class Like {
   #app;
   #photo;
-  #confirmed;
-  #busy = false;
+  /** The number of likes that the server has stated last. */
+  #likes;
+  #change = new OptimisticChange({
+    send: (liked) => this.#send(liked),
+    failed: (liked, error) => {
+      this.#show({ liked, likes: this.#likes });
+      this.#app.toasts.error(error);
+    },
+  });
 
   constructor(app, photo) {
     this.#app = app;
     this.#photo = photo;
-    this.#confirmed = { liked: photo.liked, likes: photo.likes };
+    this.#likes = photo.likes;
   }
 
   /** Like or unlike the photo. */
   set(liked) {
-    if (liked === this.#photo.liked) return;
+    const before = this.#photo.liked;
+    if (liked === before) return;
     this.#show({ liked, likes: Math.max(0, this.#photo.likes + (liked ? 1 : -1)) });
-    if (!this.#busy) this.#send();
+    this.#change.request(before, liked);
   }
 
   toggle() {
     this.set(!this.#photo.liked);
   }
 
-  async #send() {
-    this.#busy = true;
-    try {
-      while (this.#photo.liked !== this.#confirmed.liked) {
-        const wanted = this.#photo.liked;
-        const path = `/photos/${this.#photo.id}/like`;
-        const answer = await (wanted ? this.#app.api.put(path) : this.#app.api.delete(path));
-        this.#confirmed = { liked: answer.liked, likes: answer.likes };
-        if (this.#photo.liked === wanted) this.#show(this.#confirmed);
-      }
-    } catch (error) {
-      this.#show({ liked: this.#confirmed.liked, likes: this.#confirmed.likes });
-      this.#app.toasts.error(error);
-    } finally {
-      this.#busy = false;
-    }
+  async #send(wanted) {
+    const path = `/photos/${this.#photo.id}/like`;
+    const { liked, likes } = await (wanted ? this.#app.api.put(path) : this.#app.api.delete(path));
+    this.#likes = likes;
+    if (this.#photo.liked === wanted) this.#show({ liked, likes });
   }
 
   #show(fields) {

@@ -61,7 +61,8 @@ class PhotoPage {
   #show(photo) {
     const app = this.#app;
     const like = new Like(app, photo);
-    const { button, update } = likeButton(photo, like);
+    const likes = likeButton(photo, like);
+    const save = app.session.id && saveButton(app, photo);
     const pictures = new PhotoPictures(photo, {
       first: true,
       refetch: photoFetcher(app, photo),
@@ -90,13 +91,17 @@ class PhotoPage {
           taken,
           photo.author.id === app.session.id && exifSection(app, photo),
           comments.scroll,
-          h("div.card-actions", {}, button, app.session.id && visuallyHidden("Double tap the photo to like it"), app.session.id && saveButton(app, photo)),
+          h("div.card-actions", {}, likes.button, save && visuallyHidden("Double tap the photo to like it"), save && save.button),
           comments.form,
         ),
       ),
       more.element,
     );
     app.router.setTitle(`Photo by ${displayName(photo.author)}`);
+    const update = () => {
+      likes.update();
+      save?.update();
+    };
     this.#subscribe(photo, comments, update, { head, text, pictures, taken });
   }
 
@@ -127,8 +132,8 @@ class PhotoPage {
   async #fetchMissed(comments) {
     try {
       const photo = await this.#app.api.get(`/photos/${this.#id}`);
-      const { likes, comments: number, liked } = photo;
-      this.#app.photos.patch(this.#id, { likes, comments: number, liked, ...descriptionOf(photo) });
+      const { likes, comments: number, liked, saved } = photo;
+      this.#app.photos.patch(this.#id, { likes, comments: number, liked, saved, ...descriptionOf(photo) });
       await comments.load();
     } catch (error) {
       if (error.status === 404) this.#app.photos.remove(this.#id);

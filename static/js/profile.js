@@ -1,6 +1,7 @@
 /** The profile of a user, with their photos as a grid. */
 
 import { photoCell } from "./card.js";
+import { userCollections } from "./collection_cells.js";
 import { append, confirmDialog, emptyPage, emptyState, fill, h, icon } from "./dom.js";
 import { followButton } from "./follow.js";
 import { count } from "./like.js";
@@ -22,6 +23,7 @@ class ProfilePage {
   #username;
   #user = null;
   #list = null;
+  #collections = null;
   #presence;
   #stops = [];
   #left = false;
@@ -45,9 +47,14 @@ class ProfilePage {
     try {
       this.#user = await this.#app.api.get(`/users/${encodeURIComponent(this.#username)}`);
       if (this.#left) return;
-      if (this.#user.username.toLowerCase() === this.#username.toLowerCase()) this.#show();
-      // The link has a former name.
-      else this.#app.router.go(profilePath(this.#user), { replace: true });
+      if (this.#user.username.toLowerCase() !== this.#username.toLowerCase()) {
+        // The link has a former name.
+        this.#app.router.go(profilePath(this.#user), { replace: true });
+        return;
+      }
+      // Before the photos are shown, which would move down.
+      this.#collections = this.#canSeePhotos() ? await userCollections(this.#app, this.#user) : null;
+      if (!this.#left) this.#show();
     } catch (error) {
       if (this.#left) return;
       const missing = error.status === 404;
@@ -60,7 +67,7 @@ class ProfilePage {
 
   #show() {
     const user = this.#user;
-    const own = user.id === this.#app.session.id;
+    const own = this.#isOwn();
     this.#list?.leave();
     this.#list = new PhotoList(this.#app, {
       className: "grid",
@@ -68,7 +75,8 @@ class ProfilePage {
       draw: (photo) => photoCell(this.#app, photo),
       empty: () => this.#empty(own),
     });
-    fill(this.element, this.#head(own), this.#canSeePhotos(own) ? this.#list.element : privateAccount());
+    const photosHead = this.#collections && h("h2.section-head", {}, "Photos");
+    fill(this.element, this.#head(own), this.#canSeePhotos() ? [this.#collections, photosHead, this.#list.element] : privateAccount());
     this.#app.router.setTitle(displayName(user));
     if (!own) this.#presence.watch(user);
     if (!own || this.#stops.length > 0) {
@@ -108,8 +116,12 @@ class ProfilePage {
     redrawUser(this.#user);
   }
 
-  #canSeePhotos(own) {
-    return own || !this.#user.private || this.#user.relation?.following;
+  #isOwn() {
+    return this.#user.id === this.#app.session.id;
+  }
+
+  #canSeePhotos() {
+    return this.#isOwn() || !this.#user.private || this.#user.relation?.following;
   }
 
   #head(own) {

@@ -1,8 +1,9 @@
 /** The pages with a user's saved photos and collections, and with the photos of a collection. */
 
 import { photoCell } from "./card.js";
+import { collectionCells } from "./collection_cells.js";
+import { CollectionOrder } from "./collection_order.js";
 import { confirmDialog, emptyPage, emptyState, fill, h, icon } from "./dom.js";
-import { squareFrame } from "./photo_image.js";
 import { PhotoList } from "./photo_list.js";
 import { menu } from "./photo_menu.js";
 import { collectionDialog } from "./saving.js";
@@ -17,7 +18,7 @@ export function savedPage(app) {
   const load = async () => {
     try {
       const { items } = await app.api.get("/collections", { limit: LIMIT });
-      fill(collections, items.length > 0 ? h("ul.collections", {}, items.map(collectionCell)) : h("p.secondary.page-text", {}, "Sort photos into collections: choose “Save” in the menu of a photo."));
+      fill(collections, items.length > 0 ? collectionCells(items, { own: true }) : h("p.secondary.page-text", {}, "Sort photos into collections: choose “Save” in the menu of a photo."));
     } catch (error) {
       const again = h("button.button.plain", { type: "button", onclick: load }, "Try again");
       fill(collections, emptyState("cloud", "Could not load your collections", error.message, again));
@@ -53,18 +54,22 @@ export function collectionPage(app, { id }) {
   let list = null;
   let left = false;
   const head = h("div.page-head");
+  let order = null;
   const show = (collection) => {
     const own = collection.owner.id === app.session.id;
     const about = own ? [icon(collection.public ? "people" : "lock"), collection.public ? "Public" : "Only you can see it"] : ["By ", nameLink(collection.owner)];
-    fill(head, h("div.title", {}, h("h1", {}, collection.title), h("p.secondary.small.audience", {}, about)), own && collectionMenu(app, collection, show));
+    fill(head, h("div.title", {}, h("h1", {}, collection.title), h("p.secondary.small.audience", {}, about)), own && collectionMenu(app, collection, show, order));
     app.router.setTitle(collection.title);
   };
   const load = async () => {
     try {
       const collection = await app.api.get(`/collections/${id}`);
       if (left) return;
-      list = photos(app, `/collections/${id}/items`, () => emptyState("image", "No photos in here", "Photos of this collection that you can see appear here."));
-      fill(element, head, list.element);
+      order = collection.owner.id === app.session.id ? new CollectionOrder(app, id) : null;
+      const empty = () => emptyState("image", "No photos in here", "Photos of this collection that you can see appear here.");
+      list = photos(app, `/collections/${id}/items`, empty, order);
+      order?.attach(list);
+      fill(element, head, order && order.element, list.element);
       show(collection);
     } catch (error) {
       if (left) return;
@@ -81,26 +86,18 @@ export function collectionPage(app, { id }) {
   return { title: "Collection", element, wide: true, leave };
 }
 
-function photos(app, path, empty) {
+/** With an `order` the photos can be arranged. */
+function photos(app, path, empty, order = null) {
+  const draw = (photo) => photoCell(app, photo);
   return new PhotoList(app, {
     className: "grid",
     load: (cursor) => app.api.get(path, { cursor, limit: 30 }),
-    draw: (photo) => photoCell(app, photo),
+    draw: order ? (photo) => order.draw(photo, draw(photo)) : draw,
     empty,
   });
 }
 
-function collectionCell(collection) {
-  const { id, title, cover } = collection;
-  const frame = cover ? squareFrame(cover, 240) : h("span.frame", {}, icon("image"));
-  return h(
-    "li",
-    {},
-    h("a", { href: `/c/${id}` }, h("span.cover", { "aria-hidden": "true" }, frame), h("span.name", {}, title), collection.public && h("span.secondary.small", {}, "Public")),
-  );
-}
-
-function collectionMenu(app, collection, changed) {
+function collectionMenu(app, collection, changed, order) {
   const save = async (fields) => changed(await app.api.patch(`/collections/${collection.id}`, fields));
   const remove = async () => {
     const agreed = await confirmDialog({ heading: "Delete this collection?", text: "The photos in it stay where they are.", action: "Delete" });
@@ -114,6 +111,7 @@ function collectionMenu(app, collection, changed) {
   };
   return menu("Collection options", [
     ["pencil", "Edit collection", () => collectionDialog({ heading: "Edit collection", action: "Save", collection, save })],
+    ["arrange", "Arrange photos", () => order.start()],
     ["trash", "Delete collection", remove, "danger"],
   ]);
 }

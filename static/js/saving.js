@@ -1,33 +1,55 @@
-/** Saving a photo: the button on its page, and the dialog with the user's collections. */
+/** Saving a photo: the button at the photo, and the dialog with the user's collections. */
 
 import { fill, h, icon, visuallyHidden } from "./dom.js";
 import { field, form } from "./form.js";
+import { OptimisticChange } from "./optimistic_change.js";
 
 /** The most collections that the dialog shows. */
 const LIMIT = 100;
 
-/** Return a button that saves the photo, or removes it from the saved ones; it shows the state once that is known. */
+/**
+ * Return `{button, update}`: a button that saves a photo, or removes it from the saved ones. Call `update()` after `photo`
+ * has changed; until its `saved` is known, the button shows that it is not.
+ */
 export function saveButton(app, photo) {
-  const label = h("span.visually-hidden");
-  const button = h("button.action.save", { type: "button" }, icon("bookmark"), label);
-  const show = (saved) => {
-    button.setAttribute("aria-pressed", String(saved));
-    label.textContent = saved ? "Remove from saved photos" : "Save";
-  };
-  show(false);
-  whereKept(app, photo, 1).then(({ saved }) => show(saved), () => {});
-  button.addEventListener("click", async () => {
-    const saved = button.getAttribute("aria-pressed") !== "true";
-    show(saved);
-    try {
+  const show = (saved) => app.photos.patch(photo.id, { saved });
+  const change = new OptimisticChange({
+    send: async (saved) => {
       await setSaved(app, photo, saved);
       app.toasts.show(saved ? "Saved" : "Removed from your saved photos", { iconName: "check" });
-    } catch (error) {
-      show(!saved);
+    },
+    failed: (saved, error) => {
+      show(saved);
       app.toasts.error(error);
-    }
+    },
   });
-  return button;
+  const toggle = () => {
+    const before = photo.saved === true;
+    show(!before);
+    change.request(before, !before);
+  };
+  const button = h("button.action.save", { type: "button", onclick: toggle }, icon("bookmark"), visuallyHidden("Save"));
+  const update = () => button.setAttribute("aria-pressed", String(photo.saved === true));
+  update();
+  return { button, update };
+}
+
+/** Fetch which photos of a page are saved. What the user has changed by then stays. */
+export async function fetchSaved(app, photos) {
+  const unknown = photos.filter((photo) => photo.saved === undefined);
+  if (!app.session.id || unknown.length === 0) return;
+  let found;
+  try {
+    found = await app.api.get("/photos/saved-state", { ids: unknown.map(({ id }) => id).join(",") });
+  } catch {
+    // The buttons work without: to save a saved photo again changes nothing.
+    return;
+  }
+  for (const photo of unknown) {
+    if (photo.saved !== undefined) continue;
+    photo.saved = found.saved.includes(photo.id);
+    app.photos.patch(photo.id, { saved: photo.saved });
+  }
 }
 
 /** Open the dialog. */
@@ -45,7 +67,11 @@ export async function savePhoto(app, photo) {
     const change = (on) => (on ? app.api.post(path, { photo_id: photo.id }) : app.api.delete(`${path}/${photo.id}`));
     list.append(row(app, collection.title, collection.public ? "people" : "lock", collection.contains, change));
   };
-  list.append(row(app, "Saved photos", "bookmark", kept.saved, (on) => setSaved(app, photo, on)));
+  const changeSaved = async (saved) => {
+    await setSaved(app, photo, saved);
+    app.photos.patch(photo.id, { saved });
+  };
+  list.append(row(app, "Saved photos", "bookmark", kept.saved, changeSaved));
   kept.items.forEach(add);
   const title = field("title", "New collection", { attributes: { maxlength: 60 } });
   const sheet = form({

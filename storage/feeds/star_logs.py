@@ -13,6 +13,8 @@ Keys of each slot group, used by the scripts only (`lua/group.lua`):
 - `starheads:{group}`: hash of the offset of each star's newest announcement, and of the newest of all.
 - `stars:{group}:<user>`: the offset up to which a feed has everything, and the ids of the stars that its owner follows.
   The flag "stars" in the feed's header says that this list exists; without it the feed is built again.
+- `starpulls:{group}`, `starpulled:{group}`: how often feeds have pulled photos, and how many, since the janitor took
+  both (`star_report`).
 - `clock:{group}`: the offset that was given last, to an announcement or an insertion. It keeps an announcement above
   every position that clients have, even if the server's clock steps back.
 
@@ -70,7 +72,7 @@ class StarLogs:
 
     async def _run(self, star_id: int, arguments: Callable[[int], Sequence[Argument]]) -> list[int]:
         packed = pack_ids([star_id])
-        calls = [([b"star:{%d}:%b" % (group, packed)], arguments(group)) for group in range(SLOT_GROUPS)]
+        calls = [([log_key(group, packed)], arguments(group)) for group in range(SLOT_GROUPS)]
         replies: list[int] = await self._script.run_many(self._redis, calls)
         return replies
 
@@ -118,6 +120,11 @@ class FollowedStars:
             calls.append((keys, (*settings, self._delivery.destination(group), body, pack_ids(users))))
         if calls:
             await self._script.run_many(self._redis, calls)
+
+
+def log_key(group: int, star: bytes) -> bytes:
+    """Return the key of a star's log in a slot group; `star` is its packed id."""
+    return b"star:{%d}:%b" % (group, star)
 
 
 def _list_key(user_id: int) -> bytes:

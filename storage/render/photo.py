@@ -188,3 +188,8 @@ def _original(picture: Picture) -> bytes:
 def with_suggestions(json: bytes, suggestions: Mapping[str, str]) -> bytes:
     """Return a photo's JSON for its author, with the texts that are suggested, if there are any."""
     return json[:-1] + b',"suggestions":%b}' % orjson.dumps(dict(suggestions)) if suggestions else json
+
+
+def with_saved(json: bytes, saved: bool) -> bytes:
+    """Return a photo's JSON with whether the viewer has saved it."""
+    return json[:-1] + (b',"saved":true}' if saved else b',"saved":false}')

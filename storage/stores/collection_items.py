@@ -1,10 +1,11 @@
-"""The photos in collections: rows in the shard of the collection's owner, the first of them with the greatest position.
+"""The photos in collections: rows in the shard of the collection's owner, in the order of `collection_order`.
 
 A photo is added under its lock, so that its deletion waits, and then removes the row (`forget`).
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -13,9 +14,11 @@ from storage.models import Photo
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.sharding import shard, shards
 from storage.stores import photo_lists, photos
+from storage.stores.collection_order import GAP
 
 MAX = 5_000  # photos in one collection
 BATCH = 100  # items that one event removes
+_COVER_DEPTHS = (4, 100)  # photos from the front of a collection, of which one is its cover
 # The collection is locked before its item, as by `add`; of which user it is, $3 says, or null for any.
 _REMOVE = f"""
     WITH c AS (
@@ -41,10 +44,10 @@ async def add(tx: Transaction, collection_id: int, photo_id: int, *, owner_id: i
             WHERE shard = {shard("$1")} AND id = $1 AND owner_id = $3 FOR NO KEY UPDATE),
         added AS (
             INSERT INTO collection_items (shard, collection_id, photo_id, owner_id, position)
-            SELECT c.shard, c.id, $2, c.owner_id, c.last_position + 1 FROM c
+            SELECT c.shard, c.id, $2, c.owner_id, c.last_position + {GAP} FROM c
             ON CONFLICT (collection_id, photo_id, shard) DO NOTHING RETURNING collection_id),
         counted AS (
-            UPDATE collections k SET size = k.size + 1, last_position = k.last_position + 1
+            UPDATE collections k SET size = k.size + 1, last_position = k.last_position + {GAP}
             FROM added WHERE k.shard = {shard("$1")} AND k.id = added.collection_id RETURNING k.size)
         SELECT c.id, counted.size FROM c LEFT JOIN counted ON true""",
         collection_id,
@@ -61,28 +64,6 @@ async def add(tx: Transaction, collection_id: int, photo_id: int, *, owner_id: i
 async def remove(tx: Transaction, collection_id: int, photo_id: int, *, owner_id: int) -> bool:
     """Remove a photo from the owner's own collection; return False if it is not in there."""
     return bool(await tx.execute(_REMOVE, collection_id, photo_id, owner_id))
-
-
-async def arrange(tx: Transaction, collection_id: int, photo_ids: Sequence[int], *, owner_id: int) -> None:
-    """Let a collection begin with these of its photos, in this order; raise `NotFoundError("collection")`."""
-    last = await tx.fetchval(
-        f"UPDATE collections SET last_position = last_position + $3 WHERE shard = {shard('$1')} AND id = $1 "
-        "AND owner_id = $2 RETURNING last_position",
-        collection_id,
-        owner_id,
-        len(photo_ids),
-    )
-    if last is None:
-        raise NotFoundError("collection")
-    await tx.execute(
-        f"""
-        UPDATE collection_items i SET position = $3 - w.place + 1
-        FROM unnest($2::bigint[]) WITH ORDINALITY AS w (photo_id, place)
-        WHERE i.shard = {shard("$1")} AND i.collection_id = $1 AND i.photo_id = w.photo_id""",
-        collection_id,
-        list(photo_ids),
-        last,
-    )
 
 
 async def page(
@@ -110,21 +91,54 @@ async def page(
     return found[:limit]
 
 
-async def covers(db: Queryable, collection_ids: Sequence[int], *, viewer_id: int) -> dict[int, Photo]:
-    """Return the first photo of each of these collections that the viewer may see, of the first few."""
+async def covers(db: Queryable, collection_ids: Sequence[int], *, viewer_id: int | None) -> dict[int, Photo]:
+    """Return the first photo of each of these collections that the viewer may see, of the first hundred."""
+    found: dict[int, Photo] = {}
+    wanted = list(collection_ids)
+    for depth in _COVER_DEPTHS:
+        rows = await _first_photos(db, wanted, depth)
+        shown = await photo_lists.by_ids(db, [photo_id for _, photo_id in rows], viewer_id=viewer_id)
+        # Of several, the last one stays, which has the greatest position.
+        found |= {collection_id: shown[photo_id] for collection_id, photo_id in rows if photo_id in shown}
+        counted = Counter(collection_id for collection_id, _ in rows)
+        # A page must not show that the first photos are hidden, and that there are others.
+        wanted = [each for each in wanted if each not in found and counted[each] == depth]
+        if not wanted:
+            break
+    return found
+
+
+async def _first_photos(db: Queryable, collection_ids: Sequence[int], depth: int) -> list[tuple[int, int]]:
+    """Return (collection, photo) of the first `depth` photos of each collection, last ones first."""
     rows = await db.fetch(
         """
         SELECT c.id, first.photo_id FROM collections c
         CROSS JOIN LATERAL (
             SELECT i.photo_id, i.position FROM collection_items i WHERE i.shard = c.shard AND i.collection_id = c.id
-            ORDER BY i.position DESC LIMIT 4) AS first
+            ORDER BY i.position DESC LIMIT $3) AS first
         WHERE c.shard = ANY($1::integer[]) AND c.id = ANY($2::bigint[]) ORDER BY first.position""",
         shards(collection_ids),
         list(collection_ids),
+        depth,
     )
-    shown = await photo_lists.by_ids(db, [row["photo_id"] for row in rows], viewer_id=viewer_id)
-    # Of several, the last one stays, which has the greatest position.
-    return {row["id"]: shown[row["photo_id"]] for row in rows if row["photo_id"] in shown}
+    return [(row["id"], row["photo_id"]) for row in rows]
+
+
+async def saved_among(db: Queryable, photo_ids: Sequence[int], *, owner_id: int) -> set[int]:
+    """Return which of these photos a user has saved. Whether the user may see them, the caller has to check."""
+    # A look-up for each photo, and so in `places`. A join might begin with the index of photos, in which a popular one
+    # is as often as it is kept.
+    rows = await db.fetch(
+        f"""
+        SELECT asked.photo_id FROM unnest($2::bigint[]) AS asked (photo_id)
+        WHERE (
+            SELECT true FROM collection_items i
+            WHERE i.shard = {shard("$1")} AND i.photo_id = asked.photo_id AND i.collection_id = (
+                SELECT c.id FROM collections c WHERE c.shard = {shard("$1")} AND c.owner_id = $1 AND c.saved))""",
+        owner_id,
+        list(photo_ids),
+    )
+    return {row["photo_id"] for row in rows}
 
 
 class Places(NamedTuple):
@@ -135,11 +149,12 @@ class Places(NamedTuple):
 
 
 async def places(db: Queryable, photo_id: int, *, owner_id: int) -> Places:
-    """Return where a user keeps a photo."""
+    """Return where a user keeps a photo. Whether the user may see it, the caller has to check."""
     rows = await db.fetch(
-        "SELECT c.id, c.saved FROM collection_items i "
-        "JOIN collections c ON c.id = i.collection_id AND c.shard = i.shard "
-        f"WHERE i.shard = {shard('$1')} AND c.shard = {shard('$1')} AND i.owner_id = $1 AND i.photo_id = $2",
+        f"""
+        SELECT c.id, c.saved FROM collections c WHERE c.shard = {shard("$1")} AND c.owner_id = $1 AND (
+            SELECT true FROM collection_items i
+            WHERE i.shard = {shard("$1")} AND i.collection_id = c.id AND i.photo_id = $2)""",
         owner_id,
         photo_id,
     )

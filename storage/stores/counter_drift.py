@@ -1,7 +1,8 @@
 """The check of counters against the rows that they count, and their repair.
 
-A counter changes in the transaction of its row: likes and comments on the photo; followers, followees and photos on the
-account. They are counted again only here, to find out whether they are still right.
+A counter changes in the transaction of its row: likes, those that count for the ranking, and comments on the photo;
+followers, followees and photos on the account. They are counted again only here, to find out whether they are still
+right.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from storage.models import PhotoCounters
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.rows import Row
 from storage.postgres.sharding import shard, shards
+from storage.stores.photo_trends import counts_by_row
 from storage.stores.photos import COUNTED
 
 _ONE = shard("$1")
@@ -29,15 +31,23 @@ class Checked(NamedTuple):
 
 
 class CheckedPhotos(NamedTuple):
-    """The wrong photos of a page, the counters of all of them, and the id to continue after, None at the end."""
+    """The ids of wrong photos, the counters of all photos of a page, and the id to continue after, None at the end."""
 
     wrong: Sequence[int]
     counters: Sequence[PhotoCounters]
     after: int | None
 
 
+class RepairedPhoto(NamedTuple):
+    """What was wrong with a photo: its likes or comments, or its likes that count for the ranking."""
+
+    author_id: int
+    counters: bool
+    trend: bool
+
+
 async def check_photos(db: Queryable, *, after: int, limit: int) -> CheckedPhotos:
-    """Count likes and comments of the `limit` photos with the lowest ids above `after`."""
+    """Count likes, also for the ranking, and comments of the `limit` photos with the lowest ids above `after`."""
     page = await db.fetch(
         """
         /* all shards: the daily check of all counters */
@@ -51,9 +61,14 @@ async def check_photos(db: Queryable, *, after: int, limit: int) -> CheckedPhoto
     rows = await db.fetch(
         f"""
         SELECT p.id, p.likes, p.comments, p.version,
-            (p.likes, p.comments) <> (coalesce(l.n, 0), coalesce(c.n, 0)) AS wrong
+            (p.likes, p.comments, p.trend_likes) <> (coalesce(l.n, 0), coalesce(c.n, 0), coalesce(l.trend, 0)) AS wrong
         FROM photos p
-        LEFT JOIN ({_counted("likes", "photo_id")}) AS l ON l.shard = p.shard AND l.photo_id = p.id
+        LEFT JOIN (
+            SELECT k.shard, k.photo_id, count(*)::integer AS n,
+                (count(*) FILTER (WHERE {counts_by_row("k", "q.author_id")}))::integer AS trend
+            FROM likes k JOIN photos q ON q.shard = k.shard AND q.id = k.photo_id
+            WHERE k.shard = {_SEVERAL} AND k.photo_id = ANY($2::bigint[]) GROUP BY k.shard, k.photo_id
+        ) AS l ON l.shard = p.shard AND l.photo_id = p.id
         LEFT JOIN ({_counted("comments", "photo_id", "deleted_at IS NULL")}) AS c
             ON c.shard = p.shard AND c.photo_id = p.id
         WHERE p.shard = {_SEVERAL} AND p.id = ANY($2::bigint[]) AND p.deleted_at IS NULL ORDER BY p.id""",
@@ -67,23 +82,40 @@ async def check_photos(db: Queryable, *, after: int, limit: int) -> CheckedPhoto
     )
 
 
-async def repair_photo(tx: Transaction, photo_id: int) -> PhotoCounters | None:
-    """Correct the counters of a photo and return them, or None if they were not wrong any more."""
+async def repair_photo(tx: Transaction, photo_id: int) -> RepairedPhoto | None:
+    """Correct the counters of a photo and return what was wrong, or None if nothing was any more."""
     # A like or comment that is under way waits for this lock after its insert, so it is counted by itself.
-    await tx.execute(f"SELECT 1 FROM photos WHERE shard = {_ONE} AND id = $1 FOR NO KEY UPDATE", photo_id)
-    row = await tx.fetchrow(
-        f"""
-        UPDATE photos p SET likes = counted.likes, comments = counted.comments, version = p.version + 1
-        FROM (SELECT
-            (SELECT count(*) FROM likes l WHERE l.shard = {_ONE} AND l.photo_id = $1)::integer AS likes,
-            (SELECT count(*) FROM comments c
-             WHERE c.shard = {_ONE} AND c.photo_id = $1 AND c.deleted_at IS NULL)::integer AS comments) AS counted
-        WHERE p.shard = {_ONE} AND p.id = $1 AND p.deleted_at IS NULL
-          AND (p.likes, p.comments) <> (counted.likes, counted.comments)
-        RETURNING p.id, p.likes, p.comments, p.version""",
+    stored = await tx.fetchrow(
+        f"SELECT author_id, likes, comments, trend_likes FROM photos WHERE shard = {_ONE} AND id = $1 "
+        "AND deleted_at IS NULL FOR NO KEY UPDATE",
         photo_id,
     )
-    return None if row is None else _counters(row)
+    if stored is None:
+        return None
+    # Not part of the UPDATE: there a cluster refuses the time of an account, which is computed from a column.
+    (counted,) = await tx.fetch(
+        f"""
+        SELECT
+            (SELECT count(*) FROM likes l WHERE l.shard = {_ONE} AND l.photo_id = $1)::integer AS likes,
+            (SELECT count(*) FROM comments c
+             WHERE c.shard = {_ONE} AND c.photo_id = $1 AND c.deleted_at IS NULL)::integer AS comments,
+            (SELECT count(*) FROM likes l
+             WHERE l.shard = {_ONE} AND l.photo_id = $1 AND {counts_by_row("l", "$2")})::integer AS trend_likes""",
+        photo_id,
+        stored["author_id"],
+    )
+    wrong = {name for name, number in counted.items() if number != stored[name]}
+    if not wrong:
+        return None
+    await tx.execute(
+        "UPDATE photos SET likes = $2, comments = $3, trend_likes = $4, version = version + 1 "
+        f"WHERE shard = {_ONE} AND id = $1",
+        photo_id,
+        counted["likes"],
+        counted["comments"],
+        counted["trend_likes"],
+    )
+    return RepairedPhoto(author_id=stored["author_id"], counters=wrong != {"trend_likes"}, trend="trend_likes" in wrong)
 
 
 async def check_accounts(db: Queryable, *, after: int, limit: int) -> Checked:

@@ -66,11 +66,14 @@ async def get(db: Queryable, collection_id: int, *, viewer_id: int | None) -> Co
     return _collection_of(row)
 
 
-async def page(db: Queryable, owner_id: int, *, before: int | None, limit: int) -> list[Collection]:
-    """Return a user's collections, newest first, with ids below `before`."""
+async def page(
+    db: Queryable, owner_id: int, *, viewer_id: int | None, before: int | None, limit: int
+) -> list[Collection]:
+    """Return a user's collections that the viewer may see (`get`), newest first, with ids below `before`."""
     rows = await db.fetch(
-        f"SELECT {_COLUMNS} FROM {_OWNED} WHERE c.shard = {shard('$1')} AND c.owner_id = $1 AND NOT c.saved "
-        "AND c.id < $2 ORDER BY c.id DESC LIMIT $3",
+        f"SELECT {_COLUMNS} FROM {_OWNED} WHERE c.shard = {shard('$2')} AND c.owner_id = $2 AND NOT c.saved "
+        f"AND (c.owner_id = $1 OR c.public) AND {published(shard('$2'))} AND c.id < $3 ORDER BY c.id DESC LIMIT $4",
+        viewer_id,
         owner_id,
         ids.MAX_ID if before is None else before,
         limit,

@@ -199,6 +199,20 @@ async def shown_among(db: Queryable, photo_ids: Sequence[int], *, viewer_id: int
     return {row["id"] for row in rows}
 
 
+async def readable_among(db: Queryable, photo_ids: Sequence[int], *, viewer_id: int) -> set[int]:
+    """Return which of these photos the viewer may request by their ids."""
+    if not photo_ids:
+        return set()
+    rows = await db.fetch(
+        f"SELECT p.id FROM {PHOTOS} WHERE p.shard = ANY($2::integer[]) AND p.id = ANY($3::bigint[]) "
+        f"AND {readable('a.shard')}",
+        viewer_id,
+        shards(photo_ids),
+        list(photo_ids),
+    )
+    return {row["id"] for row in rows}
+
+
 async def followees(db: Queryable, viewer_id: int) -> list[int]:
     """Return the followed users whose photos belong to a home feed: those that are neither muted nor blocked."""
     rows = await db.fetch(

@@ -45,6 +45,16 @@ def counted(like: str, author_id: str, counts_from: str) -> str:
     return f"({like}.user_id <> {author_id} AND {like}.created_at >= {counts_from}::timestamptz)::integer"
 
 
+def counts_by_row(like: str, author_id: str) -> str:
+    """Return the SQL condition for whether the row `like` of `likes` counts, in statements about likes of many users.
+
+    It is the condition of `counted`, with the time since when the user's likes count from the id in the row.
+    """
+    # A double precision number of seconds, rounded to microseconds, is exact for a whole number of milliseconds.
+    moment = f"to_timestamp((({like}.user_id >> {_ID_BITS}) + {ids.EPOCH_MS + _NEW_MS}) / 1000.0)"
+    return f"({like}.user_id <> {author_id} AND {like}.created_at >= {moment})"
+
+
 def counts_from(user_id: int) -> datetime:
     """Return the time since when likes of a user count."""
     return datetime.fromtimestamp(ids.milliseconds_of(user_id) / 1000, UTC) + NEW_ACCOUNT

@@ -66,6 +66,42 @@ async def among(db: Queryable, author_ids: Sequence[int]) -> Sequence[int]:
     return [row["author_id"] for row in rows]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ListedStar:
+    """A star for the operator; `username` is the last one of an account that is deleted."""
+
+    author_id: int
+    username: str
+    deleted: bool
+    followers: int
+    state: StarState
+    change_id: int
+
+    @property
+    def is_changing(self) -> bool:
+        """Return whether a promotion or demotion is under way."""
+        return self.state is not StarState.STAR
+
+
+async def listed(db: Queryable, *, limit: int) -> list[ListedStar]:
+    """Return the stars with the most followers first, and promotions and demotions under way before all others."""
+    rows = await db.fetch(
+        """
+        /* all shards: a list for the operator */
+        SELECT s.author_id, a.username::text, a.deleted_at IS NOT NULL AS deleted, a.followers, s.state, s.change_id
+        FROM stars s JOIN users a ON a.id = s.author_id AND a.shard = s.shard
+        ORDER BY s.state = 'star', a.followers DESC, s.author_id LIMIT $1""",
+        limit,
+    )
+    return [ListedStar(**{**dict(row), "state": StarState(row["state"])}) for row in rows]
+
+
+async def numbers(db: Queryable) -> dict[StarState, int]:
+    """Return how many stars are in each state."""
+    rows = await db.fetch("/* all shards: the janitor's */ SELECT state, count(*) AS number FROM stars GROUP BY state")
+    return dict.fromkeys(StarState, 0) | {StarState(row["state"]): row["number"] for row in rows}
+
+
 async def begin(tx: Transaction, author_id: int, state: StarState, *, after: Standing) -> bool:
     """Begin a promotion or demotion, or begin it again; emits `StarChunk`.
 

@@ -37,14 +37,16 @@ class Scene:
 
     The member `comment` of each photo is the id of a comment below it.
 
-    The viewer has kept all of them, too, when they were public. `own_list` is a list of the viewer with the author, and
-    without one if these are the same.
+    The viewer has kept all of them, too, when they were public. So has `keeper`, the owner of the collection, who also
+    has a public one with each of them alone. `own_list` is a list of the viewer with the author, and without one if
+    these are the same.
     """
 
     viewer: ApiUser
     author: ApiUser
     photos: Mapping[str, Any]
     collection: str
+    keeper: ApiUser
     own_list: str
 
 
@@ -100,12 +102,33 @@ async def _highlights(scene: Scene) -> set[str]:
     return _ids(await scene.viewer.call("GET", f"/feed?order=highlights&since={since}&limit=100"))
 
 
-async def _covers(scene: Scene) -> set[str]:
-    response = await scene.viewer.call("GET", "/collections?limit=100")
-    if response.status == 401:
-        return set()
-    covers = [collection["cover"] for collection in response.expect(200)["items"]]
-    return {cover["id"] for cover in covers if cover}
+def _covers(path: str) -> Read:
+    async def read(scene: Scene) -> set[str]:
+        response = await scene.viewer.call("GET", path.format(keeper=scene.keeper.id))
+        if response.status == 401:
+            return set()
+        covers = [collection["cover"] for collection in response.expect(200)["items"]]
+        return {cover["id"] for cover in covers if cover}
+
+    return read
+
+
+async def _saved_state(scene: Scene) -> set[str]:
+    response = await scene.viewer.call("GET", f"/photos/saved-state?ids={','.join(scene.photos)}")
+    return set() if response.status == 401 else set(response.expect(200)["saved"])
+
+
+async def _places(scene: Scene) -> set[str]:
+    found = set()
+    for photo_id in scene.photos:
+        response = await scene.viewer.call("GET", f"/collections?limit=100&photo_id={photo_id}")
+        if response.status == 401:
+            continue
+        page = response.expect(200)
+        assert page["saved"] is any(collection["contains"] for collection in page["items"])
+        if page["saved"]:
+            found.add(photo_id)
+    return found
 
 
 READS: Mapping[str, tuple[Shows, Read]] = {
@@ -115,7 +138,10 @@ READS: Mapping[str, tuple[Shows, Read]] = {
     "GET /photos?tag=": (Shows.ALL, _list("/photos?tag=sea")),
     "GET /users/{id}/photos": (Shows.ALL, _list("/users/{author}/photos")),
     "GET /users/me/saved": (Shows.KEPT, _list("/users/me/saved")),
-    "GET /collections": (Shows.KEPT, _covers),
+    "GET /photos/saved-state": (Shows.KEPT, _saved_state),
+    "GET /collections": (Shows.KEPT, _covers("/collections?limit=100")),
+    "GET /collections?photo_id=": (Shows.KEPT, _places),
+    "GET /users/{id}/collections": (Shows.ALL, _covers("/users/{keeper}/collections?limit=100")),
     "GET /collections/{id}/items": (Shows.ALL, _list("/collections/{collection}/items")),
     "GET /feed": (Shows.FOLLOWED, _list("/feed")),
     "GET /feed?order=highlights": (Shows.FOLLOWED, _highlights),

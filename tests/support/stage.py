@@ -44,7 +44,7 @@ from workers.jobs.fanout import FanoutHandlers
 from workers.jobs.inbox import Inbox
 from workers.jobs.notify import NotifyHandlers, notify_handlers
 from workers.jobs.sessions import SessionRevoker
-from workers.jobs.stars import Stars
+from workers.jobs.stars import StarMetrics, Stars
 
 PROCESS = b"proc0001"
 
@@ -74,6 +74,7 @@ class Stage:
         chunk: int = 1000,
         blobs: Blobs | None = None,
         star_followers: int = 100_000,
+        star_metrics: StarMetrics | None = None,
     ) -> None:
         self.database = database
         self.blobs = blobs or FileBlobs(Path(tempfile.gettempdir()) / "picshare-stage")  # never written to
@@ -83,7 +84,7 @@ class Stage:
         self.feeds = Feeds(database, redis, self.cards, delivery_script(redis))
         self.notification_log = NotificationLog(redis, delivery_script(redis))
         self.publisher = publisher = LivePublisher(redis, slot_group)
-        self.stars = Stars(database, self.feeds, followers=star_followers, chunk=chunk)
+        self.stars = Stars(database, self.feeds, followers=star_followers, metrics=star_metrics, chunk=chunk)
         self.fanout = FanoutHandlers(
             database,
             self.feeds,

@@ -103,8 +103,8 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         ),
         "server/administration": (
             "channels/bus server/composition server/config server/edge server/errors server/identity storage "
-            "storage/blobs storage/cache storage/postgres storage/redis storage/stores workers/broker workers/errors "
-            "workers/images workers/jobs workers/videos"
+            "storage/blobs storage/cache storage/feeds storage/postgres storage/redis storage/stores workers/broker "
+            "workers/errors workers/images workers/jobs workers/videos"
         ),
         "server/cli": (
             "loadtest/community loadtest/errors loadtest/plan loadtest/profiles loadtest/report loadtest/run "

@@ -7,6 +7,8 @@ from typing import Protocol
 from storage.cache.counters import CounterCache
 from storage.postgres.database import Database
 from storage.stores import counter_drift
+from storage.stores.counter_drift import RepairedPhoto
+from workers.jobs import photo_counters
 
 PAGE = 100  # photos or accounts that one statement counts; each may have very many rows
 GRACE = 10.0  # seconds for which Redis may lack a change that is committed
@@ -16,7 +18,11 @@ class CounterMetrics(Protocol):
     """Counts what was wrong."""
 
     def counters_repaired(self, kind: str, count: int) -> None:
-        """Record photos or accounts whose counters were wrong, or photos whose counters in Redis were: `cache`."""
+        """Record how many counters of a kind were wrong.
+
+        They are those of photos (`photo`), their likes that count for the ranking (`trend`), those of accounts
+        (`account`), and those of photos in Redis (`cache`).
+        """
         ...
 
 
@@ -43,22 +49,32 @@ class CounterRepair:
         return await self._repair_photos() + await self._repair_accounts()
 
     async def _repair_photos(self) -> int:
-        repaired, forgotten, after = 0, 0, 0
+        repaired: list[RepairedPhoto] = []
+        forgotten, after = 0, 0
         while True:
             checked = await counter_drift.check_photos(self._db, after=after, limit=PAGE)
             for photo_id in checked.wrong:
-                async with self._db.transaction() as tx:
-                    correct = await counter_drift.repair_photo(tx, photo_id)
-                if correct is not None:
-                    await self._cache.apply(correct, None)
-                    repaired += 1
+                if (found := await self._repair_photo(photo_id)) is not None:
+                    repaired.append(found)
             forgotten += await self._cache.forget_wrong(checked.counters, grace=self._grace)
             if checked.after is None:
                 break
             after = checked.after
-        self._metrics.counters_repaired("photo", repaired)
+        self._metrics.counters_repaired("photo", sum(each.counters for each in repaired))
+        self._metrics.counters_repaired("trend", sum(each.trend for each in repaired))
         self._metrics.counters_repaired("cache", forgotten)
-        return repaired + forgotten
+        return len(repaired) + forgotten
+
+    async def _repair_photo(self, photo_id: int) -> RepairedPhoto | None:
+        async with self._db.transaction() as tx:
+            repaired = await counter_drift.repair_photo(tx, photo_id)
+        if repaired is not None:
+            author_id = repaired.author_id
+            # Pages show the correct numbers, and the ranking has the score that follows from them.
+            state = await photo_counters.read(self._db, photo_id, author_id)
+            if state is not None:
+                await photo_counters.apply(self._db, self._cache, state, owner_id=author_id)
+        return repaired
 
     async def _repair_accounts(self) -> int:
         repaired, after = 0, 0

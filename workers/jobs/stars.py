@@ -9,7 +9,7 @@ state of the stores when they run: events may be late, repeated or out of order.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import replace
 from typing import Protocol
 
@@ -26,14 +26,16 @@ DEMOTED_AT = 0.8  # of the followers that make a star: a number that goes up and
 RESTART_AFTER = (
     3600.0  # seconds after which a promotion or demotion has stopped, as its event is among the dead letters
 )
+# Seconds after which it has stopped for an operator who looks at it: a million followers take a minute.
+STUCK_AFTER = 900.0
 CHUNK = 1_000  # followers that one event serves, some 10 ms
 
 
 class StarMetrics(Protocol):
-    """Counts announcements, and measures promotions and demotions."""
+    """Measures announcements, promotions and demotions."""
 
-    def star_announced(self) -> None:
-        """Record an announcement."""
+    def star_announced(self, *, seconds: float) -> None:
+        """Record an announcement, and how long it took."""
         ...
 
     def star_changed(self, *, change: str, seconds: float) -> None:
@@ -44,24 +46,41 @@ class StarMetrics(Protocol):
 class NoStarMetrics:
     """Records nothing."""
 
-    def star_announced(self) -> None:
+    def star_announced(self, *, seconds: float) -> None:
         """Do nothing."""
 
     def star_changed(self, *, change: str, seconds: float) -> None:
         """Do nothing."""
 
 
-def due(standing: Standing, *, followers: int, now: float) -> StarState | None:
+def due(standing: Standing, *, followers: int, now: float, restart_after: float = RESTART_AFTER) -> StarState | None:
     """Return the promotion or demotion that is to begin, or to begin again, at Unix second `now`; None for neither.
 
-    `followers` is the number from which an author is a star.
+    `followers` is the number from which an author is a star. A change that is under way for `restart_after` seconds has
+    stopped.
     """
     if standing.state is None:
         return StarState.PROMOTING if standing.followers >= followers else None
     if standing.state is StarState.STAR:
         return StarState.DEMOTING if standing.followers <= DEMOTED_AT * followers else None
-    has_stopped = milliseconds_of(standing.change_id) / 1000 < now - RESTART_AFTER
-    return standing.state if has_stopped else None
+    return standing.state if seconds_since(standing.change_id, now) > restart_after else None
+
+
+def seconds_since(change_id: int, now: float) -> float:
+    """Return for how many seconds a promotion or demotion is under way at Unix second `now`."""
+    return now - milliseconds_of(change_id) / 1000
+
+
+async def reconsider(
+    db: Database, author_id: int, standing: Standing, *, followers: int, restart_after: float = RESTART_AFTER
+) -> StarState | None:
+    """Begin a promotion or demotion if it is `due`; return which one was begun, None for neither."""
+    state = due(standing, followers=followers, now=time.time(), restart_after=restart_after)
+    if state is None:
+        return None
+    async with db.transaction() as tx:
+        begun = await stars.begin(tx, author_id, state, after=standing)
+    return state if begun else None
 
 
 class Stars:
@@ -88,22 +107,19 @@ class Stars:
 
     async def announce(self, photo_id: int, author_id: int, standing: Standing, message: bytes) -> bool:
         """Announce a photo, if its author's photos are announced; return whether that reaches all followers."""
-        if not standing.announces(photo_id) or not await self._feeds.announce(photo_id, author_id, message):
+        if not standing.announces(photo_id):
             return False
-        return await self._has_reached_all(author_id, photo_id)
+        return await self._measured(self._feeds.announce(photo_id, author_id, message), author_id, photo_id)
 
     async def remove(self, photo_id: int, author_id: int, standing: Standing, message: bytes) -> bool:
         """Announce the removal of a photo, as `announce` does."""
-        if not standing.announces(photo_id) or not await self._feeds.star_logs.remove(author_id, photo_id, message):
+        if not standing.announces(photo_id):
             return False
-        return await self._has_reached_all(author_id, photo_id)
+        return await self._measured(self._feeds.star_logs.remove(author_id, photo_id, message), author_id, photo_id)
 
     async def reconsider(self, author_id: int, standing: Standing) -> None:
         """Begin a promotion or demotion if it is due."""
-        state = due(standing, followers=self._followers, now=time.time())
-        if state is not None:
-            async with self._db.transaction() as tx:
-                await stars.begin(tx, author_id, state, after=standing)
+        await reconsider(self._db, author_id, standing, followers=self._followers)
 
     async def chunk(self, event: StarChunk) -> None:
         """Change the lists of the next followers, and emit the event of those after them, or complete the change."""
@@ -138,12 +154,15 @@ class Stars:
             complete = stars.promoted if state is StarState.PROMOTING else stars.demoted
             done = await complete(tx, event.author_id, event.change_id)
         if done:
-            seconds = time.time() - milliseconds_of(event.change_id) / 1000
             change = "promotion" if state is StarState.PROMOTING else "demotion"
-            self._metrics.star_changed(change=change, seconds=seconds)
+            self._metrics.star_changed(change=change, seconds=seconds_since(event.change_id, time.time()))
 
-    async def _has_reached_all(self, author_id: int, photo_id: int) -> bool:
-        self._metrics.star_announced()
+    async def _measured(self, announcing: Awaitable[bool], author_id: int, photo_id: int) -> bool:
+        """Wait for an announcement; return whether it reaches all followers."""
+        started = time.monotonic()
+        if not await announcing:
+            return False
+        self._metrics.star_announced(seconds=time.monotonic() - started)
         # A demotion may have begun since the standing was read. Feeds that it served before the announcement do not
         # pull it, so the photo has to be inserted. Into those that have it, it is not inserted again.
         return (await stars.standing(self._db, author_id)).announces(photo_id)

@@ -13,6 +13,10 @@ local function star_key(log, star) return 'star:' .. string.match(log, '{%d+}') 
 -- The stars that the owner of a feed follows: the offset up to which their announcements were pulled, then their ids.
 local function stars_key(feed) return 'stars' .. string.match(feed, ':.*') end
 
+-- How often feeds have pulled photos in the group, and how many photos, since both were read (star_report.py).
+local function pulls_key(log) return 'starpulls:' .. string.match(log, '{%d+}') end
+local function pulled_key(log) return 'starpulled:' .. string.match(log, '{%d+}') end
+
 -- Return a new offset: the microsecond of the server's clock, but greater than every offset that was given in the group,
 -- and not below `lowest`. The clock may have stepped back. Without this a client that has a position could never recover
 -- what is published below it.

@@ -27,28 +27,31 @@ local function open_star(key, window)
   return h
 end
 
--- Put a star's announcements of after `pulled` into a feed, under their own offsets. Returns whether they are known.
+-- Put a star's announcements of after `pulled` into a feed, under their own offsets. Returns the number of photos, or nil
+-- if the announcements are not known.
 local function pull_star(feed, h, window, star, pulled)
   local s, entries = load(star_key(feed, star))
-  if not s or s.floor > pulled then return false end
+  if not s or s.floor > pulled then return nil end
+  local photos = 0
   for index = 0, s.count - 1 do
     local offset = struct.unpack('>I8', entries, index * ENTRY + 1)
     if offset > pulled then
       local upper, lower, removed = id_at(entries, index)
       local e = new_entry(offset, struct.pack('>I4I4', upper, lower), removed)
-      place(feed, h, window, e, removed and 'remove' or 'insert')
+      if place(feed, h, window, e, removed and 'remove' or 'insert') and not removed then photos = photos + 1 end
     end
   end
-  return true
+  return photos
 end
 
--- Do the same for all stars in a list; return the offset up to which all is pulled, or nil if something is not known.
+-- Do the same for all stars in a list; return the offset up to which all is pulled, or nil if something is not known,
+-- and the number of photos.
 local function pull_all(feed, h, window, list)
-  local pulled = struct.unpack('>I8', list)
+  local pulled, photos = struct.unpack('>I8', list), 0
   local newest = redis.call('HGET', heads_key(feed), '*')
   if not newest then return nil end
   newest = struct.unpack('>I8', newest)
-  if newest <= pulled then return pulled end
+  if newest <= pulled then return pulled, 0 end
   local stars = {}
   for at = 9, #list, 8 do stars[#stars + 1] = string.sub(list, at, at + 7) end
   for first = 1, #stars, BATCH do
@@ -56,11 +59,14 @@ local function pull_all(feed, h, window, list)
     local heads = redis.call('HMGET', heads_key(feed), unpack(stars, first, last))
     for index, top in ipairs(heads) do
       if not top then return nil end
-      local announced = struct.unpack('>I8', top) > pulled
-      if announced and not pull_star(feed, h, window, stars[first + index - 1], pulled) then return nil end
+      if struct.unpack('>I8', top) > pulled then
+        local found = pull_star(feed, h, window, stars[first + index - 1], pulled)
+        if not found then return nil end
+        photos = photos + found
+      end
     end
   end
-  return newest
+  return newest, photos
 end
 
 -- Put into a feed what the stars that its owner follows have announced since the last pull. `h` is its decoded header,
@@ -68,13 +74,18 @@ end
 local function pull(feed, h, window)
   if not has(h.flags, STARS) then return true end
   local list = redis.call('GET', stars_key(feed))
-  local pulled = list and pull_all(feed, h, window, list)
+  local pulled, photos
+  if list then pulled, photos = pull_all(feed, h, window, list) end
   if not pulled then
     redis.call('DEL', feed, stars_key(feed))
     return false
   end
   if pulled > struct.unpack('>I8', list) then
     redis.call('SETRANGE', stars_key(feed), 0, struct.pack('>I8', pulled))
+  end
+  if photos > 0 then
+    redis.call('INCR', pulls_key(feed))
+    redis.call('INCRBY', pulled_key(feed), photos)
   end
   return true
 end

@@ -95,6 +95,18 @@ _CASES = {
         "PicsharePurgesWait",
         {},
     ),
+    "a promotion that does not end": (
+        {'picshare_stars{state="star"}': "2x50", 'picshare_stars{state="promoting"}': "0x5 1x45"},
+        "40m",
+        "PicshareStarChangeStopped",
+        {"state": "promoting"},
+    ),
+    "a promotion that has ended": (
+        {'picshare_stars{state="star"}': "2x50", 'picshare_stars{state="promoting"}': "0x5 1x20 0x25"},
+        "40m",
+        "PicshareStarChangeStopped",
+        None,
+    ),
     "purges that are carried out": (
         {
             'picshare_queue_depth{queue="purge"}': "0 3x10",

@@ -43,6 +43,7 @@ class Gallery:
     author: ApiUser
     viewers: Mapping[str, ApiUser]
     collection: str
+    keeper: ApiUser
     lists: Mapping[str, str]
     photos: Mapping[str, dict[str, Any]]
 
@@ -108,13 +109,17 @@ async def _gallery(api: Api, name: str, *, private: bool) -> Gallery:
         assert photos[photo["id"]]["audience"] == photo["audience"] == audience
         comment = (await author.call("POST", f"/photos/{photo['id']}/comments", json={"text": "first"})).expect(201)
         photos[photo["id"]]["comment"] = comment["id"]
-    keepers = [author, *viewers.values(), await api.user(f"{name}_keeper")]
-    kept = [await _keep(api, ids.decode(user.id), [ids.decode(photo_id) for photo_id in photos]) for user in keepers]
+    keeper = await api.user(f"{name}_keeper")
+    kept = [
+        await _keep(api, ids.decode(user.id), [ids.decode(photo_id) for photo_id in photos], public=user is keeper)
+        for user in (author, *viewers.values(), keeper)
+    ]
     viewers["author"] = author
     return Gallery(
         api=api,
         private=private,
         collection=ids.encode(kept[-1]),
+        keeper=keeper,
         lists={viewer: await _list_author(api, user, author) for viewer, user in viewers.items()},
         author=author,
         viewers={"visitor": api.visitor, **viewers},
@@ -122,14 +127,14 @@ async def _gallery(api: Api, name: str, *, private: bool) -> Gallery:
     )
 
 
-async def _keep(api: Api, user_id: int, photo_ids: list[int]) -> int:
-    """Let a user have saved photos, and have a collection for each; return a public one with all."""
+async def _keep(api: Api, user_id: int, photo_ids: list[int], *, public: bool) -> int:
+    """Let a user have saved photos, and have a collection for each, `public` or not; return a public one with all."""
     async with api.services.db.transaction() as tx:
         saved_id = await photo_collections.saved_id(tx, user_id)
-        public = await photo_collections.create(tx, owner_id=user_id, title="all", public=True)
+        everything = await photo_collections.create(tx, owner_id=user_id, title="all", public=True)
         for photo_id in photo_ids:
-            single = await photo_collections.create(tx, owner_id=user_id, title="one", public=False)
-            for collection_id in (saved_id, public.id, single.id):
+            single = await photo_collections.create(tx, owner_id=user_id, title="one", public=public)
+            for collection_id in (saved_id, everything.id, single.id):
                 await tx.execute(
                     "INSERT INTO collection_items (shard, collection_id, photo_id, owner_id, position) "
                     "VALUES ($1::bigint & 1023, $1, $2::bigint, $3, $2)",
@@ -137,7 +142,7 @@ async def _keep(api: Api, user_id: int, photo_ids: list[int]) -> int:
                     photo_id,
                     user_id,
                 )
-    return public.id
+    return everything.id
 
 
 async def _list_author(api: Api, owner: ApiUser, author: ApiUser) -> str:
@@ -202,6 +207,7 @@ async def test_a_photo_is_shown_to_its_audience_alone(galleries: list[Gallery]) 
                 author=gallery.author,
                 photos=gallery.photos,
                 collection=gallery.collection,
+                keeper=gallery.keeper,
                 own_list=gallery.lists.get(viewer, ids.encode(1)),
             )
             found = await read(scene) & gallery.photos.keys()

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from server.operation.metrics import Metrics
 from storage.cache.counters import CounterCache
-from storage.ids import pack_ids
+from storage.cache.photo_trends import PhotoTrends
+from storage.ids import milliseconds_of, pack_ids
 from storage.models import Photo, PhotoAudience, PhotoCounters, User
 from storage.postgres.database import Database
-from storage.stores import comments, counter_drift, follows, likes, photos
-from tests.support.community import new_users, ready_photo
+from storage.stores import comments, counter_drift, follows, likes, photo_trends, photos
+from storage.trends import NEW_ACCOUNT
+from tests.support.community import new_user, new_users, old_users, ready_photo
 from tests.support.eventually import eventually
 from workers.jobs import counter_repair
 from workers.jobs.counter_repair import CounterRepair
 
 pytestmark = pytest.mark.engines
 
+BOUNDARY = "UPDATE likes SET created_at = to_timestamp($1 / 1000.0) + $2::interval WHERE user_id = $3"
 COUNTERS = "SELECT likes, comments FROM photos WHERE id = $1"
 
 
@@ -43,6 +47,15 @@ class Stage:
         row = await self.database.fetchrow(COUNTERS, photo.id)
         assert row is not None
         return row["likes"], row["comments"]
+
+    async def trend(self, photo: Photo) -> int:
+        """Return the likes that count for the ranking."""
+        found: int = await self.database.fetchval("SELECT trend_likes FROM photos WHERE id = $1", photo.id)
+        return found
+
+    async def score(self, photo: Photo) -> float | None:
+        """Return the score in Redis."""
+        return dict(await PhotoTrends(self.redis).ranking()).get(photo.id)
 
     def repaired(self, kind: str) -> float:
         """Return the metric."""
@@ -85,8 +98,50 @@ async def test_photos_and_accounts(stage: Stage, monkeypatch: pytest.MonkeyPatch
     assert [await stage.cache.counts(photo.id) for photo in shown] == [(1, 1)] * 5
     rows = await stage.database.fetch("SELECT followers, following, photos FROM users ORDER BY id")
     assert [tuple(row.values()) for row in rows] == [(1, 0, 5 + 2), (0, 1, 0), (0, 0, 0)]
-    assert [stage.repaired(kind) for kind in ("photo", "account", "cache")] == [2, 3, 0]
+    assert [stage.repaired(kind) for kind in ("photo", "trend", "account", "cache")] == [2, 0, 3, 0]
     assert await stage.repair.run() == 0
+
+
+@pytest.mark.parametrize("damaged", [0, 1, 40])
+async def test_likes_that_count_for_the_ranking(stage: Stage, damaged: int) -> None:
+    """Those of others whose accounts were a day old are counted again, and the score in Redis follows."""
+    (ann, *fans), new = await old_users(stage.database, "ann", "ben", "cleo"), await new_user(stage.database, "new")
+    photo, other = [await ready_photo(stage.database, ann) for _ in range(2)]
+    for user in (ann, *fans, new):
+        await stage.like(photo, user)
+    state = await photo_trends.counters(stage.database, photo_id=photo.id, user_id=ann.id)
+    await stage.cache.apply(state, None)
+    score = await stage.score(photo)
+    assert score is not None
+    assert await stage.repair.run() == 0
+
+    await stage.database.fetch("UPDATE photos SET trend_likes = $2 WHERE id = $1", photo.id, damaged)
+    await stage.cache.apply(await photo_trends.counters(stage.database, photo_id=photo.id, user_id=ann.id), None)
+    assert await stage.score(photo) != score
+    assert await stage.repair.run() == 1
+    assert await stage.trend(photo) == len(fans)
+    assert await stage.score(photo) == score
+    assert await stage.score(other) is None
+    assert [stage.repaired(kind) for kind in ("trend", "photo", "cache")] == [1, 0, 0]
+    # Both at once are one photo, and are counted for each kind.
+    await stage.database.fetch("UPDATE photos SET trend_likes = 9, likes = 9 WHERE id = $1", photo.id)
+    assert await stage.repair.run() == 1
+    assert [stage.repaired(kind) for kind in ("trend", "photo", "cache")] == [2, 1, 0]
+    assert await stage.repair.run() == 0
+
+
+async def test_the_age_of_an_account_is_compared_as_by_a_like(stage: Stage) -> None:
+    """A like at the very moment at which the likes of its user begin to count is one that counts, and none before."""
+    (ann,), new = await old_users(stage.database, "ann"), await new_user(stage.database, "new")
+    photo = await ready_photo(stage.database, ann)
+    await stage.like(photo, new)
+    for age, counted in ((NEW_ACCOUNT - timedelta(microseconds=1), 0), (NEW_ACCOUNT, 1)):
+        await stage.database.fetch(BOUNDARY, milliseconds_of(new.id), age, new.id)
+        await stage.repair.run()
+        assert await stage.trend(photo) == counted
+    async with stage.database.transaction() as tx:
+        await likes.remove(tx, photo_id=photo.id, user_id=new.id)
+    assert await stage.trend(photo) == 0
 
 
 async def test_a_repaired_counter_has_a_new_version(stage: Stage) -> None:
@@ -146,7 +201,7 @@ async def test_a_like_under_way(stage: Stage) -> None:
         liking = asyncio.create_task(stage.like(photo, ben))
         await eventually(lambda: _waits_for_a_lock(stage.database))
     assert correct is not None
-    assert correct.likes == 0
+    assert correct.counters
     assert (await liking).likes == 1
     assert await stage.numbers(photo) == (1, 0)
 

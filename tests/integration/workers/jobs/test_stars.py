@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from server.operation.metrics import Metrics
 from storage import events
 from storage.events import PhotoReady, StarChunk
 from storage.feeds.log_format import LogView
@@ -201,6 +202,27 @@ async def test_a_late_photo_from_before_the_promotion(stage: Stage) -> None:
     await stage.pump()
     for follower in followers:
         assert late.id in await stored(stage, follower)
+
+
+async def test_announcements_are_measured(database: Database, redis: Any) -> None:
+    """Each announcement of a photo or removal that the logs have a place for is counted, with its duration."""
+    metrics = Metrics()
+    stage = Stage(database, redis, chunk=2, star_followers=3, star_metrics=metrics)
+    await stage.open()
+    ann, _ = await star(stage)
+    for expected in (1, 2):
+        posted = await post(stage, ann)
+        assert metrics.registry.get_sample_value("picshare_star_announcements_total") == expected
+        assert metrics.registry.get_sample_value("picshare_star_announcement_seconds_count") == expected
+    await delete(stage, posted)
+    assert metrics.registry.get_sample_value("picshare_star_announcements_total") == 3
+    standing = await stars.standing(database, ann.id)
+    for number in range(1, 150):
+        await stage.feeds.star_logs.announce(ann.id, posted.id + number, b"body")
+    assert not await stage.stars.remove(standing.since_id or 0, ann.id, standing, b"body")
+    assert metrics.registry.get_sample_value("picshare_star_announcement_seconds_count") == 3
+    assert metrics.registry.get_sample_value("picshare_star_change_seconds_count", {"change": "promotion"}) == 1
+    await stage.close()
 
 
 async def test_a_photo_below_the_window_of_a_star(stage: Stage) -> None:

@@ -37,6 +37,8 @@ def test_a_change_that_stopped_begins_again(state: StarState) -> None:
     standing = Standing(followers=90, state=state, change_id=CHANGE, since_id=1)
     assert due(standing, followers=100, now=NOW + RESTART_AFTER - 1) is None
     assert due(standing, followers=100, now=NOW + RESTART_AFTER + 1) is state
+    assert due(standing, followers=100, now=NOW + 59, restart_after=60) is None
+    assert due(standing, followers=100, now=NOW + 61, restart_after=60) is state
 
 
 @pytest.mark.parametrize(
