@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, ValidationInfo, WithJsonSchema, field_validator
+from pydantic import AfterValidator, PlainValidator, ValidationInfo, WithJsonSchema, field_validator
 
-from server.edge.requests import ID_PATTERN, ListQuery, Moment
+from server.edge.requests import ID_PATTERN, ListQuery
 from storage import ids
 
+_UTC_TIME = "2026-11-20T11:00:00Z"
 _LIST = "list:"
 _SOURCE_PATTERN = f"^(?:home|tags|{_LIST}{ID_PATTERN.strip('^$')})$"
 
@@ -20,6 +21,24 @@ def _source(text: str) -> str:
     elif text not in {"home", "tags"}:
         raise ValueError(f"This should be home, tags, or {_LIST} and the id of one of your lists.")
     return text
+
+
+def _moment(text: Any) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        moment = None
+    # Without an offset it would be known only to a day.
+    if moment is None or moment.tzinfo is None:
+        raise ValueError(f"Use a time with its offset, for example {_UTC_TIME}; in an address, + is %2B.")
+    return moment
+
+
+Moment = Annotated[
+    datetime,
+    PlainValidator(_moment),
+    WithJsonSchema({"type": "string", "format": "date-time", "examples": [_UTC_TIME]}),
+]
 
 
 class FeedQuery(ListQuery):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
@@ -14,7 +13,6 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    PlainValidator,
     WithJsonSchema,
 )
 
@@ -29,7 +27,6 @@ MAX_SETTINGS_DEPTH = 10
 _USERNAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.]{1,28}[A-Za-z0-9_])")
 _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(?:\.[^@\s.]+)+")
 _TIME = "2026-11-20T12:00:00+01:00"
-_UTC_TIME = "2026-11-20T11:00:00Z"
 _RESERVED = {"me", "admin", "administrator", "picshare", "root", "support", "system"}
 
 
@@ -121,17 +118,6 @@ def _photo_time(text: str) -> str:
         raise ValueError(f"Use a past time with its offset, for example {_TIME}, or an empty text.") from error
 
 
-def _moment(text: Any) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except (TypeError, ValueError):
-        moment = None
-    # Without an offset it would be known only to a day.
-    if moment is None or moment.tzinfo is None:
-        raise ValueError(f"Use a time with its offset, for example {_UTC_TIME}; in an address, + is %2B.")
-    return moment
-
-
 def _described(pattern: str, **more: Any) -> WithJsonSchema:
     """Return the schema of a text whose validator is a function, for the OpenAPI document."""
     return WithJsonSchema({"type": "string", "pattern": pattern, **more})
@@ -161,11 +147,6 @@ PhotoTime = Annotated[
 ]
 Tags = Annotated[
     list[Annotated[str, _described(_TAG_PATTERN)]], Field(max_length=texts.MAX_TAGS), AfterValidator(_tags)
-]
-Moment = Annotated[
-    datetime,
-    PlainValidator(_moment),
-    WithJsonSchema({"type": "string", "format": "date-time", "examples": [_UTC_TIME]}),
 ]
 Id = Annotated[int, BeforeValidator(_id), _described(ID_PATTERN, examples=["01K3S9C0XG4Q7"])]
 
