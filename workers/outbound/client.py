@@ -6,6 +6,7 @@ No redirect is followed, no cookie kept, no proxy or password of the environment
 from __future__ import annotations
 
 import asyncio
+import io
 import ssl
 import time
 from collections.abc import Mapping
@@ -29,6 +30,7 @@ TIMEOUT = 15.0  # seconds
 MAX_RESPONSE = 16 * 1024  # bytes
 STATUS = "status"  # outcome of a request with a response that is not 2xx
 _CONCURRENCY = 100
+_LARGE = 1_000_000  # bytes of a body that is sent in parts
 _CONNECT_TIMEOUT = 5.0  # seconds
 _HEADERS = {"User-Agent": "PicShare", "Accept-Encoding": "identity"}
 
@@ -131,7 +133,8 @@ class OutboundClient:
         """Send a request; return a response with any status, or raise `OutboundError`.
 
         It ends after `timeout` seconds at the latest. At most `max_response` bytes of the body are read, then the
-        connection is closed. With a `circuit`, errors and responses with 5xx count as its failures.
+        connection is closed. A POST is sent once; aiohttp sends a GET, PUT or DELETE again whose connection was lost.
+        With a `circuit`, errors and responses with 5xx count as its failures.
         """
         request = _Request(method, url, body, headers, timeout, max_response)
         if circuit is None:
@@ -182,18 +185,14 @@ class OutboundClient:
         async with self._session.request(
             request.method,
             url,
-            data=request.body,
+            data=_payload(request.body),
             headers=request.headers,
             allow_redirects=False,
             read_bufsize=limit,
         ) as response:
             read = bytearray()
-            while len(read) <= limit:
-                chunk = await response.content.read(limit + 1 - len(read))
-                if not chunk:
-                    break
+            while chunk := await response.content.read(limit + 1 - len(read)):
                 read += chunk
-            response.close()  # not released: the rest of the body must not be read
             return OutboundResponse(
                 status=response.status,
                 headers=response.headers,
@@ -201,3 +200,8 @@ class OutboundClient:
                 truncated=len(read) > limit,
                 seconds=time.monotonic() - started,
             )
+
+
+def _payload(body: bytes | None) -> bytes | io.BytesIO | None:
+    # aiohttp writes bytes at once, and for a large body that would stop the event loop.
+    return io.BytesIO(body) if body is not None and len(body) > _LARGE else body

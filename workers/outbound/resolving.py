@@ -16,7 +16,7 @@ from typing import Protocol
 from workers.outbound.errors import OutboundError
 
 TIMEOUT = 5.0  # seconds
-_THREADS = 16
+THREADS = 16
 
 SystemLookup = Callable[[str], Sequence[str]]
 
@@ -41,7 +41,7 @@ class SystemResolver:
     def __init__(self, lookup: SystemLookup = system_lookup, *, timeout: float = TIMEOUT) -> None:
         self._system = lookup
         self._timeout = timeout
-        self._slots = asyncio.Semaphore(_THREADS)
+        self._slots = asyncio.Semaphore(THREADS)
         self._pending: dict[str, asyncio.Task[Sequence[str]]] = {}
 
     async def lookup(self, host: str) -> Sequence[str]:
