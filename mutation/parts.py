@@ -258,8 +258,26 @@ PARTS = (
     ),
     Part(
         name="presign",
-        modules=["storage/blobs/presign.py", "storage/blobs/breaker.py", "storage/blobs/s3_address.py"],
+        modules=["storage/blobs/presign.py", "storage/blobs/s3_address.py"],
         tests=["tests/unit/storage/blobs"],
+    ),
+    Part(
+        name="outbound",
+        modules=[
+            "storage/circuit.py",
+            "workers/outbound/addresses.py",
+            "workers/outbound/circuits.py",
+            "workers/outbound/client.py",
+            "workers/outbound/dialling.py",
+            "workers/outbound/failures.py",
+            "workers/outbound/resolving.py",
+            "workers/outbound/urls.py",
+        ],
+        tests=[
+            "tests/unit/storage/test_circuit.py",
+            "tests/unit/workers/outbound",
+            "tests/unit/workers/caches/test_purger.py",
+        ],
     ),
     Part(
         name="s3",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from channels.bus.presence_store import PresenceStore
@@ -38,13 +38,15 @@ from storage.redis.client import Redis, open_redis
 from workers.broker import routing
 from workers.broker.port import Broker
 from workers.broker.relay import EventPublisher
+from workers.outbound.circuits import CircuitMetrics, CircuitRegistry
 
 
 @dataclass(frozen=True, kw_only=True)
 class Stores:
     """The stores of a process; each connects to its backend when it is first used.
 
-    `replicas` is None if there are none. They answer `reads` while a task of the process follows them.
+    `replicas` is None if there are none. They answer `reads` while a task of the process follows them. `circuits` are
+    those of all outward calls of the process.
     """
 
     db: Database
@@ -58,10 +60,11 @@ class Stores:
     notification_log: NotificationLog
     publisher: LivePublisher
     presence: PresenceStore
+    circuits: CircuitRegistry = field(default_factory=CircuitRegistry)
 
 
-class StoreMetrics(BlobMetrics, FeedMetrics, ReadMetrics, Protocol):
-    """Metrics of the stores."""
+class StoreMetrics(BlobMetrics, FeedMetrics, ReadMetrics, CircuitMetrics, Protocol):
+    """Metrics of the stores, and of the circuits of all outward calls."""
 
 
 @asynccontextmanager
@@ -84,6 +87,7 @@ async def open_stores(settings: Settings, metrics: StoreMetrics | None = None) -
         )
         cards, delivery = Cards(db, redis, variant_registry(settings)), delivery_script(redis)
         reads: Reads = PrimaryReads(db)
+        circuits = CircuitRegistry(metrics)
         replicas = await stack.enter_async_context(open_replicas(settings, metrics))
         if replicas is not None:
             reads = ReplicaReads(db, replicas, WritePositions(redis), metrics)
@@ -92,13 +96,14 @@ async def open_stores(settings: Settings, metrics: StoreMetrics | None = None) -
             reads=reads,
             replicas=replicas,
             redis=redis,
-            blobs=open_blobs(settings, metrics),
+            blobs=open_blobs(settings, metrics, circuits),
             cards=cards,
             counter_cache=CounterCache(db, redis),
             feeds=Feeds(db, redis, cards, delivery, metrics=metrics),
             notification_log=NotificationLog(redis, delivery),
             publisher=LivePublisher(redis, slot_group),
             presence=PresenceStore(redis, slot_group),
+            circuits=circuits,
         )
 
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from server.config.settings import Settings
 from server.errors import ConfigError
-from storage.blobs.breaker import Breaker
 from storage.blobs.file import TEMPORARY, FileBlobs
-from storage.blobs.observed import BlobMetrics, NoMetrics, ObservedBlobs
+from storage.blobs.observed import CIRCUIT, BlobMetrics, NoMetrics, ObservedBlobs
 from storage.blobs.port import Blobs
 from storage.blobs.presign import Presigner
 from storage.blobs.s3_address import DEFAULT_REGION, SCHEME, S3Address, S3Keys
+from workers.outbound.circuits import CircuitRegistry
 
 
 def is_bucket(settings: Settings) -> bool:
@@ -33,7 +33,9 @@ def upload_directory(settings: Settings) -> Path:
     return blob_directory(settings) / TEMPORARY
 
 
-def open_blobs(settings: Settings, metrics: BlobMetrics | None = None) -> Blobs:
+def open_blobs(
+    settings: Settings, metrics: BlobMetrics | None = None, circuits: CircuitRegistry | None = None
+) -> Blobs:
     """Return the blob store; it holds nothing that has to be closed. Raise `ConfigError` if it has no keys."""
     metrics = metrics or NoMetrics()
     if not is_bucket(settings):
@@ -41,7 +43,7 @@ def open_blobs(settings: Settings, metrics: BlobMetrics | None = None) -> Blobs:
     from storage.blobs.s3 import S3Blobs  # noqa: PLC0415 - one adapter per process
 
     blobs = S3Blobs(*bucket_of(settings), spool=upload_directory(settings))
-    return ObservedBlobs(blobs, metrics, Breaker())
+    return ObservedBlobs(blobs, metrics, (circuits or CircuitRegistry()).circuit("blobs", CIRCUIT))
 
 
 def open_presigner(settings: Settings) -> Presigner | None:

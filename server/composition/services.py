@@ -304,6 +304,7 @@ def worker_context(worker: str, settings: Settings, stores: Stores, metrics: Met
         decoder_metrics=metrics or NoMetrics(),
         variant_metrics=metrics or NoVariantMetrics(),
         caches=cache_settings(settings, secret_bytes(settings), media_urls(settings).sign),
+        circuits=stores.circuits,
         purge_metrics=metrics or NoPurgeMetrics(),
         warm_metrics=metrics or NoWarmMetrics(),
     )

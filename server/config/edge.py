@@ -6,6 +6,9 @@ from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from server.config.section import Rate, Section, Texts
 from workers.caches.signing import secret_key
+from workers.outbound.errors import UrlRefusedError
+from workers.outbound.policy import TRUSTED
+from workers.outbound.urls import check_url
 
 _SCHEMES = ("http://", "https://")
 
@@ -50,8 +53,11 @@ class EdgeSection(Section):
     @field_validator("hook_url")
     @classmethod
     def _is_web_address(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith(_SCHEMES):
-            raise ValueError("it should begin with http:// or https://")
+        if value is not None:
+            try:
+                check_url(value, TRUSTED)
+            except UrlRefusedError as error:
+                raise ValueError(str(error).removesuffix(".")) from error
         return value
 
     @field_validator("hook_secret")

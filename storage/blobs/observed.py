@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from storage.blobs.breaker import Breaker
 from storage.blobs.port import Blob, BlobInfo, Blobs
+from storage.circuit import Circuit, CircuitPolicy, Permit
 from storage.errors import FullError, NotFoundError, UnavailableError
+
+# A probe is a request of some user, who waits for it; so the pauses are short.
+CIRCUIT = CircuitPolicy(failures=5, pause=2.0, max_pause=5.0)
+_NEVER_OPEN = CircuitPolicy(failures=sys.maxsize)
+_ANSWERS = {"ok", "missing", "full"}
 
 
 class RefusedError(UnavailableError):
@@ -33,12 +39,12 @@ class NoMetrics:
 
 
 class ObservedBlobs:
-    """The blob store `blobs`; with a breaker, calls fail at once while it is open."""
+    """The blob store `blobs`; with a circuit, calls fail at once while it is open."""
 
-    def __init__(self, blobs: Blobs, metrics: BlobMetrics, breaker: Breaker | None = None) -> None:
+    def __init__(self, blobs: Blobs, metrics: BlobMetrics, circuit: Circuit | None = None) -> None:
         self._blobs = blobs
         self._metrics = metrics
-        self._breaker = breaker
+        self._circuit = circuit or Circuit(policy=_NEVER_OPEN)
 
     async def put_file(self, key: str, path: Path, *, content_type: str) -> None:
         """Store a local file."""
@@ -67,8 +73,10 @@ class ObservedBlobs:
 
     async def list(self, prefix: str) -> AsyncIterator[BlobInfo]:
         """Iterate over the objects under a prefix."""
-        with self._call("list"):
+        with self._call("list") as permit:
             async for info in self._blobs.list(prefix):
+                # The store has answered. Its caller may take any time between two objects, as a probe must not.
+                permit.succeeded()
                 yield info
 
     async def delete(self, keys: Iterable[str]) -> None:
@@ -82,34 +90,29 @@ class ObservedBlobs:
             return await self._blobs.sweep(older_than)
 
     @contextmanager
-    def _call(self, op: str) -> Iterator[None]:
-        started, breaker = time.perf_counter(), self._breaker
-        outcome = "failed"
+    def _call(self, op: str) -> Iterator[Permit]:
+        started, outcome = time.perf_counter(), "failed"
+        permit = self._circuit.admit()
         try:
-            if breaker is not None:
-                _require_closed(breaker)
-            yield
-            outcome = "ok"
-        except NotFoundError:
-            outcome = "missing"
-            raise
-        except RefusedError:
-            outcome = "refused"
-            raise
-        except FullError:
-            outcome = "full"
-            raise
-        except UnavailableError:
-            outcome = "unavailable"
-            raise
+            if permit is None:
+                outcome = "refused"
+                raise RefusedError("blobs", "it has not answered several times in a row, and is not asked at present")
+            with permit:
+                try:
+                    yield permit
+                    outcome = "ok"
+                except NotFoundError:
+                    outcome = "missing"
+                    raise
+                except FullError:
+                    outcome = "full"
+                    raise
+                except UnavailableError:
+                    outcome = "unavailable"
+                    permit.failed(outcome)
+                    raise
+                finally:
+                    if outcome in _ANSWERS:
+                        permit.succeeded()
         finally:
-            if breaker is not None and outcome in {"ok", "missing", "full"}:
-                breaker.succeeded()
-            elif breaker is not None and outcome == "unavailable":
-                breaker.failed()
             self._metrics.blob_op(op=op, outcome=outcome, seconds=time.perf_counter() - started)
-
-
-def _require_closed(breaker: Breaker) -> None:
-    if not breaker.allows():
-        raise RefusedError("blobs", "it has not answered several times in a row, and is not asked at present")

@@ -57,11 +57,11 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "workers/images": "storage/blobs workers/errors",
         "workers/videos": "storage/blobs workers/images",
         "workers/outbound": "storage",
-        "workers/caches": "storage/blobs storage/render",
+        "workers/caches": "storage storage/blobs storage/render workers/outbound",
         "workers/jobs": (
             "channels/bus channels/contract storage storage/blobs storage/cache storage/feeds storage/limits "
             "storage/postgres storage/render storage/stores workers/caches workers/errors workers/handlers "
-            "workers/images workers/registry workers/videos"
+            "workers/images workers/outbound workers/registry workers/videos"
         ),
         "workers/worker": "channels/contract storage workers/broker workers/handlers",
         # The edge and the composition root.

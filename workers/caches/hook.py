@@ -10,16 +10,16 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 
-import aiohttp
 import orjson
-from yarl import URL
 
 from storage.blobs.variants import VariantRegistry
 from workers.caches.paths import public_paths
 from workers.caches.port import CacheError, HiddenImages
 from workers.caches.signing import signed_headers
+from workers.outbound.client import STATUS, OutboundClient
+from workers.outbound.errors import OutboundError
 
-_TIMEOUT = aiohttp.ClientTimeout(total=5.0, sock_connect=2.0)
+_TIMEOUT = 5.0  # seconds
 
 
 class PurgeHook:
@@ -28,15 +28,15 @@ class PurgeHook:
     def __init__(
         self,
         url: str,
-        session: aiohttp.ClientSession,
+        client: OutboundClient,
         variants: VariantRegistry,
         *,
         public_url: str,
         key: bytes,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._url = URL(url)
-        self._session = session
+        self._url = url
+        self._client = client
         self._variants = variants
         self._public_url = public_url
         self._key = key
@@ -56,10 +56,8 @@ class PurgeHook:
         signed = signed_headers(self._key, body, message=f"msg_{uuid.uuid4().hex}", second=int(self._clock()))
         headers = {"Content-Type": "application/json", **signed}
         try:
-            async with self._session.post(
-                self._url, data=body, headers=headers, timeout=_TIMEOUT, allow_redirects=False
-            ) as response:
-                if not response.ok or response.status >= 300:
-                    raise CacheError(f"it answered with status {response.status}")
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise CacheError(str(error) or "it does not answer") from error
+            response = await self._client.send("POST", self._url, body=body, headers=headers, timeout=_TIMEOUT)
+        except OutboundError as error:
+            raise CacheError(error.detail, reason=error.reason) from error
+        if not response.ok:
+            raise CacheError(f"it answered with status {response.status}", reason=STATUS)

@@ -21,6 +21,7 @@ from storage.blobs.variants import VariantRegistry
 from storage.render.images import Sign
 from workers.caches.paths import paths_of
 from workers.caches.port import CacheError, HiddenImages
+from workers.outbound.failures import reason_of
 
 AT_ONCE = 8  # requests to one cache from one process
 TIMEOUT = 5.0  # seconds for all requests of a purge, and an allowance for each of them, since it may have thousands
@@ -97,7 +98,7 @@ class NginxCache:
             async with asyncio.timeout(seconds):
                 await _gather(some() for _ in range(AT_ONCE))
         except TimeoutError as error:
-            raise CacheError(f"it was not done within {seconds:g} s") from error
+            raise CacheError(f"it was not done within {seconds:g} s", reason="timeout") from error
 
     async def _purge(self, path: str) -> None:
         headers = {**self._headers, "X-Picshare-Purge": self._key}
@@ -106,30 +107,36 @@ class NginxCache:
                 if response.headers.get("X-Picshare-Purged") != "1":
                     raise CacheError(
                         f"a response with status {response.status} has no X-Picshare-Purged: is it the nginx of "
-                        "deploy/nginx, with the keys of this auth.secret?"
+                        "deploy/nginx, with the keys of this auth.secret?",
+                        reason="bad_response",
                     )
-                await response.read()
+                await _discard(response)
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise CacheError(str(error) or "it does not answer") from error
+            raise CacheError(str(error) or "it does not answer", reason=reason_of(error)) from error
 
     async def _fetch(self, path: str) -> str:
         # By this header nginx leaves the request out of its log, and so out of the hit rate.
         headers = {**self._headers, "X-Picshare-Warm": "1"}
         try:
             async with self._get(path, headers) as response:
-                async for _ in response.content.iter_chunked(_CHUNK):
-                    pass
+                await _discard(response)
                 if response.status != 200:
                     return "failed"
                 return "present" if response.headers.get("X-Cache") == "HIT" else "fetched"
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise CacheError(str(error) or "it does not answer") from error
+            raise CacheError(str(error) or "it does not answer", reason=reason_of(error)) from error
 
     def _get(self, path: str, headers: Mapping[str, str]) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
         url = self._url.join(URL(path, encoded=True))
         return self._session.get(
             url, headers=headers, timeout=_TIMEOUT, allow_redirects=False, server_hostname=self._server_name
         )
+
+
+async def _discard(response: aiohttp.ClientResponse) -> None:
+    """Read the rest of a response, so that its connection can be used again, without keeping it in memory."""
+    async for _ in response.content.iter_chunked(_CHUNK):
+        pass
 
 
 async def _gather(calls: Iterable[Coroutine[Any, Any, None]]) -> None:

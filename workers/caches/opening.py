@@ -13,6 +13,8 @@ from storage.blobs.variants import VariantRegistry
 from storage.render.images import Sign
 from workers.caches.hook import PurgeHook
 from workers.caches.nginx import NginxCache
+from workers.outbound.client import OutboundClient
+from workers.outbound.policy import TRUSTED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,13 +45,16 @@ class Caches:
 
 @asynccontextmanager
 async def open_caches(settings: CacheSettings, variants: VariantRegistry) -> AsyncIterator[Caches]:
-    """Yield the caches of the settings; they share one HTTP client, which keeps connections open."""
+    """Yield the caches of the settings; those in nginx share one HTTP client, which keeps connections open."""
     if not settings.urls and settings.hook is None:
         yield Caches()
         return
-    async with aiohttp.ClientSession(
-        cookie_jar=aiohttp.DummyCookieJar(), headers={"User-Agent": "PicShare"}, auto_decompress=False
-    ) as session:
+    async with (
+        aiohttp.ClientSession(
+            cookie_jar=aiohttp.DummyCookieJar(), headers={"User-Agent": "PicShare"}, auto_decompress=False
+        ) as session,
+        OutboundClient(TRUSTED, name="purge:hook") as client,
+    ):
         yield Caches(
             nginx=tuple(
                 NginxCache(
@@ -64,5 +69,5 @@ async def open_caches(settings: CacheSettings, variants: VariantRegistry) -> Asy
             ),
             hook=None
             if settings.hook is None
-            else PurgeHook(settings.hook[0], session, variants, public_url=settings.public_url, key=settings.hook[1]),
+            else PurgeHook(settings.hook[0], client, variants, public_url=settings.public_url, key=settings.hook[1]),
         )

@@ -11,7 +11,11 @@ from typing import Protocol
 
 
 class CacheError(Exception):
-    """A cache has not carried out what it was asked for; the text is the reason."""
+    """A cache has not carried out what it was asked for; the text says why, `reason` is a word for metrics."""
+
+    def __init__(self, text: str, *, reason: str = "failed") -> None:
+        super().__init__(text)
+        self.reason = reason
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

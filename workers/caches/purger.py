@@ -7,28 +7,30 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from storage.blobs.breaker import Breaker
+from storage.circuit import Circuit, CircuitPolicy, Permit
 from workers.caches.port import Cache, CacheError, HiddenImages, NoPurgeMetrics, PurgeMetrics
 
-PAUSE = 1.0  # seconds between two attempts while a cache does not answer
+# A purge that was not sent comes back after two seconds or more, so none waits for a pause. Most purges need all the
+# time that they have for a cache that does not answer; so one failure is enough.
+CIRCUIT = CircuitPolicy(failures=1, pause=1.0, max_pause=2.0)
 
 log = structlog.get_logger(__name__)
 
 
 class Purger:
-    """Purges one cache. Any number of purges may wait for one that is down; one of them in each second asks it."""
+    """Purges one cache. Any number of purges may wait for one that is down; one of them in each pause asks it."""
 
     def __init__(
         self,
         cache: Cache,
         metrics: PurgeMetrics | None = None,
+        circuit: Circuit | None = None,
         *,
-        breaker: Breaker | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._cache = cache
         self._metrics = metrics or NoPurgeMetrics()
-        self._breaker = breaker or Breaker(failures=1, pause=PAUSE)
+        self._circuit = circuit or Circuit(cache.name, CIRCUIT)
         self._clock = clock
         self._failing = False
 
@@ -42,22 +44,30 @@ class Purger:
 
         A purge that is `repeated` after it was carried out is not measured.
         """
-        if not self._breaker.allows():
+        permit = self._circuit.admit()
+        if permit is None:
             self._metrics.purge_failed(cache=self.name, seconds=self._clock() - hidden_at)
             return False
         try:
-            await self._cache.purge(images)
+            with permit:
+                await self._ask(images, permit)
         except CacheError as error:
-            self._breaker.failed()
             self._metrics.purge_failed(cache=self.name, seconds=self._clock() - hidden_at)
             if not self._failing:
                 log.warning("cache_not_purged", cache=self.name, error=str(error))
             self._failing = True
             return False
-        self._breaker.succeeded()
         if not repeated:
             self._metrics.purge_done(cache=self.name, seconds=self._clock() - hidden_at)
         if self._failing:
             log.info("cache_purged_again", cache=self.name)
         self._failing = False
         return True
+
+    async def _ask(self, images: Sequence[HiddenImages], permit: Permit) -> None:
+        try:
+            await self._cache.purge(images)
+        except CacheError as error:
+            permit.failed(error.reason)
+            raise
+        permit.succeeded()

@@ -27,6 +27,7 @@ from workers.handlers import EventHandler
 from workers.images.limits import DecoderLimits, DecoderMetrics, NoMetrics
 from workers.jobs.sessions import SessionRevoker
 from workers.jobs.stars import Stars
+from workers.outbound.circuits import CircuitRegistry
 from workers.registry import WorkerSpec
 from workers.videos.limits import VideoLimits
 
@@ -90,6 +91,7 @@ class WorkerContext:
     decoder_metrics: DecoderMetrics = field(default_factory=NoMetrics)
     variant_metrics: VariantMetrics = field(default_factory=NoVariantMetrics)
     caches: CacheSettings = field(default_factory=CacheSettings)
+    circuits: CircuitRegistry = field(default_factory=CircuitRegistry)
     purge_metrics: PurgeMetrics = field(default_factory=NoPurgeMetrics)
     warm_metrics: WarmMetrics = field(default_factory=NoWarmMetrics)
 

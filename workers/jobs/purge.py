@@ -18,8 +18,8 @@ from storage.postgres.database import Database
 from storage.postgres.outbox import LONGEST_AFTER
 from storage.stores import contents, photo_contents
 from workers.caches.opening import open_caches
-from workers.caches.port import HiddenImages
-from workers.caches.purger import Purger
+from workers.caches.port import Cache, HiddenImages
+from workers.caches.purger import CIRCUIT, Purger
 from workers.handlers import EventHandler, on
 from workers.jobs.context import Handlers, WorkerContext
 
@@ -36,8 +36,12 @@ _SHARE = 0.1  # of the time that a cache has been failing, until it is asked aga
 async def open_handlers(context: WorkerContext) -> AsyncIterator[Handlers]:
     """Yield the handlers of the queue "purge"."""
     async with open_caches(context.caches, context.variants) as caches:
-        purgers = [Purger(cache, context.purge_metrics) for cache in caches.nginx]
-        hook = None if caches.hook is None else Purger(caches.hook, context.purge_metrics)
+
+        def purger(cache: Cache) -> Purger:
+            return Purger(cache, context.purge_metrics, context.circuits.circuit(f"purge:{cache.name}", CIRCUIT))
+
+        purgers = [purger(cache) for cache in caches.nginx]
+        hook = None if caches.hook is None else purger(caches.hook)
         context.purge_metrics.caches_known([purger.name for purger in (*purgers, *([hook] if hook else []))])
         yield PurgeHandlers(context.db, purgers, hook).handlers()
 

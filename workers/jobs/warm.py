@@ -11,8 +11,8 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
-from storage.blobs.breaker import Breaker
 from storage.blobs.variants import VariantRegistry
+from storage.circuit import Circuit, CircuitPolicy
 from storage.errors import NotFoundError
 from storage.events import PhotoReady, PhotoTrending
 from storage.limits.quotas import QuotaPolicy, Quotas
@@ -27,7 +27,8 @@ from workers.handlers import EventHandler, on
 from workers.jobs.context import Handlers, WarmMetrics, WorkerContext
 
 _SUBJECT = "images"  # of the budget
-_PAUSE = 5.0  # seconds for which a cache that has failed is left out
+# What a cache does not fetch in advance costs nothing but the first requests, so one that fails is left alone.
+CIRCUIT = CircuitPolicy(failures=1, pause=5.0, max_pause=60.0)
 
 
 @asynccontextmanager
@@ -36,22 +37,29 @@ async def open_handlers(context: WorkerContext) -> AsyncIterator[Handlers]:
     async with open_caches(context.caches, context.variants) as caches:
         limit, window = context.caches.warm_rate
         budget = QuotaPolicy(name="warm", limit=limit, window_seconds=window)
-        warmer = Warmer(caches.nginx, context.quotas, budget, context.variants, context.warm_metrics)
+        circuits = [context.circuits.circuit(f"warm:{cache.name}", CIRCUIT) for cache in caches.nginx]
+        warmer = Warmer(
+            list(zip(caches.nginx, circuits, strict=True)),
+            context.quotas,
+            budget,
+            context.variants,
+            context.warm_metrics,
+        )
         yield WarmHandlers(context.db, warmer, followers=context.caches.warm_followers).handlers()
 
 
 class Warmer:
-    """Has all caches fetch images; `budget` is the number of images in a time for each of them."""
+    """Has all caches fetch images, each through its circuit; `budget` is the number of images in a time for each."""
 
     def __init__(
         self,
-        caches: Sequence[NginxCache],
+        caches: Sequence[tuple[NginxCache, Circuit]],
         quotas: Quotas,
         budget: QuotaPolicy,
         variants: VariantRegistry,
         metrics: WarmMetrics,
     ) -> None:
-        self._caches = [(cache, Breaker(failures=1, pause=_PAUSE)) for cache in caches]
+        self._caches = caches
         self._quotas = quotas
         self._budget = budget
         self._variants = variants
@@ -71,23 +79,24 @@ class Warmer:
             paths = list(eager_paths(self._variants, sha256))
             quota = await self._quotas.take(self._budget, _SUBJECT, cost=len(paths))
             if quota.allowed:
-                await asyncio.gather(*(self._fetch(cache, breaker, paths) for cache, breaker in self._caches))
+                await asyncio.gather(*(self._fetch(cache, circuit, paths) for cache, circuit in self._caches))
             else:
                 for cache, _ in self._caches:
                     self._metrics.cache_warmed(cache=cache.name, result="over_budget", images=len(paths))
 
-    async def _fetch(self, cache: NginxCache, breaker: Breaker, paths: Sequence[str]) -> None:
-        if not breaker.allows():
+    async def _fetch(self, cache: NginxCache, circuit: Circuit, paths: Sequence[str]) -> None:
+        permit = circuit.admit()
+        if permit is None:
             self._metrics.cache_warmed(cache=cache.name, result="failed", images=len(paths))
             return
-        try:
-            results = await cache.fetch(paths)
-        except CacheError:
-            # The worker "purge" logs it, too, and there is nothing to mend here.
-            breaker.failed()
-            results = {"failed": len(paths)}
-        else:
-            breaker.succeeded()
+        with permit:
+            try:
+                results = await cache.fetch(paths)
+                permit.succeeded()
+            except CacheError as error:
+                # The worker "purge" logs it, too, and there is nothing to mend here.
+                permit.failed(error.reason)
+                results = {"failed": len(paths)}
         for result, images in results.items():
             self._metrics.cache_warmed(cache=cache.name, result=result, images=images)
 

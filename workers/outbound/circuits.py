@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Protocol
 
@@ -37,15 +38,16 @@ class NoCircuitMetrics:
 class CircuitRegistry:
     """The circuits by name. Names are few and come from the settings: each is the value of a label of metrics."""
 
-    def __init__(self, metrics: CircuitMetrics | None = None) -> None:
+    def __init__(self, metrics: CircuitMetrics | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._metrics = metrics or NoCircuitMetrics()
+        self._clock = clock
         self._circuits: dict[str, Circuit] = {}
 
     def circuit(self, name: str, policy: CircuitPolicy | None = None) -> Circuit:
         """Return the circuit of a name; the policy counts when it is asked for first."""
         circuit = self._circuits.get(name)
         if circuit is None:
-            circuit = self._circuits[name] = Circuit(name, policy, observer=self)
+            circuit = self._circuits[name] = Circuit(name, policy, observer=self, clock=self._clock)
             self._metrics.circuit_added(name, lambda: circuit.state)
         return circuit
 

@@ -91,12 +91,14 @@ class OutboundClient:
         resolver: Resolver | None = None,
         ssl_context: ssl.SSLContext | None = None,
         concurrency: int = _CONCURRENCY,
+        connect_timeout: float = _CONNECT_TIMEOUT,
     ) -> None:
         self._policy = policy
         self._name = name
         self._metrics = metrics or NoOutboundMetrics()
         self._resolver = resolver
         self._ssl_context = ssl_context
+        self._connect_timeout = connect_timeout
         self._turns = asyncio.Semaphore(concurrency)
         self._stack = AsyncExitStack()
         self._session: aiohttp.ClientSession | None = None
@@ -109,7 +111,7 @@ class OutboundClient:
                 headers=_HEADERS,
                 auto_decompress=False,
                 trust_env=False,
-                timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_TIMEOUT),
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=self._connect_timeout),
             )
         )
         return self
@@ -173,10 +175,10 @@ class OutboundClient:
             try:
                 async with asyncio.timeout(request.timeout):
                     return await self._exchange(request, url)
-            except TimeoutError as error:
-                raise OutboundError("timeout", f"no complete response within {request.timeout:g} s") from error
             except aiohttp.ClientError as error:
                 raise outbound_error(error) from error
+            except TimeoutError as error:
+                raise OutboundError("timeout", f"no complete response within {request.timeout:g} s") from error
 
     async def _exchange(self, request: _Request, url: URL) -> OutboundResponse:
         if self._session is None:

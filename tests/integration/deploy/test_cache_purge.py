@@ -20,9 +20,12 @@ from tests.integration.deploy.conftest import Edge
 from tests.support.api import SECRET
 from tests.support.eventually import eventually
 from tests.support.scripted_origin import Answer
+from tests.support.scripted_peer import Behaviour, repeats, reset, responds, scripted_peer, sends
 from workers.caches.hook import PurgeHook
 from workers.caches.nginx import NginxCache, purge_key
 from workers.caches.port import CacheError, HiddenImages
+from workers.outbound.client import OutboundClient
+from workers.outbound.policy import TRUSTED
 
 pytestmark = pytest.mark.engines
 
@@ -61,6 +64,13 @@ async def server(received: list[tuple[web.Request, bytes]]) -> AsyncIterator[Tes
     await server.start_server(access_log=None, shutdown_timeout=0.01)
     yield server
     await server.close()
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[OutboundClient]:
+    """The client of the hook."""
+    async with OutboundClient(TRUSTED, name="purge:hook") as client:
+        yield client
 
 
 async def test_a_purge_of_many_images_has_more_time(edge: Edge) -> None:
@@ -124,10 +134,11 @@ async def test_a_cache_that_is_gone_or_stalls_is_a_failure(
 
 
 async def test_the_hook_gets_keys_and_urls_with_a_signature(
-    session: aiohttp.ClientSession, server: TestServer, received: list[tuple[web.Request, bytes]]
+    client: OutboundClient, server: TestServer, received: list[tuple[web.Request, bytes]]
 ) -> None:
     """One request for all images of a purge; each repetition has an id of its own."""
-    hook = PurgeHook(str(server.make_url("/204")), session, FEW, public_url="https://photos.example.com", key=b"k" * 24)
+    url = str(server.make_url("/204"))
+    hook = PurgeHook(url, client, FEW, public_url="https://photos.example.com", key=b"k" * 24)
     await hook.purge(HIDDEN)
     await hook.purge(HIDDEN)
     (request, body), (repeated, _) = received
@@ -152,11 +163,28 @@ async def test_the_hook_gets_keys_and_urls_with_a_signature(
     assert request.headers["webhook-id"] != repeated.headers["webhook-id"]
 
 
+@pytest.mark.parametrize(
+    ("behave", "reason"),
+    [(reset, "reset"), (sends(b"garbage\r\n\r\n"), "bad_response"), (responds(status="302 Found"), "status")],
+    ids=["resets", "garbage", "redirects"],
+)
+async def test_a_hook_that_fails(client: OutboundClient, behave: Behaviour, reason: str) -> None:
+    """Whatever the hook does is a failure of the purge, with its reason."""
+    async with scripted_peer(behave) as peer:
+        with pytest.raises(CacheError) as caught:
+            await PurgeHook(f"http://localhost:{peer.port}/", client, FEW, public_url="", key=b"k" * 24).purge(HIDDEN)
+    assert caught.value.reason == reason
+
+
+async def test_a_hook_with_an_endless_response(client: OutboundClient) -> None:
+    """Its status is enough, and the rest is not read."""
+    async with scripted_peer(repeats(b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 65_536)) as peer:
+        await PurgeHook(f"http://localhost:{peer.port}/", client, FEW, public_url="", key=b"k" * 24).purge(HIDDEN)
+
+
 @pytest.mark.parametrize("status", [302, 404, 500])
-async def test_another_status_of_the_hook_is_a_failure(
-    session: aiohttp.ClientSession, server: TestServer, status: int
-) -> None:
+async def test_another_status_of_the_hook_is_a_failure(client: OutboundClient, server: TestServer, status: int) -> None:
     """Only 2xx says that the purge is carried out."""
     url = str(server.make_url(f"/{status}"))
     with pytest.raises(CacheError, match=str(status)):
-        await PurgeHook(url, session, FEW, public_url="", key=b"k" * 24).purge(HIDDEN)
+        await PurgeHook(url, client, FEW, public_url="", key=b"k" * 24).purge(HIDDEN)

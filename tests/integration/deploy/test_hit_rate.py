@@ -1,4 +1,4 @@
-"""The hit rate of nginx's cache in Prometheus: mtail reads the log of a real nginx, and rules make alerts of it."""
+"""The hit rate of nginx's cache in Prometheus: mtail reads the log of a real nginx, and rules make alerts."""
 
 from __future__ import annotations
 
@@ -105,6 +105,36 @@ _CASES = {
         {'picshare_stars{state="star"}': "2x50", 'picshare_stars{state="promoting"}': "0x5 1x20 0x25"},
         "40m",
         "PicshareStarChangeStopped",
+        None,
+    ),
+    "a circuit that stays open": (
+        {
+            'picshare_circuit_state{instance="w",name="blobs"}': "0 2 1 2 1 2 2 2 2 2 2",
+            'picshare_outbound_requests_total{instance="w",name="blobs",outcome="circuit_open"}': "0+9x11",
+            'picshare_outbound_requests_total{instance="w",name="blobs",outcome="ok"}': "5x11",
+        },
+        "8m",
+        "PicshareCircuitOpen",
+        {"instance": "w", "name": "blobs"},
+    ),
+    "a circuit that closes soon": (
+        {
+            'picshare_circuit_state{instance="w",name="blobs"}': "0 2 2 2 0 2 2 2 2 2 2",
+            'picshare_outbound_requests_total{instance="w",name="blobs",outcome="timeout"}': "0+9x11",
+        },
+        "9m",
+        "PicshareCircuitOpen",
+        None,
+    ),
+    "a circuit whose peer nobody calls any more": (
+        {
+            'picshare_circuit_state{instance="w",name="purge:a"}': "0 2 2 2 1 1 1 1 1 1 1 1 1 1 1 1 1",
+            'picshare_outbound_requests_total{instance="w",name="purge:a",outcome="timeout"}': "0 9x16",
+            'picshare_outbound_requests_total{instance="w",name="purge:a",outcome="ok"}': "0+1x16",
+            'picshare_outbound_requests_total{instance="w",name="blobs",outcome="unavailable"}': "0+1x16",
+        },
+        "14m",
+        "PicshareCircuitOpen",
         None,
     ),
     "purges that are carried out": (

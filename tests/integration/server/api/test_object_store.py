@@ -10,10 +10,10 @@ from collections.abc import AsyncIterator
 import pytest
 from yarl import URL
 
-from storage.blobs.breaker import Breaker
-from storage.blobs.observed import NoMetrics, ObservedBlobs
+from storage.blobs.observed import CIRCUIT, NoMetrics, ObservedBlobs
 from storage.blobs.s3 import S3Blobs
 from storage.blobs.s3_address import S3Keys
+from storage.circuit import Circuit
 from tests.engines.object_store import ObjectStore
 from tests.support.api import Api, InspectableServices, running_api, with_blobs
 from tests.support.faulty_store import faulty_store, stall
@@ -80,7 +80,7 @@ async def test_a_stalled_store_delays_no_other_request(services: InspectableServ
     More requests wait for the store than the database pool has connections.
     """
     async with faulty_store(stall) as store:
-        blobs = ObservedBlobs(S3Blobs(store.address, KEYS), NoMetrics(), Breaker())
+        blobs = ObservedBlobs(S3Blobs(store.address, KEYS), NoMetrics(), Circuit(policy=CIRCUIT))
         async with running_api(with_blobs(services, blobs)) as api:
             user = await api.user()
             async with running_api(services) as working:

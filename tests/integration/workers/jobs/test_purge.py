@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from storage import events
-from storage.blobs.breaker import Breaker
+from storage.circuit import Circuit, CircuitPolicy
 from storage.events import CachePurge, Event, MediaPurge
 from storage.ids import MAX_ID
 from storage.models import Photo, User
@@ -16,7 +16,7 @@ from storage.postgres.database import Database
 from storage.stores import erasure, photo_deletion, users
 from tests.support.community import new_user, processing_photo, ready_photo, ready_post
 from workers.caches.port import CacheError, HiddenImages
-from workers.caches.purger import Purger
+from workers.caches.purger import CIRCUIT, Purger
 from workers.jobs.purge import AGAIN_AFTER, PurgeHandlers, retry_delay
 
 pytestmark = pytest.mark.engines
@@ -49,8 +49,9 @@ class Scene:
         self.database = database
         self.one, self.two, self.hook = (StubCache(name) for name in ("one", "two", "hook"))
         self.now = 1000.0
-        purgers = [Purger(cache, breaker=Breaker(failures=1, pause=0)) for cache in (self.one, self.two)]
-        hook = Purger(self.hook, breaker=Breaker(failures=1, pause=0))
+        patient = CircuitPolicy(failures=1000)
+        purgers = [Purger(cache, circuit=Circuit(policy=patient)) for cache in (self.one, self.two)]
+        hook = Purger(self.hook, circuit=Circuit(policy=patient))
         self.handlers = PurgeHandlers(database, purgers, hook, limit=3, clock=lambda: self.now)
 
     async def handle(self, event: Event) -> list[tuple[Event, float]]:
@@ -172,6 +173,29 @@ async def test_a_cache_that_fails_is_asked_again_alone(scene: Scene, database: D
     assert await scene.handle(retry) == [(replace(retry, cache="hook"), 0.0)]
     assert await scene.handle(replace(retry, cache="hook")) == []
     assert len(scene.hook.asked) == 2
+
+
+async def test_an_open_circuit_loses_no_purge(database: Database, ann: User) -> None:
+    """Purges that are not sent are emitted again like failed ones, and carried out when the cache answers again."""
+    now = 0.0
+    cache, circuit = StubCache("one"), Circuit(policy=CIRCUIT, clock=lambda: now)
+    scene = Scene(database)
+    scene.handlers = PurgeHandlers(database, [Purger(cache, circuit=circuit)])
+    photos = [await ready_photo(database, ann) for _ in range(3)]
+    await hide(database, *photos)
+    cache.down = True
+    retries: list[Event] = []
+    for photo in photos:
+        retries += [
+            event for event, _ in await scene.handle(MediaPurge(user_id=ann.id, sha256s=[photo.sha256], at=990.0))
+        ]
+    assert [event.sha256s for event in retries if isinstance(event, CachePurge)] == [[photo.sha256] for photo in photos]
+    assert len(cache.asked) == 1
+    cache.down = False
+    now += CIRCUIT.pause
+    for retry in retries:
+        assert await scene.handle(retry) == []
+    assert cache.forgotten()[1:] == [photo.sha256 for photo in photos]
 
 
 async def test_a_cache_that_is_not_configured_any_more_is_forgotten(

@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 
 from storage.blobs.variants import VariantRegistry
+from storage.circuit import Circuit
 from storage.events import PhotoReady, PhotoTrending
 from storage.limits.quotas import QuotaPolicy, Quotas
 from storage.models import Photo, User
@@ -17,7 +18,7 @@ from storage.stores import photo_deletion, users
 from tests.support.community import follow, new_user, new_users, ready_photo, ready_post
 from workers.caches.nginx import NginxCache
 from workers.caches.port import CacheError
-from workers.jobs.warm import Warmer, WarmHandlers
+from workers.jobs.warm import CIRCUIT, Warmer, WarmHandlers
 
 pytestmark = pytest.mark.engines
 
@@ -54,7 +55,7 @@ class Scene:
     def __init__(self, database: Database, redis: Redis, *, caches: bool = True) -> None:
         self.one, self.two, self.counts = StubCache("one"), StubCache("two"), Counts()
         warmer = Warmer(
-            cast(Sequence[NginxCache], [self.one, self.two] if caches else []),
+            [(cast(NginxCache, cache), Circuit(policy=CIRCUIT)) for cache in (self.one, self.two) if caches],
             Quotas(redis),
             QuotaPolicy(name="warm", limit=8, window_seconds=60),
             VariantRegistry(),

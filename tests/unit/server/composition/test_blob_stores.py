@@ -12,10 +12,11 @@ from server.composition.blob_stores import bucket_of, describe_blobs, open_blobs
 from server.config.reference import effective
 from server.config.settings import Settings
 from server.errors import ConfigError
-from storage.blobs.breaker import FAILURES
-from storage.blobs.observed import RefusedError
+from server.operation.metrics import Metrics
+from storage.blobs.observed import CIRCUIT, RefusedError
 from storage.errors import UnavailableError
 from tests.engines.private import free_port
+from workers.outbound.circuits import CircuitRegistry
 
 KEYS = {"access_key": "id", "secret_key": SecretStr("secret")}
 URL = "s3://photos?endpoint=http://127.0.0.1:8333"
@@ -85,8 +86,11 @@ def test_clients_may_reach_the_store_under_another_name() -> None:
 async def test_a_bucket_that_does_not_answer_is_left_alone() -> None:
     """After some failures in a row, calls to the store of a bucket are refused."""
     given = Settings().with_values("blobs", url=f"s3://photos?endpoint=http://127.0.0.1:{free_port()}", **KEYS)
-    blobs = open_blobs(given)
-    outcomes = await asyncio.gather(*(blobs.head("original/aa/x") for _ in range(FAILURES)), return_exceptions=True)
+    metrics = Metrics()
+    blobs = open_blobs(given, metrics, CircuitRegistry(metrics))
+    calls = [blobs.head("original/aa/x") for _ in range(CIRCUIT.failures)]
+    outcomes = await asyncio.gather(*calls, return_exceptions=True)
     assert {type(outcome) for outcome in outcomes} == {UnavailableError}
     with pytest.raises(RefusedError):
         await blobs.head("original/aa/x")
+    assert metrics.registry.get_sample_value("picshare_circuit_state", {"name": "blobs"}) == 2

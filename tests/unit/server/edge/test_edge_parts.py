@@ -39,6 +39,7 @@ from server.identity.rate_limits import Charge, RateLimits, address_subject, rat
 from storage.errors import ConflictError, FullError, InvalidValueError, NotFoundError, SchemaError, UnavailableError
 from storage.ids import decode
 from storage.limits.quotas import Quota, QuotaPolicy
+from workers.outbound.errors import UrlRefusedError
 
 
 @pytest.mark.parametrize(
@@ -152,6 +153,13 @@ def test_an_engine_s_message_is_not_disclosed() -> None:
     problem = problem_of(UnavailableError("database", "10.0.0.5 refused user picshare"))
     assert problem is not None
     assert "10.0.0.5" not in problem.detail
+
+
+def test_a_refused_url_is_a_problem_of_its_field() -> None:
+    """The sentence for the user is that of the check."""
+    problem = problem_of(UrlRefusedError("The URL has no host."))
+    assert problem is not None
+    assert (problem.status, problem.code, problem.errors) == (422, "invalid_input", (("url", "The URL has no host."),))
 
 
 @pytest.mark.parametrize("error", [RuntimeError("x"), SchemaError("x"), KeyError("x"), OSError(5, "x")])

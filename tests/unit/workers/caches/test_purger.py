@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 
 import pytest
 from structlog.testing import capture_logs
 
 from server.operation.metrics import Metrics
-from storage.blobs.breaker import Breaker
 from workers.caches.port import CacheError, HiddenImages
-from workers.caches.purger import Purger
+from workers.caches.purger import CIRCUIT, Purger
+from workers.outbound.circuits import CircuitRegistry
 
 IMAGES = [HiddenImages(sha256="ab" * 32, signed=True)]
 
@@ -23,13 +24,16 @@ class StubCache:
     def __init__(self) -> None:
         self.answers = True
         self.asked = 0
+        self.error: BaseException | None = None
 
     async def purge(self, images: Sequence[HiddenImages]) -> None:
         """Count, or fail."""
         self.asked += 1
         assert images == IMAGES
+        if self.error is not None:
+            raise self.error
         if not self.answers:
-            raise CacheError("it does not answer")
+            raise CacheError("it does not answer", reason="timeout")
 
 
 class Scene:
@@ -39,13 +43,21 @@ class Scene:
         self.now = 1000.0
         self.cache = StubCache()
         self.metrics = Metrics()
-        breaker = Breaker(failures=1, pause=1.0, clock=lambda: self.now)
-        self.purger = Purger(self.cache, self.metrics, breaker=breaker, clock=lambda: self.now)
+        registry = CircuitRegistry(self.metrics, clock=lambda: self.now)
+        circuit = registry.circuit("purge:10.0.0.5:8079", CIRCUIT)
+        self.purger = Purger(self.cache, self.metrics, circuit, clock=lambda: self.now)
         self.metrics.caches_known([self.purger.name])
 
     def value(self, name: str) -> float | None:
         """Return the value of a metric of this cache."""
         return self.metrics.registry.get_sample_value(f"picshare_{name}", {"cache": "10.0.0.5:8079"})
+
+    def calls(self) -> dict[str, float]:
+        """Return the number of calls by their outcome."""
+        (found,) = [family for family in self.metrics.registry.collect() if family.name == "picshare_outbound_requests"]
+        samples = [sample for sample in found.samples if sample.name.endswith("_total")]
+        assert {sample.labels["name"] for sample in samples} == {"purge:10.0.0.5:8079"}
+        return {sample.labels["outcome"]: sample.value for sample in samples}
 
 
 @pytest.fixture
@@ -74,14 +86,29 @@ async def test_a_cache_that_does_not_answer_is_asked_once_a_second(scene: Scene)
         scene.cache.answers = True
         assert not await scene.purger.purge(IMAGES, hidden_at=999)
         scene.now += 1.0
+        scene.now += 1.0  # the pause is twice as long after a probe that has failed, but no longer
         assert await scene.purger.purge(IMAGES, hidden_at=999)
         assert await scene.purger.purge(IMAGES, hidden_at=999)
     assert scene.cache.asked == 4
-    assert [(log["event"], log["cache"]) for log in logs] == [
-        ("cache_not_purged", "10.0.0.5:8079"),
-        ("cache_purged_again", "10.0.0.5:8079"),
+    assert [log["event"] for log in logs] == [
+        "circuit_opened",
+        "cache_not_purged",
+        "circuit_closed",
+        "cache_purged_again",
     ]
+    assert {log.get("cache") or log["name"] for log in logs} == {"10.0.0.5:8079", "purge:10.0.0.5:8079"}
     assert scene.value("purge_failures_total") == 5
+    assert scene.calls() == {"timeout": 2, "circuit_open": 3, "ok": 2}
+
+
+async def test_a_purge_that_is_cancelled_is_no_failure(scene: Scene) -> None:
+    """A worker that ends in the middle of a purge does not keep the next purge from being sent."""
+    scene.cache.error = asyncio.CancelledError()
+    with pytest.raises(asyncio.CancelledError):
+        await scene.purger.purge(IMAGES, hidden_at=999)
+    scene.cache.error = None
+    assert await scene.purger.purge(IMAGES, hidden_at=999)
+    assert scene.calls() == {"abandoned": 1, "ok": 1}
 
 
 async def test_failures_after_a_minute_are_overdue(scene: Scene) -> None:

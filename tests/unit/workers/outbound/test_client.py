@@ -230,6 +230,17 @@ async def test_a_handshake_that_fails(behave: Behaviour, reason: str) -> None:
     assert caught.value.reason == reason
 
 
+async def test_a_connection_has_less_time_than_its_request() -> None:
+    """A peer that accepts a connection and never answers the handshake is left early."""
+    async with (
+        scripted_peer(hang, reads=False) as peer,
+        OutboundClient(LOCAL, name="test", resolver=StubResolver(["127.0.0.1"]), connect_timeout=0.2) as client,
+    ):
+        with pytest.raises(OutboundError) as caught:
+            await client.send("POST", f"https://127.0.0.1:{peer.port}/", timeout=30)
+    assert caught.value.reason == "connect"
+
+
 @pytest.mark.parametrize("addresses", [["127.0.0.1"], ["::ffff:7f00:1"], ["::1"]])
 async def test_a_name_that_is_bound_to_another_address(addresses: list[str]) -> None:
     """A name that had a public address when its URL was accepted gets no connection to an internal one."""
