@@ -80,14 +80,13 @@ async def test_calls_are_refused_after_failures_in_a_row() -> None:
 
 @pytest.mark.parametrize("error", [NotFoundError("blob"), FullError("blobs", "full")])
 async def test_an_answer_is_no_failure(error: Exception) -> None:
-    """A store that says that an object is missing, or that it is full, is asked on."""
-    store, records = FailingStore(), Records()
-    store.error = error
-    blobs = ObservedBlobs(cast(Blobs, store), records, Circuit(policy=CircuitPolicy(failures=1)))
-    for _ in range(3):
-        with pytest.raises(type(error)):
+    """A store that says that an object is missing, or that it is full, works: the count of failures starts again."""
+    store, down = FailingStore(), UnavailableError("blobs", "down")
+    blobs = ObservedBlobs(cast(Blobs, store), Records(), Circuit(policy=CircuitPolicy(failures=2)))
+    for store.error in (down, error, down, error, error, error, down):
+        with pytest.raises(type(store.error)):
             await blobs.head("original/aa/x")
-    assert store.calls == 3
+    assert store.calls == 7
 
 
 async def test_a_listing_is_a_probe_until_its_first_object() -> None:
