@@ -18,18 +18,11 @@ async def page(db: Queryable, list_id: int, *, owner_id: int, before: int | None
     Raises `NotFoundError("list")`.
     """
     accounts = await list_members.ids(db, list_id, owner_id=owner_id)
-    found: list[Photo] = []
-    while len(found) < limit:
-        wanted = limit - len(found)
-        newest = await _newest_ids(db, owner_id, accounts, before=before, limit=wanted)
-        shown = await photo_lists.by_ids(db, newest, viewer_id=owner_id)
-        # A photo may have been deleted or hidden since its id was read. The page is filled up below it, because a short
-        # page would be taken for the end of the list.
-        found += [shown[photo_id] for photo_id in newest if photo_id in shown]
-        if len(newest) < wanted:
-            break
-        before = newest[-1]
-    return found
+
+    async def read_ids(below: int | None, wanted: int) -> list[int]:
+        return await _newest_ids(db, owner_id, accounts, before=below, limit=wanted)
+
+    return await photo_lists.filled(db, read_ids, viewer_id=owner_id, before=before, limit=limit)
 
 
 async def _newest_ids(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
 from storage.ids import MAX_ID
@@ -12,6 +12,8 @@ from storage.postgres.rows import PHOTO, PHOTOS, photo_of
 from storage.postgres.sharding import shard, shards
 from storage.postgres.visibility import addressed, public_to_all, readable, shown, unmuted
 from storage.stores.photo_items import with_items
+
+ReadIds = Callable[[int | None, int], Awaitable[list[int]]]  # those below an id, up to a number, newest first
 
 
 async def newest(db: Queryable, *, viewer_id: int | None, before: int | None, limit: int) -> list[Photo]:
@@ -54,10 +56,18 @@ async def by_tag(db: Queryable, tag: str, *, viewer_id: int | None, before: int 
 
 
 async def by_tags(db: Queryable, tags: Sequence[str], *, viewer_id: int, before: int | None, limit: int) -> list[Photo]:
-    """Return photos of others with one of the tags, with ids below `before`, without those of muted authors.
+    """Return photos of others with one of the tags, with ids below `before`, without those of muted authors."""
 
-    Each tag is a statement, which reads the newest from the index; a statement about all of them would sort them all.
-    """
+    async def read_ids(below: int | None, wanted: int) -> list[int]:
+        return await _ids_by_tags(db, tags, viewer_id=viewer_id, before=below, limit=wanted)
+
+    return await filled(db, read_ids, viewer_id=viewer_id, before=before, limit=limit)
+
+
+async def _ids_by_tags(
+    db: Queryable, tags: Sequence[str], *, viewer_id: int, before: int | None, limit: int
+) -> list[int]:
+    # Each tag is a statement, which reads the newest from the index; a statement about all of them would sort them all.
     found: set[int] = set()
     for tag in tags:
         rows = await db.fetch(
@@ -72,15 +82,25 @@ async def by_tags(db: Queryable, tags: Sequence[str], *, viewer_id: int, before:
             limit,
         )
         found |= {row["photo_id"] for row in rows}
-    newest_ids = sorted(found, reverse=True)[:limit]
-    rows = await db.fetch(
-        f"SELECT {PHOTO} FROM {PHOTOS} WHERE p.shard = ANY($2::integer[]) AND p.id = ANY($3::bigint[]) "
-        f"AND {shown('a.shard')} ORDER BY p.id DESC",
-        viewer_id,
-        shards(newest_ids),
-        newest_ids,
-    )
-    return await with_items(db, [photo_of(row) for row in rows])
+    return sorted(found, reverse=True)[:limit]
+
+
+async def filled(db: Queryable, read_ids: ReadIds, *, viewer_id: int, before: int | None, limit: int) -> list[Photo]:
+    """Return the photos of the ids that `read_ids` returns, newest first, below an id and up to a number.
+
+    A photo may be deleted or hidden after its id was read. The page is filled up below it, because a short page would
+    be taken for the end of the list.
+    """
+    found: list[Photo] = []
+    while len(found) < limit:
+        wanted = limit - len(found)
+        photo_ids = await read_ids(before, wanted)
+        photos = await by_ids(db, photo_ids, viewer_id=viewer_id)
+        found += [photos[photo_id] for photo_id in photo_ids if photo_id in photos]
+        if len(photo_ids) < wanted:
+            break
+        before = photo_ids[-1]
+    return found
 
 
 async def by_author(

@@ -39,10 +39,10 @@ class Standing:
 
 
 async def standing(db: Queryable, author_id: int) -> Standing:
-    """Return how an author's photos reach the followers."""
+    """Return how an author's photos reach the followers; a deleted account has none, so it is never promoted."""
     row = await db.fetchrow(
         f"""
-        SELECT u.followers, s.state, s.change_id, s.since_id
+        SELECT CASE WHEN u.deleted_at IS NULL THEN u.followers ELSE 0 END AS followers, s.state, s.change_id, s.since_id
         FROM users u LEFT JOIN stars s ON s.shard = {shard("$1")} AND s.author_id = $1
         WHERE u.shard = {shard("$1")} AND u.id = $1""",
         author_id,
@@ -121,6 +121,13 @@ async def begin(tx: Transaction, author_id: int, state: StarState, *, after: Sta
     if changed:
         tx.emit(StarChunk(author_id=author_id, change_id=change_id))
     return bool(changed)
+
+
+async def end(tx: Transaction, author_id: int) -> None:
+    """Begin the demotion of an account that is deleted, if it is a star, whatever its state; emits `StarChunk`."""
+    change_id = tx.new_id(ids.shard_of(author_id))
+    if await tx.execute(f"UPDATE stars SET state = 'demoting', change_id = $2 WHERE {_AUTHOR}", author_id, change_id):
+        tx.emit(StarChunk(author_id=author_id, change_id=change_id))
 
 
 async def promoted(tx: Transaction, author_id: int, change_id: int) -> bool:

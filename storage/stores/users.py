@@ -27,7 +27,7 @@ from storage.postgres.database import Queryable, Transaction
 from storage.postgres.rows import USER, Row, user_of
 from storage.postgres.sharding import shard
 from storage.postgres.visibility import profile
-from storage.stores import account_lists, comments, erasure, search_index, sessions, usernames
+from storage.stores import account_lists, comments, erasure, search_index, sessions, stars, usernames
 
 T = TypeVar("T")
 
@@ -210,8 +210,8 @@ async def _change_copies(tx: Transaction, user_id: int) -> None:
 async def remove(tx: Transaction, user_id: int) -> list[str]:
     """Delete an account and return the sessions that ended with it.
 
-    From the commit on its photos and comments are hidden. Emits `UserChanged`, `MediaPurge`, and `AccountDeleted` and
-    `ActorRemoved`, whose handlers delete them; raises `NotFoundError("user")`.
+    From the commit on its photos and comments are hidden. Emits `UserChanged`, `MediaPurge`, `StarChunk` for a star,
+    and `AccountDeleted` and `ActorRemoved`, whose handlers delete them; raises `NotFoundError("user")`.
     """
     # This lock waits for the inserts by and about the user that are under way, and excludes new ones; the UPDATE alone
     # would not. So what is deleted later is everything that was inserted (`storage.stores.account_locks`).
@@ -240,6 +240,8 @@ async def remove(tx: Transaction, user_id: int) -> list[str]:
     tx.emit(MediaPurge(user_id=user_id, sha256s=[row["sha256"] for row in images], photos_below=ids.MAX_ID))
     tx.emit(UserChanged(user_id=user_id, deleted=True))
     tx.emit(ActorRemoved(user_id=user_id))
+    # Before the erasure: the followers whose lists name the star are still known.
+    await stars.end(tx, user_id)
     tx.emit(AccountDeleted(user_id=user_id, queued_at=erasure.in_microseconds(queued_at)))
     return ended
 

@@ -23,6 +23,7 @@ from storage.stores import (
     users,
 )
 from tests.support.community import block, exif_of, follow, new_user, new_users, processing_photo, ready_photo, topics
+from tests.support.meanwhile import Meanwhile
 
 pytestmark = pytest.mark.engines
 
@@ -319,3 +320,17 @@ async def test_suggestions_are_read_by_the_author_alone(database: Database) -> N
     async with database.transaction() as tx:
         await photo_exif.delete(tx, photo.id, author_id=ann.id)
     assert (await photos.get(database, photo.id, viewer_id=ann.id)).suggestions == {}
+
+
+async def test_a_photo_that_is_deleted_meanwhile_does_not_end_the_feed_of_tags(database: Database) -> None:
+    """A page from which a photo disappears while it is read is filled up with the next ones."""
+    ann, ben = await new_users(database, "ann", "ben")
+    made = [(await ready_photo(database, ben, tags=["sea"])).id for _ in range(4)][::-1]
+
+    async def delete() -> None:
+        async with database.transaction() as tx:
+            await photo_deletion.delete(tx, made[1], author_id=ben.id)
+
+    db = Meanwhile(database, delete)
+    found = await photo_lists.by_tags(db, ["sea"], viewer_id=ann.id, before=None, limit=3)
+    assert [photo.id for photo in found] == [made[0], made[2], made[3]]

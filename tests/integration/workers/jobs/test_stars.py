@@ -22,6 +22,7 @@ from storage.stores import (
     photo_deletion,
     photo_processing,
     stars,
+    users,
 )
 from tests.support.community import follow, new_user, new_users, processing_photo, ready_photo
 from tests.support.driver_commands import commands
@@ -444,3 +445,23 @@ async def _chunks(stage: Stage) -> list[StarChunk]:
     rows = await stage.database.fetch("SELECT topic, body FROM outbox WHERE topic = 'star.chunk'")
     found = [events.decode(row["topic"], row["body"]) for row in rows]
     return [event for event in found if isinstance(event, StarChunk)]
+
+
+async def test_a_deleted_star_leaves_no_list_behind(stage: Stage) -> None:
+    """The deletion of a star's account ends in a demotion: its row, its logs and the entries of lists go."""
+    ann, followers = await star(stage)
+    async with stage.database.transaction() as tx:
+        await users.remove(tx, ann.id)
+    await stage.pump()
+    assert await state_of(stage, ann) is None
+    assert not [key async for key in commands(stage.redis).scan_iter("star:*")]
+    for follower in followers:
+        assert await stage.feed(follower) == []
+
+
+async def test_a_deleted_account_is_not_promoted(stage: Stage) -> None:
+    """An account that is deleted has no followers to whom a photo could be announced."""
+    ann, _ = await followed_author(stage, 4)
+    async with stage.database.transaction() as tx:
+        await users.remove(tx, ann.id)
+    assert (await stars.standing(stage.database, ann.id)).followers == 0
