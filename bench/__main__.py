@@ -20,6 +20,7 @@ BENCHES = {
     "purge": "time from the deletion of a photo until no cache serves it",
     "popular": "likes of a photo with 100,000 likers, and the notification of another user meanwhile",
     "live": "latency from a like to the owner's socket and from an upload to a follower's, against the engines alone",
+    "hops": "where the time of a like and of a photo goes on that way, step by step",
     "bulk": "the same latencies for others while one user's bulk work is under way, against the idle service",
     "search": "searches among a million users and photos, and the share of misspelt names that are found",
     "round-trips": "database round trips of each use case, which are the same on every machine",
