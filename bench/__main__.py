@@ -9,7 +9,10 @@ from bench.report import RESULTS, Figure
 
 BENCHES = {
     "stars": "photos of authors with very many followers, and the pages of their followers",
+    "star-sockets": "a photo of a star with a million followers until the last of 5,000 sockets has it",
+    "promotion": "how long others' photos take while an author with a million followers becomes a star",
     "fanout": "feed insertions a second against pipelined ZADD and SETRANGE, and the memory of a full feed",
+    "flat": "insertions and announcements with 1,000 to 1,000,000 followers, for each follower",
     "feed": "GET /feed against a handler that returns the same bytes from memory",
     "images": "processor time from an original to its variants, against libvips",
     "page-images": "bytes of the images of a feed page, against one JPEG of 1080 pixels for every photo",
