@@ -26,6 +26,7 @@ BENCHES = {
     "live": "latency from a like to the owner's socket and from an upload to a follower's, against the engines alone",
     "hops": "where the time of a like and of a photo goes on that way, step by step",
     "bulk": "the same latencies for others while one user's bulk work is under way, against the idle service",
+    "renaming": "a change of names and avatar until all copies show it, and others' likes meanwhile",
     "search": "searches among a million users and photos, and the share of misspelt names that are found",
     "round-trips": "database round trips of each use case, which are the same on every machine",
 }
