@@ -28,6 +28,7 @@ BENCHES = {
     "bulk": "the same latencies for others while one user's bulk work is under way, against the idle service",
     "renaming": "a change of names and avatar until all copies show it, and others' likes meanwhile",
     "search": "searches among a million users and photos, and the share of misspelt names that are found",
+    "search-large": "the same among five million photos",
     "round-trips": "database round trips of each use case, which are the same on every machine",
 }
 
