@@ -160,9 +160,12 @@ async def claim(tx: Writer, queue: str, *, limit: int = 1) -> Sequence[asyncpg.R
     return await tx.fetch(_CLAIM, queue, limit)
 
 
-async def lease(tx: Writer) -> bool:
-    """Become the only relay until the transaction ends; return False if another process is it."""
-    return bool(await tx.fetch(_LEASE))
+async def lease(tx: Writer, *, settings: str = "") -> bool:
+    """Become the only relay until the transaction ends; return False if another process is it.
+
+    `settings` are statements that are sent before it, in the same round trip. `tx` is a `Transaction`.
+    """
+    return await tx.execute(f"{settings}{_LEASE}") == 1
 
 
 async def due(tx: Reader, queue: str, *, limit: int) -> Sequence[asyncpg.Record]:
