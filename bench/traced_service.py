@@ -22,7 +22,6 @@ from storage.postgres.outbox import Notifier
 from storage.postgres.row_locks import RowLock
 from storage.stores import account_lists, likes, notification_groups, notifications
 from workers.broker.claims import ClaimConnection
-from workers.jobs import photo_counters
 from workers.jobs.fanout import FanoutHandlers
 from workers.jobs.images import ImageMaker
 from workers.jobs.inbox import Inbox
@@ -44,7 +43,6 @@ def trace(mark: Mark) -> None:
     _before(mark, Notifier, "notify", "committed")
     _trace_claims(mark)
     _before(mark, NotifyHandlers, "like_changed", "decoded event")
-    _after(mark, photo_counters, "read", "counted")
     _before(mark, Inbox, "_change_and_publish", "in turn")
     _before(mark, RowLock, "__init__", "lock held")
     _before(mark, Inbox, "_apply", "locked")
@@ -56,7 +54,6 @@ def trace(mark: Mark) -> None:
     _before(mark, MediaHandlers, "_process", "processing")
     _before(mark, ImageMaker, "decode", "decoding")
     _after(mark, ImageMaker, "decode", "decoded image")
-    _after(mark, MediaHandlers, "_lease", "leased")
     _before(mark, MediaHandlers, "_publish", "stored")
     _before(mark, FanoutHandlers, "ready", "fan-out")
     _before(mark, Feeds, "insert", "rendered")
