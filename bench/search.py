@@ -155,6 +155,7 @@ def _photo_kinds(db: Database, rng: random.Random, count: int) -> Iterator[_Kind
     for name, low, high in (
         ("frequent", 0, 5),
         ("common", 20, 200),
+        ("less common", 200, 1000),
         ("rare", 1000, 5000),
         ("very rare", 20_000, 50_000),
     ):
