@@ -9,8 +9,12 @@ from bench.report import RESULTS, Figure
 
 BENCHES = {
     "stars": "photos of authors with very many followers, and the pages of their followers",
+    "star-sockets": "a photo of a star with a million followers until the last of 5,000 sockets has it",
+    "promotion": "how long others' photos take while an author with a million followers becomes a star",
     "fanout": "feed insertions a second against pipelined ZADD and SETRANGE, and the memory of a full feed",
+    "flat": "insertions and announcements with 1,000 to 1,000,000 followers, for each follower",
     "feed": "GET /feed against a handler that returns the same bytes from memory",
+    "pages": "pages of a feed of 20 stars and of what trends, against a feed of 20 other authors",
     "images": "processor time from an original to its variants, against libvips",
     "page-images": "bytes of the images of a feed page, against one JPEG of 1080 pixels for every photo",
     "uploads": "memory of the API process while large photos are uploaded",
@@ -20,8 +24,11 @@ BENCHES = {
     "purge": "time from the deletion of a photo until no cache serves it",
     "popular": "likes of a photo with 100,000 likers, and the notification of another user meanwhile",
     "live": "latency from a like to the owner's socket and from an upload to a follower's, against the engines alone",
+    "hops": "where the time of a like and of a photo goes on that way, step by step",
     "bulk": "the same latencies for others while one user's bulk work is under way, against the idle service",
+    "renaming": "a change of names and avatar until all copies show it, and others' likes meanwhile",
     "search": "searches among a million users and photos, and the share of misspelt names that are found",
+    "search-large": "the same among five million photos",
     "round-trips": "database round trips of each use case, which are the same on every machine",
 }
 

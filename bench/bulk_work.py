@@ -74,8 +74,8 @@ class Work:
 async def deletion(db: Database, new_user: NewUser) -> Work:
     """Delete an account with photos, and with comments below the photos of others."""
     user, other = await new_user(), await new_user()
-    await _add_photos(db, user, PHOTOS)
-    await _add_comments(db, user, await _add_photos(db, other, 200), COMMENTS)
+    await add_photos(db, user, PHOTOS)
+    await add_comments(db, user, await add_photos(db, other, 200), COMMENTS)
 
     async def start() -> None:
         (await user.call("DELETE", "/users/me")).expect(202)
@@ -85,7 +85,7 @@ async def deletion(db: Database, new_user: NewUser) -> Work:
             db, "comments WHERE author_id = $1 AND deleted_at IS NULL", user
         )
 
-    await _analyze(db)
+    await analyze(db)
     return Work(start=start, done=done)
 
 
@@ -107,7 +107,7 @@ async def fan_out(db: Database, new_user: NewUser) -> Work:
         # A range of followers is served in the order of shards, so its last one has a photo when all have it.
         return all([len(await user.feed()) == 10 for user in last.values()])
 
-    await _analyze(db)
+    await analyze(db)
     return Work(start=start, done=done)
 
 
@@ -123,15 +123,15 @@ async def opening(db: Database, new_user: NewUser) -> Work:
     async def done() -> bool:
         return not await _any(db, "follow_requests WHERE followee_id = $1", author)
 
-    await _analyze(db)
+    await analyze(db)
     return Work(start=start, done=done)
 
 
 async def renaming(db: Database, new_user: NewUser) -> Work:
     """Change the name of an author of very many photos and comments, three times."""
     author, other = await new_user(), await new_user()
-    await _add_photos(db, author, 10 * PHOTOS)
-    await _add_comments(db, author, await _add_photos(db, other, 200), 20 * COMMENTS)
+    await add_photos(db, author, 10 * PHOTOS)
+    await add_comments(db, author, await add_photos(db, other, 200), 20 * COMMENTS)
 
     async def start() -> None:
         for name in ("One", "Two", "Three"):
@@ -140,14 +140,14 @@ async def renaming(db: Database, new_user: NewUser) -> Work:
     async def done() -> bool:
         return not await _any(db, "comments WHERE author_id = $1 AND author_name <> 'Three'", author)
 
-    await _analyze(db)
+    await analyze(db)
     return Work(start=start, done=done)
 
 
 async def blocking(db: Database, new_user: NewUser) -> Work:
     """Block an author of very many comments below the blocker's photos."""
     author, owner = await new_user(), await new_user()
-    await _add_comments(db, author, await _add_photos(db, owner, 200), COMMENTS)
+    await add_comments(db, author, await add_photos(db, owner, 200), COMMENTS)
 
     async def start() -> None:
         (await owner.call("PUT", f"/users/{author.id}/block")).expect(204)
@@ -155,7 +155,7 @@ async def blocking(db: Database, new_user: NewUser) -> Work:
     async def done() -> bool:
         return not await _any(db, "comments WHERE author_id = $1 AND deleted_at IS NULL", author)
 
-    await _analyze(db)
+    await analyze(db)
     return Work(start=start, done=done)
 
 
@@ -168,7 +168,8 @@ WORK: Sequence[tuple[str, Callable[[Database, NewUser], Awaitable[Work]]]] = (
 )
 
 
-async def _add_photos(db: Database, author: ApiUser, count: int) -> list[int]:
+async def add_photos(db: Database, author: ApiUser, count: int) -> list[int]:
+    """Insert photos of an author; return their ids."""
     author_id = ids.decode(author.id)
     new = [_maker.new(ids.shard_of(author_id)) for _ in range(count)]
     names = [secrets.token_hex(32) for _ in new]
@@ -178,7 +179,8 @@ async def _add_photos(db: Database, author: ApiUser, count: int) -> list[int]:
     return new
 
 
-async def _add_comments(db: Database, author: ApiUser, photo_ids: Sequence[int], count: int) -> None:
+async def add_comments(db: Database, author: ApiUser, photo_ids: Sequence[int], count: int) -> None:
+    """Insert comments of an author, spread over photos."""
     below = [photo_ids[number % len(photo_ids)] for number in range(count)]
     new = [_maker.new(ids.shard_of(photo_id)) for photo_id in below]
     await db.fetch(_COMMENTS, ids.decode(author.id), new, below)
@@ -191,7 +193,8 @@ async def _any(db: Database, rows: str, user: ApiUser) -> bool:
     return found
 
 
-async def _analyze(db: Database) -> None:
+async def analyze(db: Database) -> None:
+    """Collect statistics, without which each connection keeps plans for empty tables."""
     async with db.connection() as connection:
         await connection.execute("ANALYZE")
 

@@ -7,6 +7,7 @@ in one event loop, so no other process has to be woken but the two engines.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -25,6 +26,8 @@ _EMPTY_BUT_DURABLE = "SELECT pg_logical_emit_message(true, 'bench', '')"
 class DeliveryFloor:
     """Open connections to both engines, and the end of a socket to which each message of a subscription is written."""
 
+    PARTS = (("BEGIN",), ("a record for the log",), ("COMMIT, flushed to disk",), ("PUBLISH, written, read",))
+
     def __init__(self, connection: Any, redis: Any, incoming: asyncio.StreamReader) -> None:
         self._connection = connection
         self._redis = redis
@@ -32,17 +35,30 @@ class DeliveryFloor:
 
     async def delays(self, count: int, pause: float) -> list[float]:
         """Return milliseconds from the start of a transaction to the bytes at the socket's other end, `count` times."""
-        delays = []
+        return [sum(parts) for parts in await self.parts(count, pause)]
+
+    async def parts(self, count: int, pause: float) -> list[list[float]]:
+        """Return the same in the parts `PARTS`, for each of `count` deliveries."""
+        deliveries = []
         for _ in range(count):
-            started = time.perf_counter()
-            async with self._connection.transaction():
-                await self._connection.execute(_EMPTY_BUT_DURABLE)
-            await self._redis.publish(_CHANNEL, _BODY)
-            async with asyncio.timeout(_DEADLINE):
-                await self._incoming.readexactly(len(_BODY))
-            delays.append((time.perf_counter() - started) * 1000)
+            deliveries.append(await self._deliver())
             await asyncio.sleep(pause)
-        return delays
+        return deliveries
+
+    async def _deliver(self) -> list[float]:
+        moments = [time.perf_counter()]
+        frame = self._connection.transaction()
+        await frame.start()
+        moments.append(time.perf_counter())
+        await self._connection.execute(_EMPTY_BUT_DURABLE)
+        moments.append(time.perf_counter())
+        await frame.commit()
+        moments.append(time.perf_counter())
+        await self._redis.publish(_CHANNEL, _BODY)
+        async with asyncio.timeout(_DEADLINE):
+            await self._incoming.readexactly(len(_BODY))
+        moments.append(time.perf_counter())
+        return [(later - earlier) * 1000 for earlier, later in itertools.pairwise(moments)]
 
 
 @asynccontextmanager

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import sys
-from typing import Any
 
 import uvloop
 from aiohttp import ClientSession, web
 
-from server.composition.backends import Stores, open_stores
+from bench.feed_community import ONE_AUTHOR, community
+from server.composition.backends import open_stores
 from server.composition.services import build_api_app, secret_bytes
 from server.config.loading import load_settings
 from server.config.settings import Settings
@@ -18,37 +19,34 @@ from server.identity.passwords import Passwords
 from server.identity.tokens import AccessTokens
 from server.operation.logs import set_up_logs
 from server.operation.metrics import Metrics
-from storage.models import Role, User
-from storage.stores import follows, photo_processing, photos, sessions, users
+from storage.models import Role
 
 MEMORY = "/bench/memory"
-PHOTOS = 60
-PLACEHOLDER = "1QcSHQRnh493V4dIh4eXh1h4kJUI"
-WORDS: dict[str, Any] = {
-    "caption": "Evening light over the temple, just after the rain",
-    "alt_text": "A temple",
-    "location": "Kyoto",
-}
+TOKEN_SECONDS = 3600
 
 
 async def serve(memory_port: int) -> None:
-    """Serve both until terminated; print the access token when ready."""
+    """Serve both until terminated; print the access tokens of the viewers as JSON when ready."""
     settings = load_settings(None)
     set_up_logs(settings.log)
     async with open_stores(settings) as stores:
-        viewer, session = await _community(stores)
-        token = AccessTokens(secret_bytes(settings), ttl=900).issue(user_id=viewer.id, session=session, role=Role.USER)
+        viewers = await community(stores)
+        issuer = AccessTokens(secret_bytes(settings), ttl=TOKEN_SECONDS)
+        tokens = {
+            name: issuer.issue(user_id=viewer.user_id, session=viewer.session, role=Role.USER)
+            for name, viewer in viewers.items()
+        }
         passwords = Passwords(threads=1)
         app = build_api_app(settings, stores, None, Metrics("bench"), passwords)
         memory = Memory()
         app.router.add_get(MEMORY, memory.handle)
         await _listen(app, settings.server.port)
-        memory.body = await _page(settings, token)
+        memory.body = await _page(settings, tokens[ONE_AUTHOR])
         bare = web.Application()
         bare.router.add_get(MEMORY, memory.handle)
         await _listen(bare, memory_port)
         gc.freeze()  # as the service does when it peers_running
-        print(token, flush=True)
+        print(json.dumps(tokens), flush=True)
         await asyncio.Event().wait()
 
 
@@ -74,36 +72,6 @@ async def _page(settings: Settings, token: str) -> bytes:
     async with ClientSession(headers={"Authorization": f"Bearer {token}"}) as client, client.get(address) as response:
         assert response.status == 200, await response.text()
         return await response.read()
-
-
-async def _community(stores: Stores) -> tuple[User, str]:
-    """Create an author of many photos, and a viewer as its follower; return the viewer and a session."""
-    async with stores.db.transaction() as tx:
-        accounts = [
-            await users.create(
-                tx, username=name, email=f"{name}@picshare.example", password_hash="", display_name=name.title()
-            )
-            for name in ("viewer", "author")
-        ]
-        viewer, author = accounts
-        session = await sessions.open(tx, viewer.id, token_sha256=b"x" * 32, expires_at=author.created_at)
-        await follows.follow(tx, viewer.id, author.id)
-        for number in range(PHOTOS):
-            photo = await photos.create(
-                tx,
-                author_id=author.id,
-                sha256=f"{number:064x}",
-                content_type="image/jpeg",
-                bytes=3_000_000,
-                width=4000,
-                height=3000,
-                tags=["kyoto", "rain"],
-                **WORDS,
-            )
-            await photo_processing.mark_ready(
-                tx, photo.id, width=4000, height=3000, placeholder="1QcSHQRnh493V4dIh4eXh1h4kJUI", exif={}
-            )
-    return viewer, session
 
 
 if __name__ == "__main__":

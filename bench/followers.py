@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from storage import ids
 from storage.ids import IdGenerator
 from storage.postgres.database import Database
@@ -19,12 +21,18 @@ async def create_author(db: Database, followers: int) -> tuple[int, list[int]]:
     maker = IdGenerator()
     author = maker.new(7)
     follower_ids = [maker.new(number % ids.SHARDS) for number in range(followers)]
-    edges = [(follower_id, author) for follower_id in follower_ids]
     async with db.connection() as connection:
         await connection.executemany(
             _USER, [(user_id, f"user{number}") for number, user_id in enumerate([author, *follower_ids])]
         )
+    await follow(db, author, follower_ids)
+    return author, follower_ids
+
+
+async def follow(db: Database, author: int, follower_ids: Sequence[int]) -> None:
+    """Make accounts followers of another one, on both sides, without counting them."""
+    edges = [(follower_id, author) for follower_id in follower_ids]
+    async with db.connection() as connection:
         await connection.executemany(_FOLLOWING, edges)
         await connection.executemany(_FOLLOWERS, edges)
         await connection.execute("ANALYZE")
-    return author, follower_ids

@@ -61,6 +61,27 @@ def request_rate(port: int, path: str, token: str, *, connections: int, seconds:
             connection.socket.close()
 
 
+class Page:
+    """A page that is requested again and again over one connection; blocks."""
+
+    def __init__(self, port: int, path: str, token: str) -> None:
+        request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
+        self._connection = _HttpConnection(port, request)
+        self._connection.socket.settimeout(RESPONSE_DEADLINE)
+
+    def read(self) -> float:
+        """Return the milliseconds from the request to the end of the response; raises as `request_rate` does."""
+        started = time.perf_counter()
+        self._connection.send_request()
+        while not self._connection.receive():
+            pass
+        return (time.perf_counter() - started) * 1000
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.socket.close()
+
+
 def _count_responses(poll: select.epoll, connections: dict[int, _HttpConnection], until: float) -> int:
     count = 0
     while time.perf_counter() < until:

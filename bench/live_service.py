@@ -6,9 +6,10 @@ import asyncio
 import json
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import aiohttp
@@ -29,8 +30,10 @@ class LiveService(NamedTuple):
 
 
 @asynccontextmanager
-async def live_service(broker_url: str = "local:") -> AsyncIterator[LiveService]:
-    """Run the service, without rate limits, until the end of the block."""
+async def live_service(
+    broker_url: str = "local:", *, module: str = "server.cli", env: Mapping[str, str] = MappingProxyType({})
+) -> AsyncIterator[LiveService]:
+    """Run the service, without rate limits, until the end of the block; `module` is run in place of `picshare`."""
     async with AsyncExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="psb-"))
         dsn = await stack.enter_async_context(embedded_postgres(Path(folder)))
@@ -42,8 +45,10 @@ async def live_service(broker_url: str = "local:") -> AsyncIterator[LiveService]
             folder=Path(folder),
             name="run",
             port=port,
+            module=module,
             env={
                 **limits,
+                **env,
                 "PICSHARE_LOG__LEVEL": "warning",
                 "PICSHARE_DATABASE__URL": dsn,
                 "PICSHARE_REDIS__URL": redis_url,

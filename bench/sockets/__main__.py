@@ -14,6 +14,7 @@ from bench.sockets.comparison_chart import comparison
 
 MEASURES = {
     "broadcast": "one message to all sockets: CPU for each delivery, against nchan, ws, Socket.IO and a loop in C",
+    "scale": "one message to 1,000 and to 19,000 sockets: CPU for each delivery, against the loop in C",
     "fanout": "a photo from the worker over Redis to its author's followers: CPU of the live server for each delivery",
     "memory": "resident memory of idle connections, compared with the kernel's",
     "connects": "connects a second and core, compared with a bare aiohttp handler",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import secrets
 import tempfile
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -22,20 +23,21 @@ from server.composition.services import secret_bytes, worker_context
 from server.config.loading import load_settings
 from server.config.settings import DELIMITER, PREFIX, Settings
 from server.identity.tokens import AccessTokens
+from storage import events
 from storage.embedded.postgres import embedded_postgres
-from storage.events import FanoutChunk
+from storage.events import FanoutChunk, PhotoReady
 from storage.ids import shard_of
 from storage.models import Role
 from storage.postgres.migrate import migrate
 from storage.stores import photo_processing, photos
 from tests.engines.private import free_port
-from workers.handlers import EventHandler
-from workers.jobs.context import open_handlers
+from workers.jobs.context import Handlers, open_handlers
 from workers.jobs.fanout import CHUNK
 from workers.registry import WORKERS
 
 SETTLED = 7.0  # seconds until a feed that was just built is inserted into like any other
 _TOKEN_SECONDS = 24 * 3600
+_TAKE = "DELETE FROM outbox WHERE topic = $1 RETURNING topic, body"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +60,7 @@ class ServiceStack:
         stores: Stores,
         settings: Settings,
         live: ServerUnderTest,
-        chunk: EventHandler,
+        handlers: Handlers,
         author: int,
         followers: list[int],
         launch: Launch,
@@ -69,7 +71,7 @@ class ServiceStack:
         self.author = author
         self.followers = followers
         self._tokens = AccessTokens(secret_bytes(settings), ttl=_TOKEN_SECONDS)
-        self._chunk = chunk
+        self._handlers = handlers
         self._photos = itertools.count()
         self._sessions = itertools.count()
 
@@ -78,12 +80,12 @@ class ServiceStack:
         session = f"bench{next(self._sessions)}"
         return [self._tokens.issue(user_id=user, session=session, role=Role.USER) for user in users]
 
-    async def new_photo(self) -> int:
-        """Insert a photo of the author into the database as the media worker leaves it; return its id."""
+    async def new_photo(self, author: int | None = None) -> int:
+        """Insert a photo of an author, by default `author`, as the media worker leaves it; return its id."""
         async with self.stores.db.transaction() as tx:
             photo = await photos.create(
                 tx,
-                author_id=self.author,
+                author_id=author or self.author,
                 sha256=f"{next(self._photos):064x}",
                 content_type="image/jpeg",
                 bytes=3_000_000,
@@ -102,7 +104,7 @@ class ServiceStack:
         ordered = sorted((shard_of(follower), follower) for follower in self.followers)
         ends = [*ordered[CHUNK - 1 : -1 : CHUNK], ordered[-1]]
         for after, until in zip([(-1, -1), *ends[:-1]], ends, strict=True):
-            await self._chunk(
+            await self._handlers[FanoutChunk.topic](
                 FanoutChunk(
                     photo_id=photo_id,
                     author_id=self.author,
@@ -113,6 +115,17 @@ class ServiceStack:
                     until_id=until[1],
                 )
             )
+
+    async def publish(self, photo_id: int, author: int) -> float:
+        """Handle all events of a new photo as the fan-out worker does; return the seconds of the first one."""
+        await self.stores.db.fetch("DELETE FROM outbox")
+        started = time.perf_counter()
+        await self._handlers[PhotoReady.topic](PhotoReady(photo_id=photo_id, author_id=author))
+        first = time.perf_counter() - started
+        while rows := await self.stores.db.fetch(_TAKE, FanoutChunk.topic):
+            for row in rows:
+                await self._handlers[FanoutChunk.topic](events.decode(row["topic"], row["body"]))
+        return first
 
     @asynccontextmanager
     async def clients(self, number: int, server: ServerUnderTest | None = None) -> AsyncIterator[Remote]:
@@ -156,7 +169,7 @@ async def service_stack(cores: Cores, followers: int) -> AsyncIterator[ServiceSt
             stores=stores,
             settings=settings,
             live=await stack.enter_async_context(launch("bench.sockets.server", "full")),
-            chunk=handlers[FanoutChunk.topic],
+            handlers=handlers,
             author=author,
             followers=ids,
             launch=launch,

@@ -184,8 +184,13 @@ async def open_broker(settings: Settings, *, concurrency: int = 1) -> AsyncItera
 
 
 @asynccontextmanager
-async def open_local_broker(settings: Settings, concurrency: int) -> AsyncIterator[Broker]:
-    """Open the broker that claims rows of the outbox; raise `ConfigError` on a cluster, where that is impossible."""
+async def open_local_broker(
+    settings: Settings, concurrency: int, *, writer: Database | None = None
+) -> AsyncIterator[Broker]:
+    """Open the broker that claims rows of the outbox; raise `ConfigError` on a cluster, where that is impossible.
+
+    The commits of `writer`, a `Database` of this process, wake its consumers directly.
+    """
     from workers.broker.local import LocalBroker  # noqa: PLC0415 - one adapter per process
 
     # A claim holds its connection while its handler runs. Each queue needs two more: to listen and to look for rows.
@@ -196,7 +201,7 @@ async def open_local_broker(settings: Settings, concurrency: int) -> AsyncIterat
                 'broker.url is "local:", which needs a single PostgreSQL, and the database is a cluster (it has the '
                 "extension citus); set broker.url to the amqp:// URL of a RabbitMQ."
             )
-        yield LocalBroker(db)
+        yield LocalBroker(db, writer=writer)
 
 
 @asynccontextmanager

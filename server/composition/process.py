@@ -184,7 +184,8 @@ class ProcessBuilder:
         local = is_local(self._settings)
         if local:
             concurrency = sum(self._settings.worker.concurrency(spec.name) for spec in workers)
-            broker = await self._stack.enter_async_context(open_local_broker(self._settings, concurrency))
+            opening = open_local_broker(self._settings, concurrency, writer=self._stores.db)
+            broker = await self._stack.enter_async_context(opening)
         else:
             broker = relayed = await self._stack.enter_async_context(open_relayed_broker(self._settings))
             self._checks["broker"] = relayed.depths

@@ -7,7 +7,7 @@ transaction can contain the rows of several stores together with the events abou
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager
 from typing import Any, Protocol
 
 import asyncpg
@@ -183,6 +183,14 @@ class Database:
             yield transaction
         for callback in transaction.callbacks:
             await callback()
+
+    def consumer(self, queue: str, wake: Callable[[], None]) -> AbstractContextManager[None]:
+        """Register a consumer of this process for the time of the block.
+
+        `wake` is called directly after each commit of this `Database` that has rows for `queue`; it must not block.
+        Consumers of that queue in other processes are not notified meanwhile.
+        """
+        return self._notifier.consumer(queue, wake)
 
     def locked(self, row: LockableRow) -> AbstractAsyncContextManager[RowLock]:
         """Hold the lock of a row for transactions, and for what follows their commit.

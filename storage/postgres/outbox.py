@@ -16,8 +16,8 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
 from typing import Any, Protocol
 
 import asyncpg
@@ -43,12 +43,16 @@ ON CONFLICT (id, shard) DO NOTHING RETURNING id
 LONGEST_AFTER = 60.0  # seconds after its commit at which an event may be emitted
 _ATTEMPTS = 3  # to insert rows whose ids another process may have generated, too
 # now() would not do: it is the start of the transaction, and a claim may follow long after its BEGIN.
+_COLUMNS = "id, event_id, topic, key, body, headers, attempts"
 _DUE = """
-SELECT id, event_id, topic, key, body, headers, attempts FROM outbox
-WHERE queue = $1 AND available_at <= statement_timestamp()
+FROM outbox WHERE queue = $1 AND available_at <= statement_timestamp()
 ORDER BY available_at, id LIMIT $2"""
-_READ = f"/* all shards: the relay publishes the rows of all */ {_DUE}"
-_CLAIM = f"/* one server: the embedded broker is refused on a cluster */ {_DUE} FOR UPDATE SKIP LOCKED"
+_READ = f"/* all shards: the relay publishes the rows of all */ SELECT {_COLUMNS} {_DUE}"
+_CLAIM = f"""/* one server: the embedded broker is refused on a cluster */
+SELECT {_COLUMNS}, EXISTS (
+    SELECT 1 FROM outbox other
+    WHERE other.queue = $1 AND other.available_at <= statement_timestamp() AND other.id <> outbox.id) AS more
+{_DUE} FOR UPDATE SKIP LOCKED"""
 # A lease ends with its transaction, so also with its process.
 _LEASE = "SELECT 1 FROM leases WHERE name = 'relay' FOR UPDATE SKIP LOCKED"
 _FINISH = "DELETE FROM outbox WHERE shard = ANY($2::integer[]) AND id = ANY($1::bigint[])"
@@ -149,13 +153,19 @@ def _delays(now: float, after: float) -> dict[str, str]:
 
 
 async def claim(tx: Writer, queue: str, *, limit: int = 1) -> Sequence[asyncpg.Record]:
-    """Lock the oldest rows of a queue that are due and not locked, until the transaction ends, and return them."""
+    """Lock the oldest rows of a queue that are due and not locked, until the transaction ends, and return them.
+
+    `more` says whether another row than this one was due, locked or not.
+    """
     return await tx.fetch(_CLAIM, queue, limit)
 
 
-async def lease(tx: Writer) -> bool:
-    """Become the only relay until the transaction ends; return False if another process is it."""
-    return bool(await tx.fetch(_LEASE))
+async def lease(tx: Writer, *, settings: str = "") -> bool:
+    """Become the only relay until the transaction ends; return False if another process is it.
+
+    `settings` are statements that are sent before it, in the same round trip. `tx` is a `Transaction`.
+    """
+    return await tx.execute(f"{settings}{_LEASE}") == 1
 
 
 async def due(tx: Reader, queue: str, *, limit: int) -> Sequence[asyncpg.Record]:
@@ -228,18 +238,35 @@ Notify = Callable[[Sequence[str]], Awaitable[None]]
 class Notifier:
     """Notifies the consumers of queues that rows were committed, with at most one notification in progress.
 
-    `notify` sends it; after `UnavailableError` the consumers' polling finds the rows.
+    `notify` sends it; after `UnavailableError` the consumers' polling finds the rows. Consumers in this process are
+    called instead.
     """
 
     def __init__(self, notify: Notify) -> None:
         self._notify = notify
+        self._consumers: dict[str, list[Callable[[], None]]] = {}
         self._due: set[str] = set()
         self._task: asyncio.Task[None] | None = None
         self._failing = False
 
+    @contextmanager
+    def consumer(self, queue: str, wake: Callable[[], None]) -> Iterator[None]:
+        """Call `wake` when rows of `queue` were committed, in place of a notification, until the block ends."""
+        wakes = self._consumers.setdefault(queue, [])
+        wakes.append(wake)
+        try:
+            yield
+        finally:
+            wakes.remove(wake)
+
     def notify(self, queues: Iterable[str]) -> None:
         """Notify the consumers of `queues` soon; never blocks and never fails."""
-        self._due.update(queues)
+        for queue in queues:
+            if wakes := self._consumers.get(queue):
+                for wake in wakes:
+                    wake()
+            else:
+                self._due.add(queue)
         if self._due and (self._task is None or self._task.done()):
             self._task = asyncio.create_task(self._send())
 

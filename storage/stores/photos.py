@@ -93,7 +93,8 @@ async def create(
     if content_type in VIDEO_TYPES:
         tx.emit(VideoUploaded(photo_id=photo.id, author_id=author_id))
         return photo
-    topic = PhotoDeferred if await has_earlier_in_processing(tx, photo) else PhotoUploaded
+    waits = await has_earlier_in_processing(tx, photo.id, author_id=photo.author.id)
+    topic = PhotoDeferred if waits else PhotoUploaded
     tx.emit(topic(photo_id=photo.id, author_id=author_id))
     return photo
 
@@ -141,7 +142,7 @@ async def lock(tx: Transaction, photo_id: int, *, viewer_id: int) -> int:
     return author_id
 
 
-async def has_earlier_in_processing(db: Queryable, photo: Photo) -> bool:
+async def has_earlier_in_processing(db: Queryable, photo_id: int, *, author_id: int) -> bool:
     """Return whether a photo of the same author, uploaded in the hour before, is still in state `processing`.
 
     Videos do not count: they have decoders of their own.
@@ -149,9 +150,9 @@ async def has_earlier_in_processing(db: Queryable, photo: Photo) -> bool:
     found: bool = await db.fetchval(
         f"SELECT EXISTS (SELECT 1 FROM photos WHERE shard = {shard('$1')} AND author_id = $1 AND id < $2 AND id > $3 "
         "AND state = 'processing' AND deleted_at IS NULL AND content_type <> ALL($4::text[]))",
-        photo.author.id,
-        photo.id,
-        photo.id - ids.span(_RECENT),
+        author_id,
+        photo_id,
+        photo_id - ids.span(_RECENT),
         sorted(VIDEO_TYPES),
     )
     return found

@@ -22,7 +22,8 @@ STOP_DEADLINE = 30.0
 class Service:
     """One `picshare` process with a log file; `url` is its address if it has a port.
 
-    `wrapper` is a command that executes the one that follows it, with the same process id.
+    `wrapper` is a command that executes the one that follows it, with the same process id. `module` takes the same
+    arguments as `picshare`.
     """
 
     def __init__(
@@ -34,8 +35,9 @@ class Service:
         port: int | None = None,
         env: Mapping[str, str] | None = None,
         wrapper: Sequence[str] = (),
+        module: str = "server.cli",
     ) -> None:
-        self._command = [*wrapper, sys.executable, "-m", "server.cli", *command]
+        self._command = [*wrapper, sys.executable, "-m", module, *command]
         self._environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith("PICSHARE_")},
             "PYTHONPATH": str(Path(__file__).parents[2]),

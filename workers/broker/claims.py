@@ -28,12 +28,16 @@ def message_of(row: Any, *, attempt: int) -> Message:
 
 
 class ClaimConnection:
-    """A connection that claims one row at a time; every method raises `UnavailableError` when it is lost."""
+    """A connection that claims one row at a time; every method raises `UnavailableError` when it is lost.
+
+    `more` is whether the queue had another row, claimed or not, at the time of the last claim.
+    """
 
     def __init__(self, connection: Any, stack: AsyncExitStack) -> None:
         self._connection = connection
         self._stack = stack
         self._row_id: int | None = None
+        self.more = False
 
     @classmethod
     async def open(cls, db: Database) -> ClaimConnection:
@@ -62,7 +66,7 @@ class ClaimConnection:
                 await self._connection.execute("ROLLBACK")
                 return None
             (row,) = rows
-        self._row_id = row["id"]
+        self._row_id, self.more = row["id"], row["more"]
         # `attempts` counts failures. It is not raised by the claim, so that a cancelled delivery does not count.
         return message_of(row, attempt=row["attempts"] + 1)
 

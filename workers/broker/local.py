@@ -1,10 +1,13 @@
-"""The embedded broker: the outbox table itself, claimed row by row and woken by NOTIFY."""
+"""The embedded broker: the outbox table itself, claimed row by row.
+
+Its consumers are woken by the commits of their own process directly, and by those of others with NOTIFY.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import structlog
 
@@ -27,14 +30,18 @@ class LocalBroker:
 
     `db` must be a `Database` of its own, with one connection for each message in progress and two more for each queue:
     a claim holds its connection while the handler runs, and the handler's own connections come from another pool.
+    `writer` is the `Database` with which this process emits its events, if it emits any.
     """
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, *, writer: Database | None = None) -> None:
         self._db = db
+        self._writer = writer
 
     async def consume(self, queue: str, handler: Handler, policy: Policy) -> None:
         """Consume a queue until cancelled; wait while PostgreSQL is unavailable."""
-        await _Consumer(self._db, queue, handler, policy).run()
+        consumer = _Consumer(self._db, queue, handler, policy)
+        with self._writer.consumer(queue, consumer.wake) if self._writer else nullcontext():
+            await consumer.run()
 
     async def dead_letters(self, queue: str | None = None, *, limit: int = 100) -> Sequence[DeadLetter]:
         """Return the dead letters of one queue, or of all, oldest first."""
@@ -95,7 +102,12 @@ class _Consumer:
         self._idle: list[ClaimConnection] = []
         self._failures = 0
 
+    def wake(self) -> None:
+        """Look for rows now."""
+        self._listener.notify()
+
     async def run(self) -> None:
+        """Claim and handle rows until cancelled."""
         try:
             # On cancellation the group cancels the handlers; their rows are released uncounted with the connections.
             async with asyncio.TaskGroup() as tasks:
@@ -104,10 +116,14 @@ class _Consumer:
                     # The slot comes before the claim: a row must not be locked that no handler can take yet.
                     await self._slots.acquire()
                     claimed = await self._claim()
-                    if claimed is not None:
-                        tasks.create_task(self._handle(*claimed))
-                        continue
-                    self._slots.release()
+                    if claimed is None:
+                        self._slots.release()
+                    else:
+                        connection, message = claimed
+                        tasks.create_task(self._handle(connection, message))
+                        # After the last row another look would find none. Rows that are committed later wake the loop.
+                        if connection.more:
+                            continue
                     if not await self._listener.wait():
                         await self._close_surplus()
         finally:

@@ -25,7 +25,7 @@ REFUSED_DELAY = 5.0  # seconds before a row that alone was refused is published 
 # a batch, and keeps its connections, loses the lease. A batch takes less time, even if RabbitMQ does not answer.
 _SETTINGS = """
 SET LOCAL synchronous_commit = off;
-SET LOCAL idle_in_transaction_session_timeout = '30s'
+SET LOCAL idle_in_transaction_session_timeout = '30s';
 """
 
 log = structlog.get_logger(__name__)
@@ -87,9 +87,9 @@ class Relay:
     async def _publish_batch(self, queue: str, size: int) -> int:
         """Publish the oldest rows of a queue and return their number; raise `BrokerError` if none was confirmed."""
         async with self._db.transaction() as tx:
-            await tx.execute(_SETTINGS)
             # Another relay that has the lease looks again after a wake-up, and publishes these rows too.
-            rows = await outbox.due(tx, queue, limit=size) if await outbox.lease(tx) else []
+            leased = await outbox.lease(tx, settings=_SETTINGS)
+            rows = await outbox.due(tx, queue, limit=size) if leased else []
             if not rows:
                 return 0
             # A row of a worker queue has copies for the other queues of its topic, so it goes to that queue alone.

@@ -56,8 +56,11 @@ class ImageMaker:
                 raise Retry("the rights of the image were withheld meanwhile")
 
     async def _publishes_rights(self, sha256: str, author_id: int) -> bool:
-        if await users.publishes_rights(self._db, author_id):
-            return await contents.publishes_rights(self._db, sha256)
+        by_author, by_content = await asyncio.gather(
+            users.publishes_rights(self._db, author_id), contents.publishes_rights(self._db, sha256)
+        )
+        if by_author:
+            return by_content
         async with self._db.transaction() as tx:
             await contents.withhold_rights(tx, sha256)
         return False

@@ -7,6 +7,7 @@ repeated at any point.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
@@ -63,12 +64,15 @@ class MediaHandlers:
 
     async def uploaded(self, event: PhotoUploaded) -> None:
         """Process a photo, or defer it if its author has an earlier one in processing; see `_process`."""
-        photo = await self._in_processing(event.photo_id)
-        if photo is None:
-            return
         # The upload has decided already, but uploads at the same moment do not see each other. The oldest one stays,
         # whatever the order of the events.
-        if await photos.has_earlier_in_processing(self._db, photo):
+        photo, is_later = await asyncio.gather(
+            self._in_processing(event.photo_id),
+            photos.has_earlier_in_processing(self._db, event.photo_id, author_id=event.author_id),
+        )
+        if photo is None:
+            return
+        if is_later:
             async with self._db.transaction() as tx:
                 tx.emit(PhotoDeferred(photo_id=photo.id, author_id=photo.author.id))
             return
@@ -86,21 +90,45 @@ class MediaHandlers:
 
     async def _process(self, photo: Photo) -> None:
         """Make the variants of all pictures and mark the photo as ready, or reject it with the reason."""
-        pictures, decoded = pictures_of(photo), dict[str, Decoded]()
-        try:
-            for picture in pictures:
-                decoded[picture.sha256] = await self._maker.decode(picture.sha256, author_id=photo.author.id)
-        except ImageRejectedError as error:
-            place = f"picture {len(decoded) + 1} of {len(pictures)}: " if photo.items else ""
-            async with self._db.transaction() as tx:
-                await photo_processing.mark_rejected(tx, photo.id, reason=f"{place}{error}")
+        pictures = pictures_of(photo)
+        # The lease is needed when the variants are stored; taken meanwhile, it costs no time.
+        decoded, leases = await asyncio.gather(
+            self._decode(photo, pictures), self._lease(pictures), return_exceptions=True
+        )
+        if isinstance(leases, BaseException):
+            raise leases
+        if isinstance(decoded, ImageRejectedError):
+            await self._reject(photo, str(decoded), leases)
             return
-        leases = await self._lease(pictures)
+        if isinstance(decoded, BaseException):
+            # The lease stays until it expires, and then the content is removed if nothing has it: a removal that came
+            # in between has been kept off.
+            raise decoded
         # Only contents of a deleted photo can be in removal, and then the variants are not needed.
         if len(leases) == len(pictures):
             for sha256, result in decoded.items():
                 await self._maker.store(sha256, result)
         await self._publish(photo, decoded, leases)
+
+    async def _decode(self, photo: Photo, pictures: Sequence[PhotoItem]) -> dict[str, Decoded]:
+        """Return the decoded pictures by hash; raise `ImageRejectedError`, which names the picture among several."""
+        decoded: dict[str, Decoded] = {}
+        for number, picture in enumerate(pictures, 1):
+            try:
+                decoded[picture.sha256] = await self._maker.decode(picture.sha256, author_id=photo.author.id)
+            except ImageRejectedError as error:
+                if not photo.items:
+                    raise
+                raise ImageRejectedError(f"picture {number} of {len(pictures)}: {error}") from error
+        return decoded
+
+    async def _reject(self, photo: Photo, reason: str, leases: Sequence[Lease]) -> None:
+        async with self._db.transaction() as tx:
+            rejected = await photo_processing.mark_rejected(tx, photo.id, reason=reason)
+            for lease in leases:
+                await contents.release(tx, lease)
+        if not rejected:
+            await self._remove_unused(pictures_of(photo))
 
     async def deleted(self, event: PhotoDeleted) -> None:
         """Remove a deleted photo's blobs unless another photo has the same content."""
@@ -143,10 +171,16 @@ class MediaHandlers:
             for lease in leases:
                 await contents.release(tx, lease)
         if not ready:
-            # The photo was deleted meanwhile, and its removal was kept off by the leases; or another delivery of the
-            # event was faster, and the photo needs the variants.
-            for sha256 in decoded:
-                await self._remover.remove(sha256)
+            await self._remove_unused(pictures_of(photo))
+
+    async def _remove_unused(self, pictures: Sequence[PhotoItem]) -> None:
+        """Remove the contents of a photo that is not in processing any more, unless something has them.
+
+        It was deleted meanwhile, and its removal was kept off by the leases; or another delivery of the event was
+        faster, and the photo needs them.
+        """
+        for sha256 in {picture.sha256 for picture in pictures}:
+            await self._remover.remove(sha256)
 
 
 def _item(sha256: str, decoded: Decoded) -> DecodedItem:

@@ -69,9 +69,6 @@ class NotifyHandlers:
 
     async def like_changed(self, event: LikeAdded | LikeRemoved) -> None:
         """Publish the counters, and record or retract the like in the owner's inbox, whichever is right by now."""
-        counters = await photo_counters.read(self._db, event.photo_id, event.user_id)
-        if counters is None:
-            return
         activity = Activity(
             recipient_id=event.owner_id,
             kind=NotificationKind.LIKE,
@@ -79,15 +76,8 @@ class NotifyHandlers:
             photo_id=event.photo_id,
             source_id=event.photo_id,
         )
-        document = publications.photo_liked(counters) if counters.liked else publications.photo_unliked(counters)
-        # The inbox reads the like again, under its lock; the counters and the topic need not wait for that lock.
-        await asyncio.gather(
-            self._inbox.reconcile(activity),
-            photo_counters.apply(
-                self._db, self._counter_cache, counters, owner_id=event.owner_id, liked_by=event.user_id
-            ),
-            self._publish(event, document),
-        )
+        # The inbox reads the like and the photo itself, under its lock; neither waits for the other.
+        await asyncio.gather(self._inbox.reconcile(activity), self._counters_changed(event))
 
     async def followed(self, event: UserFollowed) -> None:
         """Record a new follower, a request to follow, or for the follower that the request was accepted."""
@@ -126,6 +116,19 @@ class NotifyHandlers:
     async def _request_changed(self, event: UserFollowed | UserUnfollowed) -> None:
         """Record a request to follow, or retract it once it is accepted, declined or withdrawn."""
         await self._inbox.reconcile(_follow(event, NotificationKind.FOLLOW_REQUEST))
+
+    async def _counters_changed(self, event: LikeAdded | LikeRemoved) -> None:
+        """Store and publish the counters of a photo, unless it is deleted."""
+        counters = await photo_counters.read(self._db, event.photo_id, event.user_id)
+        if counters is None:
+            return
+        document = publications.photo_liked(counters) if counters.liked else publications.photo_unliked(counters)
+        await asyncio.gather(
+            photo_counters.apply(
+                self._db, self._counter_cache, counters, owner_id=event.owner_id, liked_by=event.user_id
+            ),
+            self._publish(event, document),
+        )
 
     async def _publish(self, event: LikeAdded | LikeRemoved, document: bytes) -> None:
         # A photo's topic is read by everyone who may see the photo. The author is named, so that a publication does

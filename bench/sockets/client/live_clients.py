@@ -37,6 +37,7 @@ class LiveClients:
         self._on_attempt: OnAttempt = _unexpected
         self._goal, self._missing = 0, 0
         self._delays: list[float] = []
+        self._complete_at = 0.0
 
     def connect_all(self, tokens: Sequence[str], at_once: int, topic: str | None = None) -> ConnectSummary:
         """Connect one new client for each token, `at_once` at a time; with a `topic`, all of them subscribe to it."""
@@ -62,9 +63,13 @@ class LiveClients:
         for connection in self._connections:
             connection.count = 0
 
-    def wait_for_all(self) -> None:
-        """Wait until every client has received the expected publications."""
+    def wait_for_all(self) -> float:
+        """Wait until every client has received the expected publications.
+
+        Return when the last one came, on the clock of `time.perf_counter`.
+        """
         self._reactor.until(lambda: not self._missing, within=_DEADLINE, what="the publications everywhere")
+        return self._complete_at
 
     def take_delays(self) -> list[float]:
         """Return the delays, in seconds, of the timestamped publications received since the last call."""
@@ -112,6 +117,8 @@ class LiveClients:
         connection.count += 1
         if connection.count == self._goal:
             self._missing -= 1
+            if not self._missing:
+                self._complete_at = time.perf_counter()
         elif self._goal and connection.count > self._goal:
             raise LiveClientError(f"client {connection.number} got {connection.count} publications of {self._goal}")
 

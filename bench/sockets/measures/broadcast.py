@@ -7,21 +7,16 @@ work on the machine affects all of them alike; ratios are formed within each rou
 from __future__ import annotations
 
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
-from functools import partial
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench.cores import Cores
 from bench.report import RATIO, Figure, figure, ratios
-from bench.sockets.client.broadcast_clients import BroadcastClients
-from bench.sockets.client.remote import Remote, remote
 from bench.sockets.machine.bare_loop import bare_turn
-from bench.sockets.machine.usage import cpu_seconds
+from bench.sockets.measures.running_peer import RunningPeer, run_peer
 from bench.sockets.peers.installed import require_peers
 from bench.sockets.peers.nchan import NCHAN
-from bench.sockets.peers.peer import PeerServer, Running
 from bench.sockets.peers.picshare import PICSHARE
 from bench.sockets.peers.programs import SEND_LOOP, SOCKET_IO, WS
 from bench.sockets.server_process import state
@@ -46,22 +41,6 @@ class _Load:
     bursts: int
 
 
-@dataclass(kw_only=True)
-class _RunningPeer:
-    """A server with its clients, and the measured costs: µs for each delivery, by kind of publishing."""
-
-    name: str
-    running: Running
-    clients: Remote
-    costs: dict[str, list[float]] = field(default_factory=dict)
-
-    async def cost(self, load: _Load, messages: int, together: int) -> float:
-        """Publish, and return the server's CPU time for each delivery, in microseconds."""
-        before = cpu_seconds(self.running.pid)
-        await self.clients.call("broadcast", messages, together)
-        return (cpu_seconds(self.running.pid) - before) / (messages * load.sockets) * 1e6
-
-
 async def measure(cores: Cores, *, quick: bool) -> list[Figure]:
     """Return each server's cost, the ratios, and PicShare's longest stall."""
     require_peers()
@@ -76,7 +55,7 @@ async def measure(cores: Cores, *, quick: bool) -> list[Figure]:
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="psb-")))
         servers = [
-            await stack.enter_async_context(_run_peer(peer, number, folder, cores)) for number, peer in enumerate(PEERS)
+            await stack.enter_async_context(run_peer(peer, number, folder, cores)) for number, peer in enumerate(PEERS)
         ]
         turns = [await bare_turn(cores)]
         for load in loads:
@@ -87,37 +66,21 @@ async def measure(cores: Cores, *, quick: bool) -> list[Figure]:
     return [*figures, *ours.figures("connecting and broadcasting", turns)]
 
 
-@asynccontextmanager
-async def _run_peer(peer: PeerServer, number: int, folder: Path, cores: Cores) -> AsyncIterator[_RunningPeer]:
-    home = folder / str(number)
-    home.mkdir()
-    async with peer.run(home, cores) as running:
-        make = partial(
-            BroadcastClients,
-            protocol=running.protocol,
-            port=running.port,
-            publish_port=running.publish_port,
-            source=f"127.0.0.{10 + number}",
-        )
-        async with remote(make) as clients:
-            yield _RunningPeer(name=peer.name, running=running, clients=clients)
-
-
-async def _run(servers: list[_RunningPeer], load: _Load) -> None:
+async def _run(servers: list[RunningPeer], load: _Load) -> None:
     for server in servers:
         server.costs = {SINGLE: [], BURSTS: []}
-        await server.clients.call("connect", load.sockets)
+        await server.connect(load.sockets)
         await server.clients.call("broadcast", WARM_UP // load.sockets, 1)
         await server.clients.call("broadcast", WARM_UP // load.sockets // BURST * BURST, BURST)
     for _ in range(load.rounds):
         for server in servers:
             # The other servers have used the core's caches since the last round.
             await server.clients.call("broadcast", 3, 1)
-            server.costs[SINGLE].append(await server.cost(load, load.single, 1))
-            server.costs[BURSTS].append(await server.cost(load, load.bursts * BURST, BURST))
+            server.costs[SINGLE].append(await server.cost(load.single, 1))
+            server.costs[BURSTS].append(await server.cost(load.bursts * BURST, BURST))
 
 
-def _figures(servers: list[_RunningPeer], load: _Load) -> list[Figure]:
+def _figures(servers: list[RunningPeer], load: _Load) -> list[Figure]:
     ours, *peers = servers
     single, bursts = (f"{kind}, {load.sockets:,} sockets" for kind in (SINGLE, BURSTS))
     figures = [figure(single, server.name, UNIT, server.costs[SINGLE]) for server in servers]

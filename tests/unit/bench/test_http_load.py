@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from bench import http_load
-from bench.http_load import UnexpectedResponseError, request_rate
+from bench.http_load import Page, UnexpectedResponseError, request_rate
 
 GOOD = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
 
@@ -66,3 +66,24 @@ def test_a_missing_response_ends_the_measurement(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(http_load, "RESPONSE_DEADLINE", 0.05)
     with server(b"HTTP/1.1 200 OK\r\n") as (port, _), pytest.raises(TimeoutError, match="no response in time"):
         measure(port)
+
+
+def test_a_page_is_timed_until_it_is_complete() -> None:
+    """Each read sends one request and waits for the whole body, however it arrives."""
+    with server(GOOD, b"he", b"llo") as (port, requests):
+        page = Page(port, "/page", "token")
+        assert page.read() > 0
+        assert page.read() > 0
+        page.close()
+    assert len(requests) == 2
+    assert requests[0].startswith(b"GET /page HTTP/1.1\r\n")
+    assert b"Authorization: Bearer token" in requests[0]
+
+
+def test_a_page_that_is_refused_is_an_error() -> None:
+    """Anything but a 200 would be measured as a fast page."""
+    with server(b"HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\n\r\n") as (port, _):
+        page = Page(port, "/page", "token")
+        with pytest.raises(UnexpectedResponseError, match="429"):
+            page.read()
+        page.close()

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AsyncExitStack
 from pathlib import Path
 
+import asyncpg
 import pytest
 from structlog.testing import capture_logs
 
-from server.composition.backends import open_local_broker
+from server.composition.backends import open_local_broker, open_stores
+from server.composition.process import ProcessBuilder
 from server.composition.wake_ups import notify_relay, relay_signal
 from server.config.settings import Settings
 from server.errors import ConfigError
-from storage.events import UserChanged
+from server.operation.metrics import Metrics
+from storage.events import PhotoRejected, UserChanged
 from storage.postgres.database import Database
+from storage.postgres.outbox import CHANNEL
 from storage.redis.client import Redis, open_redis
 from tests.support.eventually import eventually
 from workers.broker.listener import WakeUp
@@ -51,6 +56,32 @@ async def test_without_redis_a_commit_succeeds(database_dsn: str, short_dir: Pat
         await db.close()
     assert [entry["event"] for entry in logs] == ["outbox_notify_failed"]
     await redis.aclose()
+
+
+async def test_commits_wake_the_workers_of_the_same_process_directly(database_dsn: str, valkey_url: str) -> None:
+    """PostgreSQL is asked to notify only of queues that this process does not consume."""
+    settings = Settings().with_values("database", url=database_dsn).with_values("redis", url=valkey_url)
+    settings = settings.with_values("auth", secret="s" * 32)
+    notified: list[object] = []
+    listening = await asyncpg.connect(database_dsn)
+    await listening.add_listener(CHANNEL, lambda *message: notified.append(message[-1]))
+    async with AsyncExitStack() as stack:
+        stores = await stack.enter_async_context(open_stores(settings))
+        builder = ProcessBuilder(settings, stores, Metrics(), stack)
+        await builder.add(frozenset({"notify"}))
+        worker = asyncio.ensure_future(builder.node().services["notify"]())
+        await eventually(
+            lambda: stores.db.fetchval("SELECT count(*) > 0 FROM pg_stat_activity WHERE query LIKE 'LISTEN%'")
+        )
+        for event in (PhotoRejected(photo_id=1, author_id=2), UserChanged(user_id=1)):
+            async with stores.db.transaction() as tx:
+                tx.emit(event)
+            await eventually(lambda: stores.db.fetchval("SELECT count(*) = 0 FROM outbox WHERE queue = 'notify'"))
+        await eventually(lambda: notified)
+        worker.cancel()
+        await asyncio.wait([worker])
+    await listening.close()
+    assert notified == ["fanout"]
 
 
 async def test_the_embedded_broker_is_refused_on_a_cluster(database: Database, database_dsn: str) -> None:

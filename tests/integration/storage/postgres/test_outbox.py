@@ -100,6 +100,20 @@ async def test_a_claimed_row_is_left_to_its_claimer(database: Database) -> None:
     assert await _claimed(database) == ["a", "b"]
 
 
+async def test_a_claim_says_whether_the_queue_has_another_row(database: Database) -> None:
+    """A claimed row counts as long as it is not finished; rows of other queues and those that are not due do not."""
+    await _add(database, ("a", -30), ("later", 60))
+    await _add(database, ("other", -99), queue="fanout")
+    async with database.transaction() as tx:
+        assert [row["more"] for row in await outbox.claim(tx, "notify")] == [False]
+        added = await _add(database, ("b", -20))
+        async with database.transaction() as second:
+            assert [row["more"] for row in await outbox.claim(second, "notify")] == [True]
+            await outbox.finish(second, [added["b"]])
+    async with database.transaction() as tx:
+        assert [row["more"] for row in await outbox.claim(tx, "notify")] == [False]
+
+
 async def test_rows_are_finished_and_postponed_by_their_ids(database: Database) -> None:
     """Each failed row has its own error and one more attempt, and becomes due after the delay."""
     rows = await _add(database, ("a", -30), ("b", -20), ("c", -10), ("d", -5))

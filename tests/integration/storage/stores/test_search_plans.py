@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from storage.ids import MAX_ID
+from storage.models import Photo
 from storage.postgres.database import Database
 from storage.search_text import parse
 from storage.stores import photo_search, tag_search, user_search
@@ -16,6 +17,7 @@ pytestmark = pytest.mark.engines
 
 USERS, PHOTOS = 10_000, 15_000
 VIEWER = 1025  # the first user
+WHERE_A_PAGE_ENDS = [("photo_text_pkey", 1)]  # the first photo; then the newest, whose ids alone are read
 FILL = (
     # All usernames and most display names begin with the same letters; "rare" is in one of 200 names.
     """
@@ -36,8 +38,9 @@ FILL = (
     FROM generate_series(1, 15000) AS i, LATERAL (SELECT 1 + i % 10000 AS a) AS author""",
     """
     INSERT INTO photo_text (shard, photo_id, words)
-    SELECT shard, id, array_to_tsvector(ARRAY['the', left(md5(id::text), 4)] || CASE WHEN (id / 1024) % 1000 = 0
-        THEN ARRAY['rare'] ELSE ARRAY[]::text[] END)
+    SELECT shard, id, array_to_tsvector(array_remove(ARRAY['the', left(md5(id::text), 4),
+        CASE WHEN id / 1024 % 1000 = 0 THEN 'rare' END, CASE WHEN id / 1024 % 20 = 0 THEN 'some' END,
+        CASE WHEN id / 1024 > 114960 AND id / 1024 % 10 = 0 OR id / 1024 < 100100 THEN 'burst' END], NULL))
     FROM photos""",
     """
     INSERT INTO photo_tags (shard, photo_id, tag) SELECT shard, id, 'abcd' || id / 1024 % 10000 FROM photos
@@ -78,9 +81,21 @@ async def users(database: Database, text: str, viewer_id: int | None = None) -> 
 
 async def photos(database: Database, text: str) -> list[tuple[str, int]]:
     """Return what a search for photos reads of their words."""
+    return read(await explained_photos(database, text), "photo_text")
+
+
+async def explained_photos(database: Database, text: str) -> Explaining:
+    """Return the plans of a search for photos."""
     explained, found = Explaining(database), list[Any]()
     await photo_search.search(explained, parse(text).lexemes, found, viewer_id=VIEWER, before=MAX_ID, limit=21)
-    return read(explained, "photo_text")
+    return explained
+
+
+async def found_photos(database: Database, text: str, before: int) -> list[int]:
+    """Return the photos that a search finds."""
+    found = list[Photo]()
+    await photo_search.search(database, parse(text).lexemes, found, viewer_id=VIEWER, before=before, limit=21)
+    return [photo.id for photo in found]
 
 
 async def tags(database: Database, text: str) -> Explaining:
@@ -105,10 +120,38 @@ async def test_searches_read_indexes(populated: Database) -> None:
 
     ((index, rows),) = await photos(populated, "the ")
     assert (index, rows <= 42) == ("photo_text_pkey", True)
-    assert await photos(populated, "rare ") == [("photo_text_pkey", 5000), ("photo_text_words", PHOTOS // 1000)]
+    looked_through = [("photo_text_pkey", 5000), *WHERE_A_PAGE_ENDS, ("photo_text_pkey", 5000)]
+    assert await photos(populated, "rare ") == [*looked_through, ("photo_text_words", PHOTOS // 1000)]
 
     plans = await tags(populated, "bcdez")
     assert [index for index, _ in read(plans, "tags")] == ["tags_key", "tags_parts", "tags_parts"]
     # Whether a tag has a photo that everyone may see costs one photo, however many it has.
     plans = await tags(populated, "abcd")
     assert sum(rows for _, rows in read(plans, "photo_tags")) <= 100
+
+
+async def test_a_word_that_is_not_frequent_is_read_from_where_a_page_is_expected(
+    populated: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of 750 photos with the word a page reads the newest; its number among the newest of all says how far they reach.
+
+    The page is the right one in any case, also where the newest photos have the word more often than those below.
+    """
+    monkeypatch.setattr(photo_search, "_WALK", 200)
+    explained = await explained_photos(populated, "some ")
+    *walked, _ = read(explained, "photo_text")
+    assert walked == [("photo_text_pkey", 200), *WHERE_A_PAGE_ENDS, ("photo_text_pkey", 200)]
+    # In so small a table their rows are read and filtered; in a greater one the index of ids is used as well.
+    assert 21 <= explained.scans("photo_text")[-1]["Actual Rows"] < 100
+    # Down to the likely end of a page there are too few; the others are below it.
+    assert len(await photos(populated, "burst ")) == len(walked) + 2
+    newest = await populated.fetchval("SELECT max(photo_id) FROM photo_text")
+    for text in ("some ", "burst ", "rare "):
+        for before in (MAX_ID, newest - 40_000, newest - 4_000_000, 0):
+            wanted = await populated.fetch(
+                "SELECT photo_id FROM photo_text WHERE words @@ $1::text::tsquery AND photo_id < $2 "
+                "ORDER BY photo_id DESC LIMIT 21",
+                text,
+                before,
+            )
+            assert await found_photos(populated, text, before) == [row["photo_id"] for row in wanted]

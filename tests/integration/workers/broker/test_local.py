@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 
 import pytest
@@ -48,6 +48,31 @@ async def emit_and_fail(database: Database) -> None:
     async with database.transaction() as tx:
         tx.emit(LIKE)
         raise ZeroDivisionError
+
+
+async def test_a_commit_of_the_same_process_wakes_the_consumer_without_the_database(
+    database_dsn: str, pool: Database
+) -> None:
+    """Nothing is sent to PostgreSQL while the consumer runs; once it has ended, the next commit notifies again."""
+    sent: list[Sequence[str]] = []
+
+    async def notify(queues: Sequence[str]) -> None:
+        sent.append(queues)
+
+    writer = await Database.connect(database_dsn, routes=queues_of, min_size=1, max_size=2, notify=notify)
+    recorder = Recorder()
+
+    async def emit() -> None:
+        async with writer.transaction() as tx:
+            tx.emit(LIKE)
+
+    async with consuming(LocalBroker(pool, writer=writer), "notify", recorder):
+        await emit()
+        await eventually(lambda: recorder.got)
+    assert sent == []
+    await emit()
+    await writer.close()
+    assert sent == [["notify"]]
 
 
 async def test_an_emitted_event_is_handled_at_once(database: Database, pool: Database) -> None:

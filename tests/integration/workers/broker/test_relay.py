@@ -224,6 +224,21 @@ async def test_one_relay_publishes_at_a_time(db: Database, database_dsn: str) ->
     assert sorted(first.keys + second.keys) == sorted(early + late)
 
 
+async def test_a_batch_takes_five_round_trips(db: Database, database_dsn: str) -> None:
+    """Each of them delays all events of the batch: BEGIN, the settings with the lease, the rows, DELETE, COMMIT."""
+    relayed = await Database.connect(database_dsn, routes=relay_of, min_size=1, max_size=1)
+    log, broker = await StatementLog.open(relayed, connections=1), FakeBroker()
+    await emit(db, 3)
+    async with relaying(relayed, broker):
+        await drained(db)
+        await eventually(lambda: len(broker.published) == 3)
+    statements = await log.take()
+    await relayed.close()
+    assert statements[0] == "BEGIN;"
+    assert "FROM leases" in statements[1]
+    assert [statement.split()[0] for statement in statements[3:5]] == ["DELETE", "COMMIT;"]
+
+
 async def test_a_stalled_relay_loses_the_lease(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """A relay that stops in the middle of a batch holds the others up for the timeout; they publish its rows, too."""
     monkeypatch.setattr(relay, "_SETTINGS", relay._SETTINGS.replace("'30s'", "'300ms'"))

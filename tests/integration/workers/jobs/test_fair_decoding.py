@@ -165,9 +165,9 @@ async def test_a_stuck_photo_defers_no_later_one(database: Database) -> None:
     await database.fetch("UPDATE photo_tags SET photo_id = $2 WHERE photo_id = $1", photo.id, stuck)
     await database.fetch("DELETE FROM photo_text WHERE photo_id = $1", photo.id)
     await database.fetch("UPDATE photos SET id = $2 WHERE id = $1", photo.id, stuck)
-    later = await processing_photo(database, ann)
-    assert not await photos.has_earlier_in_processing(database, later)
-    assert await photos.has_earlier_in_processing(database, await processing_photo(database, ann))
+    later, latest = await processing_photo(database, ann), await processing_photo(database, ann)
+    assert not await photos.has_earlier_in_processing(database, later.id, author_id=ann.id)
+    assert await photos.has_earlier_in_processing(database, latest.id, author_id=ann.id)
 
 
 async def _all_ready(users: Scene) -> bool:

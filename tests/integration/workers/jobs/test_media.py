@@ -18,12 +18,13 @@ from storage.models import LocationMetadata, Photo, PhotoState, User
 from storage.postgres.database import Database
 from storage.stores import photo_deletion, photos, users
 from tests.support.community import exif_of, new_user, topics
+from tests.support.eventually import eventually
 from tests.support.objects import has
 from tests.support.originals import post
 from tests.support.pictures import jpeg_with_metadata, photograph
 from tests.support.texts_in_files import file_with_xmp, xmp_packet
 from workers.errors import Retry
-from workers.images.decode import Decoded
+from workers.images.decode import Decoded, ImageRejectedError
 from workers.images.pool import Decoder
 from workers.jobs.media import MediaHandlers
 
@@ -185,6 +186,38 @@ async def test_deleted_while_decoding(scene: Scene, decoder: Decoder) -> None:
 
     scene.media = MediaHandlers(scene.database, scene.blobs, Slow())
     assert await scene.process(photo) is None
+    assert await scene.stored(photo) == set()
+
+
+@pytest.mark.parametrize("decodes", [True, False])
+async def test_the_content_is_leased_while_it_is_decoded(scene: Scene, decoder: Decoder, *, decodes: bool) -> None:
+    """A removal in between is kept off, and made up for when the photo turns out to be deleted; no lease is left."""
+    photo = await scene.upload(ROCKET)
+    leases = "SELECT count(*) FROM content_leases"
+
+    class Slow(Decoder):
+        async def variants(self, original: Path, variants: Sequence[Variant] = (), *, rights: bool = False) -> Decoded:
+            await eventually(lambda: scene.database.fetchval(leases))
+            await scene.delete(photo)
+            await scene.clean(photo)
+            if decodes:
+                return await decoder.variants(original, variants)
+            raise ImageRejectedError("the picture is damaged")
+
+    scene.media = MediaHandlers(scene.database, scene.blobs, Slow())
+    assert await scene.process(photo) is None
+    assert await scene.stored(photo) == set()
+    assert await scene.database.fetchval(leases) == 0
+
+
+async def test_a_rejected_photo_keeps_its_original(scene: Scene, decoder: Decoder) -> None:
+    """No lease is left, so that its deletion removes the original."""
+    photo = await scene.upload(ROCKET[:30_000])
+    await scene.process(photo)
+    assert await scene.stored(photo) == {"original"}
+    assert await scene.database.fetchval("SELECT count(*) FROM content_leases") == 0
+    await scene.delete(photo)
+    await scene.clean(photo)
     assert await scene.stored(photo) == set()
 
 

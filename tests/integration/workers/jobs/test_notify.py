@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import random
+from typing import Any
 
 import pytest
 
 from storage.cache.photo_trends import PhotoTrends
 from storage.events import CommentAdded, LikeAdded, LikeRemoved, PhotoRejected
 from storage.ids import encode
-from storage.models import Comment, Photo, User
+from storage.models import Comment, Photo, PhotoCounters, User
 from storage.render.comment import comment_fields
 from storage.stores import (
     blocks,
@@ -22,7 +23,9 @@ from storage.stores import (
     photo_processing,
 )
 from tests.support.community import new_user, new_users, old_users, processing_photo, ready_photo
-from tests.support.stage import Stage, inbox, start_clean
+from tests.support.eventually import eventually
+from tests.support.stage import Delivery, Stage, inbox, start_clean
+from workers.jobs import photo_counters
 
 pytestmark = pytest.mark.engines
 
@@ -57,6 +60,32 @@ async def test_a_like_is_published(stage: Stage) -> None:
     missed = await stage.notification_log.since(ann.id, epoch, before)
     assert missed is not None
     assert [(entry.offset, encode(entry.id)) for entry in missed.entries] == [(delivery.offset, shown["id"])]
+
+
+async def test_a_notification_does_not_wait_for_the_counters(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The owner is notified while the photo's counters are still being read, and they are published afterwards."""
+    ann, bob = await new_users(stage.database, "ann", "bob")
+    photo = await ready_photo(stage.database, ann)
+    await start_clean(stage, ann)
+    read, notified = photo_counters.read, asyncio.Event()
+
+    async def read_later(*arguments: Any) -> PhotoCounters | None:
+        await notified.wait()
+        return await read(*arguments)
+
+    monkeypatch.setattr(photo_counters, "read", read_later)
+    await stage.like(bob, photo)
+    handling = asyncio.create_task(stage.pump())
+    delivered: list[Delivery] = []
+
+    async def delivery() -> bool:
+        delivered.extend(await stage.deliveries(ann))
+        return bool(delivered)
+
+    await eventually(delivery)
+    notified.set()
+    await handling
+    assert [document["likes"] for _, document in await stage.topic_publications()] == [1]
 
 
 async def test_publications_on_a_photo_name_their_author(stage: Stage) -> None:

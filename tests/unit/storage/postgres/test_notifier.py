@@ -50,6 +50,23 @@ async def test_queues_that_become_due_meanwhile_are_notified_together() -> None:
     assert sender.sent == [["a", "b"], ["c", "d"], ["a"]]
 
 
+async def test_consumers_of_the_same_process_are_called_directly() -> None:
+    """A queue with consumers here is not notified as long as there are any; other queues are."""
+    sender, woken = Sender(), list[str]()
+    notifier = Notifier(sender)
+    with notifier.consumer("a", lambda: woken.append("first")):
+        with notifier.consumer("a", lambda: woken.append("second")):
+            notifier.notify(["a", "b"])
+            assert woken == ["first", "second"]
+            await notifier.close()
+            assert sender.sent == [["b"]]
+        notifier.notify(["a"])
+        assert woken == ["first", "second", "first"]
+    notifier.notify(["a"])
+    await notifier.close()
+    assert (woken, sender.sent) == (["first", "second", "first"], [["b"], ["a"]])
+
+
 async def test_a_failure_is_logged_once_in_an_outage() -> None:
     """The rows are committed, and polling finds them; only the first failure since a success is worth a line."""
     down = UnavailableError("database", "down")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import uuid
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import Any, cast
 
 from structlog.testing import capture_logs
@@ -17,7 +17,17 @@ from tests.support.virtual_loop import run_virtually
 from workers.broker.local import LocalBroker
 from workers.broker.port import Message, Policy
 
-ROW = {"id": 1, "event_id": uuid.uuid4(), "topic": "like.added", "key": "1", "body": b"", "headers": {}, "attempts": 0}
+LAST_ROW = {
+    "id": 1,
+    "event_id": uuid.uuid4(),
+    "topic": "like.added",
+    "key": "1",
+    "body": b"",
+    "headers": {},
+    "attempts": 0,
+    "more": False,
+}
+ROW = {**LAST_ROW, "more": True}
 LOST = UnavailableError("database", "the connection is lost")
 
 
@@ -96,6 +106,22 @@ class ScriptedPostgres:
     remove_listener = add_listener
 
 
+class Writer:
+    """A database that records its consumers by queue."""
+
+    def __init__(self) -> None:
+        self.consumers: dict[str, Callable[[], None]] = {}
+
+    @contextmanager
+    def consumer(self, queue: str, wake: Callable[[], None]) -> Iterator[None]:
+        """Register a consumer."""
+        self.consumers[queue] = wake
+        try:
+            yield
+        finally:
+            del self.consumers[queue]
+
+
 def consume(postgres: ScriptedPostgres, seconds: float, *, handled: float = 0.0, fails: bool = False) -> None:
     """Run a consumer for some seconds, whose handler takes `handled` seconds; then cancel it.
 
@@ -134,6 +160,36 @@ def test_a_failed_claim_gives_up_the_idle_connections() -> None:
     consume(postgres, 0.9, handled=0.1)
     assert postgres.opened == 1 + 2 + 1
     assert (postgres.open, postgres.forgotten) == (0, 0)
+
+
+def test_after_the_last_row_nothing_is_claimed_until_the_next_poll() -> None:
+    """A second look would find nothing, and take another connection; while there are more rows it is taken at once."""
+    for row, at_once in ((LAST_ROW, 1), (ROW, 2)):
+        postgres = ScriptedPostgres(row)
+        consume(postgres, 1.5)
+        # One look more at the beginning, since rows may have been written before LISTEN.
+        assert [time for time, _ in postgres.claims] == [0.0] * (at_once + 1) + [1.0]
+
+
+def test_a_commit_of_the_same_process_is_followed_by_a_look() -> None:
+    """The consumer is registered for its queue while it runs, and looks when it is called."""
+    postgres, writer = ScriptedPostgres(), Writer()
+
+    async def handler(_: Message) -> None:
+        """Do nothing."""
+
+    async def main() -> None:
+        broker = LocalBroker(cast(Database, postgres), writer=cast(Database, writer))
+        consuming = asyncio.create_task(broker.consume("notify", handler, Policy()))
+        await asyncio.sleep(0.3)
+        writer.consumers["notify"]()
+        await asyncio.sleep(0.3)
+        consuming.cancel()
+        await asyncio.wait([consuming])
+        assert writer.consumers == {}
+
+    run_virtually(main())
+    assert [time for time, _ in postgres.claims] == [0.0, 0.0, 0.3]
 
 
 def test_a_cancelled_consumer_returns_its_connections() -> None:
