@@ -57,7 +57,8 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "workers/images": "storage/blobs workers/errors",
         "workers/videos": "storage/blobs workers/images",
         "workers/outbound": "storage",
-        "workers/caches": "storage storage/blobs storage/render workers/outbound",
+        "workers/webhooks": "",
+        "workers/caches": "storage storage/blobs storage/render workers/outbound workers/webhooks",
         "workers/jobs": (
             "channels/bus channels/contract storage storage/blobs storage/cache storage/feeds storage/limits "
             "storage/postgres storage/render storage/stores workers/caches workers/errors workers/handlers "
@@ -68,7 +69,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "server/errors": "",
         "server/config": (
             "channels/contract server/errors storage storage/blobs storage/embedded storage/postgres storage/redis "
-            "workers/broker workers/caches workers/images workers/outbound workers/registry workers/videos"
+            "workers/broker workers/images workers/outbound workers/registry workers/videos workers/webhooks"
         ),
         "server/identity": "server/config storage storage/limits",
         "server/edge": (

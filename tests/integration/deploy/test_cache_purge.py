@@ -30,6 +30,7 @@ from workers.outbound.policy import TRUSTED
 pytestmark = pytest.mark.engines
 
 SHA256 = hashlib.sha256(b"a photo").hexdigest()
+HOOK_SECRET = f"whsec_{base64.b64encode(b'k' * 24).decode()}"
 IMAGE = f"/media/r1/{SHA256}/320.webp"
 HIDDEN = [HiddenImages(sha256=SHA256, signed=False)]
 FEW = VariantRegistry(squares=(), sizes=(320,), formats=("jpg", "webp"), eager=())
@@ -138,7 +139,7 @@ async def test_the_hook_gets_keys_and_urls_with_a_signature(
 ) -> None:
     """One request for all images of a purge; each repetition has an id of its own."""
     url = str(server.make_url("/204"))
-    hook = PurgeHook(url, client, FEW, public_url="https://photos.example.com", key=b"k" * 24)
+    hook = PurgeHook(url, client, FEW, public_url="https://photos.example.com", secret=HOOK_SECRET)
     await hook.purge(HIDDEN)
     await hook.purge(HIDDEN)
     (request, body), (repeated, _) = received
@@ -187,4 +188,4 @@ async def test_another_status_of_the_hook_is_a_failure(client: OutboundClient, s
     """Only 2xx says that the purge is carried out."""
     url = str(server.make_url(f"/{status}"))
     with pytest.raises(CacheError, match=str(status)):
-        await PurgeHook(url, client, FEW, public_url="", key=b"k" * 24).purge(HIDDEN)
+        await PurgeHook(url, client, FEW, public_url="", secret=HOOK_SECRET).purge(HIDDEN)
