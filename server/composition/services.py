@@ -32,6 +32,7 @@ from server.composition.application import make_app, make_live_app
 from server.composition.backends import Stores, variant_registry
 from server.composition.blob_stores import open_presigner, upload_directory
 from server.composition.caches import cache_settings
+from server.composition.outbound import outbound_policy
 from server.config.section import from_sections
 from server.config.settings import Settings
 from server.demo.community import Demo
@@ -75,7 +76,10 @@ from workers.jobs.sessions import SessionRevoker
 from workers.jobs.star_measures import StarMeasures
 from workers.jobs.stars import Stars
 from workers.jobs.trends import TrendTasks
+from workers.outbound.client import NoOutboundMetrics
 from workers.videos.limits import VideoLimits
+from workers.webhooks.port import NoWebhookMetrics
+from workers.webhooks.settings import WebhookSettings
 
 STATIC = Path(__file__).parents[2] / "static"
 
@@ -307,6 +311,13 @@ def worker_context(worker: str, settings: Settings, stores: Stores, metrics: Met
         circuits=stores.circuits,
         purge_metrics=metrics or NoPurgeMetrics(),
         warm_metrics=metrics or NoWarmMetrics(),
+        webhooks=WebhookSettings(
+            public_url=settings.public_url,
+            in_flight=section.webhook_attempts,
+            policy=outbound_policy(settings),
+        ),
+        webhook_metrics=metrics or NoWebhookMetrics(),
+        outbound_metrics=metrics or NoOutboundMetrics(),
     )
 
 

@@ -57,12 +57,12 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "workers/images": "storage/blobs workers/errors",
         "workers/videos": "storage/blobs workers/images",
         "workers/outbound": "storage",
-        "workers/webhooks": "",
+        "workers/webhooks": "storage workers/outbound",
         "workers/caches": "storage storage/blobs storage/render workers/outbound workers/webhooks",
         "workers/jobs": (
             "channels/bus channels/contract storage storage/blobs storage/cache storage/feeds storage/limits "
             "storage/postgres storage/render storage/stores workers/caches workers/errors workers/handlers "
-            "workers/images workers/outbound workers/registry workers/videos"
+            "workers/images workers/outbound workers/registry workers/videos workers/webhooks"
         ),
         "workers/worker": "channels/contract storage workers/broker workers/handlers",
         # The edge and the composition root.
@@ -100,7 +100,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
             "server/edge server/errors server/identity server/live server/media server/operation storage "
             "storage/blobs storage/cache storage/embedded storage/feeds storage/limits storage/postgres storage/redis "
             "storage/render workers/broker workers/broker/rabbitmq workers/caches workers/images workers/jobs "
-            "workers/outbound workers/registry workers/videos workers/worker"
+            "workers/outbound workers/registry workers/videos workers/webhooks workers/worker"
         ),
         "server/administration": (
             "channels/bus server/composition server/config server/edge server/errors server/identity storage "

@@ -56,5 +56,6 @@ def signed_headers(signing: Sequence[str], body: bytes, *, message: str, second:
 
 
 def _signature(secret: str, content: bytes) -> str:
-    kind = asymmetric if scheme_of(secret) is Scheme.ED25519 else symmetric
-    return kind.signature(secret, content)
+    if scheme_of(secret) is Scheme.ED25519:
+        return asymmetric.signature(secret, content)
+    return symmetric.signature(secret, content)
