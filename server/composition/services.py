@@ -27,6 +27,7 @@ from server.actions.sessions import SessionService
 from server.actions.suggestions import SuggestionActions
 from server.actions.tags import TagActions
 from server.actions.uploads import UploadActions
+from server.actions.webhooks import WebhookActions
 from server.api.services import ApiSettings, Services, no_limit
 from server.composition.application import make_app, make_live_app
 from server.composition.backends import Stores, variant_registry
@@ -77,6 +78,8 @@ from workers.jobs.star_measures import StarMeasures
 from workers.jobs.stars import Stars
 from workers.jobs.trends import TrendTasks
 from workers.outbound.client import NoOutboundMetrics
+from workers.outbound.policy import OutboundPolicy
+from workers.outbound.resolving import SystemResolver
 from workers.videos.limits import VideoLimits
 from workers.webhooks.port import NoWebhookMetrics
 from workers.webhooks.settings import WebhookSettings
@@ -181,6 +184,7 @@ def api_services(settings: Settings, stores: Stores, passwords: Passwords) -> Se
             limiter=limiter,
             presigner=presigner,
             refresh_ttl=section.refresh_ttl,
+            policy=outbound_policy(settings),
         ),
         local_presigner=presigner if isinstance(presigner, LocalPresigner) else None,
         db=stores.db,
@@ -207,8 +211,9 @@ def build_actions(
     limiter: RateLimiter,
     presigner: Presigner,
     refresh_ttl: int,
+    policy: OutboundPolicy,
 ) -> Actions:
-    """Return the use cases; `refresh_ttl` in seconds."""
+    """Return the use cases; `refresh_ttl` in seconds, `policy` for addresses that users supply."""
     db = stores.db
     sessions = SessionService(db, tokens, session_revoker(stores, tokens.ttl), refresh_ttl=refresh_ttl)
     permissions = LivePermissions(db, stores.publisher)
@@ -228,6 +233,7 @@ def build_actions(
         notifications=NotificationActions(db, stores.notification_log),
         presence=PresenceReader(db, stores.presence),
         last_seen=LastSeen(db),
+        webhooks=WebhookActions(db, policy, SystemResolver()),
     )
 
 

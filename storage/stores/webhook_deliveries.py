@@ -102,6 +102,16 @@ async def add_ping(tx: Transaction, endpoint_id: int, *, event_id: UUID, fields:
     )
 
 
+async def has_waiting_ping(db: Queryable, endpoint_id: int) -> bool:
+    """Return whether a ping of an endpoint has no result yet."""
+    found: bool | None = await db.fetchval(
+        f"SELECT true FROM webhook_deliveries d WHERE {_OF_ENDPOINT} AND d.state = 'waiting' AND d.type = $2 LIMIT 1",
+        endpoint_id,
+        PING,
+    )
+    return bool(found)
+
+
 async def wake_locked(tx: Transaction, endpoint_id: int) -> None:
     """Let workers look at an endpoint from the commit on, which the transaction has locked."""
     await tx.execute(
@@ -180,7 +190,7 @@ async def replay_some(
     return len(wanted), (rows[-1]["occurred_at"], rows[-1]["event_id"]) if len(rows) == limit else None
 
 
-async def require_attempt(db: Queryable, attempt_id: int, *, endpoint_id: int) -> UUID:
+async def event_of_attempt(db: Queryable, attempt_id: int, *, endpoint_id: int) -> UUID:
     """Return the event of an attempt at an endpoint; raise `NotFoundError("attempt")`."""
     event_id: UUID | None = await db.fetchval(
         f"SELECT t.event_id FROM webhook_attempts t WHERE t.shard = {shard('$1')} AND t.id = $1 AND t.endpoint_id = $2",

@@ -73,11 +73,12 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         ),
         "server/identity": "server/config storage storage/limits",
         "server/edge": (
-            "channels/contract server/identity storage storage/postgres storage/render storage/stores workers/outbound"
+            "channels/contract server/identity storage storage/postgres storage/render storage/stores workers/outbound "
+            "workers/webhooks"
         ),
         "server/actions": (
             "channels/bus channels/contract server/identity storage storage/blobs storage/cache storage/feeds "
-            "storage/postgres storage/stores workers/jobs"
+            "storage/postgres storage/stores workers/jobs workers/outbound workers/webhooks"
         ),
         "server/media": (
             "server/edge server/identity storage storage/blobs storage/cache storage/limits storage/postgres "
@@ -89,7 +90,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         ),
         "server/api": (
             "channels/live server/actions server/edge server/identity server/live server/media storage storage/blobs "
-            "storage/cache storage/feeds storage/limits storage/postgres storage/render storage/stores"
+            "storage/cache storage/feeds storage/limits storage/postgres storage/render storage/stores workers/webhooks"
         ),
         "server/demo": (
             "server/actions server/identity server/media storage storage/blobs storage/postgres storage/stores"

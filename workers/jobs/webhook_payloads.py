@@ -19,8 +19,8 @@ from storage.stores.notification_text import excerpt_of
 from storage.webhooks import PING, Delivery, Endpoint, EndpointScope
 from workers.webhooks import payloads
 from workers.webhooks.payloads import (
-    Account,
     CommentAddedData,
+    EventAccount,
     LikeAddedData,
     PayloadModel,
     PhotoDeletedData,
@@ -64,7 +64,7 @@ class PayloadBuilder:
             return None
         return PhotoReadyData(
             photo_id=encode(photo.id),
-            author=Account(id=encode(photo.author.id), username=photo.author.username),
+            author=EventAccount(id=encode(photo.author.id), username=photo.author.username),
             audience=photo.audience,
             width=photo.width,
             height=photo.height,
@@ -76,7 +76,7 @@ class PayloadBuilder:
         photo = (await photos.load(self._db, [fields["photo_id"]])).get(fields["photo_id"])
         if photo is None or photo.state is not PhotoState.REJECTED:
             return None
-        author = Account(id=encode(photo.author.id), username=photo.author.username)
+        author = EventAccount(id=encode(photo.author.id), username=photo.author.username)
         return PhotoRejectedData(photo_id=encode(photo.id), author=author, reason=photo.reason)
 
     async def _photo_deleted(self, fields: Fields, viewer_id: int | None) -> PayloadModel | None:
@@ -118,7 +118,7 @@ class PayloadBuilder:
         del viewer_id
         return PingData(endpoint_id=encode(fields["endpoint_id"]), challenge=fields["challenge"])
 
-    async def _account(self, user_id: int, viewer_id: int | None) -> Account | None:
+    async def _account(self, user_id: int, viewer_id: int | None) -> EventAccount | None:
         """Return an account, None if it is deleted, or separated from the viewer by a block."""
         found = (await account_lists.summaries(self._db, [user_id], viewer_id=viewer_id)).get(user_id)
-        return None if found is None else Account(id=encode(found.id), username=found.username)
+        return None if found is None else EventAccount(id=encode(found.id), username=found.username)

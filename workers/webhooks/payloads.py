@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -15,6 +15,10 @@ from storage.models import PhotoAudience
 from storage.webhooks import PING
 
 MAX_BYTES = 2_048  # of a payload
+
+# What an endpoint can ask for; a ping comes without.
+EventType = Literal["photo.ready", "photo.rejected", "photo.deleted", "like.added", "comment.added", "user.followed"]
+EVENT_TYPES: tuple[EventType, ...] = get_args(EventType)
 
 Id = Annotated[str, Field(pattern="^[0-9A-HJKMNP-TV-Z]{13}$", examples=["01K3S9C0XG4Q7"])]
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"}, examples=["2026-11-20T12:00:00.000Z"])]
@@ -27,7 +31,7 @@ class PayloadModel(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
-class Account(PayloadModel):
+class EventAccount(PayloadModel):
     """An account that an event is about."""
 
     id: Id
@@ -38,7 +42,7 @@ class PhotoReadyData(PayloadModel):
     """A photo whose images exist, so that it is shown; `url` is its resource in the API."""
 
     photo_id: Id
-    author: Account
+    author: EventAccount
     audience: PhotoAudience
     width: int
     height: int
@@ -49,7 +53,7 @@ class PhotoRejectedData(PayloadModel):
     """A photo that cannot be shown, and why."""
 
     photo_id: Id
-    author: Account
+    author: EventAccount
     reason: str | None
 
 
@@ -65,7 +69,7 @@ class LikeAddedData(PayloadModel):
 
     photo_id: Id
     owner_id: Id
-    user: Account
+    user: EventAccount
 
 
 class CommentAddedData(PayloadModel):
@@ -74,7 +78,7 @@ class CommentAddedData(PayloadModel):
     comment_id: Id
     photo_id: Id
     owner_id: Id
-    user: Account
+    user: EventAccount
     reply_to: Id | None
     excerpt: str
 
@@ -83,7 +87,7 @@ class UserFollowedData(PayloadModel):
     """A follow; a request to follow a private account is none until it is accepted."""
 
     user_id: Id
-    follower: Account
+    follower: EventAccount
 
 
 class PingData(PayloadModel):
@@ -133,12 +137,17 @@ class EndpointPing(Payload[Literal["endpoint.ping"], PingData]):
     """An endpoint is verified; it is sent only when that is requested."""
 
 
-_MODELS = (PhotoReady, PhotoRejected, PhotoDeleted, LikeAdded, CommentAdded, UserFollowed, EndpointPing)
 PAYLOADS: Mapping[str, type[Payload[Any, Any]]] = MappingProxyType(
-    {model.model_fields["type"].annotation.__args__[0]: model for model in _MODELS}  # type: ignore[union-attr]
+    {
+        "photo.ready": PhotoReady,
+        "photo.rejected": PhotoRejected,
+        "photo.deleted": PhotoDeleted,
+        "like.added": LikeAdded,
+        "comment.added": CommentAdded,
+        "user.followed": UserFollowed,
+        PING: EndpointPing,
+    }
 )
-# What an endpoint can ask for; a ping comes without.
-EVENT_TYPES = tuple(sorted(name for name in PAYLOADS if name != PING))
 
 
 def encode(kind: str, timestamp: str, data: PayloadModel) -> bytes:
