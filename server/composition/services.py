@@ -77,6 +77,7 @@ from workers.jobs.sessions import SessionRevoker
 from workers.jobs.star_measures import StarMeasures
 from workers.jobs.stars import Stars
 from workers.jobs.trends import TrendTasks
+from workers.jobs.webhook_retention import WebhookRetention
 from workers.outbound.client import NoOutboundMetrics
 from workers.outbound.policy import OutboundPolicy
 from workers.outbound.resolving import SystemResolver
@@ -319,7 +320,7 @@ def worker_context(worker: str, settings: Settings, stores: Stores, metrics: Met
         warm_metrics=metrics or NoWarmMetrics(),
         webhooks=WebhookSettings(
             public_url=settings.public_url,
-            in_flight=section.webhook_attempts,
+            in_flight=settings.webhooks.in_flight,
             policy=outbound_policy(settings),
         ),
         webhook_metrics=metrics or NoWebhookMetrics(),
@@ -338,6 +339,9 @@ def build_janitor(settings: Settings, stores: Stores, metrics: Metrics) -> Janit
         metrics,
         excluded=settings.discover.excluded_tags,
     )
+    webhooks = WebhookRetention(
+        stores.db, payload_days=settings.webhooks.payload_days, log_days=settings.webhooks.log_days
+    )
     return Janitor(
         stores.db,
         stores.blobs,
@@ -345,5 +349,9 @@ def build_janitor(settings: Settings, stores: Stores, metrics: Metrics) -> Janit
         counters,
         metrics,
         unused_days=settings.media.unused_days,
-        more=[*trends.tasks(), *StarMeasures(stores.db, StarReport(stores.redis), metrics).tasks()],
+        more=[
+            *trends.tasks(),
+            *StarMeasures(stores.db, StarReport(stores.redis), metrics).tasks(),
+            *webhooks.tasks(),
+        ],
     )

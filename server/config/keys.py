@@ -355,10 +355,6 @@ class WorkerSection(Section):
         "pulled when it is read. The author is no star any more at 0.8 of this number.",
     )
 
-    webhook_attempts: int = Field(
-        default=256, ge=8, description="Messages of webhooks on their way at once from one process, 8 to one endpoint."
-    )
-
     def concurrency(self, worker: str) -> int:
         """Return the setting `<worker>_concurrency`."""
         value: int = getattr(self, f"{worker}_concurrency")

@@ -267,6 +267,6 @@ async def test_an_ordered_endpoint_gets_the_events_of_a_subject_in_their_order(s
 
 
 def test_the_worker_has_settings() -> None:
-    """Its concurrency and the messages at once are in the section of workers."""
+    """Its concurrency is in the section of workers, the messages at once in that of webhooks."""
     assert Settings().worker.concurrency("webhooks") == 4
-    assert Settings().worker.webhook_attempts == 256
+    assert Settings().webhooks.in_flight == 256
