@@ -12,20 +12,20 @@ class WebhookMetrics:
     """Records attempts and deliveries, never by endpoint: these are as many as users want."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._attempt_seconds = Histogram(
+        self._webhook_seconds = Histogram(
             "picshare_webhook_attempt_seconds",
             "Seconds from the beginning of an attempt to its response or failure.",
             ("outcome",),
             buckets=_SECONDS,
             registry=registry,
         )
-        self._deliveries = Counter(
+        self._webhook_deliveries = Counter(
             "picshare_webhook_deliveries",
             "Deliveries of webhooks that need no further attempt.",
             ("outcome",),
             registry=registry,
         )
-        self._oldest = Gauge(
+        self._webhook_oldest = Gauge(
             "picshare_webhook_due_age_seconds",
             "Seconds for which the oldest delivery has been due that no worker has looked at.",
             registry=registry,
@@ -33,12 +33,12 @@ class WebhookMetrics:
 
     def webhook_attempted(self, *, outcome: str, seconds: float) -> None:
         """Record an attempt, which was `delivered`, `failed` or `gone`, and its duration."""
-        self._attempt_seconds.labels(outcome).observe(seconds)
+        self._webhook_seconds.labels(outcome).observe(seconds)
 
     def webhook_ended(self, *, state: str) -> None:
         """Record a delivery that needs no further attempt: it is `done`, `failed` or `void`."""
-        self._deliveries.labels(state).inc()
+        self._webhook_deliveries.labels(state).inc()
 
     def webhooks_due(self, *, oldest_seconds: float) -> None:
         """Record for how long the oldest delivery has been due that no worker has looked at."""
-        self._oldest.set(oldest_seconds)
+        self._webhook_oldest.set(oldest_seconds)

@@ -20,7 +20,7 @@ from storage.events import Event
 from storage.feeds.notification_log import NotificationLog
 from storage.models import User
 from storage.postgres.database import Database
-from storage.stores import webhook_endpoints
+from storage.stores import webhook_deliveries, webhook_endpoints
 from storage.webhooks import Endpoint, EndpointScope, EndpointState, message_id
 from tests.support.eventually import eventually
 from workers.handlers import EventOrigin, handling
@@ -186,6 +186,13 @@ class WebhookScene:
         with handling(EventOrigin(id=str(event_id), due_at=at or datetime.now(UTC))):
             await self.handlers.handlers()[event.topic](event)
         return message_id(event_id)
+
+    async def ping(self, endpoint: Endpoint) -> None:
+        """Ask for a ping, as the API does."""
+        fields = {"endpoint_id": endpoint.id, "challenge": uuid.uuid4().hex}
+        async with self.database.transaction() as tx:
+            await webhook_endpoints.lock(tx, endpoint.id, owner_id=endpoint.owner_id)
+            await webhook_deliveries.add_ping(tx, endpoint.id, event_id=uuid.uuid4(), fields=fields)
 
     @asynccontextmanager
     async def sending(self, **options: Any) -> AsyncIterator[WebhookSending]:

@@ -20,16 +20,17 @@ _SENTENCES = {
 
 
 class OutboundSender:
-    """Sends messages by an open client."""
+    """Sends messages by an open client; `timeout` in seconds."""
 
-    def __init__(self, client: OutboundClient) -> None:
+    def __init__(self, client: OutboundClient, *, timeout: float = TIMEOUT) -> None:
         self._client = client
+        self._timeout = timeout
 
     async def post(self, url: str, *, body: bytes, headers: Mapping[str, str]) -> Response:
         """Send a message and return the response; raise `SendError` if there is none in time."""
         try:
             response = await self._client.send(
-                "POST", url, body=body, headers=headers, timeout=TIMEOUT, max_response=MAX_RESPONSE
+                "POST", url, body=body, headers=headers, timeout=self._timeout, max_response=MAX_RESPONSE
             )
         except OutboundError as error:
             raise SendError(f"{_SENTENCES[error.reason]}: {error.detail}.") from error

@@ -228,20 +228,11 @@ async def test_a_message_is_signed_by_both_secrets_for_a_day_after_a_rotation(sc
     assert last.verify(new)
 
 
-async def ping(scene: WebhookScene, endpoint: Endpoint, challenge: str = "c" * 32) -> None:
-    """Ask for a ping, as the API does."""
-    async with scene.database.transaction() as tx:
-        await webhook_endpoints.lock(tx, endpoint.id, owner_id=endpoint.owner_id)
-        await webhook_deliveries.add_ping(
-            tx, endpoint.id, event_id=uuid.uuid4(), fields={"endpoint_id": endpoint.id, "challenge": challenge}
-        )
-
-
 async def test_a_ping_activates_an_endpoint_that_returns_the_challenge(scene: WebhookScene, ada: User) -> None:
     """As JSON or as text; without it, the endpoint stays as it is, and the ping is not repeated."""
     endpoint = await scene.endpoint(ada, HOST, active=False)
     scene.receivers.by_host[HOST] = answer(204)
-    await ping(scene, endpoint)
+    await scene.ping(endpoint)
     await scene.send()
     assert (await scene.current(endpoint)).state is EndpointState.UNVERIFIED
     assert await scene.states(endpoint) == ["failed"]
@@ -252,7 +243,7 @@ async def test_a_ping_activates_an_endpoint_that_returns_the_challenge(scene: We
         return response(200, message.document["data"]["challenge"].encode())
 
     scene.receivers.by_host[HOST] = echo
-    await ping(scene, endpoint)
+    await scene.ping(endpoint)
     await scene.send()
     assert (await scene.current(endpoint)).state is EndpointState.ACTIVE
     assert scene.receivers.messages[-1].document["data"]["endpoint_id"] == encode(endpoint.id)
@@ -266,7 +257,7 @@ async def test_a_disabled_endpoint_that_is_verified_again_gets_what_has_waited(s
         await webhook_endpoints.edit(tx, endpoint.id, owner_id=ada.id, state=EndpointState.DISABLED)
     await scene.send()
     assert scene.receivers.messages == []
-    await ping(scene, endpoint)
+    await scene.ping(endpoint)
     await scene.send()
     assert sorted(scene.receivers.ids(HOST)[1:]) == sorted(sent)
 
@@ -278,7 +269,7 @@ async def test_a_ping_is_sent_while_the_circuit_is_open(scene: WebhookScene, ada
     await events(scene, ada)
     await scene.send()
     scene.receivers.by_host.clear()
-    await ping(scene, endpoint)
+    await scene.ping(endpoint)
     await scene.send()
     assert (await scene.current(endpoint)).health == EndpointHealth()
 
