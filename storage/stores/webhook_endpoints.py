@@ -150,6 +150,28 @@ async def activate(tx: Transaction, endpoint_id: int) -> EndpointState:
     return EndpointState(state)
 
 
+async def failing(db: Queryable, *, limit: int) -> list[Endpoint]:
+    """Return endpoints of all accounts that fail or are disabled, the longest failing ones first."""
+    rows = await db.fetch(
+        f"/* all shards: a list for the operator */ SELECT {COLUMNS} FROM webhook_endpoints e "
+        "WHERE e.state = 'disabled' OR (e.failures > 0 AND e.state <> 'deleted') "
+        "ORDER BY e.failing_since NULLS LAST, e.id LIMIT $1",
+        limit,
+    )
+    return [endpoint_of(row) for row in rows]
+
+
+async def disable(tx: Transaction, endpoint_id: int, *, reason: str) -> Endpoint | None:
+    """Disable an endpoint of any account until it is verified again; return None if there is none."""
+    row = await tx.fetchrow(
+        f"UPDATE webhook_endpoints e SET state = 'disabled', reason = $2 WHERE {_ENDPOINT} AND e.state <> 'deleted' "
+        f"RETURNING {COLUMNS}",
+        endpoint_id,
+        reason,
+    )
+    return None if row is None else endpoint_of(row)
+
+
 async def delete(tx: Transaction, endpoint_id: int, *, owner_id: int) -> None:
     """Delete the owner's own endpoint; raise `NotFoundError("webhook")`. From the commit on nothing new is sent."""
     # The secrets are not needed for anything any more.

@@ -303,29 +303,50 @@ async def test_an_endpoint_that_hangs_with_very_many_deliveries_delays_no_other(
     assert len(scene.receivers.of("hanging.example.org")) == PER_ENDPOINT
 
 
+async def test_endpoints_that_keep_failing_take_no_room_from_others(scene: WebhookScene) -> None:
+    """However many of them hang at their probes, there is room for an endpoint that works."""
+    users = await new_users(scene.database, "one", "two", "three", "good")
+    *failing, _ = [await scene.endpoint(user, f"{user.username}.example.org") for user in users]
+    await scene.database.fetch(
+        "UPDATE webhook_endpoints SET failures = 10, failing_since = now() WHERE id = ANY($1::bigint[]) RETURNING 1",
+        [endpoint.id for endpoint in failing],
+    )
+    for user in users[:-1]:
+        scene.receivers.by_host[f"{user.username}.example.org"] = hang
+        await events(scene, user, 2)
+    async with scene.sending(in_flight=PER_ENDPOINT):
+        await eventually(lambda: scene.receivers.messages)
+        (sent,) = await events(scene, users[-1])
+        await eventually(lambda: scene.receivers.ids("good.example.org") == [sent])
+    assert max(Counter(message.host for message in scene.receivers.messages).values()) == 1
+
+
 async def test_two_processes_keep_the_limit_of_an_endpoint_together(scene: WebhookScene, ada: User) -> None:
     """However many processes send, an endpoint has so many messages on their way, and gets each once."""
     endpoint = await scene.endpoint(ada, HOST)
-    gate, most, under_way = asyncio.Event(), 0, 0
+    gate, most, under_way = asyncio.Semaphore(0), 0, 0
 
     async def respond(_: Message) -> Response:
         nonlocal most, under_way
         under_way += 1
         most = max(most, under_way)
-        await gate.wait()
+        await gate.acquire()
         under_way -= 1
         return response()
 
     scene.receivers.by_host[HOST] = respond
     sent = await events(scene, ada, 3 * PER_ENDPOINT)
     async with scene.sending(), scene.sending():
-        await eventually(lambda: under_way == PER_ENDPOINT)
-        gate.set()
+        for number in range(1, len(sent) + 1):
+            # One at a time, so that each makes room for one alone.
+            expected = min(PER_ENDPOINT, len(sent) - number + 1)
+            await eventually(lambda expected=expected: under_way == expected)  # type: ignore[misc]
+            gate.release()
 
-        async def is_done() -> bool:
-            return await scene.states(endpoint) == ["done"] * len(sent)
+            async def is_done(number: int = number) -> bool:
+                return (await scene.states(endpoint)).count("done") == number
 
-        await eventually(is_done)
+            await eventually(is_done)
     assert most == PER_ENDPOINT
     assert sorted(scene.receivers.ids(HOST)) == sorted(sent)
 
@@ -344,6 +365,35 @@ async def test_a_delivery_whose_worker_was_killed_is_due_after_its_lease(scene: 
     await scene.send()
     assert scene.receivers.ids(HOST) == [sent, sent]
     assert await scene.database.fetchval("SELECT state || ' ' || attempts FROM webhook_deliveries") == "done 1"
+
+
+async def test_a_success_counts_although_its_lease_has_expired(scene: WebhookScene, ada: User) -> None:
+    """A failure does not then: another worker has the delivery, and decides."""
+    endpoint = await scene.endpoint(ada, HOST)
+    gates = [asyncio.Event(), asyncio.Event()]
+    statuses = iter((500, 204))
+
+    async def respond(_: Message) -> Response:
+        place = len(scene.receivers.messages) - 1
+        status = next(statuses)
+        await gates[place].wait()
+        return response(status)
+
+    scene.receivers.by_host[HOST] = respond
+    await events(scene, ada)
+    async with scene.sending():
+        await eventually(lambda: len(scene.receivers.messages) == 1)
+        await scene.advance(webhook_claims.LEASE)
+        await eventually(lambda: len(scene.receivers.messages) == 2)
+        gates[0].set()
+        await eventually(lambda: scene.metrics.attempts == ["failed"])
+        assert await scene.database.fetchval("SELECT leased_until > now() FROM webhook_deliveries")
+        await scene.advance(webhook_claims.LEASE)
+        scene.receivers.by_host[HOST] = hang
+        await eventually(lambda: len(scene.receivers.messages) == 3)
+        gates[1].set()
+        await eventually(lambda: "delivered" in scene.metrics.attempts)
+        assert await scene.states(endpoint) == ["done"]
 
 
 class Killed(BaseException):
