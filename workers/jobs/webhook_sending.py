@@ -64,6 +64,7 @@ class WebhookSending:
         self._results = ResultRecorder(db, publisher, self._metrics, spread=spread)
         self._clock = clock
         self._poll = poll
+        self._down = False  # the database did not answer the last look
         # Endpoints that respond do not wait for those that do not: these have a lane of their own.
         self._lanes = {False: _Lane(in_flight), True: _Lane(in_flight // _FAILING_SHARE)}
 
@@ -98,10 +99,15 @@ class WebhookSending:
 
     async def _due(self, *, failing: bool) -> list[int]:
         try:
-            return await webhook_claims.due(self._db, failing=failing, limit=_ENDPOINTS)
+            found = await webhook_claims.due(self._db, failing=failing, limit=_ENDPOINTS)
         except StorageError as error:
-            log.warning("webhooks_not_claimed", error=str(error))
+            # Once for an outage, in which each look fails.
+            if not self._down:
+                log.warning("webhooks_not_claimed", error=str(error))
+            self._down = True
             return []
+        self._down = False
+        return found
 
     async def _serve(self, lane: _Lane, endpoint_id: int) -> None:
         """Claim deliveries of an endpoint and send them; the lane has reserved attempts for it."""

@@ -367,6 +367,39 @@ async def test_a_delivery_whose_worker_was_killed_is_due_after_its_lease(scene: 
     assert await scene.database.fetchval("SELECT state || ' ' || attempts FROM webhook_deliveries") == "done 1"
 
 
+async def test_changes_of_an_endpoint_while_a_message_is_on_its_way(scene: WebhookScene, ada: User) -> None:
+    """A deleted one gets no log entry and no error; a paused one stays paused, and a new secret signs the next one."""
+    gate, hosts = asyncio.Event(), ("deleted.example.org", "paused.example.org", "rotated.example.org")
+
+    async def respond(_: Message) -> Response:
+        await gate.wait()
+        return response(500)
+
+    deleted, paused, rotated = [await scene.endpoint(ada, host) for host in hosts]
+    scene.receivers.by_host = dict.fromkeys(hosts, respond)
+    (sent,) = await events(scene, ada)
+    async with scene.sending():
+        await eventually(lambda: len(scene.receivers.messages) == len(hosts))
+        async with scene.database.transaction() as tx:
+            await webhook_endpoints.delete(tx, deleted.id, owner_id=ada.id)
+            await webhook_endpoints.edit(tx, paused.id, owner_id=ada.id, state=EndpointState.PAUSED)
+            secret = new_secret(Scheme.HMAC)
+            await webhook_endpoints.replace_secret(tx, rotated.id, owner_id=ada.id, secret=secret)
+        gate.set()
+        await eventually(lambda: scene.metrics.attempts == ["failed", "failed"])
+    scene.receivers.by_host.clear()
+    await scene.advance(timedelta(minutes=1))
+    await scene.send()
+    assert await webhook_attempts.page(scene.database, deleted.id, before=None, limit=10) == []
+    assert (await scene.current(paused)).state is EndpointState.PAUSED
+    assert Counter(message.host for message in scene.receivers.messages) == Counter(
+        {"deleted.example.org": 1, "paused.example.org": 1, "rotated.example.org": 2}
+    )
+    last = scene.receivers.messages[-1]
+    assert last.id == sent
+    assert last.verify(secret) == last.verify(rotated.secrets[0])
+
+
 async def test_a_success_counts_although_its_lease_has_expired(scene: WebhookScene, ada: User) -> None:
     """A failure does not then: another worker has the delivery, and decides."""
     endpoint = await scene.endpoint(ada, HOST)
