@@ -173,14 +173,16 @@ async def test_a_hook_that_fails(client: OutboundClient, behave: Behaviour, reas
     """Whatever the hook does is a failure of the purge, with its reason."""
     async with scripted_peer(behave) as peer:
         with pytest.raises(CacheError) as caught:
-            await PurgeHook(f"http://localhost:{peer.port}/", client, FEW, public_url="", key=b"k" * 24).purge(HIDDEN)
+            await PurgeHook(f"http://localhost:{peer.port}/", client, FEW, public_url="", secret=HOOK_SECRET).purge(
+                HIDDEN
+            )
     assert caught.value.reason == reason
 
 
 async def test_a_hook_with_an_endless_response(client: OutboundClient) -> None:
     """Its status is enough, and the rest is not read."""
     async with scripted_peer(repeats(b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 65_536)) as peer:
-        await PurgeHook(f"http://localhost:{peer.port}/", client, FEW, public_url="", key=b"k" * 24).purge(HIDDEN)
+        await PurgeHook(f"http://localhost:{peer.port}/", client, FEW, public_url="", secret=HOOK_SECRET).purge(HIDDEN)
 
 
 @pytest.mark.parametrize("status", [302, 404, 500])

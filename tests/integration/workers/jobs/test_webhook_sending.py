@@ -527,7 +527,8 @@ async def test_no_wake_up_is_lost_between_a_look_and_an_event(scene: WebhookScen
     await webhook_deliveries.wake(db, [endpoint.id])
     async with db.transaction() as tx:
         token = await webhook_claims.take(tx, endpoint.id)
-    assert token is not None
+        assert token is not None
+        assert await webhook_claims.take(tx, endpoint.id) is None  # another worker has it
     assert not await is_found()
     await events(scene, ada)  # between `take` and `claim`: it is found by the claim, or due again
     async with db.transaction() as tx:
