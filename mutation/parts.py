@@ -342,6 +342,22 @@ PARTS = (
         ],
     ),
     Part(
+        name="webhooks",
+        modules=[
+            "workers/webhooks/*.py",
+            "workers/jobs/webhook*.py",
+            "storage/stores/webhook*.py",
+            "server/actions/webhooks.py",
+        ],
+        tests=[
+            "tests/unit/workers/webhooks",
+            "tests/contract/test_webhooks.py",
+            "tests/integration/workers/jobs/test_webhook*.py",
+            "tests/integration/server/api/test_webhooks.py",
+            "tests/integration/server/administration/test_webhooks.py",
+        ],
+    ),
+    Part(
         name="page",
         modules=["static/live/*.js"],
         tests=["tests/browser/test_live_*.py", "tests/browser/test_first_connection.py"],

@@ -66,6 +66,7 @@ from storage.reaction_events import (
     NotificationsOutdated,
     RepliesOrphaned,
 )
+from storage.webhook_events import WebhookNoticed
 
 __all__ = [
     "SCHEMA_VERSION",
@@ -117,6 +118,7 @@ __all__ = [
     "VariantWanted",
     "VideoUploaded",
     "VideoWanted",
+    "WebhookNoticed",
     "decode",
     "encode",
 ]

@@ -54,6 +54,8 @@ class NotificationKind(StrEnum):
     REPLY = "reply"
     COMMENT_LIKE = "comment_like"
     PHOTO_REJECTED = "photo_rejected"
+    WEBHOOK_FAILING = "webhook_failing"
+    WEBHOOK_DISABLED = "webhook_disabled"
 
 
 class CommentOrder(StrEnum):

@@ -159,6 +159,22 @@ WORKERS: tuple[WorkerSpec, ...] = (
         concurrency_help="Videos converted at once by one process.",
     ),
     WorkerSpec(
+        name="webhooks",
+        help="sends webhooks to the endpoints of subscribers",
+        topics=(
+            "photo.ready",
+            "photo.rejected",
+            "photo.deleted",
+            "like.added",
+            "comment.added",
+            "user.followed",
+            "webhook.noticed",
+        ),
+        module="workers.jobs.webhooks",
+        concurrency=4,
+        concurrency_help="Events at once for which one process finds the webhooks; their messages are sent apart.",
+    ),
+    WorkerSpec(
         name="purge",
         help="removes images that are not public any more from the caches in front of PicShare",
         topics=("media.purge", "media.purge_cache"),

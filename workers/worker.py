@@ -7,6 +7,7 @@ import itertools
 import logging
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Protocol
 
 import structlog
@@ -18,7 +19,7 @@ from storage.events import BadEventError, Event
 from workers.broker.backoff import reconnect_pause
 from workers.broker.outcomes import JobStatus, decide
 from workers.broker.port import Broker, Message, Policy
-from workers.handlers import EventHandler
+from workers.handlers import EventHandler, EventOrigin, handling
 
 log = structlog.get_logger(__name__)
 
@@ -102,7 +103,8 @@ class Worker:
         handler = self._handlers.get(message.topic)
         if handler is None:
             raise BadEventError(f"the worker of {self._queue} has no handler for {message.topic}")
-        await self._retry_while_unavailable(handler, event, message)
+        with handling(_origin_of(message)):
+            await self._retry_while_unavailable(handler, event, message)
 
     async def _retry_while_unavailable(self, handler: EventHandler, event: Event, message: Message) -> None:
         """Run a handler; while an engine is unavailable repeat it, until `outage_timeout` is over."""
@@ -143,3 +145,9 @@ class Worker:
             fields["error"] = outcome.error
         level, name = _LOG_EVENTS[outcome.status]
         log.log(level, name, **fields)
+
+
+def _origin_of(message: Message) -> EventOrigin:
+    """Return the origin of a message. An event of an earlier version does not say when it was due: now, then."""
+    milliseconds = int(message.headers.get("due_at") or time.time() * 1000)
+    return EventOrigin(id=message.event_id, due_at=datetime.fromtimestamp(milliseconds / 1000, UTC))

@@ -19,6 +19,7 @@ from server.actions.sessions import SessionService
 from server.actions.suggestions import SuggestionActions
 from server.actions.tags import TagActions
 from server.actions.uploads import UploadActions
+from server.actions.webhooks import WebhookActions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,3 +41,4 @@ class Actions:
     notifications: NotificationActions
     presence: PresenceReader
     last_seen: LastSeen
+    webhooks: WebhookActions

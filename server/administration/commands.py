@@ -48,7 +48,7 @@ async def create_user(
         encoded = await passwords.hash(account.password)
     finally:
         passwords.close()
-    async with _database(settings) as db, db.transaction() as tx:
+    async with open_database(settings) as db, db.transaction() as tx:
         return await users.create(
             tx,
             username=account.username,
@@ -61,19 +61,19 @@ async def create_user(
 
 async def set_role(settings: Settings, username: str, role: Role) -> User:
     """Set the role of an account; raise `NotFoundError`."""
-    async with _database(settings) as db, db.transaction() as tx:
+    async with open_database(settings) as db, db.transaction() as tx:
         return await users.set_role(tx, username, role)
 
 
 async def find_users(settings: Settings, prefix: str, limit: int) -> list[User]:
     """Return the accounts whose username begins with `prefix`, by name."""
-    async with _database(settings) as db:
+    async with open_database(settings) as db:
         return await users.search(db, prefix, viewer_id=None, after=None, limit=limit)
 
 
 async def verify_media(settings: Settings, *, sample: int | None, mend: bool) -> Report:
     """Compare contents with the objects of the blob store; see `MediaCheck`."""
-    async with _database(settings) as db:
+    async with open_database(settings) as db:
         return await MediaCheck(db, open_blobs(settings), mend=mend).run(sample=sample)
 
 
@@ -96,7 +96,7 @@ async def replay_or_delete(settings: Settings, dead_letter_ids: Sequence[str], *
 
 
 @asynccontextmanager
-async def _database(settings: Settings) -> AsyncIterator[Database]:
+async def open_database(settings: Settings) -> AsyncIterator[Database]:
     """Connect to the database and check its schema."""
     async with (
         reachable_backends(settings) as resolved,

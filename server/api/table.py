@@ -32,6 +32,7 @@ from server.api.tokens import TokenResponses, TokensApi
 from server.api.trends import TrendsApi
 from server.api.tus import TusApi
 from server.api.uploads import SignedContentApi, SignedUploadsApi
+from server.api.webhooks import WebhooksApi
 from server.edge.authentication import RequestAuthenticator, SessionCookies
 from server.edge.endpoint import Endpoint
 from server.edge.idempotency import Idempotency
@@ -126,5 +127,6 @@ def _viewer_endpoints(services: Services) -> list[Endpoint]:
         *TagsApi(reads, actions.tags).endpoints(),
         *NotificationsApi(services.db, reads, services.notification_log, cursors, actions.notifications).endpoints(),
         *SuggestionsApi(reads, cursors, actions.suggestions).endpoints(),
+        *WebhooksApi(reads, cursors, actions.webhooks, Idempotency(services.db)).endpoints(),
         *LiveApi(services.tickets, public_url=settings.public_url, ttl=settings.ticket_ttl).endpoints(),
     ]

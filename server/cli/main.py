@@ -11,7 +11,7 @@ import sys
 import structlog
 import typer
 
-from server.cli import deadletters, inspection, loadtest, media, serve, stars, users
+from server.cli import deadletters, inspection, loadtest, media, serve, stars, users, webhooks
 from server.config.redaction import redact_text
 from server.errors import ServerError
 from storage.errors import ConflictError, EngineError, EngineLostError, NotFoundError, SchemaError, UnavailableError
@@ -40,6 +40,7 @@ def build_app() -> typer.Typer:
     app.add_typer(deadletters.build(), name="deadletters")
     app.add_typer(media.build(), name="media")
     app.add_typer(stars.build(), name="stars")
+    app.add_typer(webhooks.build(), name="webhooks")
     return app
 
 

@@ -7,7 +7,6 @@ from server.config.settings import Settings
 from storage.render.images import Sign
 from workers.caches.nginx import purge_key
 from workers.caches.opening import CacheSettings
-from workers.caches.signing import secret_key
 
 
 def cache_settings(settings: Settings, secret: bytes, sign: Sign) -> CacheSettings:
@@ -22,5 +21,5 @@ def cache_settings(settings: Settings, secret: bytes, sign: Sign) -> CacheSettin
         sign=sign if settings.media.signature == "nginx" else None,
         warm_followers=section.warm_followers,
         warm_rate=parse_rate(section.warm_rate),
-        hook=(section.hook_url, secret_key(hook_secret)) if section.hook_url else None,
+        hook=(section.hook_url, hook_secret) if section.hook_url else None,
     )

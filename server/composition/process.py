@@ -202,6 +202,7 @@ class ProcessBuilder:
         context = worker_context(spec.name, self._settings, self._stores, self._metrics)
         handlers = await self._stack.enter_async_context(open_handlers(spec, context))
         worker = Worker(broker, spec.name, handlers, worker_policy(spec.name, self._settings), self._metrics)
+        self._runs.update(context.services)
         self._runs[spec.name] = worker.run
 
 

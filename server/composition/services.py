@@ -27,11 +27,13 @@ from server.actions.sessions import SessionService
 from server.actions.suggestions import SuggestionActions
 from server.actions.tags import TagActions
 from server.actions.uploads import UploadActions
+from server.actions.webhooks import WebhookActions
 from server.api.services import ApiSettings, Services, no_limit
 from server.composition.application import make_app, make_live_app
 from server.composition.backends import Stores, variant_registry
 from server.composition.blob_stores import open_presigner, upload_directory
 from server.composition.caches import cache_settings
+from server.composition.outbound import outbound_policy
 from server.config.section import from_sections
 from server.config.settings import Settings
 from server.demo.community import Demo
@@ -75,7 +77,13 @@ from workers.jobs.sessions import SessionRevoker
 from workers.jobs.star_measures import StarMeasures
 from workers.jobs.stars import Stars
 from workers.jobs.trends import TrendTasks
+from workers.jobs.webhook_retention import WebhookRetention
+from workers.outbound.client import NoOutboundMetrics
+from workers.outbound.policy import OutboundPolicy
+from workers.outbound.resolving import SystemResolver
 from workers.videos.limits import VideoLimits
+from workers.webhooks.port import NoWebhookMetrics
+from workers.webhooks.settings import WebhookSettings
 
 STATIC = Path(__file__).parents[2] / "static"
 
@@ -177,6 +185,7 @@ def api_services(settings: Settings, stores: Stores, passwords: Passwords) -> Se
             limiter=limiter,
             presigner=presigner,
             refresh_ttl=section.refresh_ttl,
+            policy=outbound_policy(settings),
         ),
         local_presigner=presigner if isinstance(presigner, LocalPresigner) else None,
         db=stores.db,
@@ -203,8 +212,9 @@ def build_actions(
     limiter: RateLimiter,
     presigner: Presigner,
     refresh_ttl: int,
+    policy: OutboundPolicy,
 ) -> Actions:
-    """Return the use cases; `refresh_ttl` in seconds."""
+    """Return the use cases; `refresh_ttl` in seconds, `policy` for addresses that users supply."""
     db = stores.db
     sessions = SessionService(db, tokens, session_revoker(stores, tokens.ttl), refresh_ttl=refresh_ttl)
     permissions = LivePermissions(db, stores.publisher)
@@ -224,6 +234,7 @@ def build_actions(
         notifications=NotificationActions(db, stores.notification_log),
         presence=PresenceReader(db, stores.presence),
         last_seen=LastSeen(db),
+        webhooks=WebhookActions(db, policy, SystemResolver()),
     )
 
 
@@ -307,6 +318,13 @@ def worker_context(worker: str, settings: Settings, stores: Stores, metrics: Met
         circuits=stores.circuits,
         purge_metrics=metrics or NoPurgeMetrics(),
         warm_metrics=metrics or NoWarmMetrics(),
+        webhooks=WebhookSettings(
+            public_url=settings.public_url,
+            in_flight=settings.webhooks.in_flight,
+            policy=outbound_policy(settings),
+        ),
+        webhook_metrics=metrics or NoWebhookMetrics(),
+        outbound_metrics=metrics or NoOutboundMetrics(),
     )
 
 
@@ -321,6 +339,9 @@ def build_janitor(settings: Settings, stores: Stores, metrics: Metrics) -> Janit
         metrics,
         excluded=settings.discover.excluded_tags,
     )
+    webhooks = WebhookRetention(
+        stores.db, payload_days=settings.webhooks.payload_days, log_days=settings.webhooks.log_days
+    )
     return Janitor(
         stores.db,
         stores.blobs,
@@ -328,5 +349,9 @@ def build_janitor(settings: Settings, stores: Stores, metrics: Metrics) -> Janit
         counters,
         metrics,
         unused_days=settings.media.unused_days,
-        more=[*trends.tasks(), *StarMeasures(stores.db, StarReport(stores.redis), metrics).tasks()],
+        more=[
+            *trends.tasks(),
+            *StarMeasures(stores.db, StarReport(stores.redis), metrics).tasks(),
+            *webhooks.tasks(),
+        ],
     )

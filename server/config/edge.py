@@ -5,10 +5,10 @@ from __future__ import annotations
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from server.config.section import Rate, Section, Texts
-from workers.caches.signing import secret_key
 from workers.outbound.errors import UrlRefusedError
 from workers.outbound.policy import TRUSTED
 from workers.outbound.urls import check_url
+from workers.webhooks.symmetric import secret_key
 
 _SCHEMES = ("http://", "https://")
 

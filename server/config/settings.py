@@ -28,6 +28,7 @@ from server.config.media import MediaSection
 from server.config.outbound import OutboundSection
 from server.config.section import Section
 from server.config.video import VideoSection
+from server.config.webhooks import WebhooksSection
 
 PREFIX = "PICSHARE_"
 DELIMITER = "__"
@@ -52,6 +53,7 @@ class Settings(BaseSettings):
     video: VideoSection = VideoSection()
     edge: EdgeSection = EdgeSection()
     outbound: OutboundSection = OutboundSection()
+    webhooks: WebhooksSection = WebhooksSection()
     discover: DiscoverSection = DiscoverSection()
     limits: LimitsSection = LimitsSection()
     live: LiveSection = LiveSection()

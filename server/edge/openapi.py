@@ -12,6 +12,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json
 from server.edge.authentication import ACCESS_COOKIE, CSRF_HEADER
 from server.edge.endpoint import FILE_FIELD, PREFIX, Auth, BodyFormat, Endpoint
 from server.edge.idempotency import HEADER, KEY_PATTERN
+from server.edge.openapi_webhooks import MODELS, webhook_operations
 from server.edge.requests import ID_PATTERN, NAME_OR_ID_PATTERN
 from server.edge.responses import ProblemResponse
 
@@ -59,6 +60,7 @@ def describe(endpoints: Sequence[Endpoint], *, version: str, public_url: str) ->
         "info": {"title": "PicShare", "version": version, "description": _DESCRIPTION},
         "servers": [{"url": public_url}],
         "paths": paths,
+        "webhooks": webhook_operations(names),
         "components": {
             "schemas": schemas,
             "securitySchemes": {
@@ -71,7 +73,7 @@ def describe(endpoints: Sequence[Endpoint], *, version: str, public_url: str) ->
 
 def _schemas(endpoints: Iterable[Endpoint]) -> tuple[dict[type[BaseModel], dict[str, Any]], dict[str, Any]]:
     # A request model is described as it is validated, a response model as it is serialized: defaults differ.
-    wanted: dict[type[BaseModel], JsonSchemaMode] = {ProblemResponse: "serialization"}
+    wanted: dict[type[BaseModel], JsonSchemaMode] = dict.fromkeys((ProblemResponse, *MODELS), "serialization")
     for endpoint in endpoints:
         if endpoint.body is not None:
             wanted[endpoint.body] = "validation"

@@ -43,6 +43,8 @@ CLIENT_ROUTES = (
     "/c/{id}",
     "/settings",
     "/settings/close-friends",
+    "/settings/webhooks",
+    "/settings/webhooks/{id}",
     "/search",
     "/p/{id}",
     "/u/{username}",

@@ -26,9 +26,9 @@ from storage.errors import NotFoundError
 from storage.limits.tickets import Tickets
 from storage.postgres.database import Queryable
 from storage.postgres.reads import Reads
-from storage.stores import blocks, photos, relations
+from storage.stores import blocks, photos, relations, webhook_endpoints
 from workers.jobs import publications
-from workers.jobs.publications import FEED, NOTIFICATIONS, PRESENCE
+from workers.jobs.publications import FEED, NOTIFICATIONS, PRESENCE, WEBHOOK
 
 
 class LiveAuthenticator:
@@ -91,13 +91,21 @@ def _may_be(ticket: str) -> bool:
 
 
 class LiveAuthorizer:
-    """Grant `photo:<id>`, `user:<id>` and `presence:<id>` to users that may see the photo, profile or presence."""
+    """Grant `photo:<id>`, `user:<id>` and `presence:<id>` to users that may see the photo, profile or presence.
+
+    `webhook:<id>` is granted to the owner of the webhook.
+    """
 
     def __init__(self, db: Queryable, presence: PresenceReader, reads: Reads) -> None:
         self._db = db
         self._reads = reads
         self._presence = presence
-        self._grants = {"photo": self._grant_photo, "user": self._grant_user, PRESENCE: self._grant_presence}
+        self._grants = {
+            "photo": self._grant_photo,
+            "user": self._grant_user,
+            PRESENCE: self._grant_presence,
+            WEBHOOK: self._grant_webhook,
+        }
 
     async def authorize(self, identity: Identity, channel: str) -> Grant:
         """Return the grant; raise `UnknownChannelError`, `PermissionDeniedError` or `LiveUnavailableError`."""
@@ -134,6 +142,13 @@ class LiveAuthorizer:
         except NotFoundError as error:
             raise PermissionDeniedError("There is no such photo, or you may not see it.") from error
         return Grant(topic=publications.photo_topic(photo_id), owner_id=photo.author.id)
+
+    async def _grant_webhook(self, viewer_id: int, endpoint_id: int) -> Grant:
+        try:
+            await webhook_endpoints.get(self._db, endpoint_id, owner_id=viewer_id)
+        except NotFoundError as error:
+            raise PermissionDeniedError("There is no such webhook, or it belongs to another user.") from error
+        return Grant(topic=publications.webhook_topic(endpoint_id), owner_id=viewer_id)
 
     async def _grant_presence(self, viewer_id: int, user_id: int) -> Grant:
         presence = await self._presence.read(user_id, viewer_id=viewer_id)

@@ -10,14 +10,24 @@ from server.operation.media_metrics import MediaMetrics
 from server.operation.outbound_metrics import OutboundMetrics
 from server.operation.search_metrics import SearchMetrics
 from server.operation.star_metrics import StarMetrics
+from server.operation.webhook_metrics import WebhookMetrics
 from server.operation.worker_metrics import WorkerMetrics
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _HTTP_SECONDS = (0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5, 10.0)
 
 
-class Metrics(MediaMetrics, LiveMetrics, DiscoverMetrics, SearchMetrics, StarMetrics, WorkerMetrics, OutboundMetrics):
-    """Metrics of requests, jobs, feeds, images, live connections, searches and outward calls."""
+class Metrics(
+    MediaMetrics,
+    LiveMetrics,
+    DiscoverMetrics,
+    SearchMetrics,
+    StarMetrics,
+    WorkerMetrics,
+    OutboundMetrics,
+    WebhookMetrics,
+):
+    """Metrics of requests, jobs, feeds, images, live connections, searches, webhooks and other outward calls."""
 
     def __init__(self, version: str = "") -> None:
         self.registry = CollectorRegistry()
@@ -28,6 +38,7 @@ class Metrics(MediaMetrics, LiveMetrics, DiscoverMetrics, SearchMetrics, StarMet
         StarMetrics.__init__(self, self.registry)
         WorkerMetrics.__init__(self, self.registry)
         OutboundMetrics.__init__(self, self.registry)
+        WebhookMetrics.__init__(self, self.registry)
         self._requests = Counter(
             "picshare_http_requests", "Completed requests.", ("method", "route", "status"), registry=self.registry
         )

@@ -30,6 +30,8 @@ import { uploadPage } from "./upload.js";
 import { UploadDraft } from "./upload_draft.js";
 import { Uploads } from "./uploads.js";
 import { followersPage, followingPage } from "./user_list.js";
+import { webhookPage } from "./webhook_page.js";
+import { webhooksPage } from "./webhooks.js";
 
 const ROUTES = [
   ["/", homePage],
@@ -46,6 +48,8 @@ const ROUTES = [
   ["/c/:id", collectionPage],
   ["/settings", settingsPage],
   ["/settings/close-friends", closeFriendsPage],
+  ["/settings/webhooks", webhooksPage],
+  ["/settings/webhooks/:id", webhookPage],
   ["/p/:id", photoPage],
   ["/u/:username", profilePage],
   ["/u/:username/followers", followersPage],

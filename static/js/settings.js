@@ -1,4 +1,4 @@
-/** Settings: pictures, names, bio, privacy of photos and presence, and signing out. */
+/** Settings: pictures, names, bio, privacy of photos and presence, webhooks, and signing out. */
 
 import { h, icon } from "./dom.js";
 import { checkbox, choice, field, form } from "./form.js";
@@ -91,6 +91,13 @@ export function settingsPage(app) {
         h("h2", {}, "Close friends"),
         h("p.secondary", {}, "They see the photos that you share with close friends."),
         h("div", {}, h("a.button.plain", { href: "/settings/close-friends" }, icon("star"), "Choose close friends")),
+      ),
+      h(
+        "section",
+        {},
+        h("h2", {}, "Webhooks"),
+        h("p.secondary", {}, "Your own programs learn at once what happens with your photos."),
+        h("div", {}, h("a.button.plain", { href: "/settings/webhooks" }, icon("link"), "Manage webhooks")),
       ),
       h(
         "section",

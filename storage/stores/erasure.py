@@ -46,6 +46,9 @@ _OWN = (
     ("account_suggestions", "user_id", "user_id"),
     ("dismissed_suggestions", "user_id", "account_id"),
     ("tag_follows", "user_id", "tag"),
+    ("webhook_attempts", "owner_id", "id"),
+    ("webhook_deliveries", "owner_id", "event_id"),
+    ("webhook_endpoints", "owner_id", "id"),
 )
 
 

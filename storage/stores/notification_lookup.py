@@ -45,6 +45,8 @@ _HOLDS = {
         f"EXISTS (SELECT 1 FROM following f WHERE f.shard = {_SHARD} AND f.follower_id = $1 AND f.followee_id = $4)"
     ),
     NotificationKind.PHOTO_REJECTED: "true",
+    NotificationKind.WEBHOOK_FAILING: "true",
+    NotificationKind.WEBHOOK_DISABLED: "true",
     **dict.fromkeys(notification_sources.KINDS, "$6::boolean"),
 }
 # The actor's rows in another entry `n` count one actor once: groups of an earlier version have several comments of one.
@@ -65,10 +67,22 @@ _RECORDED_FOR_PICSHARE = f"""
     FROM notifications n
     WHERE {_SAME_GROUP} AND n.photo_id = $5 AND $4::bigint IS NULL AND n.deleted_at IS NULL
     ORDER BY n.id DESC LIMIT 1"""
+# An entry does not say which webhook it is about, so one that was not read within a day stands for all.
+_RECORDED_ABOUT_WEBHOOKS = f"""
+    SELECT n.id AS recorded, false AS deleted, false AS retracted, true AS recent, false AS recorded_counts
+    FROM notifications n
+    WHERE {_SAME_GROUP} AND $4::bigint IS NULL AND $5::bigint IS NOT NULL AND n.deleted_at IS NULL
+      AND n.read_at IS NULL AND n.created_at > now() - {GROUPED_FOR}
+    ORDER BY n.id DESC LIMIT 1"""
+_RECORDED_BY_KIND = {
+    NotificationKind.PHOTO_REJECTED: _RECORDED_FOR_PICSHARE,
+    NotificationKind.WEBHOOK_FAILING: _RECORDED_ABOUT_WEBHOOKS,
+    NotificationKind.WEBHOOK_DISABLED: _RECORDED_ABOUT_WEBHOOKS,
+}
 
 
 def _look_up(kind: NotificationKind) -> str:
-    recorded = _RECORDED_FOR_PICSHARE if kind is NotificationKind.PHOTO_REJECTED else _RECORDED
+    recorded = _RECORDED_BY_KIND.get(kind, _RECORDED)
     # The likes of each comment are a group of their own.
     subject = "$5::bigint" if kind is NotificationKind.COMMENT_LIKE else "0"
     # An account that muted another does not draw its attention by a mention either.

@@ -18,6 +18,8 @@ _SENTENCES = {
     NotificationKind.REPLY: "{actors} replied to your comment",
     NotificationKind.COMMENT_LIKE: "{actors} liked your comment",
     NotificationKind.PHOTO_REJECTED: "Your photo could not be shown",
+    NotificationKind.WEBHOOK_FAILING: "A webhook of yours is failing",
+    NotificationKind.WEBHOOK_DISABLED: "A webhook of yours was disabled",
 }
 
 

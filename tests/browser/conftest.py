@@ -31,16 +31,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def service_url() -> Iterator[str]:
+def receiver_port() -> int:
+    """The one port of this machine to which the service may send webhooks."""
+    return free_port()
+
+
+@pytest.fixture(scope="session")
+def service_url(receiver_port: int) -> Iterator[str]:
     """The address of a running `picshare run` without the demonstration community."""
     folder = Path(tempfile.mkdtemp(prefix="psb-"))
-    with in_background(lambda: _running(folder)) as url:
+    with in_background(lambda: _running(folder, receiver_port)) as url:
         yield url
     shutil.rmtree(folder, ignore_errors=True)
 
 
 @asynccontextmanager
-async def _running(folder: Path) -> AsyncIterator[str]:
+async def _running(folder: Path, receiver_port: int) -> AsyncIterator[str]:
     port = free_port()
     limits = {"SIGN_UP_ADDRESS": "10000/h", "SIGN_IN_ADDRESS": "10000/5m", "SIGN_IN_ACCOUNT": "10000/5m"}
     service = Service(
@@ -50,6 +56,9 @@ async def _running(folder: Path) -> AsyncIterator[str]:
         port=port,
         env={
             "PICSHARE_LIVE__PRESENCE_GRACE": "0.5",
+            "PICSHARE_OUTBOUND__ALLOW_HTTP": "true",
+            "PICSHARE_OUTBOUND__ALLOWED_NETWORKS": "127.0.0.1/32",
+            "PICSHARE_OUTBOUND__PORTS": f"443,{receiver_port}",
             **{f"PICSHARE_LIMITS__{name}": rate for name, rate in limits.items()},
         },
     )

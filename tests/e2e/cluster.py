@@ -18,7 +18,7 @@ from tests.support.service import Service
 
 # Those that connect through the pooler; the others of each role, and the other workers, connect to the server.
 POOLED = {"api2", "live2", "fanout", "notify", "relay"}
-WORKERS = ("media", "fanout", "notify", "bulk", "video", "purge", "relay", "janitor")
+WORKERS = ("media", "fanout", "notify", "bulk", "video", "webhooks", "purge", "relay", "janitor")
 
 
 Engines = tuple[RedisNode, RabbitNode]

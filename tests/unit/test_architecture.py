@@ -57,26 +57,28 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "workers/images": "storage/blobs workers/errors",
         "workers/videos": "storage/blobs workers/images",
         "workers/outbound": "storage",
-        "workers/caches": "storage storage/blobs storage/render workers/outbound",
+        "workers/webhooks": "storage workers/outbound",
+        "workers/caches": "storage storage/blobs storage/render workers/outbound workers/webhooks",
         "workers/jobs": (
             "channels/bus channels/contract storage storage/blobs storage/cache storage/feeds storage/limits "
             "storage/postgres storage/render storage/stores workers/caches workers/errors workers/handlers "
-            "workers/images workers/outbound workers/registry workers/videos"
+            "workers/images workers/outbound workers/registry workers/videos workers/webhooks"
         ),
         "workers/worker": "channels/contract storage workers/broker workers/handlers",
         # The edge and the composition root.
         "server/errors": "",
         "server/config": (
             "channels/contract server/errors storage storage/blobs storage/embedded storage/postgres storage/redis "
-            "workers/broker workers/caches workers/images workers/outbound workers/registry workers/videos"
+            "workers/broker workers/images workers/outbound workers/registry workers/videos workers/webhooks"
         ),
         "server/identity": "server/config storage storage/limits",
         "server/edge": (
-            "channels/contract server/identity storage storage/postgres storage/render storage/stores workers/outbound"
+            "channels/contract server/identity storage storage/postgres storage/render storage/stores workers/outbound "
+            "workers/webhooks"
         ),
         "server/actions": (
             "channels/bus channels/contract server/identity storage storage/blobs storage/cache storage/feeds "
-            "storage/postgres storage/stores workers/jobs"
+            "storage/postgres storage/stores workers/jobs workers/outbound workers/webhooks"
         ),
         "server/media": (
             "server/edge server/identity storage storage/blobs storage/cache storage/limits storage/postgres "
@@ -88,7 +90,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         ),
         "server/api": (
             "channels/live server/actions server/edge server/identity server/live server/media storage storage/blobs "
-            "storage/cache storage/feeds storage/limits storage/postgres storage/render storage/stores"
+            "storage/cache storage/feeds storage/limits storage/postgres storage/render storage/stores workers/webhooks"
         ),
         "server/demo": (
             "server/actions server/identity server/media storage storage/blobs storage/postgres storage/stores"
@@ -99,7 +101,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
             "server/edge server/errors server/identity server/live server/media server/operation storage "
             "storage/blobs storage/cache storage/embedded storage/feeds storage/limits storage/postgres storage/redis "
             "storage/render workers/broker workers/broker/rabbitmq workers/caches workers/images workers/jobs "
-            "workers/outbound workers/registry workers/videos workers/worker"
+            "workers/outbound workers/registry workers/videos workers/webhooks workers/worker"
         ),
         "server/administration": (
             "channels/bus server/composition server/config server/edge server/errors server/identity storage "

@@ -15,15 +15,15 @@ import orjson
 from storage.blobs.variants import VariantRegistry
 from workers.caches.paths import public_paths
 from workers.caches.port import CacheError, HiddenImages
-from workers.caches.signing import signed_headers
 from workers.outbound.client import STATUS, OutboundClient
 from workers.outbound.errors import OutboundError
+from workers.webhooks.signing import signed_headers
 
 _TIMEOUT = 5.0  # seconds
 
 
 class PurgeHook:
-    """The hook at `url`. The URLs of images begin with `public_url`; `key` signs the requests."""
+    """The hook at `url`. The URLs of images begin with `public_url`; `secret` signs the requests."""
 
     def __init__(
         self,
@@ -32,14 +32,14 @@ class PurgeHook:
         variants: VariantRegistry,
         *,
         public_url: str,
-        key: bytes,
+        secret: str,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._url = url
         self._client = client
         self._variants = variants
         self._public_url = public_url
-        self._key = key
+        self._secret = secret
         self._clock = clock
 
     @property
@@ -53,7 +53,7 @@ class PurgeHook:
         urls = [self._public_url + path for key in keys for path in public_paths(self._variants, key)]
         body = orjson.dumps({"type": "media.purge", "surrogate_keys": keys, "urls": urls})
         # A repetition has another id, because a receiver may skip an id that it knows.
-        signed = signed_headers(self._key, body, message=f"msg_{uuid.uuid4().hex}", second=int(self._clock()))
+        signed = signed_headers([self._secret], body, message=f"msg_{uuid.uuid4().hex}", second=int(self._clock()))
         headers = {"Content-Type": "application/json", **signed}
         try:
             response = await self._client.send("POST", self._url, body=body, headers=headers, timeout=_TIMEOUT)

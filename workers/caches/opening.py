@@ -23,7 +23,7 @@ class CacheSettings:
 
     `sign` is given if the caches verify signatures themselves. New photos of authors with `warm_followers` are fetched
     by the caches at once, `warm_rate` images (in so many seconds) at most. `hook` has the URL of the hook for CDNs, if
-    there is one, and the key of its signatures.
+    there is one, and the secret of its signatures.
     """
 
     urls: tuple[str, ...] = ()
@@ -32,7 +32,7 @@ class CacheSettings:
     sign: Sign | None = None
     warm_followers: int = 0
     warm_rate: tuple[int, float] = (1, 60.0)
-    hook: tuple[str, bytes] | None = None
+    hook: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,5 +69,5 @@ async def open_caches(settings: CacheSettings, variants: VariantRegistry) -> Asy
             ),
             hook=None
             if settings.hook is None
-            else PurgeHook(settings.hook[0], client, variants, public_url=settings.public_url, key=settings.hook[1]),
+            else PurgeHook(settings.hook[0], client, variants, public_url=settings.public_url, secret=settings.hook[1]),
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -28,8 +28,11 @@ from workers.images.limits import DecoderLimits, DecoderMetrics, NoMetrics
 from workers.jobs.sessions import SessionRevoker
 from workers.jobs.stars import Stars
 from workers.outbound.circuits import CircuitRegistry
+from workers.outbound.client import NoOutboundMetrics, OutboundMetrics
 from workers.registry import WorkerSpec
 from workers.videos.limits import VideoLimits
+from workers.webhooks.port import NoWebhookMetrics, WebhookMetrics
+from workers.webhooks.settings import WebhookSettings
 
 
 class VariantMetrics(Protocol):
@@ -67,6 +70,7 @@ class WorkerContext:
     """Everything that handlers may use; the composition root builds one for each worker.
 
     `concurrency` is the number of jobs that the worker runs at once. `sign` makes the URLs of private photos.
+    A module adds to `services` what is to run as long as its worker does, under a name for logs.
     """
 
     concurrency: int
@@ -94,6 +98,10 @@ class WorkerContext:
     circuits: CircuitRegistry = field(default_factory=CircuitRegistry)
     purge_metrics: PurgeMetrics = field(default_factory=NoPurgeMetrics)
     warm_metrics: WarmMetrics = field(default_factory=NoWarmMetrics)
+    webhooks: WebhookSettings = field(default_factory=WebhookSettings)
+    webhook_metrics: WebhookMetrics = field(default_factory=NoWebhookMetrics)
+    outbound_metrics: OutboundMetrics = field(default_factory=NoOutboundMetrics)
+    services: dict[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)
 
 
 Handlers = Mapping[str, EventHandler]  # topic -> handler

@@ -28,10 +28,13 @@ from storage.render.notification import counters_fields, notification_fields
 from storage.render.photo import description_fields
 from storage.render.timestamps import timestamp_of
 from storage.render.user_summary import banner_url, user_summary_fields
+from storage.render.webhook import attempt_fields
 from storage.stores.photo_items import pictures_of
+from storage.webhooks import Attempt, EndpointState
 
 FEED = "feed"
 NOTIFICATIONS = "notifications"
+WEBHOOK = "webhook"
 PRESENCE = "presence"
 PHOTO_TOPICS = "photo:"  # how the topics of photos begin
 
@@ -49,6 +52,11 @@ def user_topic(user_id: int) -> str:
 def presence_topic(user_id: int) -> str:
     """Return the topic of a user's presence."""
     return addressing.presence_topic(slot_group(user_id), user_id)
+
+
+def webhook_topic(endpoint_id: int) -> str:
+    """Return the topic of the attempts at a webhook's endpoint."""
+    return f"{WEBHOOK}:{encode(endpoint_id)}"
 
 
 def photo_new(photo: bytes) -> bytes:
@@ -182,3 +190,8 @@ def _counted(kind: str, counters: PhotoCounters, **more: Any) -> bytes:
             **more,
         }
     )
+
+
+def webhook_attempted(attempt: Attempt, state: EndpointState) -> bytes:
+    """Return the document of an attempt at an endpoint; `state` is that of the endpoint afterwards."""
+    return orjson.dumps({"type": "webhook.attempt", "attempt": attempt_fields(attempt), "state": state})

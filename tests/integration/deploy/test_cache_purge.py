@@ -30,6 +30,7 @@ from workers.outbound.policy import TRUSTED
 pytestmark = pytest.mark.engines
 
 SHA256 = hashlib.sha256(b"a photo").hexdigest()
+HOOK_SECRET = f"whsec_{base64.b64encode(b'k' * 24).decode()}"
 IMAGE = f"/media/r1/{SHA256}/320.webp"
 HIDDEN = [HiddenImages(sha256=SHA256, signed=False)]
 FEW = VariantRegistry(squares=(), sizes=(320,), formats=("jpg", "webp"), eager=())
@@ -138,7 +139,7 @@ async def test_the_hook_gets_keys_and_urls_with_a_signature(
 ) -> None:
     """One request for all images of a purge; each repetition has an id of its own."""
     url = str(server.make_url("/204"))
-    hook = PurgeHook(url, client, FEW, public_url="https://photos.example.com", key=b"k" * 24)
+    hook = PurgeHook(url, client, FEW, public_url="https://photos.example.com", secret=HOOK_SECRET)
     await hook.purge(HIDDEN)
     await hook.purge(HIDDEN)
     (request, body), (repeated, _) = received
@@ -172,14 +173,16 @@ async def test_a_hook_that_fails(client: OutboundClient, behave: Behaviour, reas
     """Whatever the hook does is a failure of the purge, with its reason."""
     async with scripted_peer(behave) as peer:
         with pytest.raises(CacheError) as caught:
-            await PurgeHook(f"http://localhost:{peer.port}/", client, FEW, public_url="", key=b"k" * 24).purge(HIDDEN)
+            await PurgeHook(f"http://localhost:{peer.port}/", client, FEW, public_url="", secret=HOOK_SECRET).purge(
+                HIDDEN
+            )
     assert caught.value.reason == reason
 
 
 async def test_a_hook_with_an_endless_response(client: OutboundClient) -> None:
     """Its status is enough, and the rest is not read."""
     async with scripted_peer(repeats(b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 65_536)) as peer:
-        await PurgeHook(f"http://localhost:{peer.port}/", client, FEW, public_url="", key=b"k" * 24).purge(HIDDEN)
+        await PurgeHook(f"http://localhost:{peer.port}/", client, FEW, public_url="", secret=HOOK_SECRET).purge(HIDDEN)
 
 
 @pytest.mark.parametrize("status", [302, 404, 500])
@@ -187,4 +190,4 @@ async def test_another_status_of_the_hook_is_a_failure(client: OutboundClient, s
     """Only 2xx says that the purge is carried out."""
     url = str(server.make_url(f"/{status}"))
     with pytest.raises(CacheError, match=str(status)):
-        await PurgeHook(url, client, FEW, public_url="", key=b"k" * 24).purge(HIDDEN)
+        await PurgeHook(url, client, FEW, public_url="", secret=HOOK_SECRET).purge(HIDDEN)

@@ -146,6 +146,39 @@ _CASES = {
         "PicsharePurgesWait",
         None,
     ),
+    "webhooks that no worker looks at": (
+        {
+            'picshare_webhook_due_age_seconds{instance="api"}': "0x10",
+            'picshare_webhook_due_age_seconds{instance="w"}': "0 30 90x8",
+        },
+        "4m",
+        "PicshareWebhooksLate",
+        {},
+    ),
+    "webhooks that are sent": (
+        {'picshare_webhook_due_age_seconds{instance="w"}': "0 30 5x8"},
+        "4m",
+        "PicshareWebhooksLate",
+        None,
+    ),
+    "webhooks that all fail": (
+        {
+            'picshare_webhook_attempt_seconds_count{outcome="failed"}': "0+60x90",
+            'picshare_webhook_attempt_seconds_count{outcome="delivered"}': "0+30x90",
+        },
+        "80m",
+        "PicshareWebhooksFail",
+        {},
+    ),
+    "webhooks of which some fail": (
+        {
+            'picshare_webhook_attempt_seconds_count{outcome="failed"}': "0+30x90",
+            'picshare_webhook_attempt_seconds_count{outcome="delivered"}': "0+60x90",
+        },
+        "80m",
+        "PicshareWebhooksFail",
+        None,
+    ),
 }
 
 

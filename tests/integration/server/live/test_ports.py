@@ -299,3 +299,16 @@ async def test_a_block_denies_what_was_granted_before(api: Api) -> None:
     for channel in channels:
         with pytest.raises(PermissionDeniedError):
             await authorizer.authorize(identity_of(bob), channel)
+
+
+async def test_the_attempts_at_a_webhook_are_for_its_owner_alone(api: Api) -> None:
+    """Another user cannot tell whether there is such a webhook."""
+    ann, eve = await api.user(), await api.user()
+    made = (await ann.call("POST", "/webhooks", json={"url": "https://93.184.215.14/"})).expect(201)
+    channel = f"webhook:{made['id']}"
+    grant = await authorizer_of(api).authorize(identity_of(ann), channel)
+    assert (grant.topic, grant.owner_id) == (channel, ids.decode(ann.id))
+    for other in (channel, f"webhook:{ids.encode(1)}"):
+        with pytest.raises(PermissionDeniedError) as refused:
+            await authorizer_of(api).authorize(identity_of(eve), other)
+        assert str(refused.value) == "There is no such webhook, or it belongs to another user."

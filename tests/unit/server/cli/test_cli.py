@@ -69,7 +69,7 @@ def test_a_separate_role_refuses_private_backends(
 @pytest.mark.parametrize(
     ("arguments", "roles"),
     [
-        (("worker", "medai"), "media, fanout, notify, bulk, video, purge, relay, janitor"),
+        (("worker", "medai"), "media, fanout, notify, bulk, video, webhooks, purge, relay, janitor"),
         (("serve", "--role", "media"), "api, live"),
     ],
 )
@@ -85,7 +85,7 @@ def test_an_unknown_queue_lists_the_queues(monkeypatch: pytest.MonkeyPatch, caps
     """A queue that does not exist is refused with the names of the queues."""
     assert call(monkeypatch, "deadletters", "list", "--queue", "medai") == 2
     assert (
-        "'medai' is not one of media, fanout, notify, bulk, discover, deferred, variants, video, purge, warm."
+        "'medai' is not one of media, fanout, notify, bulk, discover, deferred, variants, video, webhooks, purge, warm."
         in capsys.readouterr().err
     )
 

@@ -21,7 +21,7 @@ from workers.broker.rabbitmq.broker import RabbitBroker
 
 def test_the_broker_decides_which_queue_the_outbox_uses() -> None:
     """With the local broker events go to the workers' queues, otherwise to the relay's."""
-    assert outbox_routes(Settings())("like.added") == ("notify",)
+    assert outbox_routes(Settings())("like.added") == ("notify", "webhooks")
     assert outbox_routes(shared())("like.added") == ("relay",)
 
 

@@ -76,7 +76,7 @@ def test_one_entry_makes_a_worker(tmp_path: Path) -> None:
     assert json.loads(result.stdout) == {
         "role": "plays",
         "in everything": True,
-        "local queues": ["notify", "toy"],
+        "local queues": ["notify", "webhooks", "toy"],
         "relayed": ["relay"],
         "rabbitmq": {"toy.dead": [], "toy": ["like.added"], "toy.retry.1000": []},
         "help": True,
@@ -115,7 +115,7 @@ async def test_handlers_of_other_topics_are_refused() -> None:
 
 def test_default_concurrency_comes_from_the_registry() -> None:
     """Without a setting, a worker runs as many jobs at once as its entry says."""
-    assert [worker_policy(spec.name, Settings()).concurrency for spec in WORKERS] == [2, 8, 16, 2, 1, 1, 1, 1, 4, 1]
+    assert [worker_policy(spec.name, Settings()).concurrency for spec in WORKERS] == [2, 8, 16, 2, 1, 1, 1, 1, 4, 4, 1]
 
 
 def test_the_operators_guide_lists_every_worker() -> None:

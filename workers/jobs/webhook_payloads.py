@@ -1,0 +1,124 @@
+"""The payload of a message to an endpoint, built at each attempt from the event's ids and what the database has then.
+
+It never says more than the endpoint's owner may see. What is not so any more, such as a like that was removed, is not
+sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from storage.errors import NotFoundError
+from storage.ids import encode
+from storage.models import PhotoState
+from storage.postgres.database import Queryable
+from storage.render.timestamps import timestamp
+from storage.stores import account_lists, comments, photos, webhook_subjects
+from storage.stores.notification_text import excerpt_of
+from storage.webhooks import PING, Delivery, Endpoint, EndpointScope
+from workers.webhooks import payloads
+from workers.webhooks.payloads import (
+    CommentAddedData,
+    EventAccount,
+    LikeAddedData,
+    PayloadModel,
+    PhotoDeletedData,
+    PhotoReadyData,
+    PhotoRejectedData,
+    PingData,
+    UserFollowedData,
+)
+
+Fields = Mapping[str, Any]
+# What a type's data are made of; the owner who looks at them, None for an endpoint over everything.
+_Make = Callable[[Fields, int | None], Awaitable[PayloadModel | None]]
+
+
+class PayloadBuilder:
+    """Builds payloads; URLs in them begin with `public_url`."""
+
+    def __init__(self, db: Queryable, *, public_url: str) -> None:
+        self._db = db
+        self._public_url = public_url
+        self._makers: Mapping[str, _Make] = {
+            "photo.ready": self._photo_ready,
+            "photo.rejected": self._photo_rejected,
+            "photo.deleted": self._photo_deleted,
+            "like.added": self._like_added,
+            "comment.added": self._comment_added,
+            "user.followed": self._user_followed,
+            PING: self._ping,
+        }
+
+    async def build(self, endpoint: Endpoint, delivery: Delivery) -> bytes | None:
+        """Return the body of a message, or None if it is not to be sent."""
+        viewer_id = None if endpoint.scope is EndpointScope.ALL else endpoint.owner_id
+        data = await self._makers[delivery.type](delivery.fields, viewer_id)
+        return None if data is None else payloads.encode(delivery.type, timestamp(delivery.occurred_at), data)
+
+    async def _photo_ready(self, fields: Fields, viewer_id: int | None) -> PayloadModel | None:
+        del viewer_id  # it is the author, or an administrator
+        photo = (await photos.load(self._db, [fields["photo_id"]])).get(fields["photo_id"])
+        if photo is None or photo.state is not PhotoState.READY:
+            return None
+        return PhotoReadyData(
+            photo_id=encode(photo.id),
+            author=EventAccount(id=encode(photo.author.id), username=photo.author.username),
+            audience=photo.audience,
+            width=photo.width,
+            height=photo.height,
+            url=f"{self._public_url}/api/v1/photos/{encode(photo.id)}",
+        )
+
+    async def _photo_rejected(self, fields: Fields, viewer_id: int | None) -> PayloadModel | None:
+        del viewer_id
+        photo = (await photos.load(self._db, [fields["photo_id"]])).get(fields["photo_id"])
+        if photo is None or photo.state is not PhotoState.REJECTED:
+            return None
+        author = EventAccount(id=encode(photo.author.id), username=photo.author.username)
+        return PhotoRejectedData(photo_id=encode(photo.id), author=author, reason=photo.reason)
+
+    async def _photo_deleted(self, fields: Fields, viewer_id: int | None) -> PayloadModel | None:
+        del viewer_id
+        return PhotoDeletedData(photo_id=encode(fields["photo_id"]), author_id=encode(fields["author_id"]))
+
+    async def _like_added(self, fields: Fields, viewer_id: int | None) -> PayloadModel | None:
+        photo_id, user_id = fields["photo_id"], fields["user_id"]
+        user = await self._account(user_id, viewer_id)
+        if user is None or not await webhook_subjects.likes(self._db, photo_id, user_id):
+            return None
+        return LikeAddedData(photo_id=encode(photo_id), owner_id=encode(fields["owner_id"]), user=user)
+
+    async def _comment_added(self, fields: Fields, viewer_id: int | None) -> PayloadModel | None:
+        try:
+            comment = await comments.get(self._db, fields["comment_id"])
+        except NotFoundError:
+            return None
+        user = await self._account(comment.author.id, viewer_id)
+        if user is None:
+            return None
+        return CommentAddedData(
+            comment_id=encode(comment.id),
+            photo_id=encode(comment.photo_id),
+            owner_id=encode(fields["owner_id"]),
+            user=user,
+            reply_to=None if comment.reply_to is None else encode(comment.reply_to),
+            excerpt=excerpt_of(comment.text),
+        )
+
+    async def _user_followed(self, fields: Fields, viewer_id: int | None) -> PayloadModel | None:
+        followee_id, follower_id = fields["followee_id"], fields["follower_id"]
+        follower = await self._account(follower_id, viewer_id)
+        if follower is None or not await webhook_subjects.follows(self._db, followee_id, follower_id):
+            return None
+        return UserFollowedData(user_id=encode(followee_id), follower=follower)
+
+    async def _ping(self, fields: Fields, viewer_id: int | None) -> PayloadModel | None:
+        del viewer_id
+        return PingData(endpoint_id=encode(fields["endpoint_id"]), challenge=fields["challenge"])
+
+    async def _account(self, user_id: int, viewer_id: int | None) -> EventAccount | None:
+        """Return an account, None if it is deleted, or separated from the viewer by a block."""
+        found = (await account_lists.summaries(self._db, [user_id], viewer_id=viewer_id)).get(user_id)
+        return None if found is None else EventAccount(id=encode(found.id), username=found.username)
