@@ -16,7 +16,7 @@ from server.composition.wake_ups import notify_relay, relay_signal
 from server.config.settings import Settings
 from server.errors import ConfigError
 from server.operation.metrics import Metrics
-from storage.events import LikeRemoved, UserChanged
+from storage.events import PhotoRejected, UserChanged
 from storage.postgres.database import Database
 from storage.postgres.outbox import CHANNEL
 from storage.redis.client import Redis, open_redis
@@ -73,7 +73,7 @@ async def test_commits_wake_the_workers_of_the_same_process_directly(database_ds
         await eventually(
             lambda: stores.db.fetchval("SELECT count(*) > 0 FROM pg_stat_activity WHERE query LIKE 'LISTEN%'")
         )
-        for event in (LikeRemoved(photo_id=1, owner_id=2, user_id=3), UserChanged(user_id=1)):
+        for event in (PhotoRejected(photo_id=1, author_id=2), UserChanged(user_id=1)):
             async with stores.db.transaction() as tx:
                 tx.emit(event)
             await eventually(lambda: stores.db.fetchval("SELECT count(*) = 0 FROM outbox WHERE queue = 'notify'"))
@@ -81,7 +81,7 @@ async def test_commits_wake_the_workers_of_the_same_process_directly(database_ds
         worker.cancel()
         await asyncio.wait([worker])
     await listening.close()
-    assert notified == ["fanout"]
+    assert notified == ["webhooks", "fanout"]
 
 
 async def test_the_embedded_broker_is_refused_on_a_cluster(database: Database, database_dsn: str) -> None:
