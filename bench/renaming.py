@@ -33,7 +33,7 @@ from workers.broker.routing import queues_of
 
 FOLLOWERS = 10_000
 GROUP = "change of names or avatar → all copies"
-COPIES_GOAL, OTHERS_GOAL = 10.0, 2.0
+COPIES_GOAL, OTHERS_GOAL = 3.0, 2.0
 AT_MOST = 60.0  # seconds
 LIKES = 10  # between two changes
 COPIES_LIMIT = "the same rows in one statement and the same keys in one pipeline, which others have to wait for"
