@@ -38,7 +38,6 @@ async def test_an_export_from_the_request_to_the_offline_page(site: Site, tmp_pa
         await visitor.open("/settings/data")
         await visitor.sees(download)
         assert await poor_contrasts(visitor) == []
-        await page.screenshot(path=f"/tmp/wt/shot-{viewport['width']}-{scheme}.png")
     async with page.expect_download() as started:
         await download.click()
     path = tmp_path / "export.zip"

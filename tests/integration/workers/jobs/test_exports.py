@@ -78,6 +78,7 @@ class Exporter:
         blob = await self.stage.blobs.open(_key(event))
         archive = zipfile.ZipFile(io.BytesIO(b"".join([chunk async for chunk in blob.chunks()])))
         assert archive.testzip() is None
+        assert archive.infolist()[0].header_offset == 0
         return archive
 
     async def made(self, user: User) -> zipfile.ZipFile:
