@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -154,6 +155,8 @@ def test_a_url_is_valid_until_its_archive_expires() -> None:
     assert url is not None
     expires, signature = (part.partition("=")[2] for part in url.partition("?")[2].split("&"))
     assert urls.verify(export, expires=expires, signature=signature)
+    assert not urls.verify(replace(export, id=3), expires=expires, signature=signature)
+    assert not urls.verify(replace(export, user_id=3), expires=expires, signature=signature)
     assert not ExportUrls(b"t" * 32, clock=lambda: clock).verify(export, expires=expires, signature=signature)
     clock += timedelta(days=7).total_seconds() - 1
     assert urls.verify(export, expires=expires, signature=signature)
