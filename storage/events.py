@@ -39,6 +39,7 @@ from storage.batch_events import (
     StarChunk,
 )
 from storage.event import Event
+from storage.export_events import ExportRequested
 from storage.photo_events import (
     CollectionsOutdated,
     PhotoAudienceChanged,
@@ -88,6 +89,7 @@ __all__ = [
     "CopiesOutdated",
     "E",
     "Event",
+    "ExportRequested",
     "FanoutChunk",
     "LikeAdded",
     "LikeRemoved",

@@ -56,6 +56,7 @@ class NotificationKind(StrEnum):
     PHOTO_REJECTED = "photo_rejected"
     WEBHOOK_FAILING = "webhook_failing"
     WEBHOOK_DISABLED = "webhook_disabled"
+    EXPORT_READY = "export_ready"
 
 
 class CommentOrder(StrEnum):

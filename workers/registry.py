@@ -130,6 +130,16 @@ WORKERS: tuple[WorkerSpec, ...] = (
         runs_with="bulk",
     ),
     WorkerSpec(
+        name="exports",
+        help="makes the archives of accounts that their users download",
+        topics=("export.requested",),
+        module="workers.jobs.exports",
+        concurrency=1,
+        concurrency_help="Exports of accounts made at once by one process.",
+        # An export reads all originals of a user, for minutes. A queue of its own, so that no other bulk work waits.
+        runs_with="bulk",
+    ),
+    WorkerSpec(
         name="deferred",
         help="creates image variants of users with several photos in processing",
         topics=("photo.deferred",),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from server.actions.accounts import AccountActions
 from server.actions.comments import CommentActions
+from server.actions.exports import ExportActions
 from server.actions.last_seen import LastSeen
 from server.actions.lists import ListActions
 from server.actions.notifications import NotificationActions
@@ -42,3 +43,4 @@ class Actions:
     presence: PresenceReader
     last_seen: LastSeen
     webhooks: WebhookActions
+    exports: ExportActions

@@ -7,6 +7,7 @@ from server.api.accounts import AccountsApi
 from server.api.collection_lists import CollectionListsApi
 from server.api.comment_lists import CommentListsApi
 from server.api.comments import CommentsApi
+from server.api.exports import ExportsApi
 from server.api.feed import FeedApi
 from server.api.highlights_feed import HighlightsFeed
 from server.api.list_feed import ListFeed
@@ -38,6 +39,7 @@ from server.edge.endpoint import Endpoint
 from server.edge.idempotency import Idempotency
 from server.edge.paging import Cursors
 from server.media.body_spool import BodySpool
+from server.media.export_urls import ExportUrls
 from server.media.uploads import UploadReceiver
 
 
@@ -128,5 +130,6 @@ def _viewer_endpoints(services: Services) -> list[Endpoint]:
         *NotificationsApi(services.db, reads, services.notification_log, cursors, actions.notifications).endpoints(),
         *SuggestionsApi(reads, cursors, actions.suggestions).endpoints(),
         *WebhooksApi(reads, cursors, actions.webhooks, Idempotency(services.db)).endpoints(),
+        *ExportsApi(services.db, reads, services.blobs, actions.exports, ExportUrls(settings.secret)).endpoints(),
         *LiveApi(services.tickets, public_url=settings.public_url, ttl=settings.ticket_ttl).endpoints(),
     ]

@@ -14,6 +14,7 @@ from channels.live import Live, build_live
 from server.actions.accounts import AccountActions
 from server.actions.catalog import Actions
 from server.actions.comments import CommentActions
+from server.actions.exports import ExportActions
 from server.actions.last_seen import LastSeen
 from server.actions.lists import ListActions
 from server.actions.notifications import NotificationActions
@@ -68,9 +69,11 @@ from storage.limits.revocations import Revocations
 from storage.limits.tickets import REVOCATION_MARGIN, Tickets
 from workers.broker.port import Policy
 from workers.caches.port import NoPurgeMetrics
+from workers.exports.port import NoExportMetrics
 from workers.images.limits import DecoderLimits, NoMetrics
 from workers.jobs.context import NoVariantMetrics, NoWarmMetrics, WorkerContext
 from workers.jobs.counter_repair import CounterRepair
+from workers.jobs.export_removal import ExportRetention
 from workers.jobs.janitor import Janitor
 from workers.jobs.permissions import LivePermissions
 from workers.jobs.sessions import SessionRevoker
@@ -235,6 +238,7 @@ def build_actions(
         presence=PresenceReader(db, stores.presence),
         last_seen=LastSeen(db),
         webhooks=WebhookActions(db, policy, SystemResolver()),
+        exports=ExportActions(db),
     )
 
 
@@ -324,6 +328,7 @@ def worker_context(worker: str, settings: Settings, stores: Stores, metrics: Met
             policy=outbound_policy(settings),
         ),
         webhook_metrics=metrics or NoWebhookMetrics(),
+        export_metrics=metrics or NoExportMetrics(),
         outbound_metrics=metrics or NoOutboundMetrics(),
     )
 
@@ -353,5 +358,6 @@ def build_janitor(settings: Settings, stores: Stores, metrics: Metrics) -> Janit
             *trends.tasks(),
             *StarMeasures(stores.db, StarReport(stores.redis), metrics).tasks(),
             *webhooks.tasks(),
+            *ExportRetention(stores.db, stores.blobs).tasks(),
         ],
     )

@@ -43,6 +43,7 @@ CLIENT_ROUTES = (
     "/c/{id}",
     "/settings",
     "/settings/close-friends",
+    "/settings/data",
     "/settings/webhooks",
     "/settings/webhooks/{id}",
     "/search",

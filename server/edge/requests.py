@@ -222,6 +222,13 @@ class SignedUploadQuery(QueryModel):
     sig: str = ""
 
 
+class SignedExportQuery(QueryModel):
+    """The signature of the URL of an archive."""
+
+    exp: str = ""
+    sig: str = ""
+
+
 class ImageUpload(RequestModel):
     """A form with an image and nothing else."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from server.operation.discover_metrics import DiscoverMetrics
+from server.operation.export_metrics import ExportMetrics
 from server.operation.live_metrics import LiveMetrics
 from server.operation.media_metrics import MediaMetrics
 from server.operation.outbound_metrics import OutboundMetrics
@@ -26,6 +27,7 @@ class Metrics(
     WorkerMetrics,
     OutboundMetrics,
     WebhookMetrics,
+    ExportMetrics,
 ):
     """Metrics of requests, jobs, feeds, images, live connections, searches, webhooks and other outward calls."""
 
@@ -39,6 +41,7 @@ class Metrics(
         WorkerMetrics.__init__(self, self.registry)
         OutboundMetrics.__init__(self, self.registry)
         WebhookMetrics.__init__(self, self.registry)
+        ExportMetrics.__init__(self, self.registry)
         self._requests = Counter(
             "picshare_http_requests", "Completed requests.", ("method", "route", "status"), registry=self.registry
         )

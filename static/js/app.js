@@ -4,6 +4,7 @@ import { LiveClient } from "../live.js";
 import { Api } from "./api.js";
 import { forgetAudience } from "./audience.js";
 import { closeFriendsPage } from "./close_friends.js";
+import { dataExportPage } from "./data_export.js";
 import { discoverPage, tagPage } from "./discover.js";
 import { emptyPage, fill, h } from "./dom.js";
 import { acceptDrops } from "./drag_and_drop.js";
@@ -48,6 +49,7 @@ const ROUTES = [
   ["/c/:id", collectionPage],
   ["/settings", settingsPage],
   ["/settings/close-friends", closeFriendsPage],
+  ["/settings/data", dataExportPage],
   ["/settings/webhooks", webhooksPage],
   ["/settings/webhooks/:id", webhookPage],
   ["/p/:id", photoPage],

@@ -1,4 +1,4 @@
-/** Settings: pictures, names, bio, privacy of photos and presence, webhooks, and signing out. */
+/** Settings: pictures, names, bio, privacy of photos and presence, webhooks, exports, and signing out. */
 
 import { h, icon } from "./dom.js";
 import { checkbox, choice, field, form } from "./form.js";
@@ -98,6 +98,13 @@ export function settingsPage(app) {
         h("h2", {}, "Webhooks"),
         h("p.secondary", {}, "Your own programs learn at once what happens with your photos."),
         h("div", {}, h("a.button.plain", { href: "/settings/webhooks" }, icon("link"), "Manage webhooks")),
+      ),
+      h(
+        "section",
+        {},
+        h("h2", {}, "Your data"),
+        h("p.secondary", {}, "Download your photos and everything else that belongs to your account."),
+        h("div", {}, h("a.button.plain", { href: "/settings/data" }, icon("layers"), "Export your data")),
       ),
       h(
         "section",

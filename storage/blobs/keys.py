@@ -7,6 +7,7 @@
 | `original/<aa>/<sha256>` | an original (private), named by its hash in hex; `aa` are the hash's first two digits |
 | `variant/<aa>/<sha256>/r<recipe>/<size>.<format>` | what was made from it to be served (`storage.blobs.variants`) |
 | `variant/<aa>/<sha256>/poster.jpg` | the still image of a video, from which its images are made; it is not served |
+| `export/<export>.zip` | the archive of an export (private), by its id in text |
 
 Originals and variants are content-addressed: a key always holds the same image, so writing it twice is harmless. No
 key is a directory of another one. Variants had the keys `variant/<aa>/<sha256>/{thumb,feed}.jpg` before there were
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 import re
 
+EXPORTS = "export/"  # the prefix of all archives of exports
 _PART = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}"
 _KEY = re.compile(rf"[a-z]+(?:/{_PART}){{1,8}}", re.ASCII)
 _PREFIX = re.compile(rf"[a-z]+/(?:{_PART}/){{0,7}}", re.ASCII)
@@ -50,6 +52,11 @@ def incoming_prefix(upload: str) -> str:
 def original_key(sha256: str) -> str:
     """Return the key of an original."""
     return f"original/{sha256[:2]}/{sha256}"
+
+
+def export_key(export: str) -> str:
+    """Return the key of the archive of an export."""
+    return f"{EXPORTS}{export}.zip"
 
 
 def variant_key(sha256: str, recipe: int, name: str) -> str:

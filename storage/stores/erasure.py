@@ -49,6 +49,7 @@ _OWN = (
     ("webhook_attempts", "owner_id", "id"),
     ("webhook_deliveries", "owner_id", "event_id"),
     ("webhook_endpoints", "owner_id", "id"),
+    ("exports", "user_id", "id"),
 )
 
 

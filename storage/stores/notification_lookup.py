@@ -47,6 +47,7 @@ _HOLDS = {
     NotificationKind.PHOTO_REJECTED: "true",
     NotificationKind.WEBHOOK_FAILING: "true",
     NotificationKind.WEBHOOK_DISABLED: "true",
+    NotificationKind.EXPORT_READY: "true",
     **dict.fromkeys(notification_sources.KINDS, "$6::boolean"),
 }
 # The actor's rows in another entry `n` count one actor once: groups of an earlier version have several comments of one.
@@ -67,8 +68,8 @@ _RECORDED_FOR_PICSHARE = f"""
     FROM notifications n
     WHERE {_SAME_GROUP} AND n.photo_id = $5 AND $4::bigint IS NULL AND n.deleted_at IS NULL
     ORDER BY n.id DESC LIMIT 1"""
-# An entry does not say which webhook it is about, so one that was not read within a day stands for all.
-_RECORDED_ABOUT_WEBHOOKS = f"""
+# An entry does not say which webhook or export it is about, so one that was not read within a day stands for all.
+_RECORDED_WITHOUT_SUBJECT = f"""
     SELECT n.id AS recorded, false AS deleted, false AS retracted, true AS recent, false AS recorded_counts
     FROM notifications n
     WHERE {_SAME_GROUP} AND $4::bigint IS NULL AND $5::bigint IS NOT NULL AND n.deleted_at IS NULL
@@ -76,8 +77,9 @@ _RECORDED_ABOUT_WEBHOOKS = f"""
     ORDER BY n.id DESC LIMIT 1"""
 _RECORDED_BY_KIND = {
     NotificationKind.PHOTO_REJECTED: _RECORDED_FOR_PICSHARE,
-    NotificationKind.WEBHOOK_FAILING: _RECORDED_ABOUT_WEBHOOKS,
-    NotificationKind.WEBHOOK_DISABLED: _RECORDED_ABOUT_WEBHOOKS,
+    NotificationKind.WEBHOOK_FAILING: _RECORDED_WITHOUT_SUBJECT,
+    NotificationKind.WEBHOOK_DISABLED: _RECORDED_WITHOUT_SUBJECT,
+    NotificationKind.EXPORT_READY: _RECORDED_WITHOUT_SUBJECT,
 }
 
 

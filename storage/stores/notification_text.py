@@ -20,6 +20,7 @@ _SENTENCES = {
     NotificationKind.PHOTO_REJECTED: "Your photo could not be shown",
     NotificationKind.WEBHOOK_FAILING: "A webhook of yours is failing",
     NotificationKind.WEBHOOK_DISABLED: "A webhook of yours was disabled",
+    NotificationKind.EXPORT_READY: "Your export is ready to be downloaded",
 }
 
 

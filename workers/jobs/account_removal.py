@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+from storage.blobs.port import Blobs
 from storage.events import AccountDeleted, CommentDeleted, LikeRemoved
 from storage.ids import shard_of
 from storage.postgres.database import Database
@@ -18,6 +19,7 @@ from storage.stores import erasure
 from workers.handlers import EventHandler, on
 from workers.jobs.comments import CommentHandlers
 from workers.jobs.contents import ContentRemover
+from workers.jobs.export_removal import remove_archives
 from workers.jobs.fanout import FanoutHandlers
 from workers.jobs.notify import NotifyHandlers
 
@@ -33,6 +35,7 @@ class AccountRemoval:
         comments: CommentHandlers,
         remover: ContentRemover,
         *,
+        blobs: Blobs,
         limit: int = erasure.BATCH,
     ) -> None:
         self._db = db
@@ -40,6 +43,7 @@ class AccountRemoval:
         self._notify = notify
         self._comments = comments
         self._remover = remover
+        self._blobs = blobs
         self._limit = limit
 
     def handlers(self) -> Mapping[str, EventHandler]:
@@ -56,6 +60,8 @@ class AccountRemoval:
             )
         for photo_id, owner_id in event.likes:
             await self._notify.like_changed(LikeRemoved(photo_id=photo_id, owner_id=owner_id, user_id=event.user_id))
+        # Before their rows, which name the objects. A job that still makes one finds the account deleted.
+        await remove_archives(self._db, self._blobs, event.user_id)
         async with self._db.transaction() as tx:
             await erasure.erase(tx, event.user_id, queued_at=event.queued_at, limit=self._limit)
 

@@ -43,7 +43,9 @@ def bulk_handlers(context: WorkerContext, fanout: FanoutHandlers) -> Handlers:
         **Withdrawals(db, inbox, comments.deleted).handlers(),
         **comments.bulk_handlers(),
         **AccountChanges(db, context.cards, context.feeds, notify).handlers(),
-        **AccountRemoval(db, fanout, notify, comments, ContentRemover(db, context.blobs)).handlers(),
+        **AccountRemoval(
+            db, fanout, notify, comments, ContentRemover(db, context.blobs), blobs=context.blobs
+        ).handlers(),
     }
 
 

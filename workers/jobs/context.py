@@ -23,6 +23,7 @@ from storage.postgres.database import Database
 from storage.render.images import Sign
 from workers.caches.opening import CacheSettings
 from workers.caches.port import NoPurgeMetrics, PurgeMetrics
+from workers.exports.port import ExportMetrics, NoExportMetrics
 from workers.handlers import EventHandler
 from workers.images.limits import DecoderLimits, DecoderMetrics, NoMetrics
 from workers.jobs.sessions import SessionRevoker
@@ -100,6 +101,7 @@ class WorkerContext:
     warm_metrics: WarmMetrics = field(default_factory=NoWarmMetrics)
     webhooks: WebhookSettings = field(default_factory=WebhookSettings)
     webhook_metrics: WebhookMetrics = field(default_factory=NoWebhookMetrics)
+    export_metrics: ExportMetrics = field(default_factory=NoExportMetrics)
     outbound_metrics: OutboundMetrics = field(default_factory=NoOutboundMetrics)
     services: dict[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)
 

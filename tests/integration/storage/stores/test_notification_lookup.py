@@ -27,8 +27,7 @@ pytestmark = pytest.mark.engines
 _OF_PICSHARE = {
     NotificationKind.PHOTO_REJECTED,
     NotificationKind.WEBHOOK_FAILING,
-    NotificationKind.WEBHOOK_DISABLED,
-}
+    NotificationKind.WEBHOOK_DISABLED, NotificationKind.EXPORT_READY}
 
 
 class Scene:

@@ -53,7 +53,9 @@ def small_batches(stage: Stage) -> None:
     remover = ContentRemover(stage.database, stage.blobs)
     stage.bulk = {
         **stage.bulk,
-        **AccountRemoval(stage.database, stage.fanout, stage.notify, stage.comments, remover, limit=2).handlers(),
+        **AccountRemoval(
+            stage.database, stage.fanout, stage.notify, stage.comments, remover, blobs=stage.blobs, limit=2
+        ).handlers(),
     }
 
 

@@ -27,7 +27,11 @@ def test_one_process_relays_events_only_to_rabbitmq() -> None:
 @pytest.mark.parametrize("role", [*SERVE_ROLES, *WORKER_ROLES])
 def test_a_role_is_one_service_and_accepts_shared_backends(role: str) -> None:
     """Every other role runs its own service and the workers that run with it, and shared backends satisfy it."""
-    together = {"media": {"media", "deferred", "variants"}, "purge": {"purge", "warm"}, "bulk": {"bulk", "discover"}}
+    together = {
+        "media": {"media", "deferred", "variants"},
+        "purge": {"purge", "warm"},
+        "bulk": {"bulk", "discover", "exports"},
+    }
     assert services_of(role, shared()) == together.get(role, {role})
     require_backends(role, shared())
 

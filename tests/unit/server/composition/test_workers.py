@@ -115,7 +115,20 @@ async def test_handlers_of_other_topics_are_refused() -> None:
 
 def test_default_concurrency_comes_from_the_registry() -> None:
     """Without a setting, a worker runs as many jobs at once as its entry says."""
-    assert [worker_policy(spec.name, Settings()).concurrency for spec in WORKERS] == [2, 8, 16, 2, 1, 1, 1, 1, 4, 4, 1]
+    assert [worker_policy(spec.name, Settings()).concurrency for spec in WORKERS] == [
+        2,
+        8,
+        16,
+        2,
+        1,
+        1,
+        1,
+        1,
+        1,
+        4,
+        4,
+        1,
+    ]
 
 
 def test_the_operators_guide_lists_every_worker() -> None:
