@@ -236,6 +236,7 @@ PARTS = (
         tests=[
             "tests/unit/storage/stores/test_notification_text.py",
             "tests/integration/storage/stores/test_notification*.py",
+            "tests/integration/workers/jobs/test_comments.py",
             "tests/integration/workers/jobs/test_inbox.py",
             "tests/integration/workers/jobs/test_notify.py",
             "tests/integration/workers/jobs/test_withdrawal.py",
