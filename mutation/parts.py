@@ -235,6 +235,7 @@ PARTS = (
         modules=["storage/stores/inbox_lock.py", "storage/stores/notification*.py"],
         tests=[
             "tests/unit/storage/stores/test_notification_text.py",
+            "tests/integration/storage/stores/test_inbox_lock.py",
             "tests/integration/storage/stores/test_notification*.py",
             "tests/integration/workers/jobs/test_comments.py",
             "tests/integration/workers/jobs/test_inbox.py",
