@@ -11,6 +11,7 @@ from storage.postgres.database import Database
 from storage.stores import inbox_lock
 from tests.support.community import new_users
 from tests.support.locks import wait_for_blocked_transaction
+from workers.broker.routing import queues_of
 
 pytestmark = pytest.mark.engines
 
@@ -52,3 +53,22 @@ async def test_a_held_lock_keeps_transactions_off_one_inbox(database: Database, 
             async with inbox_lock.hold(database, ben.id):
                 assert not waiting.done()
         await waiting
+
+
+async def test_waiting_for_an_inbox_keeps_no_other_inbox_waiting(database: Database, database_dsn: str) -> None:
+    """Tasks that wait to hold a lock take none of the few connections that the locks of all inboxes share."""
+    ann, ben = await new_users(database, "ann", "ben")
+    narrow = await Database.connect(database_dsn, routes=queues_of, min_size=1, max_size=4)
+
+    async def hold(user: User) -> None:
+        async with inbox_lock.hold(narrow, user.id):
+            pass
+
+    async with asyncio.timeout(5):
+        async with inbox_lock.hold(narrow, ann.id):
+            waiting = [asyncio.create_task(hold(ann)) for _ in range(3)]
+            for _ in range(3):
+                await hold(ben)
+            assert not any(task.done() for task in waiting)
+        await asyncio.gather(*waiting)
+    await narrow.close()
