@@ -214,6 +214,7 @@ PARTS = (
         name="contents",
         modules=["storage/stores/contents.py", "workers/jobs/contents.py", "workers/jobs/janitor.py"],
         tests=[
+            "tests/unit/workers/jobs/test_janitor_tasks.py",
             "tests/integration/storage/stores/test_contents.py",
             "tests/integration/workers/jobs/test_contents.py",
             "tests/integration/workers/jobs/test_janitor.py",
