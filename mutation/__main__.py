@@ -1,4 +1,4 @@
-"""Run the mutation tests: `python -m mutation [PART …] [--file GLOB] [--every N] [--list]`; without parts, all of them.
+"""Run the mutation tests: `python -m mutation [PART …] [options]`; without parts, all of them.
 
 Exits 1 if a mutant survived that is not in `accepted.toml`, or if a part's tests fail without a mutant.
 """
@@ -27,7 +27,7 @@ def main() -> None:
     """Try the mutants of the chosen parts, and print those that no test noticed."""
     options = _options()
     parts = [part for part in PARTS if not options.names or part.name in options.names]
-    plan = [(part, list(_chosen(part, options.file, options.every))) for part in parts]
+    plan = [(part, list(_chosen(part, options.file, options.skip, options.every))) for part in parts]
     if options.list:
         for part, mutants in plan:
             print(f"{part.name:15} {len(mutants):5} mutants in {len(part.files(ROOT))} files")
@@ -53,14 +53,15 @@ def _options() -> argparse.Namespace:
     parser.add_argument("names", nargs="*", choices=[[], *names], metavar="PART")
     parser.add_argument("--file", default="*", help="only the files whose path matches, such as '*/edit.lua'")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="only every Nth mutant, for a quick look")
+    parser.add_argument("--skip", type=int, default=0, metavar="N", help="not the first N of each part, after a stop")
     parser.add_argument("--list", action="store_true", help="count the mutants of each part, and try none")
     return parser.parse_args()
 
 
-def _chosen(part: Part, pattern: str, every: int) -> Iterator[Mutant]:
+def _chosen(part: Part, pattern: str, skip: int, every: int) -> Iterator[Mutant]:
     files = [path.relative_to(ROOT) for path in part.files(ROOT)]
     mutants = (mutant for path in files if path.match(pattern) for mutant in mutants_of_file(ROOT, str(path)))
-    return itertools.islice(mutants, 0, None, every)
+    return itertools.islice(mutants, skip, None, every)
 
 
 if __name__ == "__main__":

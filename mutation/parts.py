@@ -217,6 +217,7 @@ PARTS = (
         name="contents",
         modules=["storage/stores/contents.py", "workers/jobs/contents.py", "workers/jobs/janitor.py"],
         tests=[
+            "tests/unit/workers/jobs/test_janitor_tasks.py",
             "tests/integration/storage/stores/test_contents.py",
             "tests/integration/workers/jobs/test_contents.py",
             "tests/integration/workers/jobs/test_janitor.py",
@@ -238,7 +239,9 @@ PARTS = (
         modules=["storage/stores/inbox_lock.py", "storage/stores/notification*.py"],
         tests=[
             "tests/unit/storage/stores/test_notification_text.py",
+            "tests/integration/storage/stores/test_inbox_lock.py",
             "tests/integration/storage/stores/test_notification*.py",
+            "tests/integration/workers/jobs/test_comments.py",
             "tests/integration/workers/jobs/test_inbox.py",
             "tests/integration/workers/jobs/test_notify.py",
             "tests/integration/workers/jobs/test_withdrawal.py",

@@ -47,6 +47,8 @@ def _try_part(trials: Trials, part: Part, mutants: Sequence[Mutant], accepted: S
         outcomes[outcome] += 1
         if outcome == "survived":
             survivors.append(mutant)
-            print(f"\nSURVIVED {mutant.diff()}", flush=True)
+        # A trial is also stopped where the machine has become much slower since the tests ran without a mutant.
+        if outcome in {"survived", "stopped"}:
+            print(f"\n{outcome.upper()} {mutant.diff()}", flush=True)
     print(f"\n{part.name}: " + ", ".join(f"{count} {outcome}" for outcome, count in outcomes.most_common()), flush=True)
     return survivors

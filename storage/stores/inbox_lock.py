@@ -19,7 +19,10 @@ _INSERT = f"INSERT INTO inboxes (shard, user_id) VALUES ({shard('$1')}, $1) ON C
 
 
 async def acquire(tx: Transaction, recipient_id: int) -> datetime:
-    """Lock an inbox until the transaction ends, and return the time; `hold` holds the same lock for longer."""
+    """Lock an inbox until the transaction ends; `hold` holds the same lock for longer.
+
+    Return the time at which the lock was asked for: PostgreSQL evaluates it before it waits for the row.
+    """
     locked: datetime | None = await tx.fetchval(_LOCK, recipient_id)
     if locked is None:
         await tx.execute(_INSERT, recipient_id)

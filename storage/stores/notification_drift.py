@@ -82,8 +82,8 @@ async def repair(tx: Transaction, *, recipient_id: int, entry_id: int) -> bool:
     if counted is None:
         return False
     await tx.execute(
-        "UPDATE notifications SET people = $2, newest_actors = $3, version = version + 1, silent = true, "
-        f"deleted_at = $4 WHERE shard = {_SHARD} AND id = $1",
+        "UPDATE notifications SET people = $2, newest_actors = $3, silent = true, deleted_at = $4 "
+        f"WHERE shard = {_SHARD} AND id = $1",
         entry_id,
         counted["people"],
         counted["newest_actors"],

@@ -78,7 +78,7 @@ async def record(tx: Transaction, activity: Activity, found: Situation | None) -
     if found.recorded is not None and not found.retracted:
         return Recorded(found.recorded, repeated=True)
     open_id = found.open
-    if open_id is not None and found.expired:
+    if found.expired:
         await tx.execute(
             f"UPDATE notifications n SET closed_at = now() WHERE n.shard = {_SHARD} AND n.id = $1", open_id
         )
@@ -92,9 +92,10 @@ async def record(tx: Transaction, activity: Activity, found: Situation | None) -
     if found.recorded is not None and found.recent:
         # If the activity's entry is gone and others have opened another one, it moves there: a group has one open
         # entry.
-        moves = found.deleted and open_id is not None
-        counted = found.open_counts if moves else found.recorded_counts
-        entry_id = open_id if moves and open_id is not None else found.recorded
+        moved_to = open_id if found.deleted else None
+        entry_id, counted = (
+            (found.recorded, found.recorded_counts) if moved_to is None else (moved_to, found.open_counts)
+        )
         await _restore(tx, activity, found, entry_id)
         await _change(tx, activity.recipient_id, [entry_id], added=0 if counted else 1, now=found.now)
         return Recorded(entry_id, accounts=accounts)
@@ -221,8 +222,8 @@ async def _add_actor(tx: Transaction, activity: Activity, found: Situation, entr
             VALUES ({_SHARD}, $1, $3, $4, $5)
             ON CONFLICT (notification_id, actor_id, source_id, shard)
             DO UPDATE SET created_at = excluded.created_at, retracted_at = NULL RETURNING notification_id)
-        UPDATE notifications n SET position = greatest($2, n.position + 1), version = n.version + 1,
-            updated_at = $5, seen_at = NULL, silent = false, people = n.people + $6,
+        UPDATE notifications n SET position = greatest($2, n.position + 1), updated_at = $5,
+            seen_at = NULL, silent = false, people = n.people + $6,
             newest_actors = ($3 || array_remove(n.newest_actors, $3))[1:{SHOWN_ACTORS}]
         FROM actor WHERE n.shard = {_SHARD} AND n.id = actor.notification_id""",
         entry_id,
@@ -257,8 +258,8 @@ async def _change(tx: Transaction, recipient_id: int, entry_ids: Sequence[int], 
     await tx.execute(
         f"""
         UPDATE notifications n SET people = n.people + $3, newest_actors = coalesce(({_NEWEST_ACTORS}), '{{}}'),
-            version = n.version + 1, silent = true,
-            deleted_at = CASE WHEN n.people + $3 = 0 THEN coalesce(n.deleted_at, $4::timestamptz)
+            silent = true, deleted_at = CASE
+                WHEN n.people + $3 = 0 THEN coalesce(n.deleted_at, $4::timestamptz)
                 WHEN $3 <= 0 THEN n.deleted_at END
         WHERE n.shard = {_SHARD} AND n.id = ANY($2::bigint[])""",
         recipient_id,

@@ -23,8 +23,8 @@ GROUPED_FOR = "interval '24 hours'"  # after which a group is closed, and a repe
 NEWEST = ", ".join(f"n.newest_actors[{place}] AS actor{place}" for place in range(1, SHOWN_ACTORS + 1))
 
 _SHARD = shard("$1")
-# The entries of an inbox ($1) for a kind ($2) and a photo ($3, or NULL), deleted ones included.
-_SAME_GROUP = f"n.shard = {_SHARD} AND n.user_id = $1 AND n.kind = $2 AND n.photo_id IS NOT DISTINCT FROM $3"
+# The entries of a kind ($2) in an inbox ($1), deleted ones included.
+_OF_KIND = f"n.shard = {_SHARD} AND n.user_id = $1 AND n.kind = $2"
 
 # Whether the activity of the actor $4 with the source $5 holds.
 _HOLDS = {
@@ -55,24 +55,24 @@ _COUNTED = (
     f"EXISTS (SELECT 1 FROM notification_actors o WHERE o.shard = {_SHARD} AND o.notification_id = n.id "
     "AND o.actor_id = $4 AND o.retracted_at IS NULL"
 )
-# The newest entry that has the activity, one that does not have it retracted first.
+# The newest entry that has the activity, one that does not have it retracted first. Its source is of one photo at most.
 _RECORDED = f"""
     SELECT n.id AS recorded, n.deleted_at IS NOT NULL AS deleted, t.retracted_at IS NOT NULL AS retracted,
         t.created_at > now() - {GROUPED_FOR} AS recent, {_COUNTED} AND o.source_id <> $5) AS recorded_counts
-    FROM notification_actors t JOIN notifications n ON n.id = t.notification_id AND n.shard = t.shard
-    WHERE t.shard = {_SHARD} AND t.actor_id = $4 AND t.source_id = $5 AND {_SAME_GROUP}
+    FROM notification_actors t JOIN notifications n ON n.id = t.notification_id
+    WHERE t.shard = {_SHARD} AND t.actor_id = $4 AND t.source_id = $5 AND {_OF_KIND}
     ORDER BY t.retracted_at IS NULL DESC, n.id DESC LIMIT 1"""
-# The same for PicShare itself, which has no row as an actor. $4 is NULL and $5 the photo, as $3 is.
+# The same for PicShare itself, which has no row as an actor. $4 is NULL and $5 the photo, as $3 is; a photo has at most
+# one entry.
 _RECORDED_FOR_PICSHARE = f"""
     SELECT n.id AS recorded, false AS deleted, false AS retracted, true AS recent, false AS recorded_counts
     FROM notifications n
-    WHERE {_SAME_GROUP} AND n.photo_id = $5 AND $4::bigint IS NULL AND n.deleted_at IS NULL
-    ORDER BY n.id DESC LIMIT 1"""
+    WHERE {_OF_KIND} AND n.photo_id = $5 AND n.deleted_at IS NULL LIMIT 1"""
 # An entry does not say which webhook or export it is about, so one that was not read within a day stands for all.
 _RECORDED_WITHOUT_SUBJECT = f"""
     SELECT n.id AS recorded, false AS deleted, false AS retracted, true AS recent, false AS recorded_counts
     FROM notifications n
-    WHERE {_SAME_GROUP} AND $4::bigint IS NULL AND $5::bigint IS NOT NULL AND n.deleted_at IS NULL
+    WHERE {_OF_KIND} AND n.photo_id IS NULL AND $4::bigint IS NULL AND $5::bigint IS NOT NULL AND n.deleted_at IS NULL
       AND n.read_at IS NULL AND n.created_at > now() - {GROUPED_FOR}
     ORDER BY n.id DESC LIMIT 1"""
 _RECORDED_BY_KIND = {
@@ -103,7 +103,7 @@ def _look_up(kind: NotificationKind) -> str:
             (SELECT max(o.created_at) FROM notification_actors o
              WHERE o.shard = {_SHARD} AND o.notification_id = n.id AND o.retracted_at IS NULL) AS newest_at
         FROM notifications n
-        WHERE {_SAME_GROUP} AND coalesce(n.photo_id, 0) = coalesce($3::bigint, 0)
+        WHERE {_OF_KIND} AND coalesce(n.photo_id, 0) = coalesce($3::bigint, 0)
           AND coalesce(n.comment_id, 0) = {subject}
           AND n.read_at IS NULL AND n.deleted_at IS NULL AND n.closed_at IS NULL) AS open ON true
     WHERE a.shard = {_SHARD} AND a.id = $1 AND a.deleted_at IS NULL"""

@@ -11,7 +11,7 @@ from storage.postgres.database import Queryable, Transaction
 from storage.postgres.sharding import shard
 
 _OWN = f"n.shard = {shard('$1')} AND n.user_id = $1 AND n.deleted_at IS NULL"
-_DELETE = "UPDATE notifications n SET deleted_at = now(), silent = true, version = n.version + 1"
+_DELETE = "UPDATE notifications n SET deleted_at = now(), silent = true"
 
 
 async def about_comment(tx: Transaction, recipient_id: int, comment_id: int) -> list[int]:

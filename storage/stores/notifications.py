@@ -105,21 +105,19 @@ async def inbox_state(
 
 async def counters(db: Queryable, user_id: int) -> NotificationCounters:
     """Return the numbers of entries that are not seen and not read."""
-    row = await db.fetchrow(f"SELECT {_COUNTERS} FROM notifications WHERE {_UNREAD}", user_id)
-    return NotificationCounters(**dict(row or {"unseen": 0, "unread": 0}))
+    (row,) = await db.fetch(f"SELECT {_COUNTERS} FROM notifications WHERE {_UNREAD}", user_id)
+    return NotificationCounters(**dict(row))
 
 
 async def counters_and_newest(db: Queryable, user_id: int) -> tuple[NotificationCounters, int | None]:
     """Return the counters of an inbox and the greatest `position` in it, None if it is empty."""
-    row = await db.fetchrow(
+    (row,) = await db.fetch(
         f"SELECT {_COUNTERS}, (SELECT max(position) FROM notifications "
         f"WHERE shard = {_SHARD} AND user_id = $1 AND deleted_at IS NULL) AS newest "
         f"FROM notifications WHERE {_UNREAD}",
         user_id,
     )
-    counted = dict(row or {"unseen": 0, "unread": 0, "newest": None})
-    newest: int | None = counted.pop("newest")
-    return NotificationCounters(**counted), newest
+    return NotificationCounters(unseen=row["unseen"], unread=row["unread"]), row["newest"]
 
 
 async def _with_accounts(

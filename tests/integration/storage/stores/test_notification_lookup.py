@@ -27,7 +27,9 @@ pytestmark = pytest.mark.engines
 _OF_PICSHARE = {
     NotificationKind.PHOTO_REJECTED,
     NotificationKind.WEBHOOK_FAILING,
-    NotificationKind.WEBHOOK_DISABLED, NotificationKind.EXPORT_READY}
+    NotificationKind.WEBHOOK_DISABLED,
+    NotificationKind.EXPORT_READY,
+}
 
 
 class Scene:
@@ -173,6 +175,32 @@ async def test_the_situation_of_a_like(database: Database) -> None:
     assert found.newest_at < newest_at
 
 
+async def test_the_likes_of_each_comment_are_a_group_of_their_own(database: Database) -> None:
+    """A like finds the open entry of the same comment, with the time of its newest like, and not that of another."""
+    ann, bob, cat = await new_users(database, "ann", "bob", "cat")
+    scene, kind = await Scene.of(database, ann), NotificationKind.COMMENT_LIKE
+    async with database.transaction() as tx:
+        other, _ = await comments.add(tx, photo_id=scene.photo_id, author_id=ann.id, text="mine, too")
+    liked = (scene.comment_id, other.id)
+    entry_ids = []
+    for comment_id in liked:
+        scene.comment_id = comment_id
+        assert (await scene.look(kind, cat)).open is None
+        async with database.transaction() as tx:
+            entry = await record_notification(tx, **_fields(scene.activity(kind, bob)))
+        assert entry is not None
+        entry_ids.append(entry.id)
+    found = []
+    for comment_id in liked:
+        scene.comment_id = comment_id
+        found.append(await scene.look(kind, cat))
+    assert [each.open for each in found] == entry_ids
+    older, newer = (each.newest_at for each in found)
+    assert older is not None
+    assert newer is not None
+    assert older < newer
+
+
 async def test_an_inbox_of_a_deleted_account_is_not_found(database: Database) -> None:
     """There is no situation in the inbox of a deleted account."""
     ann, bob = await new_users(database, "ann", "bob")
@@ -188,7 +216,10 @@ def _fields(activity: Activity) -> dict[str, Any]:
 
 
 async def test_what_may_be_recorded_as_far_as_the_recipient_s_shard_knows(database: Database) -> None:
-    """Nothing about a deleted photo, of a user that the recipient mutes, or that is blocked in either direction."""
+    """Nothing about a deleted photo, of a user that the recipient mutes, or that is blocked in either direction.
+
+    A mention is not recorded either of a user that mutes the recipient.
+    """
     ann, bob, cat, dan, eve = await new_users(database, "ann", "bob", "cat", "dan", "eve")
     scene = await Scene.of(database, ann)
     kind = NotificationKind.LIKE
@@ -198,6 +229,7 @@ async def test_what_may_be_recorded_as_far_as_the_recipient_s_shard_knows(databa
         await blocks.block(tx, dan.id, ann.id)
         await blocks.block(tx, ann.id, eve.id)
     assert [(await scene.look(kind, user)).allowed for user in (bob, cat, dan, eve)] == [False, True, False, False]
+    assert not (await scene.look(NotificationKind.MENTION, cat)).allowed
     async with database.transaction() as tx:
         await photo_deletion.delete(tx, scene.photo_id, author_id=ann.id)
     assert not (await scene.look(kind, cat)).allowed

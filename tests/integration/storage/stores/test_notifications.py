@@ -357,6 +357,54 @@ async def test_several_activities_of_one_actor_count_once(database: Database) ->
     assert (again.count, again.silent) == (2, True)
 
 
+async def test_one_of_several_activities_comes_back_where_its_actor_counts_already(database: Database) -> None:
+    """An actor with another activity in the entry is not counted again: neither where it was, nor in an open entry."""
+    ann, ben, cat = await new_users(database, "ann", "ben", "cat")
+    photo = await ready_photo(database, ann)
+
+    async def comment(actor: User, comment_id: int) -> tuple[int, int]:
+        entry = await _comment(database, photo, actor, comment_id)
+        assert entry is not None
+        # As an earlier version grouped them.
+        await database.fetch("UPDATE notifications SET closed_at = NULL WHERE read_at IS NULL")
+        return entry.id, entry.count
+
+    async def retract(comment_id: int) -> None:
+        async with database.transaction() as tx:
+            await retract_notification(
+                tx,
+                recipient_id=ann.id,
+                kind=NotificationKind.COMMENT,
+                actor_id=ben.id,
+                photo_id=photo.id,
+                source_id=comment_id,
+            )
+
+    first, _ = await comment(ben, 1)
+    assert await comment(ben, 2) == (first, 1)
+    await _mark(database, ann, "read")
+    second, _ = await comment(cat, 3)
+    await retract(1)
+    assert await comment(ben, 1) == (first, 1)
+    for comment_id in (1, 2):
+        await retract(comment_id)
+    assert await comment(ben, 4) == (second, 2)
+    assert await comment(ben, 1) == (second, 2)
+
+
+async def test_an_entry_without_rows_of_actors_takes_an_activity(database: Database) -> None:
+    """An entry whose rows of actors are lost, which the janitor finds within a day, moves to the top as any other."""
+    ann, ben, cat = await new_users(database, "ann", "ben", "cat")
+    photo = await ready_photo(database, ann)
+    first = await note_like(database, photo, ben)
+    await database.fetch("DELETE FROM notification_actors")
+    second = await note_like(database, photo, cat)
+    assert first is not None
+    assert second is not None
+    assert second.id == first.id
+    assert [user.username for user in second.actors] == ["cat", "ben"]
+
+
 async def test_an_actor_leaves_deleted_and_retracted_activities_silently(database: Database) -> None:
     """Removing a user's activities returns the entries that have changed, and brings none back that is deleted."""
     ann, ben, cat = await new_users(database, "ann", "ben", "cat")
@@ -619,7 +667,7 @@ async def test_a_position_only_grows(database: Database) -> None:
 
 
 async def test_kinds_and_inboxes_have_groups_of_their_own(database: Database) -> None:
-    """The same actor is in one entry for each kind and each recipient of a shard."""
+    """The same actor is in one entry for each kind and each recipient of a shard, and is retracted from each alone."""
     ann, cat, ben = await new_users(database, "ann", "cat", "ben")
     kinds = (NotificationKind.FOLLOW, NotificationKind.FOLLOW_REQUEST, NotificationKind.FOLLOW_ACCEPTED)
     for recipient in (ann, cat):
@@ -632,6 +680,13 @@ async def test_kinds_and_inboxes_have_groups_of_their_own(database: Database) ->
             assert (entry.kind, entry.count) == (kind, 1)
     for recipient in (ann, cat):
         assert [entry.kind for entry in reversed(await inbox_of(database, recipient))] == [*kinds]
+    for recipient in (ann, cat):
+        for kind in kinds:
+            async with database.transaction() as tx:
+                assert await retract_notification(
+                    tx, recipient_id=recipient.id, kind=kind, actor_id=ben.id, photo_id=None, source_id=ben.id
+                )
+        assert await inbox_of(database, recipient) == []
 
 
 async def test_a_user_leaves_the_given_entries_of_one_inbox(database: Database) -> None:

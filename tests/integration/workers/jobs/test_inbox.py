@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -14,6 +15,7 @@ from storage.postgres.database import Transaction
 from storage.stores import inbox_lock
 from storage.stores.notification_lookup import Situation, look_up
 from tests.support.community import new_users, ready_photo, record_notification
+from tests.support.driver_commands import commands
 from tests.support.stage import Stage, start_clean
 from workers.jobs.inbox import Inbox, LookUp
 
@@ -95,14 +97,40 @@ async def test_a_like_given_again_meanwhile_is_announced_once(stage: Stage) -> N
     assert kinds == ["notification", "notification.removed", "notification.changed"]
 
 
-async def test_a_repeated_handler_announces_nothing_again(stage: Stage) -> None:
+@pytest.mark.parametrize("kind", [NotificationKind.LIKE, NotificationKind.PHOTO_REJECTED])
+async def test_a_repeated_handler_announces_nothing_again(stage: Stage, kind: NotificationKind) -> None:
     """The event of an activity that is recorded and published is published as a change without news."""
-    ann, like = await user_and_like(stage)
+    ann, activity = await user_and_like(stage)
+    if kind is NotificationKind.PHOTO_REJECTED:
+        activity = dataclasses.replace(activity, kind=kind, actor_id=None)
     inbox = Inbox(stage.database, stage.notification_log)
     for _ in range(3):
-        await inbox.record(like)
+        await inbox.record(activity)
     kinds = [message.document["type"] for message in await stage.deliveries(ann)]
     assert kinds == ["notification", "notification.changed", "notification.changed"]
+
+
+async def test_a_change_of_an_entry_that_left_the_log_is_no_news(stage: Stage) -> None:
+    """A retraction, and the activity that comes back, are published as changes of an entry that the log has no more."""
+    ann, like = await user_and_like(stage)
+    assert like.actor_id is not None
+    (cat,) = await new_users(stage.database, "cat")
+    for actor_id in (cat.id, like.actor_id):
+        async with stage.database.transaction() as tx:
+            await record_notification(
+                tx,
+                recipient_id=ann.id,
+                kind=like.kind,
+                actor_id=actor_id,
+                photo_id=like.photo_id,
+                source_id=like.source_id,
+            )
+    inbox = Inbox(stage.database, stage.notification_log)
+    for change in (inbox.withdraw, inbox.record):
+        await commands(stage.redis).flushall()
+        await stage.online(ann)
+        await change(like)
+        assert [message.document["type"] for message in await stage.deliveries(ann)] == ["notification.changed"]
 
 
 @pytest.mark.parametrize("mark", NotificationMark)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from structlog.testing import capture_logs
 
 from server.operation.metrics import Metrics
 from storage.blobs.file import FileBlobs
@@ -277,6 +279,35 @@ async def test_run(database: Database, tmp_path: Path) -> None:
     ]
     assert counted == [done.count("away"), done.count("good")]
     assert value("picshare_periodic_task_items_total", {"task": "good"}) == 2 * done.count("good")
+
+
+async def test_what_a_task_has_done_is_logged(database: Database, tmp_path: Path) -> None:
+    """A run that has deleted or repaired something is logged with its number and its time, and no other run."""
+
+    class Two(Janitor):
+        def tasks(self) -> list[PeriodicTask]:
+            return [
+                PeriodicTask(name="idle", period=3600, work=self.find_nothing),
+                PeriodicTask(name="busy", period=3600, work=self.work),
+            ]
+
+        async def find_nothing(self) -> int:
+            return 0
+
+        async def work(self) -> int:
+            await asyncio.sleep(0.05)
+            return 2
+
+    janitor = _janitor(database, open_redis("redis://unused"), tmp_path, kind=Two)
+    with capture_logs() as logs:
+        started = time.monotonic()
+        task = asyncio.create_task(janitor.run())
+        await eventually(lambda: bool(logs))
+        elapsed = time.monotonic() - started
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    assert [(entry["event"], entry["task"], entry["count"]) for entry in logs] == [("periodic_task_done", "busy", 2)]
+    assert 0 < logs[0]["duration_ms"] <= elapsed * 1000
 
 
 async def test_notifications_whose_actors_are_wrong_are_repaired(
