@@ -51,8 +51,8 @@ class PhotoImages(ResponseModel):
     """The images of a photo by ascending size; images are never enlarged, so the last one is at most the original's.
 
     `sizes` is empty until the photo is ready. An image of equal width and height may be a square crop. `placeholder` is
-    that of the photo; with `hdr` the images in the format `jpg` have a gain map. `sizes` show the first frame of an
-    animation, `motion` all of them; still photos, and animations that are too large, have none.
+    that of the photo; with `hdr` the images in the format `jpg` have a gain map from 320 pixels on. `sizes` show the
+    first frame of an animation, `motion` all of them; still photos, and animations that are too large, have none.
     """
 
     placeholder: str | None

@@ -40,9 +40,15 @@ def gain_image(size: tuple[int, int] = (160, 107), mode: str = "L") -> Image.Ima
     return image
 
 
-def ultra_hdr(*segments: bytes, gain: Image.Image | None = None, orientation: int = 1, xmp: bytes = XMP) -> bytes:
-    """Return a photograph of 640 × 427 pixels with a gain map that has these segments, and a video behind it."""
-    photo = Image.open(photograph()).convert("RGB")
+def ultra_hdr(
+    *segments: bytes,
+    photo: Image.Image | None = None,
+    gain: Image.Image | None = None,
+    orientation: int = 1,
+    xmp: bytes = XMP,
+) -> bytes:
+    """Return a photograph, by default one of 640 × 427 pixels, with a gain map that has these segments, and a video."""
+    photo = photo or Image.open(photograph()).convert("RGB")
     photo.info = {}
     first = encoded(photo, exif=exif_with_gps(orientation), xmp=xmp, comment=b"taken at home")
     second = encoded(gain or gain_image(), exif=exif_with_gps(), comment=b"taken at home")

@@ -20,7 +20,7 @@ from storage.blobs.variants import Variant, VariantRegistry
 from workers.images import animations, formats, gain_maps, pixels
 from workers.images.colours import coded_profile, in_known_colours, source_profile
 from workers.images.embedded_texts import read_texts
-from workers.images.encode import Gain, needed_size, render
+from workers.images.encode import LEAST_COARSENESS, Gain, needed_size, render
 from workers.images.exif import parse_exif, read_exif, read_orientation
 from workers.images.formats import Original
 from workers.images.gif import Gif
@@ -148,7 +148,8 @@ def _open(data: bytes, variants: Sequence[Variant], max_pixels: int) -> _Picture
             original = formats.read(data)
             formats.check_size(original.header, max_pixels)
             header = original.header
-            image = pixels.load(original, needed_size(variants, header.width, header.height))
+            needed = needed_size(variants, header.width, header.height)
+            image = pixels.load(original, needed)
         except StructureError as error:
             raise ImageRejectedError(str(error)) from error
         except formats.FormatError as error:
@@ -164,22 +165,28 @@ def _open(data: bytes, variants: Sequence[Variant], max_pixels: int) -> _Picture
         texts=texts,
         upright=upright,
         profile=profile,
-        gain=_gain(data, original, presentation),
+        gain=_gain(data, original, presentation, needed),
     )
 
 
-def _gain(data: bytes, original: Original, presentation: Presentation) -> Gain | None:
-    """Return the gain map of an original, upright as its image, or None if it has none that is whole."""
+def _gain(data: bytes, original: Original, presentation: Presentation, needed: tuple[int, int]) -> Gain | None:
+    """Return the gain map of an original, upright as its image, or None if it has none that is whole.
+
+    It is as large as an image of the `needed` size may use.
+    """
     found = gain_maps.find(data, original) if isinstance(original, Jpeg) else None
     if found is None:
         return None
+    header = found.image.header
+    width, height = (-(-side // LEAST_COARSENESS) for side in needed)
     try:
-        image = pixels.load(found.image, (found.image.header.width, found.image.header.height))
+        image = pixels.load(found.image, (min(width, header.width), min(height, header.height)))
     except StructureError:
         return None
     if image.mode not in {"L", "RGB"}:
         return None
-    return Gain(image=presentation.turn(image), numbers=found.numbers)
+    coarseness = original.header.width / header.width
+    return Gain(image=presentation.turn(image), numbers=found.numbers, coarseness=coarseness)
 
 
 def presentation_of(original: Original) -> Presentation:

@@ -65,9 +65,10 @@ def _check_jpeg(data: bytes, xmp: bytes) -> list[bytes]:
     last, of_gain = _check_image(data, end)
     _require(last == len(data), "the bytes after a JPEG")
     numbers = ultra_hdr.numbers_of(of_gain)
-    _require(numbers and of_gain == ultra_hdr.gain_segments(numbers), "the metadata of a gain map")
-    bare = end - sum(map(len, segments))
-    _require(segments == ultra_hdr.image_segments(bare, last - end, xmp), "the metadata of a JPEG with a gain map")
+    described = len(of_gain) > 1
+    _require(numbers and of_gain == ultra_hdr.gain_segments(numbers, described=described), "the metadata of a gain map")
+    expected = ultra_hdr.image_segments(end - sum(map(len, segments)), last - end, xmp, described=described)
+    _require(segments == expected, "the metadata of a JPEG with a gain map")
     return [xmp] if xmp else []
 
 

@@ -1,7 +1,8 @@
 """The file of an Ultra HDR JPEG: an image, and its gain map behind it (ISO 21496-1; Ultra HDR Image Format 1.1).
 
-All that is not pixels or a profile is derived from the numbers of the gain map, so the check before publication makes
-it once more and compares.
+The numbers are described in a segment of ISO 21496-1, and for older readers in XMP as well. The XMP has a kilobyte, so
+small images do without it. All that is not pixels or a profile is derived from the numbers of the gain map, so the
+check before publication makes it once more and compares.
 """
 
 from __future__ import annotations
@@ -28,33 +29,36 @@ _CONTAINER = (
 )
 
 
-def join(image: bytes, gain: bytes, numbers: GainMapNumbers, xmp: bytes = b"") -> bytes:
-    """Return an image with its gain map, and with the properties of a packet.
+def join(image: bytes, gain: bytes, numbers: GainMapNumbers, xmp: bytes = b"", *, described: bool = True) -> bytes:
+    """Return an image with its gain map, and with the properties of a packet; `described` in XMP, too.
 
     Both are JPEGs without metadata that begin with a JFIF header of `HEAD` bytes.
     """
-    second = gain[:HEAD] + b"".join(gain_segments(numbers)) + gain[HEAD:]
-    return image[:HEAD] + b"".join(image_segments(len(image), len(second), xmp)) + image[HEAD:] + second
+    second = gain[:HEAD] + b"".join(gain_segments(numbers, described=described)) + gain[HEAD:]
+    first = image_segments(len(image), len(second), xmp, described=described)
+    return image[:HEAD] + b"".join(first) + image[HEAD:] + second
 
 
-def image_segments(bare: int, gain: int, xmp: bytes = b"") -> Sequence[bytes]:
+def image_segments(bare: int, gain: int, xmp: bytes = b"", *, described: bool = True) -> Sequence[bytes]:
     """Return the segments of the first image, from its bytes without them, those of the whole gain map, and a packet.
 
     A file has one packet, so the description of the gain map becomes the last one in it.
     """
-    description = _description(_CONTAINER.format(length=gain))
-    packet = xmp.replace(_END, description + _END) if xmp else _packet(description)
-    before = [_segment(_APP1, XMP + packet), _segment(_APP2, ISO + _VERSION)]
+    packet = xmp
+    if described:
+        description = _description(_CONTAINER.format(length=gain))
+        packet = xmp.replace(_END, description + _END) if xmp else _packet(description)
+    before = [*([_segment(_APP1, XMP + packet)] if packet else []), _segment(_APP2, ISO + _VERSION)]
     # Offsets count from the byte behind the name of the segment.
     origin = HEAD + sum(map(len, before)) + 8
     whole = bare + sum(map(len, before)) + 4 + _MPF.size
     return [*before, _segment(_APP2, _mpf(whole, gain, whole - origin))]
 
 
-def gain_segments(numbers: GainMapNumbers) -> Sequence[bytes]:
+def gain_segments(numbers: GainMapNumbers, *, described: bool = True) -> Sequence[bytes]:
     """Return the segments of the gain map."""
-    packet = _packet(_description(_described(numbers)))
-    return [_segment(_APP1, XMP + packet), _segment(_APP2, ISO + write_iso(numbers))]
+    iso = _segment(_APP2, ISO + write_iso(numbers))
+    return [_segment(_APP1, XMP + _packet(_description(_described(numbers)))), iso] if described else [iso]
 
 
 def numbers_of(segments: Sequence[bytes]) -> GainMapNumbers | None:
@@ -87,14 +91,25 @@ def _mpf(size: int, gain: int, offset: int) -> bytes:
 
 
 def _described(numbers: GainMapNumbers) -> str:
-    single = {name: getattr(numbers, field) for field, (name, _) in CAPACITIES.items()}
-    several = {name: getattr(numbers, field) for field, (name, _) in FIELDS.items()}
-    attributes = ['hdrgm:Version="1.0"', 'hdrgm:BaseRenditionIsHDR="False"']
+    """Return the numbers that are not those by default."""
+    single = {CAPACITIES[field]: (getattr(numbers, field),) for field in CAPACITIES}
+    several = {FIELDS[field]: getattr(numbers, field) for field in FIELDS}
     if len(numbers.channels) == 1:
-        single |= {name: value for name, (value,) in several.items()}
-        several = {}
-    attributes += (f'hdrgm:{name}="{_decimal(value)}"' for name, value in single.items())
-    return f"{' '.join(attributes)}>{''.join(_list(name, values) for name, values in several.items())}"
+        single, several = single | several, {}
+    attributes = ['hdrgm:Version="1.0"']
+    attributes += (
+        f'hdrgm:{name}="{_decimal(value)}"' for (name, default), (value,) in single.items() if not _is(value, default)
+    )
+    lists = (
+        _list(name, values)
+        for (name, default), values in several.items()
+        if not all(_is(value, default) for value in values)
+    )
+    return f"{' '.join(attributes)}>{''.join(lists)}"
+
+
+def _is(value: int, default: float | None) -> bool:
+    return default is not None and value == round(default * DENOMINATOR)
 
 
 def _list(name: str, values: Sequence[int]) -> str:
@@ -103,4 +118,4 @@ def _list(name: str, values: Sequence[int]) -> str:
 
 
 def _decimal(value: int) -> str:
-    return f"{value / DENOMINATOR:.6f}"
+    return f"{value / DENOMINATOR:.6f}".rstrip("0").rstrip(".")
