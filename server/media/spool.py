@@ -12,7 +12,6 @@ from pathlib import Path
 
 PREFIX = "upload-"  # of temporary files, by which those of a killed process are recognised
 _PIECE = 512 * 1024  # bytes that are in memory at most, and written at once
-_PIECES_AT_ONCE = 1024  # that the system accepts in one call (IOV_MAX)
 
 
 class SpoolFullError(Exception):
@@ -73,14 +72,6 @@ class Spool:
         for piece in pieces:
             for each in self._hashing.values():
                 each.update(piece)
-        for start in range(0, len(pieces), _PIECES_AT_ONCE):
-            self._write_at_once(pieces[start : start + _PIECES_AT_ONCE])
-
-    def _write_at_once(self, pieces: Sequence[bytes]) -> None:
-        # One call for all pieces: a file system handles half a megabyte in less time than its parts.
-        written = os.writev(self.descriptor, pieces)
-        for piece in pieces:
-            rest = memoryview(piece)[written:]
-            written = max(0, written - len(piece))
-            while rest:
-                rest = rest[os.write(self.descriptor, rest) :]
+            view = memoryview(piece)
+            while view:
+                view = view[os.write(self.descriptor, view) :]

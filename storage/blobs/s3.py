@@ -8,7 +8,6 @@ returned. Otherwise a client that reads slowly would use up the time limit of th
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -30,11 +29,6 @@ from storage.errors import FullError, NotFoundError, StorageError, UnavailableEr
 
 if TYPE_CHECKING:
     from obstore.store import S3Config
-
-# Threads of the client, which starts them with its first request and knows no other way to set their number. One for
-# each processor, its default, wake each other up in vain for a third of a request's processor time, while one is far
-# from busy when the event loop has nothing left.
-os.environ.setdefault("TOKIO_WORKER_THREADS", "1")
 
 CHUNK = 1024 * 1024  # bytes
 PART = 5 * 1024 * 1024  # bytes; the smallest part of a multipart upload that S3 accepts, except for the last one
