@@ -177,7 +177,7 @@ class Recorder:
         return [message.event_id for message in self.got]
 
 
-def make_message(topic: str = "like.added", *, body: bytes = b"\x80", **headers: str) -> Message:
+def make_message(topic: str = "like.removed", *, body: bytes = b"\x80", **headers: str) -> Message:
     """Return a message with an event id of its own."""
     return Message(event_id=str(uuid.uuid4()), topic=topic, key="7", body=body, headers=headers)
 

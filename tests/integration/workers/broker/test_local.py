@@ -69,10 +69,10 @@ async def test_a_commit_of_the_same_process_wakes_the_consumer_without_the_datab
     async with consuming(LocalBroker(pool, writer=writer), "notify", recorder):
         await emit()
         await eventually(lambda: recorder.got)
-    assert sent == []
+    assert all("notify" not in queues for queues in sent)
     await emit()
     await writer.close()
-    assert sent == [["notify"]]
+    assert "notify" in sent[-1]
 
 
 async def test_an_emitted_event_is_handled_at_once(database: Database, pool: Database) -> None:
