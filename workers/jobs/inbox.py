@@ -196,7 +196,7 @@ class Inbox:
         # A lock of the transaction would end with its commit, and of two handlers the one that committed first could
         # publish last.
         async with inbox_lock.hold(self._db, recipient_id) as lock:
-            async with self._db.transaction(lock) as tx:
+            async with self._db.transaction(lock, repeated=True) as tx:
                 changed = _merged([item for change in changes for item in await change(tx)])
                 # Read before the commit, which saves a round trip: under the lock nothing else changes the inbox.
                 states = [
