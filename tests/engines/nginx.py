@@ -56,7 +56,9 @@ class Nginx:
         purged = str(free_port())
         for file in (folder / "picshare").iterdir():
             text = file.read_text().replace("127.0.0.1:8089", f"127.0.0.1:{purged}")
-            file.write_text(text.replace("/var/log/nginx", str(folder)).replace("buffer=64k flush=1s", ""))
+            for shipped in ("/var/log/nginx", "/var/cache/nginx"):
+                text = text.replace(shipped, str(folder))
+            file.write_text(text.replace("buffer=64k flush=1s", ""))
         (folder / "site.conf").write_text(self._site())
         temporary = " ".join(f"{kind}_temp_path {folder / kind};" for kind in _TEMPORARY)
         # nginx as root gives its workers to a user that may not enter the folder.
