@@ -46,9 +46,12 @@ class Purger:
         """
         return await self._attempt(lambda: self._cache.hide(originals), hidden_at, measured=True)
 
-    async def forget(self, images: Sequence[HiddenImages], *, hidden_at: float) -> bool:
-        """Have the cache forget images that it hides; return whether it has. Only a failure is measured."""
-        return await self._attempt(lambda: self._cache.forget(images), hidden_at, measured=False)
+    async def forget(self, images: Sequence[HiddenImages]) -> bool:
+        """Have the cache forget images that it hides; return whether it has.
+
+        Only a failure is measured. It is never overdue, because the images are hidden all the same.
+        """
+        return await self._attempt(lambda: self._cache.forget(images), self._clock(), measured=False)
 
     async def _attempt(self, request: Callable[[], Awaitable[None]], hidden_at: float, *, measured: bool) -> bool:
         permit = self._circuit.admit()

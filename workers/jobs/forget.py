@@ -25,7 +25,7 @@ from workers.jobs.purge import Purgers, ask_each, hidden, open_purgers, retry_de
 @asynccontextmanager
 async def open_handlers(context: WorkerContext) -> AsyncIterator[Handlers]:
     """Yield the handlers of the queue "forget"."""
-    async with open_purgers(context) as purgers:
+    async with open_purgers(context, "forget") as purgers:
         yield ForgetHandlers(context.db, purgers).handlers()
 
 
@@ -58,7 +58,7 @@ class ForgetHandlers:
     async def _forget(self, purger: Purger, event: MediaForget) -> bool:
         # Also what is public again: the cache hides it still. A hook hides nothing.
         sha256s = await hidden(self._db, event.sha256s) if purger is self._purgers.hook else event.sha256s
-        return not sha256s or await purger.forget(await self._images(sha256s), hidden_at=event.at)
+        return not sha256s or await purger.forget(await self._images(sha256s))
 
     async def _images(self, sha256s: Sequence[str]) -> list[HiddenImages]:
         referenced = await ask_each(lambda sha256: contents.is_referenced(self._db, sha256), sha256s)

@@ -51,12 +51,12 @@ class Purgers:
 
 
 @asynccontextmanager
-async def open_purgers(context: WorkerContext) -> AsyncIterator[Purgers]:
-    """Yield the purgers of a worker."""
+async def open_purgers(context: WorkerContext, queue: str) -> AsyncIterator[Purgers]:
+    """Yield the purgers of a queue; each queue has its circuits, so a cache that cannot forget images hides others."""
     async with open_caches(context.caches, context.variants) as caches:
 
         def purger(cache: Cache) -> Purger:
-            return Purger(cache, context.purge_metrics, context.circuits.circuit(f"purge:{cache.name}", CIRCUIT))
+            return Purger(cache, context.purge_metrics, context.circuits.circuit(f"{queue}:{cache.name}", CIRCUIT))
 
         purgers = Purgers(
             caches=[purger(cache) for cache in caches.nginx],
@@ -69,7 +69,7 @@ async def open_purgers(context: WorkerContext) -> AsyncIterator[Purgers]:
 @asynccontextmanager
 async def open_handlers(context: WorkerContext) -> AsyncIterator[Handlers]:
     """Yield the handlers of the queue "purge"."""
-    async with open_purgers(context) as purgers:
+    async with open_purgers(context, "purge") as purgers:
         yield PurgeHandlers(context.db, purgers).handlers()
 
 

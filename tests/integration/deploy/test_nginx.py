@@ -202,7 +202,7 @@ async def mark(
 
 
 async def test_nothing_of_a_marked_original_comes_from_the_cache(edge: Edge) -> None:
-    """All its images at once, public or signed: PicShare decides, and its responses are not kept."""
+    """All its images at once, public or signed: PicShare decides, and the images that it sends are not kept."""
     other = f"/media/r1/{'f' * 64}/320.webp"
     former = f"/media/{SHA256}/thumb.jpg"
     for path, answer in ((IMAGE, Answer()), (signed(), PRIVATE), (former, Answer()), (other, Answer())):
@@ -211,16 +211,31 @@ async def test_nothing_of_a_marked_original_comes_from_the_cache(edge: Edge) -> 
         assert (await edge.get(path)).cache == "HIT"
     assert await mark(edge, "PUT") == (201, True)
     assert await mark(edge, "PUT") == (204, True)
+    edge.origin.answers[IMAGE] = Answer(body=b"shown")
+    assert [((reply := await edge.get(IMAGE)).body, reply.cache) for _ in range(2)] == [(b"shown", "")] * 2
     edge.origin.answers[IMAGE] = edge.origin.answers[former] = MISSING
     for path in (IMAGE, signed(), former):
         assert [((reply := await edge.get(path)).status, reply.cache) for _ in range(2)] == [(404, "")] * 2
-    edge.origin.answers[IMAGE] = Answer(body=b"shown")
-    assert [((reply := await edge.get(IMAGE)).body, reply.cache) for _ in range(2)] == [(b"shown", "")] * 2
     assert (await edge.get(other)).cache == "HIT"
 
     assert await mark(edge, "DELETE") == (204, True)
     assert await mark(edge, "DELETE") == (404, True)
     assert (await edge.get(IMAGE)).cache == "HIT"
+
+
+async def test_many_requests_for_a_marked_image_are_few_to_the_origin(edge: Edge) -> None:
+    """A 404 is kept for a second, whatever PicShare says; that of a missing signature is not that of a valid one."""
+    edge.origin.answers[IMAGE] = MISSING
+    await mark(edge, "PUT")
+    assert [(await edge.get(IMAGE)).status for _ in range(50)] == [404] * 50
+    assert edge.origin.count(IMAGE) <= 5
+    edge.origin.answers[IMAGE] = PRIVATE
+    assert (await edge.get(signed())).status == 200
+
+    async def is_asked_again() -> bool:
+        return (await edge.get(IMAGE)).status == 200
+
+    await eventually(is_asked_again)
 
 
 async def test_a_marked_image_is_not_served_while_the_origin_is_dead(edge: Edge) -> None:
