@@ -35,6 +35,7 @@ from storage.batch_events import (
     CachePurge,
     CopiesOutdated,
     FanoutChunk,
+    MediaForget,
     MediaPurge,
     StarChunk,
 )
@@ -93,6 +94,7 @@ __all__ = [
     "FanoutChunk",
     "LikeAdded",
     "LikeRemoved",
+    "MediaForget",
     "MediaPurge",
     "NotificationsOutdated",
     "PhotoAudienceChanged",

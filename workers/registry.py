@@ -193,6 +193,16 @@ WORKERS: tuple[WorkerSpec, ...] = (
         concurrency_help="Purges at once by one process; each sends up to eight requests at once to a cache.",
     ),
     WorkerSpec(
+        name="forget",
+        help="has caches forget the images that they hide",
+        topics=("media.forget",),
+        module="workers.jobs.forget",
+        concurrency=1,
+        concurrency_help="Batches of hidden images that one process has caches forget at once.",
+        # It takes twenty times as long as to hide them. A queue of its own, so that no purge waits for it.
+        runs_with="purge",
+    ),
+    WorkerSpec(
         name="warm",
         help="has caches fetch new photos of authors with many followers, and photos that trend",
         topics=("photo.ready", "photo.trending"),
