@@ -33,6 +33,7 @@ from storage.cache.tag_trends import TagTrends
 from storage.feeds.highlights import Highlights
 from storage.feeds.home import Home
 from storage.feeds.notification_log import NotificationLog
+from storage.feeds.public_cards import PublicCards
 from storage.feeds.trending import Trending
 from storage.limits.tickets import Tickets
 from storage.postgres.database import Database
@@ -94,6 +95,7 @@ class Services:
     home: Home
     highlights: Highlights
     trending: Trending
+    public_cards: PublicCards
     tag_trends: TagTrends
     notification_log: NotificationLog
     counter_cache: CounterCache

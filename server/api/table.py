@@ -88,7 +88,7 @@ def _photo_endpoints(services: Services) -> list[Endpoint]:
         ).endpoints(),
         *_upload_endpoints(services),
         *ProfileImagesApi(actions.profile_images, receiver).endpoints(),
-        *TrendsApi(services.trending, services.tag_trends, cursors, serializer).endpoints(),
+        *TrendsApi(services.trending, services.public_cards, services.tag_trends, cursors).endpoints(),
         *CollectionListsApi(reads, cursors, serializer).endpoints(),
         *CollectionsApi(actions.collections, idempotency).endpoints(),
         *PhotosApi(reads, cursors, serializer, actions.photos).endpoints(),

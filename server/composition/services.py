@@ -61,6 +61,7 @@ from storage.cache.tag_trends import TagTrends
 from storage.cache.variant_states import VariantStates
 from storage.feeds.highlights import Highlights
 from storage.feeds.home import Home
+from storage.feeds.public_cards import PublicCards
 from storage.feeds.star_report import StarReport
 from storage.feeds.trending import Trending
 from storage.ids import slot_group
@@ -199,6 +200,7 @@ def api_services(settings: Settings, stores: Stores, passwords: Passwords) -> Se
         home=Home(stores.reads, stores.redis, stores.feeds, stores.cards, stores.counter_cache),
         highlights=Highlights(stores.db, stores.reads, stores.redis, stores.feeds),
         trending=Trending(stores.reads, PhotoTrends(stores.redis)),
+        public_cards=PublicCards(stores.cards, stores.counter_cache),
         tag_trends=TagTrends(stores.redis),
         notification_log=stores.notification_log,
         counter_cache=stores.counter_cache,

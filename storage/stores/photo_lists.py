@@ -28,16 +28,16 @@ async def newest(db: Queryable, *, viewer_id: int | None, before: int | None, li
     return await with_items(db, [photo_of(row) for row in rows])
 
 
-async def public(db: Queryable, photo_ids: Sequence[int], *, viewer_id: int | None) -> dict[int, Photo]:
-    """Return those of the photos that everyone may see, without those of authors that the viewer mutes."""
+async def public_among(db: Queryable, photo_ids: Sequence[int], *, viewer_id: int | None) -> set[int]:
+    """Return which of these photos everyone may see, without those of authors that the viewer mutes."""
     rows = await db.fetch(
-        f"SELECT {PHOTO} FROM {PHOTOS} WHERE p.shard = ANY($2::integer[]) AND p.id = ANY($3::bigint[]) "
+        f"SELECT p.id FROM {PHOTOS} WHERE p.shard = ANY($2::integer[]) AND p.id = ANY($3::bigint[]) "
         f"AND {public_to_all('a.shard')} AND {unmuted('a.shard')}",
         viewer_id,
         shards(photo_ids),
         list(photo_ids),
     )
-    return {photo.id: photo for photo in await with_items(db, [photo_of(row) for row in rows])}
+    return {row["id"] for row in rows}
 
 
 async def by_tag(db: Queryable, tag: str, *, viewer_id: int | None, before: int | None, limit: int) -> list[Photo]:
