@@ -18,6 +18,7 @@ from storage.models import Photo, PhotoItem
 
 Picture: TypeAlias = Photo | PhotoItem
 Sign: TypeAlias = Callable[[str], str]  # the prefix of a photo's images -> the query with its signature
+REVIEW = "/media/review"  # followed by the path of an image without its beginning "/media"
 _NAMES = {"thumb": THUMB, "feed": FEED}
 _PREFIX, _QUERY = b"@", b"?"  # where they belong in a template, in which nothing else has these characters
 _MAX_TEMPLATES = 4096  # of 1.5 KB
@@ -31,6 +32,11 @@ def former_path(sha256: str, name: str) -> str:
 def image_prefix(variants: VariantRegistry, sha256: str) -> str:
     """Return how the paths of all variants of an original begin; they are immutable, since they name the content."""
     return prefix_of(variants.recipe, sha256)
+
+
+def review_prefix(variants: VariantRegistry, sha256: str) -> str:
+    """Return how the signed paths begin under which a photo that is withheld is looked at: never by its viewers."""
+    return REVIEW + image_prefix(variants, sha256).removeprefix("/media")
 
 
 def prefix_of(recipe: int, sha256: str) -> str:

@@ -14,7 +14,7 @@ from storage.stores import blocks, follows, photo_deletion, photo_edits
 from tests.support.community import follow, new_user, new_users, processing_photo, ready_photo, topics
 from tests.support.stage import Stage, kinds
 from tests.support.statements import StatementLog
-from workers.jobs.fanout import LANES, lanes
+from workers.jobs.photo_feeds import LANES, lanes
 
 pytestmark = pytest.mark.engines
 
