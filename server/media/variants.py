@@ -14,10 +14,9 @@ from server.media.variant_requests import VariantRequests, VariantResult
 from server.media.variant_use import VariantUse
 from storage.blobs.keys import variant_key
 from storage.blobs.port import Blob, Blobs
-from storage.blobs.variants import FEED, THUMB, Variant, VariantRegistry
+from storage.blobs.variants import FEED, REVIEW, THUMB, Variant, VariantRegistry
 from storage.errors import NotFoundError
 from storage.postgres.database import Queryable
-from storage.render.images import REVIEW
 from storage.stores import contents, photo_contents
 from storage.stores.variants import StoredVariant
 

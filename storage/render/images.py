@@ -13,12 +13,11 @@ from typing import Any, TypeAlias
 
 import orjson
 
-from storage.blobs.variants import FEED, MOTION, THUMB, VIDEO, VariantRegistry
+from storage.blobs.variants import FEED, MOTION, REVIEW, THUMB, VIDEO, VariantRegistry
 from storage.models import Photo, PhotoItem
 
 Picture: TypeAlias = Photo | PhotoItem
 Sign: TypeAlias = Callable[[str], str]  # the prefix of a photo's images -> the query with its signature
-REVIEW = "/media/review"  # followed by the path of an image without its beginning "/media"
 _NAMES = {"thumb": THUMB, "feed": FEED}
 _PREFIX, _QUERY = b"@", b"?"  # where they belong in a template, in which nothing else has these characters
 _MAX_TEMPLATES = 4096  # of 1.5 KB

@@ -74,7 +74,7 @@ async def decide(tx: Transaction, photo_id: int, decision: Decision) -> Decided:
         dict(decision.labels),
         decision.until,
     )
-    return await _apply(tx, photo)
+    return await _apply(tx, photo, decision)
 
 
 async def history(db: Queryable, photo_id: int) -> list[Decision]:
@@ -135,11 +135,9 @@ async def _lock(tx: Transaction, photo_id: int) -> _Locked:
     )
 
 
-async def _apply(tx: Transaction, photo: _Locked) -> Decided:
-    """Let the decision that applies now take effect."""
-    applied = applies(await history(tx, photo.id))
-    if applied is None:
-        raise NotFoundError("decision")
+async def _apply(tx: Transaction, photo: _Locked, decision: Decision) -> Decided:
+    """Let the decision that applies, now that there is this one, take effect."""
+    applied = applies(await history(tx, photo.id)) or decision
     if photo.applied == applied:
         return Decided(author_id=photo.author_id, state=photo.state, applied=applied, changed=False)
     state = _state(photo.state, applied)

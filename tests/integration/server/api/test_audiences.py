@@ -161,7 +161,7 @@ async def _list_author(api: Api, owner: ApiUser, author: ApiUser) -> str:
 
 
 async def _fill_redis(gallery: Gallery) -> None:
-    """Put all photos into the feeds of the author and all followers, and among those that trend, as if they had been public."""
+    """Put all photos into the feeds of author and followers, and among those that trend, as if all were public."""
     services = gallery.api.services
     # As if each had an author of its own: in the list they would keep their distance otherwise.
     trends = [

@@ -128,6 +128,7 @@ async def test_an_edit_reaches_those_who_have_the_photo_open(stage: Stage) -> No
         "type": "photo.edited",
         "photo_id": encode(photo.id),
         "audience": "public",
+        "sensitive": False,
         "caption": "b",
         "caption_entities": [],
         "alt_text": "",
