@@ -13,6 +13,7 @@ from storage.models import Photo, PhotoAudience, PhotoState
 from storage.moderation import Decider, ModerationAction
 from storage.postgres.database import Database
 from storage.stores import (
+    contents,
     counter_drift,
     photo_audience,
     photo_deletion,
@@ -75,6 +76,21 @@ async def test_hide_and_restore(database: Database) -> None:
     assert await _ready_count(database, photo) == 1
     assert len(await photo_lists.newest(database, viewer_id=None, before=None, limit=5)) == 1
     assert [row["tag"] for row in await database.fetch("SELECT tag FROM tag_recounts")] == ["sea"]
+
+
+async def test_signed_urls_of_a_hidden_photo_show_nothing(database: Database) -> None:
+    """Nothing that is withheld keeps an original shown, in each picture; another photo with the same one does."""
+    ann = await new_user(database, "ann")
+    photo = await ready_post(database, ann, "one", "two")
+    originals = [picture.sha256 for picture in (await _photo(database, photo)).items]
+    assert [await contents.is_shown(database, sha256) for sha256 in originals] == [True, True]
+    await decide(database, photo, HIDE)
+    assert [await contents.is_shown(database, sha256) for sha256 in originals] == [False, False]
+    assert [await contents.is_referenced(database, sha256) for sha256 in originals] == [True, True]
+    await database.fetch(
+        "UPDATE photos SET sha256 = $1 WHERE id = $2", originals[1], (await ready_photo(database, ann)).id
+    )
+    assert [await contents.is_shown(database, sha256) for sha256 in originals] == [False, True]
 
 
 async def test_the_purge_names_all_pictures(database: Database) -> None:
