@@ -2,6 +2,8 @@
 -- one that applies is repeated in `photos.moderation`, so that it is read with the photo; see
 -- `storage.stores.photo_moderation`.
 ALTER TABLE photos ADD COLUMN moderation jsonb;
+-- Whether messages to an endpoint have what a service decides by, and a token with which it decides.
+ALTER TABLE webhook_endpoints ADD COLUMN moderation boolean NOT NULL DEFAULT false;
 
 CREATE TABLE photo_moderation (
     shard           integer NOT NULL,             -- of the author
