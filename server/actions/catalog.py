@@ -9,6 +9,7 @@ from server.actions.comments import CommentActions
 from server.actions.exports import ExportActions
 from server.actions.last_seen import LastSeen
 from server.actions.lists import ListActions
+from server.actions.moderation import ModerationActions
 from server.actions.notifications import NotificationActions
 from server.actions.photo_collections import CollectionActions
 from server.actions.photos import PhotoActions
@@ -44,3 +45,4 @@ class Actions:
     last_seen: LastSeen
     webhooks: WebhookActions
     exports: ExportActions
+    moderation: ModerationActions

@@ -17,6 +17,7 @@ from server.actions.comments import CommentActions
 from server.actions.exports import ExportActions
 from server.actions.last_seen import LastSeen
 from server.actions.lists import ListActions
+from server.actions.moderation import ModerationActions
 from server.actions.notifications import NotificationActions
 from server.actions.photo_collections import CollectionActions
 from server.actions.photos import PhotoActions
@@ -241,6 +242,7 @@ def build_actions(
         last_seen=LastSeen(db),
         webhooks=WebhookActions(db, policy, SystemResolver()),
         exports=ExportActions(db),
+        moderation=ModerationActions(db, stores.cards, permissions),
     )
 
 

@@ -50,6 +50,7 @@ _OWN = (
     ("webhook_deliveries", "owner_id", "event_id"),
     ("webhook_endpoints", "owner_id", "id"),
     ("exports", "user_id", "id"),
+    ("photo_moderation", "author_id", "photo_id"),
 )
 
 

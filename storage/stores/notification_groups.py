@@ -27,7 +27,7 @@ from storage.errors import NotFoundError
 from storage.models import Activity, NotificationKind, UserSummary
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.sharding import shard
-from storage.stores import account_lists, notification_sources
+from storage.stores import account_lists, notification_removal, notification_sources
 from storage.stores.notification_lookup import SHOWN_ACTORS, Situation
 
 _NEVER_GROUPED = (
@@ -108,8 +108,11 @@ async def record(tx: Transaction, activity: Activity, found: Situation | None) -
 
 async def retract(tx: Transaction, activity: Activity, found: Situation | None) -> int | None:
     """Retract an activity and return the id of its entry, if there was one; an entry without actors is deleted."""
-    if found is None or found.recorded is None or found.deleted or found.retracted or activity.actor_id is None:
+    if found is None or found.recorded is None or found.deleted or found.retracted:
         return None
+    if activity.actor_id is None:
+        await notification_removal.entries(tx, activity.recipient_id, [found.recorded])
+        return found.recorded
     await tx.execute(
         "UPDATE notification_actors t SET retracted_at = now() "
         f"WHERE t.shard = {_SHARD} AND t.notification_id = $1 AND t.actor_id = $2 AND t.source_id = $3",

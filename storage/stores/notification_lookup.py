@@ -48,6 +48,10 @@ _HOLDS = {
     NotificationKind.WEBHOOK_FAILING: "true",
     NotificationKind.WEBHOOK_DISABLED: "true",
     NotificationKind.EXPORT_READY: "true",
+    NotificationKind.MODERATION: (
+        f"EXISTS (SELECT 1 FROM photos p WHERE p.shard = {_SHARD} AND p.id = $5 "
+        "AND p.moderation ->> 'action' IN ('hide', 'sensitive'))"
+    ),
     **dict.fromkeys(notification_sources.KINDS, "$6::boolean"),
 }
 # The actor's rows in another entry `n` count one actor once: groups of an earlier version have several comments of one.
@@ -77,6 +81,7 @@ _RECORDED_WITHOUT_SUBJECT = f"""
     ORDER BY n.id DESC LIMIT 1"""
 _RECORDED_BY_KIND = {
     NotificationKind.PHOTO_REJECTED: _RECORDED_FOR_PICSHARE,
+    NotificationKind.MODERATION: _RECORDED_FOR_PICSHARE,
     NotificationKind.WEBHOOK_FAILING: _RECORDED_WITHOUT_SUBJECT,
     NotificationKind.WEBHOOK_DISABLED: _RECORDED_WITHOUT_SUBJECT,
     NotificationKind.EXPORT_READY: _RECORDED_WITHOUT_SUBJECT,

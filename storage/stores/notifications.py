@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from storage import ids
 from storage.models import CommentExcerpt, Notification, NotificationCounters, NotificationKind, UserSummary
+from storage.moderation import from_document
 from storage.postgres.database import Queryable
 from storage.postgres.rows import Row
 from storage.postgres.sharding import shard
@@ -22,9 +23,11 @@ from storage.stores.notification_sources import SourceComment
 from storage.stores.notification_text import excerpt_of, sentence
 
 _SHARD = shard("$1")
+_OF_PHOTO = f"(SELECT {{column}} FROM photos p WHERE p.shard = {_SHARD} AND p.id = n.photo_id)"
 _ENTRY = (
     "n.id, n.position, n.kind, n.photo_id, n.people, n.created_at, n.updated_at, n.seen_at, n.read_at, n.silent, "
-    f"{NEWEST}, (SELECT p.reason FROM photos p WHERE p.shard = {_SHARD} AND p.id = n.photo_id) AS reason, "
+    f"{NEWEST}, {_OF_PHOTO.format(column='p.reason')} AS reason, CASE WHEN n.kind = 'moderation' THEN "
+    f"{_OF_PHOTO.format(column='p.moderation')} END AS moderation, "
     "comment.id AS comment_id, comment.text AS comment_text, comment.author_id AS comment_author, "
     "CASE WHEN n.kind <> 'comment' THEN n.comment_id END AS comment_elsewhere"
 )
@@ -149,6 +152,7 @@ def _comment_of(row: Row, elsewhere: Mapping[int, SourceComment]) -> SourceComme
 
 def _entry(user_id: int, row: Row, accounts: Accounts, comment: SourceComment | None) -> Notification:
     kind = NotificationKind(row["kind"])
+    moderation = None if row["moderation"] is None else from_document(row["moderation"])
     actors = tuple(accounts[actor_id] for actor_id in newest_actors_of(row) if actor_id in accounts)
     return Notification(
         id=row["id"],
@@ -165,8 +169,9 @@ def _entry(user_id: int, row: Row, accounts: Accounts, comment: SourceComment | 
             kind,
             [actor.username for actor in actors],
             row["people"],
-            reason=row["reason"],
+            reason=row["reason"] if moderation is None else moderation.reason,
             in_caption=row["comment_elsewhere"] is None,
+            action=None if moderation is None else moderation.action,
         ),
         created_at=row["created_at"],
         updated_at=row["updated_at"],

@@ -56,6 +56,18 @@ async def is_referenced(db: Queryable, sha256: str) -> bool:
     return referenced
 
 
+async def is_shown(db: Queryable, sha256: str) -> bool:
+    """Return whether a photo that is neither deleted nor withheld by moderation has this original."""
+    shown: bool = await db.fetchval(
+        "/* all shards: by content */ SELECT EXISTS (SELECT 1 FROM photos WHERE sha256 = $1 "
+        "AND state <> 'hidden' AND deleted_at IS NULL LIMIT 1) "
+        f"OR EXISTS (SELECT 1 FROM {_ITEMS} WHERE i.sha256 = $1 AND p.state <> 'hidden' AND p.deleted_at IS NULL "
+        "LIMIT 1)",
+        sha256,
+    )
+    return shown
+
+
 async def is_owner(db: Queryable, sha256: str, user_id: int) -> bool:
     """Return whether a user has a photo, in any state, with this original."""
     owner: bool = await db.fetchval(

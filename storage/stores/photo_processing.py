@@ -17,7 +17,7 @@ from storage.media_types import VIDEO_TYPES
 from storage.models import Video
 from storage.postgres.database import Transaction
 from storage.postgres.sharding import shard
-from storage.stores import photo_exif, photo_items, photos, search_index
+from storage.stores import photo_exif, photo_items, photo_moderation, photos, search_index
 from storage.stores.photo_items import DecodedItem
 
 _PHOTO = f"shard = {shard('$1')} AND id = $1"
@@ -38,7 +38,7 @@ async def mark_ready(
     video: Video | None = None,
     items: Sequence[DecodedItem] = (),
 ) -> bool:
-    """Mark a photo as ready, with its upright size; emits `PhotoReady`.
+    """Mark a photo as ready, with its upright size; emits `PhotoReady`, unless moderation withholds it.
 
     `hdr` says that its JPEGs have a gain map, `motion` is the format of an animation's variant with all frames, `video`
     describes the one that is played. Of several pictures, `items` are all, and the EXIF is stored with them. `taken_at`
@@ -48,11 +48,12 @@ async def mark_ready(
     author = await photos.lock_author(tx, photo_id)
     if author is None:
         return False
-    audience: str | None = await tx.fetchval(
+    row = await tx.fetchrow(
         f"""
-        UPDATE photos SET state = 'ready', width = $2, height = $3, placeholder = $4,
-            taken_at = coalesce(taken_at, $5), hdr = $6, motion = $7, video = $8
-        WHERE {_PHOTO} AND state = 'processing' AND deleted_at IS NULL RETURNING audience""",
+        UPDATE photos SET state = CASE WHEN moderation ->> 'action' IN ('hold', 'hide') THEN 'hidden' ELSE 'ready' END,
+            width = $2, height = $3, placeholder = $4, taken_at = coalesce(taken_at, $5), hdr = $6,
+            motion = $7, video = $8
+        WHERE {_PHOTO} AND state = 'processing' AND deleted_at IS NULL RETURNING audience, state""",
         photo_id,
         width,
         height,
@@ -62,13 +63,16 @@ async def mark_ready(
         motion,
         None if video is None else asdict(video),
     )
-    if audience is None:
+    if row is None:
         return False
     if items:
         await photo_items.finish(tx, photo_id, items, location=author.location)
         exif = None  # it is kept with the pictures
     await photo_exif.store(tx, photo_id, exif or {}, location=author.location, suggestions=suggestions or {})
-    counted = int(audience in photos.COUNTED)
+    if row["state"] == "hidden":
+        await photo_moderation.begin_holds(tx, photo_id)
+        return True
+    counted = int(row["audience"] in photos.COUNTED)
     await tx.execute(
         f"""
         WITH marked AS (

@@ -26,7 +26,7 @@ DISTRIBUTED: Mapping[str, Distribution] = {
             "idempotency_keys", "account_suggestions", "dismissed_suggestions", "tag_follows", "outbox", "dead_letters",
             "former_usernames", "user_search", "photo_text", "tag_recounts", "stars",
             "collections", "collection_items", "lists", "list_members",
-            "webhook_endpoints", "webhook_deliveries", "webhook_attempts", "exports",
+            "webhook_endpoints", "webhook_deliveries", "webhook_attempts", "exports", "photo_moderation",
         ),
         _BY_SHARD,
     ),

@@ -22,7 +22,8 @@ class CacheError(Exception):
 class HiddenImages:
     """The images of one original that are to disappear from caches.
 
-    They are not public any more. With `signed`, no signed URL may show them either: nothing has this original now.
+    They are not public any more. With `signed`, no signed URL may show them either: nothing that is shown to anyone has
+    this original now.
     """
 
     sha256: str

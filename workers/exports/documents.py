@@ -14,6 +14,7 @@ from storage.ids import encode
 from storage.models import Photo, User
 from storage.postgres.database import Queryable
 from storage.postgres.rows import Row
+from storage.render.moderation import moderation_fields
 from storage.render.notification import notification_fields
 from storage.render.photo import description_fields
 from storage.render.timestamps import timestamp
@@ -199,6 +200,7 @@ def _photo_fields(photo: Photo, exif: Mapping[tuple[int, str | None], Any]) -> d
         "state": photo.state,
         "reason": photo.reason,
         **description_fields(photo),
+        "moderation": None if photo.moderation is None else moderation_fields(photo.moderation),
         "likes": photo.likes,
         "comments": photo.comments,
         "created_at": timestamp(photo.created_at),

@@ -23,7 +23,9 @@ from storage.events import (
     CommentUnliked,
     NotificationsOutdated,
     PhotoEdited,
+    PhotoHidden,
     PhotoReady,
+    PhotoRestored,
     RepliesOrphaned,
 )
 from storage.models import Activity, Comment, CommentState, NotificationKind, PhotoCounters
@@ -140,8 +142,8 @@ class CommentHandlers:
             document = publications.comment_pinned(event.photo_id, state)
             await self._publish(event.photo_id, document, event.owner_id)
 
-    async def photo_ready(self, event: PhotoReady) -> None:
-        """Notify the accounts that the caption mentions."""
+    async def photo_ready(self, event: PhotoReady | PhotoRestored | PhotoHidden) -> None:
+        """Notify the accounts that the caption mentions; of a photo that is hidden by now, retract that."""
         mentioned = await mentions.in_caption(self._db, event.photo_id)
         await self._reconcile(_in_caption(event, user_id) for user_id in mentioned)
 
@@ -228,7 +230,7 @@ def _mention(comment: Comment, user_id: int) -> Activity:
     )
 
 
-def _in_caption(event: PhotoReady | PhotoEdited, user_id: int) -> Activity:
+def _in_caption(event: PhotoReady | PhotoRestored | PhotoHidden | PhotoEdited, user_id: int) -> Activity:
     return Activity(
         recipient_id=user_id,
         kind=NotificationKind.MENTION,

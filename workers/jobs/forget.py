@@ -61,7 +61,5 @@ class ForgetHandlers:
         return not sha256s or await purger.forget(await self._images(sha256s))
 
     async def _images(self, sha256s: Sequence[str]) -> list[HiddenImages]:
-        referenced = await ask_each(lambda sha256: contents.is_referenced(self._db, sha256), sha256s)
-        return [
-            HiddenImages(sha256=sha256, signed=not still) for sha256, still in zip(sha256s, referenced, strict=True)
-        ]
+        shown = await ask_each(lambda sha256: contents.is_shown(self._db, sha256), sha256s)
+        return [HiddenImages(sha256=sha256, signed=not still) for sha256, still in zip(sha256s, shown, strict=True)]

@@ -177,8 +177,8 @@ class Inbox:
         return [item for each in stored for item in await self._apply(*each, tx)]
 
     async def _apply(self, operation: Operation, activity: Activity, tx: Transaction) -> Sequence[Recorded]:
-        if activity.actor_id is None and operation is not Operation.RECORD:
-            raise ValueError("an activity of PicShare itself is only recorded")
+        if activity.actor_id is None and operation is Operation.WITHDRAW:
+            raise ValueError("an activity of PicShare itself is recorded or reconciled")
         # Events of one like that is given and removed at once may be handled at the same time in any order. Each
         # handler looks under the lock, and after the change that caused its event: so the last handler sees them all.
         found = await self._look(tx, activity)

@@ -17,7 +17,10 @@ from storage.events import (
     LikeAdded,
     LikeRemoved,
     PhotoDeleted,
+    PhotoHidden,
+    PhotoMarked,
     PhotoRejected,
+    PhotoRestored,
     UserFollowed,
     UserUnfollowed,
 )
@@ -43,8 +46,25 @@ async def open_handlers(context: WorkerContext) -> AsyncIterator[Handlers]:
 
 
 def notify_handlers(notify: NotifyHandlers, comments: CommentHandlers) -> Handlers:
-    """Return the handlers of the queue; a deleted photo concerns the one, a photo that is shown the other."""
-    return {**notify.handlers(), **comments.handlers()}
+    """Return the handlers of the queue; a deleted photo concerns the one, a photo that is shown the other.
+
+    Both handle that a photo was hidden or restored.
+    """
+
+    async def hidden(event: PhotoHidden) -> None:
+        await notify.moderated(event)
+        await comments.photo_ready(event)
+
+    async def restored(event: PhotoRestored) -> None:
+        await notify.moderated(event)
+        await comments.photo_ready(event)
+
+    return {
+        **notify.handlers(),
+        **comments.handlers(),
+        **on(PhotoHidden, hidden),
+        **on(PhotoRestored, restored),
+    }
 
 
 class NotifyHandlers:
@@ -65,6 +85,7 @@ class NotifyHandlers:
             **on(UserUnfollowed, self.unfollowed),
             **on(PhotoRejected, self.rejected),
             **on(PhotoDeleted, self.deleted),
+            **on(PhotoMarked, self.moderated),
         }
 
     async def like_changed(self, event: LikeAdded | LikeRemoved) -> None:
@@ -112,6 +133,17 @@ class NotifyHandlers:
         # One after the other: each publication carries the counters of the inbox, and the last must be the newest.
         for entry_id in event.notifications:
             await self._inbox.publish(event.author_id, entry_id)
+
+    async def moderated(self, event: PhotoHidden | PhotoRestored | PhotoMarked) -> None:
+        """Notify the author of the decision that hides the photo or marks it, or remove that notification."""
+        activity = Activity(
+            recipient_id=event.author_id,
+            kind=NotificationKind.MODERATION,
+            actor_id=None,
+            photo_id=event.photo_id,
+            source_id=event.photo_id,
+        )
+        await self._inbox.reconcile(activity)
 
     async def _request_changed(self, event: UserFollowed | UserUnfollowed) -> None:
         """Record a request to follow, or retract it once it is accepted, declined or withdrawn."""
