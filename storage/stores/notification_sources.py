@@ -48,8 +48,8 @@ async def holds(tx: Transaction, activity: Activity) -> bool:
         )
     else:
         sql = (
-            f"SELECT {author_above(_SOURCE)} AS above FROM {_COMMENTS} WHERE {_ONE_SHARD} AND c.id = $2 AND c.deleted_at IS NULL "
-            f"AND {_CONCERNS[activity.kind]} AND {readable(_SOURCE)}"
+            f"SELECT {author_above(_SOURCE)} AS above FROM {_COMMENTS} WHERE {_ONE_SHARD} AND c.id = $2 "
+            f"AND c.deleted_at IS NULL AND {_CONCERNS[activity.kind]} AND {readable(_SOURCE)}"
         )
     found = await tx.fetchrow(sql, activity.recipient_id, activity.source_id, activity.actor_id)
     if found is None:
@@ -68,8 +68,8 @@ def comment_of(activity: Activity) -> int | None:
 async def comments(db: Queryable, viewer_id: int, comment_ids: Collection[int]) -> dict[int, SourceComment]:
     """Return those comments that are below photos, and comments, that the viewer may see, by id."""
     rows = await db.fetch(
-        f"SELECT c.id, c.text, c.author_id, {author_above('c.shard')} AS above FROM {_COMMENTS} WHERE c.shard = ANY($2::integer[]) "
-        f"AND c.id = ANY($3::bigint[]) AND c.deleted_at IS NULL AND {readable('a.shard')}",
+        f"SELECT c.id, c.text, c.author_id, {author_above('c.shard')} AS above FROM {_COMMENTS} "
+        f"WHERE c.shard = ANY($2::integer[]) AND c.id = ANY($3::bigint[]) AND c.deleted_at IS NULL AND {readable('a.shard')}",
         viewer_id,
         shards(comment_ids),
         list(comment_ids),
