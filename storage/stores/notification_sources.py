@@ -69,7 +69,8 @@ async def comments(db: Queryable, viewer_id: int, comment_ids: Collection[int]) 
     """Return those comments that are below photos, and comments, that the viewer may see, by id."""
     rows = await db.fetch(
         f"SELECT c.id, c.text, c.author_id, {author_above('c.shard')} AS above FROM {_COMMENTS} "
-        f"WHERE c.shard = ANY($2::integer[]) AND c.id = ANY($3::bigint[]) AND c.deleted_at IS NULL AND {readable('a.shard')}",
+        "WHERE c.shard = ANY($2::integer[]) AND c.id = ANY($3::bigint[]) AND c.deleted_at IS NULL "
+        f"AND {readable('a.shard')}",
         viewer_id,
         shards(comment_ids),
         list(comment_ids),
