@@ -121,7 +121,7 @@ class Stage:
         self._listener = Listener(redis, PROCESS, stars=True)
         self._driver = driver_client(redis)
         self._topics = self._driver.pubsub(ignore_subscribe_messages=True)
-        self.authors: list[int | None] = []
+        self.authors: list[list[int]] = []
         self.seen: list[str] = []  # topics of the events that `pump` took from the outbox, one for each queue
 
     async def open(self) -> None:
@@ -173,7 +173,7 @@ class Stage:
                     published.append(("*", decode_envelope(message["data"]).body))
                     continue
                 content = msgpack.unpackb(message["data"])
-                self.authors.append(content.get("author"))
+                self.authors.append(content.get("authors") or [content["author"]] if "author" in content else [])
                 document = orjson.loads(content["data"]) if "data" in content else None
                 published.append((message["channel"].decode().split(":", 2)[2], document))
 

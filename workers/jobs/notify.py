@@ -166,7 +166,7 @@ class NotifyHandlers:
         # A photo's topic is read by everyone who may see the photo. The author is named, so that a publication does
         # not reach users that a block separates from its author, which the photo's owner does not show.
         topic = publications.photo_topic(event.photo_id)
-        await self._publisher.to_topic(topic, document, author_id=event.user_id)
+        await self._publisher.to_topic(topic, document, author_ids=[event.user_id])
 
 
 def _follow(event: UserFollowed | UserUnfollowed, kind: NotificationKind) -> Activity:
