@@ -41,6 +41,7 @@ from storage.batch_events import (
 )
 from storage.event import Event
 from storage.export_events import ExportRequested
+from storage.moderation_events import AppealAnswered, CaseDecided
 from storage.photo_events import (
     CollectionsOutdated,
     PhotoAudienceChanged,
@@ -80,8 +81,10 @@ __all__ = [
     "AccountOpened",
     "ActivitiesWithdrawn",
     "ActorRemoved",
+    "AppealAnswered",
     "BadEventError",
     "CachePurge",
+    "CaseDecided",
     "CloseFriendChanged",
     "CollectionsOutdated",
     "CommentAdded",

@@ -59,6 +59,9 @@ class NotificationKind(StrEnum):
     WEBHOOK_DISABLED = "webhook_disabled"
     EXPORT_READY = "export_ready"
     MODERATION = "moderation"
+    DECISION = "decision"
+    APPEAL_ANSWERED = "appeal_answered"
+    REPORT_ANSWERED = "report_answered"
 
 
 class CommentOrder(StrEnum):
@@ -370,7 +373,8 @@ class Notification:
     """A grouped entry of an inbox: `actors` newest first (at most three), `count` distinct actors in total.
 
     `position` grows with each new activity of the group. An inbox is sorted by it, and it is the cursor of a page.
-    `silent` is set if the latest change is not to be announced.
+    `silent` is set if the latest change is not to be announced. `decision_id` is the decision about the user that the
+    entry is about.
     """
 
     id: int
@@ -387,6 +391,7 @@ class Notification:
     seen: bool
     read: bool
     silent: bool = False
+    decision_id: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

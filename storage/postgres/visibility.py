@@ -36,15 +36,29 @@ def befriended(owner_shard: str) -> str:
     )
 
 
+def visible(account: str = "a") -> str:
+    """Return the condition that others are shown anything of an account: it is neither deleted nor suspended."""
+    return f"{account}.deleted_at IS NULL AND {account}.suspended_at IS NULL"
+
+
+def met(owner_shard: str) -> str:
+    """Return the condition that a list may show the account to strangers; a limited one it shows to followers alone."""
+    return f"(a.limited_at IS NULL OR a.id = $1 OR {followed(owner_shard)})"
+
+
 def known(owner_shard: str) -> str:
     """Return the condition for a search or a list of users: the account exists and neither side blocks the other."""
-    return f"a.deleted_at IS NULL AND {unblocked('a.id', owner_shard)}"
+    return f"{visible()} AND {unblocked('a.id', owner_shard)}"
 
 
 def profile(owner_shard: str) -> str:
-    """Return the condition for a profile. A viewer sees that of an account they block, to unblock it."""
+    """Return the condition for a profile. A viewer sees that of an account they block, to unblock it.
+
+    The user of a suspended account sees its profile alone.
+    """
     return (
-        f"a.deleted_at IS NULL AND NOT EXISTS (SELECT 1 FROM blocks b WHERE b.shard = {owner_shard} "
+        "a.deleted_at IS NULL AND (a.suspended_at IS NULL OR a.id = $1) "
+        f"AND NOT EXISTS (SELECT 1 FROM blocks b WHERE b.shard = {owner_shard} "
         "AND b.owner_id = a.id AND b.other_id = $1::bigint AND b.outgoing)"
     )
 
@@ -76,9 +90,10 @@ def shown(owner_shard: str) -> str:
 def public_to_all(owner_shard: str) -> str:
     """Return the condition for a photo in a list that shows photos to strangers, for example the newest of all.
 
-    Photos of private accounts, and those for a narrower audience, are in none, not even for those who may see them.
+    Photos of private and limited accounts, and those for a narrower audience, are in none, not even for those who may
+    see them.
     """
-    return f"NOT a.private AND p.audience = 'public' AND {shown(owner_shard)}"
+    return f"NOT a.private AND a.limited_at IS NULL AND p.audience = 'public' AND {shown(owner_shard)}"
 
 
 def unmuted(owner_shard: str) -> str:
@@ -91,7 +106,7 @@ def unmuted(owner_shard: str) -> str:
 
 def findable(owner_shard: str) -> str:
     """Return the condition for an account in a search: it may be found, and a list may show it."""
-    return f"a.searchable AND {known(owner_shard)}"
+    return f"a.searchable AND {known(owner_shard)} AND {met(owner_shard)}"
 
 
 def found(owner_shard: str) -> str:

@@ -28,6 +28,10 @@ _SENTENCES = {
     NotificationKind.WEBHOOK_FAILING: "A webhook of yours is failing",
     NotificationKind.WEBHOOK_DISABLED: "A webhook of yours was disabled",
     NotificationKind.MODERATION: "Your photo was looked at by the moderators",
+    # `storage.stores.decision_notices` says what was decided.
+    NotificationKind.DECISION: "The moderators have decided about your account or what you have posted",
+    NotificationKind.APPEAL_ANSWERED: "Your appeal was answered",
+    NotificationKind.REPORT_ANSWERED: "Your report was answered",
     NotificationKind.EXPORT_READY: "Your export is ready to be downloaded",
 }
 

@@ -263,8 +263,8 @@ async def search(db: Queryable, prefix: str, *, viewer_id: int | None, after: st
     while len(found) < limit:
         # Some of a page may be hidden from the viewer; the rest of it is read behind them.
         rows = await _names(db, prefix, after=after, limit=limit)
-        shown = await account_lists.shown(db, [row["user_id"] for row in rows], viewer_id=viewer_id)
-        found += [user for row in rows if (user := shown.get(row["user_id"])) is not None and user.searchable]
+        shown = await account_lists.findable(db, [row["user_id"] for row in rows], viewer_id=viewer_id)
+        found += [shown[row["user_id"]] for row in rows if row["user_id"] in shown]
         if len(rows) < limit:
             break
         after = rows[-1]["username"]
