@@ -98,6 +98,8 @@ WORKERS: tuple[WorkerSpec, ...] = (
             "photo.marked",
             "user.followed",
             "user.unfollowed",
+            "case.decided",
+            "appeal.answered",
         ),
         former_topics=("user.blocked", "actor.removed"),
         module="workers.jobs.notify",

@@ -32,6 +32,7 @@ from workers.jobs import photo_counters, publications
 from workers.jobs.comments import CommentHandlers
 from workers.jobs.context import Handlers, WorkerContext
 from workers.jobs.inbox import Inbox
+from workers.jobs.moderation_notices import ModerationNotices
 from workers.jobs.withdrawals import Withdrawals
 
 
@@ -42,7 +43,8 @@ async def open_handlers(context: WorkerContext) -> AsyncIterator[Handlers]:
     notify = NotifyHandlers(context.db, inbox, context.counter_cache, context.publisher)
     comments = CommentHandlers(context.db, inbox, context.counter_cache, context.publisher)
     withdrawals = Withdrawals(context.db, inbox, comments.deleted)
-    yield {**notify_handlers(notify, comments), **withdrawals.former_handlers()}
+    notices = ModerationNotices(context.db, inbox)
+    yield {**notify_handlers(notify, comments), **notices.handlers(), **withdrawals.former_handlers()}
 
 
 def notify_handlers(notify: NotifyHandlers, comments: CommentHandlers) -> Handlers:

@@ -99,6 +99,8 @@ class RelationHandlers:
             newest = await photo_lists.author_ids(self._db, event.user_id, limit=self._feeds.log.capacity)
             await self._cards.tombstone(*newest)
             return
+        if event.suspended:
+            await self._permissions.account_deleted(event.user_id)
         if event.closed:
             await self._permissions.account_closed(event.user_id, event.order)
         # A card of a public account has public URLs and the old name.
