@@ -8,7 +8,7 @@ from typing import Any
 
 from server.actions.live_permissions import at_once
 from server.actions.sessions import SessionService, TokenPair
-from server.identity.errors import WrongCredentialsError
+from server.identity.errors import AccountSuspendedError, WrongCredentialsError
 from server.identity.passwords import Passwords
 from server.identity.rate_limiter import RateLimiter
 from server.identity.rate_limits import Charge, address_subject, site_subject
@@ -16,7 +16,7 @@ from storage import texts
 from storage.errors import NotFoundError
 from storage.models import LocationMetadata, PresenceAudience, User
 from storage.postgres.database import Database
-from storage.stores import users
+from storage.stores import account_restrictions, users
 from workers.jobs.permissions import LivePermissions
 
 UPDATE_QUOTA = "writes"
@@ -74,7 +74,8 @@ class AccountActions:
         """Open a session by username or e-mail address and password.
 
         Raises `RateLimitedError`, and the same `WrongCredentialsError` for an unknown name and for a wrong password.
-        An account that is deleted while the password is verified is unknown.
+        An account that is deleted while the password is verified is unknown. Raises `AccountSuspendedError`, with a
+        token, only for the right password.
         """
         # Of an IPv6 address the /48 counts: each of its 65,536 networks would otherwise have tries of its own.
         subject = site_subject(address) or address_subject(address)
@@ -92,6 +93,8 @@ class AccountActions:
         if found is None or not valid:
             raise WrongCredentialsError(charge)
         user, encoded = found
+        if await account_restrictions.is_suspended(self._db, user.id):
+            raise AccountSuspendedError(self._sessions.restricted_token(user))
         # Only now is the password known, so a hash with other parameters can be replaced.
         renewed = await self._passwords.hash(password) if self._passwords.is_outdated(encoded) else None
         try:

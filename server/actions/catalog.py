@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from server.actions.accounts import AccountActions
+from server.actions.appeals import AppealActions
+from server.actions.cases import CaseActions
 from server.actions.comments import CommentActions
 from server.actions.exports import ExportActions
 from server.actions.last_seen import LastSeen
@@ -17,6 +19,7 @@ from server.actions.presence import PresenceReader
 from server.actions.profile_images import ProfileImageActions
 from server.actions.reactions import ReactionActions
 from server.actions.relations import RelationActions
+from server.actions.reports import ReportActions
 from server.actions.sessions import SessionService
 from server.actions.suggestions import SuggestionActions
 from server.actions.tags import TagActions
@@ -46,3 +49,6 @@ class Actions:
     webhooks: WebhookActions
     exports: ExportActions
     moderation: ModerationActions
+    reports: ReportActions
+    cases: CaseActions
+    appeals: AppealActions

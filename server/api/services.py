@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from channels.live import Live
+from server.actions.case_metrics import CaseMetrics, NoCaseMetrics
 from server.actions.catalog import Actions
 from server.actions.search import TIMEOUT, NoSearchMetrics, SearchMetrics
 from server.edge.access_log import AccessLog, EventLog
@@ -105,6 +106,7 @@ class Services:
     live: Live | None = None
     metrics: HttpMetrics = field(default_factory=NoHttpMetrics)
     variant_metrics: VariantMetrics = field(default_factory=NoVariantMetrics)
+    case_metrics: CaseMetrics = field(default_factory=NoCaseMetrics)
     search_metrics: SearchMetrics = field(default_factory=NoSearchMetrics)
     upload_metrics: UploadMetrics = field(default_factory=NoUploadMetrics)
     access_log: AccessLog = field(default_factory=EventLog)

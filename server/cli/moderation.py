@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from server.cli import cases
 from server.cli.options import ConfigOption, DataOption, run_async, settings_for
 from storage.ids import encode
 from storage.models import PhotoState
@@ -17,10 +18,14 @@ PhotoArgument = Annotated[str, typer.Argument(help="The id of a photo, as at the
 
 def build() -> typer.Typer:
     """Return the group of commands."""
-    app = typer.Typer(help="Hide photos from all but their authors, and show them again.", no_args_is_help=True)
+    app = typer.Typer(
+        help="Hide photos and show them again, decide cases that reports have opened, and answer appeals.",
+        no_args_is_help=True,
+    )
     app.command()(hide)
     app.command()(restore)
     app.command()(show)
+    cases.add_commands(app)
     return app
 
 

@@ -12,8 +12,11 @@ from channels.contract.ports import Ports
 from channels.contract.settings import LiveSettings
 from channels.live import Live, build_live
 from server.actions.accounts import AccountActions
+from server.actions.appeals import AppealActions
+from server.actions.cases import CaseActions
 from server.actions.catalog import Actions
 from server.actions.comments import CommentActions
+from server.actions.enforcement import Enforcement
 from server.actions.exports import ExportActions
 from server.actions.last_seen import LastSeen
 from server.actions.lists import ListActions
@@ -25,6 +28,7 @@ from server.actions.presence import PresenceReader
 from server.actions.profile_images import ProfileImageActions
 from server.actions.reactions import ReactionActions
 from server.actions.relations import RelationActions
+from server.actions.reports import ReportActions
 from server.actions.sessions import SessionService
 from server.actions.suggestions import SuggestionActions
 from server.actions.tags import TagActions
@@ -73,6 +77,7 @@ from workers.broker.port import Policy
 from workers.caches.port import NoPurgeMetrics
 from workers.exports.port import NoExportMetrics
 from workers.images.limits import DecoderLimits, NoMetrics
+from workers.jobs.case_tasks import CaseTasks
 from workers.jobs.context import NoVariantMetrics, NoWarmMetrics, WorkerContext
 from workers.jobs.counter_repair import CounterRepair
 from workers.jobs.export_removal import ExportRetention
@@ -167,6 +172,7 @@ def build_api_app(
             variant_metrics=metrics,
             upload_metrics=metrics,
             search_metrics=metrics,
+            case_metrics=metrics,
             access_log=access_log(settings),
         )
     )
@@ -222,8 +228,10 @@ def build_actions(
 ) -> Actions:
     """Return the use cases; `refresh_ttl` in seconds, `policy` for addresses that users supply."""
     db = stores.db
-    sessions = SessionService(db, tokens, session_revoker(stores, tokens.ttl), refresh_ttl=refresh_ttl)
+    revoker = session_revoker(stores, tokens.ttl)
+    sessions = SessionService(db, tokens, revoker, refresh_ttl=refresh_ttl)
     permissions = LivePermissions(db, stores.publisher)
+    cases = case_actions(stores, revoker)
     return Actions(
         accounts=AccountActions(db, passwords, limiter, sessions, permissions),
         sessions=sessions,
@@ -243,7 +251,20 @@ def build_actions(
         webhooks=WebhookActions(db, policy, SystemResolver()),
         exports=ExportActions(db),
         moderation=ModerationActions(db, stores.cards, permissions),
+        reports=ReportActions(db),
+        cases=cases,
+        appeals=AppealActions(db, cases),
     )
+
+
+def case_actions(stores: Stores, revoker: SessionRevoker) -> CaseActions:
+    """Return the use cases of moderators."""
+    db, permissions = stores.db, LivePermissions(stores.db, stores.publisher)
+    moderation = ModerationActions(db, stores.cards, permissions)
+    enforcement = Enforcement(
+        db, stores.cards, stores.counter_cache, moderation, revoker=revoker, permissions=permissions
+    )
+    return CaseActions(db, enforcement)
 
 
 def session_revoker(stores: Stores, access_ttl: int) -> SessionRevoker:
@@ -363,5 +384,6 @@ def build_janitor(settings: Settings, stores: Stores, metrics: Metrics) -> Janit
             *StarMeasures(stores.db, StarReport(stores.redis), metrics).tasks(),
             *webhooks.tasks(),
             *ExportRetention(stores.db, stores.blobs).tasks(),
+            *CaseTasks(stores.db, stores.cards, metrics).tasks(),
         ],
     )

@@ -22,6 +22,8 @@ from pydantic_core import ErrorDetails
 from channels.contract.errors import LiveUnavailableError
 from server.edge.paging import BadCursorError
 from server.identity.errors import (
+    AccountSuspendedError,
+    NotPermittedError,
     PasswordsBusyError,
     RateLimitedError,
     RefreshTokenError,
@@ -81,7 +83,10 @@ _ROUTING_HEADERS = ("Allow", "Retry-After", "Upgrade", "Sec-WebSocket-Version")
 
 
 class ProblemError(Exception):
-    """An error response; `detail` explains it to a human reader, `code` identifies it for programs."""
+    """An error response; `detail` explains it to a human reader, `code` identifies it for programs.
+
+    `members` are added to the body.
+    """
 
     def __init__(
         self,
@@ -91,6 +96,7 @@ class ProblemError(Exception):
         *,
         errors: Iterable[FieldError] = (),
         headers: Mapping[str, str] | None = None,
+        members: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(detail)
         self.status = status
@@ -98,6 +104,7 @@ class ProblemError(Exception):
         self.detail = detail
         self.errors = tuple(errors)
         self.headers = dict(headers or {})
+        self.members = dict(members or {})
 
     def at(self, field: str) -> ProblemError:
         """Return this problem as one of a field of the body."""
@@ -143,6 +150,7 @@ def render(problem: ProblemError, request_id: str) -> web.Response:
         "detail": problem.detail,
         "code": problem.code,
         "request_id": request_id,
+        **problem.members,
     }
     if problem.errors:
         body["errors"] = [{"field": field, "message": message} for field, message in problem.errors]
@@ -174,6 +182,11 @@ def _not_found(error: NotFoundError) -> ProblemError:
 
 def _rate_limited(error: RateLimitedError) -> ProblemError:
     return ProblemError(429, "too_many_requests", str(error), headers=rate_limit_headers(error.charge))
+
+
+def _suspended(error: AccountSuspendedError) -> ProblemError:
+    members = {} if error.token is None else {"access_token": error.token}
+    return ProblemError(403, "account_suspended", str(error), members=members)
 
 
 def _conflict(error: ConflictError) -> ProblemError:
@@ -258,6 +271,8 @@ _TABLE: tuple[tuple[type[Exception], Callable[[Any], ProblemError | None]], ...]
     (WrongCredentialsError, lambda error: unauthorized("wrong_credentials", str(error), charge=error.charge)),
     (RefreshTokenError, lambda error: unauthorized("refresh_token_invalid", str(error))),
     (SessionRevokedError, lambda error: unauthorized("session_revoked", str(error))),
+    (AccountSuspendedError, _suspended),
+    (NotPermittedError, lambda error: ProblemError(403, error.code, str(error))),
     (RateLimitedError, _rate_limited),
     (PasswordsBusyError, lambda error: ProblemError(503, "busy", str(error), headers={"Retry-After": "3"})),
     (BadCursorError, lambda error: bad_field("cursor", str(error))),

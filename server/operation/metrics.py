@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from server.operation.case_metrics import CaseMetrics
 from server.operation.discover_metrics import DiscoverMetrics
 from server.operation.export_metrics import ExportMetrics
 from server.operation.live_metrics import LiveMetrics
@@ -28,8 +29,9 @@ class Metrics(
     OutboundMetrics,
     WebhookMetrics,
     ExportMetrics,
+    CaseMetrics,
 ):
-    """Metrics of requests, jobs, feeds, images, live connections, searches, webhooks and other outward calls."""
+    """Metrics of requests, jobs, feeds, images, live connections, searches, webhooks, cases and other outward calls."""
 
     def __init__(self, version: str = "") -> None:
         self.registry = CollectorRegistry()
@@ -42,6 +44,7 @@ class Metrics(
         OutboundMetrics.__init__(self, self.registry)
         WebhookMetrics.__init__(self, self.registry)
         ExportMetrics.__init__(self, self.registry)
+        CaseMetrics.__init__(self, self.registry)
         self._requests = Counter(
             "picshare_http_requests", "Completed requests.", ("method", "route", "status"), registry=self.registry
         )
