@@ -27,6 +27,7 @@ DISTRIBUTED: Mapping[str, Distribution] = {
             "former_usernames", "user_search", "photo_text", "tag_recounts", "stars",
             "collections", "collection_items", "lists", "list_members",
             "webhook_endpoints", "webhook_deliveries", "webhook_attempts", "exports", "photo_moderation",
+            "moderation_cases", "reports", "moderation_decisions", "moderation_appeals", "moderation_audit",
         ),
         _BY_SHARD,
     ),

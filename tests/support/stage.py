@@ -42,6 +42,7 @@ from workers.jobs.comments import CommentHandlers
 from workers.jobs.context import Handlers, WorkerContext
 from workers.jobs.fanout import FanoutHandlers
 from workers.jobs.inbox import Inbox
+from workers.jobs.moderation_notices import ModerationNotices
 from workers.jobs.notify import NotifyHandlers, notify_handlers
 from workers.jobs.sessions import SessionRevoker
 from workers.jobs.stars import StarMetrics, Stars
@@ -98,6 +99,7 @@ class Stage:
         inbox = Inbox(database, self.notification_log)
         self.notify = NotifyHandlers(database, inbox, self.counter_cache, publisher)
         self.comments = CommentHandlers(database, inbox, self.counter_cache, publisher)
+        self.notices = ModerationNotices(database, inbox, limit=chunk)
         context = WorkerContext(
             variants=VariantRegistry(),
             variant_states=VariantStates(redis),
@@ -181,7 +183,7 @@ class Stage:
         """Handle all events in the outbox, and those that they cause, in order; return "queue topic" of each."""
         handlers = {
             "fanout": self.fanout.handlers(),
-            "notify": notify_handlers(self.notify, self.comments),
+            "notify": {**notify_handlers(self.notify, self.comments), **self.notices.handlers()},
             "bulk": self.bulk,
         }
         handled: list[str] = []

@@ -27,6 +27,7 @@ from storage.stores import photo_collections, photo_lists
 from storage.trends import PhotoTrend
 from tests.support.api import Api
 from tests.support.api_user import ApiUser
+from tests.support.cases import case_about, decide, moderator, report
 from tests.support.photo_reads import OTHERS, READS, Scene, Shows
 from tests.support.pictures import encoded
 
@@ -35,6 +36,8 @@ pytestmark = pytest.mark.engines
 VIEWERS = ("visitor", "stranger", "follower", "close", "befriended", "blocking", "blocked", "author")
 # Lists that show authors their own photos in every state.
 _OF_AUTHOR = {"GET /users/{id}/photos", "GET /photos/saved-state", "GET /collections?photo_id="}
+# Lists of photos of strangers that are shown by their tags.
+_BY_TAG = {"GET /photos?tag=", "GET /feed?source=tags"}
 _SIDES = "(shard, owner_id, other_id, outgoing) VALUES ($1::bigint & 1023, $1, $2, $3)"
 
 
@@ -208,8 +211,10 @@ async def test_a_photo_is_shown_to_its_audience_alone(galleries: list[Gallery]) 
         await _check_reads(gallery)
 
 
-async def _check_reads(gallery: Gallery, *, withheld: bool = False) -> None:
+async def _check_reads(gallery: Gallery, *, withheld: bool = False, restricted: str = "") -> None:
     for viewer, (name, (shows, read)) in itertools.product(VIEWERS, READS.items()):
+        if restricted == "suspend" and viewer == "author":
+            continue  # whose sessions have ended
         scene = Scene(
             viewer=gallery.viewers[viewer],
             author=gallery.author,
@@ -223,6 +228,9 @@ async def _check_reads(gallery: Gallery, *, withheld: bool = False) -> None:
         if viewer == "visitor" and not name.startswith("GET"):
             expected = set()
         if withheld and not (viewer == "author" and (shows in {Shows.PHOTO, Shows.OWN} or name in _OF_AUTHOR)):
+            expected = set()
+        unmet = name in _BY_TAG and viewer not in {"follower", "close", "author"}
+        if restricted == "suspend" or (restricted == "limit" and (shows is Shows.PUBLIC_TO_ALL or unmet)):
             expected = set()
         assert found == expected, (gallery.private, viewer, name, _audiences(gallery, found))
 
@@ -250,6 +258,30 @@ async def test_a_withheld_photo_is_shown_to_its_author_alone(galleries: list[Gal
         await _check_images(gallery)
         profile = (await gallery.viewers["follower"].call("GET", f"/users/{gallery.author.id}")).expect(200)
         assert profile["photos"] == 2
+
+
+@pytest.mark.parametrize("action", ["limit", "suspend"])
+async def test_restricted_authors(galleries: list[Gallery], action: str) -> None:
+    """Photos of a limited author are in no list of strangers, those of a suspended one nowhere, until that ends."""
+    api = galleries[0].api
+    judge, reporter = await moderator(api), await api.user()
+    decisions = []
+    for gallery in galleries:
+        await _fill_redis(gallery)
+        await report(reporter, "user", gallery.author.id)
+        decisions.append(await decide(judge, await case_about(judge, gallery.author.id), action))
+    for gallery in galleries:
+        await _check_reads(gallery, restricted=action)
+        address = gallery.photos[next(iter(gallery.photos))]["urls"]["feed"].partition("?")[0]
+        assert (await api.get(address)).status == (404 if action == "suspend" or gallery.private else 200)
+    for decision in decisions:
+        path = f"/moderation/decisions/{decision['id']}/reversal"
+        (await judge.call("POST", path, json={"reason": "A mistake."})).expect(201)
+    for gallery in galleries:
+        if action == "suspend":
+            await gallery.author.sign_in()
+        await _fill_redis(gallery)
+        await _check_reads(gallery)
 
 
 async def _check_withheld_images(gallery: Gallery) -> None:
