@@ -24,7 +24,8 @@ CREATE TABLE moderation_cases (
     closed_at       timestamptz,
     erase_at        timestamptz,                  -- when what was removed or suspended is erased for good
     PRIMARY KEY (id, shard),
-    CHECK (shard = (id & 1023) AND shard = (subject_id & 1023))
+    CHECK (shard = (id & 1023)),
+    CHECK (shard = (subject_id & 1023))
 );
 CREATE UNIQUE INDEX moderation_cases_open ON moderation_cases (subject_id, subject_kind, shard) WHERE state <> 'closed';
 CREATE INDEX moderation_cases_queue ON moderation_cases (priority DESC, id DESC) WHERE state <> 'closed';
@@ -112,6 +113,19 @@ CREATE TABLE moderation_audit (
 );
 CREATE INDEX moderation_audit_case ON moderation_audit (case_id, id);
 
+DO $$
+BEGIN
+    IF EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'citus') THEN
+        PERFORM create_distributed_table('moderation_cases', 'shard', colocate_with => 'users');
+        PERFORM create_distributed_table('reports', 'shard', colocate_with => 'users');
+        PERFORM create_distributed_table('moderation_decisions', 'shard', colocate_with => 'users');
+        PERFORM create_distributed_table('moderation_appeals', 'shard', colocate_with => 'users');
+        PERFORM create_distributed_table('moderation_audit', 'shard', colocate_with => 'users');
+        -- For the triggers below, which read no table, and so are safe on each server.
+        SET LOCAL citus.enable_unsafe_triggers = on;
+    END IF;
+END $$;
+
 CREATE FUNCTION refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'rows of % are never changed or deleted', TG_TABLE_NAME USING ERRCODE = 'restrict_violation';
@@ -121,19 +135,11 @@ DO $$
 DECLARE
     name text;
 BEGIN
-    -- By EXECUTE, in one place for both tables. A trigger for each statement refuses TRUNCATE as well.
+    -- A trigger for each statement refuses TRUNCATE as well.
     FOREACH name IN ARRAY ARRAY['moderation_decisions', 'moderation_audit'] LOOP
         EXECUTE format('CREATE TRIGGER %I BEFORE UPDATE OR DELETE ON %I FOR EACH ROW EXECUTE FUNCTION refuse_change()',
             name || '_append_only', name);
         EXECUTE format('CREATE TRIGGER %I BEFORE TRUNCATE ON %I FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()',
             name || '_kept', name);
     END LOOP;
-    IF EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'citus') THEN
-        -- The triggers read no table, so they are safe on each server.
-        SET LOCAL citus.enable_unsafe_triggers = on;
-        FOREACH name IN ARRAY ARRAY['moderation_cases', 'reports', 'moderation_decisions', 'moderation_appeals',
-            'moderation_audit'] LOOP
-            PERFORM create_distributed_table(name::regclass, 'shard', colocate_with => 'users');
-        END LOOP;
-    END IF;
 END $$;
