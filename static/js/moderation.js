@@ -37,7 +37,7 @@ class QueuePage {
   #tab = "active";
   #cursor = null;
   #loads = 0;
-  #tabs = h("div.tabs", { role: "tablist", "aria-label": "Cases" });
+  #tabs = h("div.tabs.case-tabs", { role: "tablist", "aria-label": "Cases" });
   #list = h("ul.cases.panel", { hidden: true });
   #tail = h("div");
   #stop;
@@ -52,7 +52,7 @@ class QueuePage {
       ...TABS.map(([tab, label], place) => [String(place + 1), label, () => this.#show(tab)]),
     ];
     this.#stop = handleShortcuts(shortcuts);
-    const help = h("button.button.plain.compact", { type: "button", onclick: () => shortcutsDialog(shortcuts) }, "Shortcuts");
+    const help = h("button.button.plain.compact.shortcuts-button", { type: "button", onclick: () => shortcutsDialog(shortcuts) }, "Shortcuts");
     this.element = h("div", {}, h("div.page-head", {}, h("h1", {}, "Moderation"), help), this.#tabs, this.#list, this.#tail);
     this.#show("active");
   }

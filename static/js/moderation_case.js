@@ -28,7 +28,7 @@ const EVENTS = {
 export function moderationCasePage(app, { id }) {
   if (!isModerator(app.session.user)) return { title: "Moderation", element: emptyPage("lock", "For moderators", "This page is for accounts with the role of a moderator.") };
   const page = new CasePage(app, id);
-  return { title: "Case", element: page.element, leave: () => page.leave() };
+  return { title: "Case", element: page.element, wide: true, leave: () => page.leave() };
 }
 
 class CasePage {
@@ -72,9 +72,9 @@ class CasePage {
         {},
         h("a.icon-button", { href: "/moderation", "aria-label": "Back to the queue" }, icon("back")),
         h("h1", {}, title),
-        h("button.button.plain.compact", { type: "button", onclick: () => shortcutsDialog(shortcuts) }, "Shortcuts"),
+        h("button.button.plain.compact.shortcuts-button", { type: "button", onclick: () => shortcutsDialog(shortcuts) }, "Shortcuts"),
       ),
-      h("p.secondary.case-facts", {}, `${reports} ${reports === 1 ? "report" : "reports"} · priority ${Math.round(found.priority)} · ${state} · `, timeElement(found.opened_at)),
+      h("p.secondary.case-facts", {}, `${amount(reports, "report")} · priority ${Math.round(found.priority)} · ${state} · `, timeElement(found.opened_at)),
       h("div.case-columns", {}, h("div", {}, this.#subject(), this.#concerned()), h("div", {}, this.#actions(), this.#reports(), this.#decisions(), this.#others(), this.#audit())),
     );
     this.#app.router.setTitle(title);
@@ -100,7 +100,7 @@ class CasePage {
     if (kind !== "photo") return null;
     if (!photo) return h("p.panel.case-comment", {}, "The photo is deleted.");
     const frame = photoFrame(photo);
-    const cover = h("button.case-cover", { type: "button", onclick: () => this.#reveal(true) }, "Show the photo");
+    const cover = h("button.case-cover", { type: "button", onclick: () => this.#reveal(true) }, h("span", {}, "Show the photo"));
     return h(
       "figure.case-photo",
       { data: { revealed: String(this.#revealed) } },
@@ -124,7 +124,7 @@ class CasePage {
     return h(
       "div.panel.case-account",
       {},
-      h("a.user-row", { href: profilePath(concerned) }, avatar(concerned), h("span.user-names", {}, h("span.name", {}, concerned.display_name || concerned.username), h("span.secondary.small", {}, `@${concerned.username} · ${concerned.followers} followers · ${concerned.photos} photos`))),
+      h("a.user-row", { href: profilePath(concerned) }, avatar(concerned), h("span.user-names", {}, h("span.name", {}, concerned.display_name || concerned.username), h("span.secondary.small", {}, `@${concerned.username} · ${amount(concerned.followers, "follower")} · ${amount(concerned.photos, "photo")}`))),
       concerned.bio && h("p", { dir: "auto" }, concerned.bio),
       h("p.secondary.small", {}, "Joined ", timeElement(concerned.created_at, { inSentence: true }), marks.length > 0 && ` · ${marks.join(", ")}`),
     );
@@ -193,7 +193,7 @@ class CasePage {
   #audit() {
     const rows = this.#case.audit.map(({ action, actor, details, created_at: createdAt }) => {
       const more = details.note || (details.action && ACTIONS[details.action]?.label);
-      return h("li", {}, EVENTS[action] ?? action, more && `: ${more}`, h("span.secondary.small", {}, actor ? ` @${actor.username}` : "", " · ", timeElement(createdAt)));
+      return h("li", {}, EVENTS[action] ?? action, more && `: ${more}`, h("span.secondary.small", {}, actor && `@${actor.username} · `, timeElement(createdAt)));
     });
     return h("section.panel.case-section", {}, h("h2", {}, "History"), h("ol", {}, rows));
   }
@@ -218,4 +218,8 @@ class CasePage {
       this.#app.toasts.error(error);
     }
   }
+}
+
+function amount(number, noun) {
+  return `${number} ${noun}${number === 1 ? "" : "s"}`;
 }
