@@ -28,6 +28,7 @@ DISTRIBUTED: Mapping[str, Distribution] = {
             "collections", "collection_items", "lists", "list_members",
             "webhook_endpoints", "webhook_deliveries", "webhook_attempts", "exports", "photo_moderation",
             "moderation_cases", "reports", "moderation_decisions", "moderation_appeals", "moderation_audit",
+            "media_hashes",
         ),
         _BY_SHARD,
     ),

@@ -16,7 +16,7 @@ from storage.blobs.variants import MOTION, VariantRegistry
 from storage.events import PhotoDeferred, PhotoDeleted, PhotoItemRemoved, PhotoUploaded, VariantWanted
 from storage.models import Photo, PhotoItem, PhotoState
 from storage.postgres.database import Database
-from storage.stores import contents, photo_exif, photo_processing, photos
+from storage.stores import contents, media_hashes, photo_exif, photo_processing, photos
 from storage.stores.contents import Lease
 from storage.stores.photo_items import DecodedItem, pictures_of
 from storage.suggestions import suggestions
@@ -25,7 +25,7 @@ from workers.images.decode import Decoded, ImageRejectedError
 from workers.images.pool import Decoder
 from workers.jobs.contents import ContentRemover
 from workers.jobs.context import Handlers, WorkerContext
-from workers.jobs.images import ImageMaker
+from workers.jobs.images import ImageMaker, hash_of
 from workers.jobs.profile_images import ProfileImageHandlers
 
 
@@ -168,6 +168,8 @@ class MediaHandlers:
             for sha256 in (sha256 for sha256, result in decoded.items() if ready and result.motion):
                 # Its frames take seconds, in which no photo waits: another worker makes it, before it is requested.
                 tx.emit(VariantWanted(sha256=sha256, recipe=self._variants.recipe, name=MOTION.name))
+            if ready:
+                await media_hashes.store(tx, photo.id, [hash_of(sha256, result) for sha256, result in decoded.items()])
             for lease in leases:
                 await contents.release(tx, lease)
         if not ready:

@@ -23,14 +23,14 @@ from storage.errors import NotFoundError, UnavailableError
 from storage.events import VideoUploaded, VideoWanted
 from storage.models import PhotoState, Video
 from storage.postgres.database import Database
-from storage.stores import contents, photo_processing, photos, variants
+from storage.stores import contents, media_hashes, photo_processing, photos, variants
 from storage.stores.variants import StoredVariant
 from workers.errors import Retry
 from workers.handlers import EventHandler, on
 from workers.images.decode import Decoded, ImageRejectedError
 from workers.jobs.contents import ContentRemover
 from workers.jobs.context import Handlers, WorkerContext
-from workers.jobs.images import local_file, put_variants
+from workers.jobs.images import hash_of, local_file, put_variants
 from workers.videos.pool import MadeVideo, VideoDecoder
 
 log = structlog.get_logger(__name__)
@@ -99,6 +99,8 @@ class VideoHandlers:
                 exif=None,
                 video=_played(made),
             )
+            if ready:
+                await media_hashes.store(tx, photo.id, [hash_of(photo.sha256, images)])
             await contents.release(tx, lease)
         if not ready:
             # The photo was deleted meanwhile, and its removal was kept off by the lease; or another delivery of the
