@@ -75,7 +75,7 @@ def hashes(
     config: ConfigOption = None,
     data: DataOption = None,
 ) -> None:
-    """Compute the hashes of photos that have none, those of an earlier version, so that lists of known images find them.
+    """Compute the hashes of photos of an earlier version, which have none, so that lists of known images find them.
 
     The service may be running. It can be interrupted and repeated. The exit code is 1 if an original is missing or
     cannot be decoded.

@@ -77,10 +77,12 @@ from workers.broker.port import Policy
 from workers.caches.port import NoPurgeMetrics
 from workers.exports.port import NoExportMetrics
 from workers.images.limits import DecoderLimits, NoMetrics
+from workers.jobs.abuse_tasks import AbuseTasks
 from workers.jobs.case_tasks import CaseTasks
 from workers.jobs.context import NoVariantMetrics, NoWarmMetrics, WorkerContext
 from workers.jobs.counter_repair import CounterRepair
 from workers.jobs.export_removal import ExportRetention
+from workers.jobs.findings import NoFindingMetrics
 from workers.jobs.janitor import Janitor
 from workers.jobs.permissions import LivePermissions
 from workers.jobs.sessions import SessionRevoker
@@ -354,6 +356,7 @@ def worker_context(worker: str, settings: Settings, stores: Stores, metrics: Met
         ),
         webhook_metrics=metrics or NoWebhookMetrics(),
         export_metrics=metrics or NoExportMetrics(),
+        finding_metrics=metrics or NoFindingMetrics(),
         outbound_metrics=metrics or NoOutboundMetrics(),
     )
 
@@ -385,5 +388,6 @@ def build_janitor(settings: Settings, stores: Stores, metrics: Metrics) -> Janit
             *webhooks.tasks(),
             *ExportRetention(stores.db, stores.blobs).tasks(),
             *CaseTasks(stores.db, stores.cards, metrics).tasks(),
+            *AbuseTasks(stores.db, metrics).tasks(),
         ],
     )

@@ -66,9 +66,5 @@ def _transform(rows: Rows) -> list[float]:
 
 def _quality(rows: Rows) -> int:
     columns = zip(*rows, strict=True)
-    total = sum(
-        abs(int((one - other) * 100 / _RANGE))
-        for line in (*rows, *columns)
-        for one, other in pairwise(line)
-    )
+    total = sum(abs(int((one - other) * 100 / _RANGE)) for line in (*rows, *columns) for one, other in pairwise(line))
     return min(MAX_QUALITY, total // _QUALITY_DIVISOR)

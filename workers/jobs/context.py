@@ -26,6 +26,7 @@ from workers.caches.port import NoPurgeMetrics, PurgeMetrics
 from workers.exports.port import ExportMetrics, NoExportMetrics
 from workers.handlers import EventHandler
 from workers.images.limits import DecoderLimits, DecoderMetrics, NoMetrics
+from workers.jobs.findings import FindingMetrics, NoFindingMetrics
 from workers.jobs.sessions import SessionRevoker
 from workers.jobs.stars import Stars
 from workers.outbound.circuits import CircuitRegistry
@@ -102,6 +103,7 @@ class WorkerContext:
     webhooks: WebhookSettings = field(default_factory=WebhookSettings)
     webhook_metrics: WebhookMetrics = field(default_factory=NoWebhookMetrics)
     export_metrics: ExportMetrics = field(default_factory=NoExportMetrics)
+    finding_metrics: FindingMetrics = field(default_factory=NoFindingMetrics)
     outbound_metrics: OutboundMetrics = field(default_factory=NoOutboundMetrics)
     services: dict[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)
 

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from storage.perceptual_hashes import (
+    BANDS,
     BITS,
     MAX_DISTANCE,
     MediaHash,
@@ -36,6 +37,16 @@ def test_hashes_within_the_distance_share_a_part(pdq: str, changed: set[int]) ->
     assert distance(pdq, other) == len(changed)
     if len(changed) <= MAX_DISTANCE:
         assert set(nearby_bands(pdq)) & set(bands(other))
+
+
+def test_the_largest_distance_that_parts_find() -> None:
+    """With two different bits in each part but one of them, the parts find the other; one bit more would be missed."""
+    two_each = sum(0b11 << (16 * band) for band in range(BANDS))
+    zero = text_of(0)
+    found = text_of(two_each ^ 0b1)
+    assert distance(zero, found) == MAX_DISTANCE
+    assert set(nearby_bands(zero)) & set(bands(found))
+    assert not set(nearby_bands(zero)) & set(bands(text_of(two_each)))
 
 
 def test_a_part_is_found_only_at_its_place() -> None:
