@@ -8,13 +8,15 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
+from storage.reports import Category, SubjectKind
+
 
 class AbuseAction(StrEnum):
-    """What follows from a finding, the mildest first."""
+    """What follows from a finding, the mildest first. Each of them opens a case."""
 
-    CASE = "case"  # moderators look at it
-    HOLD = "hold"  # a photo is not shown until they have decided
-    HIDE = "hide"  # a photo is not shown
+    CASE = "case"  # a case for moderators
+    HOLD = "hold"  # the photo is not shown until they decide the case, or a service decides
+    HIDE = "hide"  # the photo is not shown unless they decide that it may be
 
 
 class FindingKind(StrEnum):
@@ -26,27 +28,20 @@ class FindingKind(StrEnum):
     LINK_SPAM = "link_spam"
 
 
-class FindingSubject(StrEnum):
-    """What a finding is about."""
-
-    PHOTO = "photo"
-    COMMENT = "comment"
-    USER = "user"
-
-
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
     """What an automatic rule has found about an account.
 
-    `rule` names the rule, such as a list of hashes, and `facts` has the numbers that it relies on. `key` names the
-    occasion: the second finding of an account with the same key is not recorded.
+    `category` is that of the case, `rule` names the rule, such as a list of hashes, and `facts` has the numbers that it
+    relies on. `key` names the occasion: the second finding of an account with the same key is not recorded.
     """
 
     kind: FindingKind
     account_id: int
-    subject: FindingSubject
+    subject: SubjectKind
     subject_id: int
     action: AbuseAction
+    category: Category
     rule: str
     key: str
     facts: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
@@ -58,6 +53,7 @@ class HashList:
 
     name: str
     action: AbuseAction
+    category: Category
     originals: int
     images: int
 
@@ -79,6 +75,7 @@ class HashMatch:
 
     list_name: str
     action: AbuseAction
+    category: Category
     sha256: str
     entry: str
     distance: int | None = None

@@ -14,6 +14,7 @@ from server.errors import InputError
 from storage.abuse import AbuseAction, HashEntries, HashList, HashMatch
 from storage.blobs.variants import Variant
 from storage.perceptual_hashes import MediaHash
+from storage.reports import Category
 from storage.stores import hash_lists
 from workers.images.decode import ImageRejectedError
 from workers.images.limits import DecoderLimits
@@ -33,7 +34,7 @@ class Added:
     added: int
 
 
-async def add(settings: Settings, name: str, action: AbuseAction, path: Path) -> Added:
+async def add(settings: Settings, name: str, action: AbuseAction, category: Category, path: Path) -> Added:
     """Add a file to a list, which is created if there is none; raise `InputError`. It can be repeated at any point."""
     if not _NAME.fullmatch(name):
         raise InputError(
@@ -44,7 +45,7 @@ async def add(settings: Settings, name: str, action: AbuseAction, path: Path) ->
     added = 0
     async with open_database(settings) as db:
         async with db.transaction() as tx:
-            list_id = await hash_lists.create(tx, name, action)
+            list_id = await hash_lists.create(tx, name, action, category)
         for batch in _batches(entries):
             async with db.transaction() as tx:
                 added += await hash_lists.add(tx, list_id, batch)

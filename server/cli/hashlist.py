@@ -12,6 +12,7 @@ from rich.table import Table
 from server.cli.options import ConfigOption, DataOption, run_async, settings_for
 from storage.abuse import AbuseAction
 from storage.perceptual_hashes import MAX_DISTANCE, MIN_QUALITY
+from storage.reports import Category
 
 NameArgument = Annotated[str, typer.Argument(help="The list's name.")]
 
@@ -33,14 +34,17 @@ def add(
         AbuseAction,
         typer.Option(
             "--action",
-            help="What follows when a photo has an image of the list: a case for moderators, the photo is held until "
-            "they decide, or it is hidden.",
+            help="What follows when a photo has an image of the list: a case for moderators alone, or the photo is also "
+            "held until they decide, or hidden.",
         ),
     ],
+    category: Annotated[
+        Category, typer.Option("--category", help="Of the cases; moderators see the most severe ones first.")
+    ] = Category.OTHER,
     config: ConfigOption = None,
     data: DataOption = None,
 ) -> None:
-    """Add the hashes of a file to a list, which is created if there is none. The action applies to the whole list.
+    """Add the hashes of a file to a list, which is created if there is none. Action and category are the whole list's.
 
     Entries that the list has are left as they are, so that the command can be repeated. A line that is no hash is
     named, and nothing is loaded. Empty lines, and those that begin with #, are left out. Photos that are uploaded from
@@ -51,7 +55,7 @@ def add(
     settings = settings_for(config, data=data)
     from server.administration import hash_lists  # noqa: PLC0415 - heavy, and only needed here
 
-    done = run_async(hash_lists.add(settings, name, action, file))
+    done = run_async(hash_lists.add(settings, name, action, category, file))
     typer.echo(f"{done.entries:,} entries: {done.added:,} added to {name}, {done.entries - done.added:,} were there.")
 
 
@@ -67,9 +71,9 @@ def list_(config: ConfigOption = None, data: DataOption = None) -> None:
     if not found:
         typer.echo("There are no lists.")
         return
-    table = Table("name", "action", "sha256", "pdq")
+    table = Table("name", "action", "category", "sha256", "pdq")
     for one in found:
-        table.add_row(one.name, one.action.value, f"{one.originals:,}", f"{one.images:,}")
+        table.add_row(one.name, one.action.value, one.category.value, f"{one.originals:,}", f"{one.images:,}")
     Console().print(table)
 
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from storage import ids
-from storage.abuse import AbuseAction, Finding, FindingKind, FindingSubject
+from storage.abuse import AbuseAction, Finding, FindingKind
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.rows import Row
 from storage.postgres.sharding import shard, shards
+from storage.reports import Category, SubjectKind
 from storage.stores import account_locks
 
 
@@ -26,17 +27,14 @@ class RecordedFinding:
 async def record(tx: Transaction, finding: Finding) -> bool:
     """Record a finding; return False if the account has one with the same key, and once the account is deleted."""
     # The lock excludes another finding of the account at this moment, and its deletion.
-    if not await account_locks.lock(tx, [finding.account_id]):
-        return False
-    known = f"SELECT 1 FROM findings WHERE shard = {shard('$1')} AND account_id = $1 AND key = $2"
-    if await tx.fetchval(known, finding.account_id, finding.key):
+    if not await account_locks.lock(tx, [finding.account_id]) or await is_known(tx, finding):
         return False
     await tx.insert(
         ids.shard_of(finding.account_id),
         f"""
         INSERT INTO findings
-            (shard, id, account_id, kind, rule, key, subject_kind, subject_id, action, facts)
-        VALUES ({shard("$1")}, $1, $2, $3, $4, $5, $6, $7, $8, $9)
+            (shard, id, account_id, kind, rule, key, subject_kind, subject_id, action, category, facts)
+        VALUES ({shard("$1")}, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
         ON CONFLICT (id, shard) DO NOTHING RETURNING id""",
         finding.account_id,
         finding.kind.value,
@@ -45,9 +43,20 @@ async def record(tx: Transaction, finding: Finding) -> bool:
         finding.subject.value,
         finding.subject_id,
         finding.action.value,
+        finding.category.value,
         dict(finding.facts),
     )
     return True
+
+
+async def is_known(db: Queryable, finding: Finding) -> bool:
+    """Return whether the account has a finding with the same key."""
+    known: bool = await db.fetchval(
+        f"SELECT EXISTS (SELECT 1 FROM findings WHERE shard = {shard('$1')} AND account_id = $1 AND key = $2)",
+        finding.account_id,
+        finding.key,
+    )
+    return known
 
 
 async def of_account(db: Queryable, account_id: int, *, limit: int) -> list[RecordedFinding]:
@@ -85,9 +94,10 @@ def _recorded(row: Row) -> RecordedFinding:
     finding = Finding(
         kind=FindingKind(row["kind"]),
         account_id=row["account_id"],
-        subject=FindingSubject(row["subject_kind"]),
+        subject=SubjectKind(row["subject_kind"]),
         subject_id=row["subject_id"],
         action=AbuseAction(row["action"]),
+        category=Category(row["category"]),
         rule=row["rule"],
         key=row["key"],
         facts=row["facts"],

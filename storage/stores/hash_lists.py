@@ -6,22 +6,26 @@ A list is loaded and removed in batches of one transaction each, and can be used
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from storage.abuse import AbuseAction, HashEntries, HashList, HashMatch
 from storage.errors import NotFoundError
 from storage.perceptual_hashes import MAX_DISTANCE, MediaHash, bands, nearby_bands, orientations, text_of
 from storage.postgres.database import Queryable, Transaction
+from storage.postgres.rows import Row
+from storage.reports import Category
 
 _BATCH = 1_000  # entries that are removed in one transaction
 
 
-async def create(tx: Transaction, name: str, action: AbuseAction) -> int:
-    """Create a list, or change the action of an existing one; return its id."""
+async def create(tx: Transaction, name: str, action: AbuseAction, category: Category) -> int:
+    """Create a list, or change action and category of an existing one; return its id."""
     list_id: int = await tx.fetchval(
-        "INSERT INTO hash_lists (name, action) VALUES ($1, $2) "
-        "ON CONFLICT (name) DO UPDATE SET action = excluded.action RETURNING id",
+        "INSERT INTO hash_lists (name, action, category) VALUES ($1, $2, $3) "
+        "ON CONFLICT (name) DO UPDATE SET action = excluded.action, category = excluded.category RETURNING id",
         name,
         action.value,
+        category.value,
     )
     return list_id
 
@@ -55,10 +59,11 @@ async def add(tx: Transaction, list_id: int, entries: HashEntries) -> int:
 async def all_lists(db: Queryable) -> list[HashList]:
     """Return all lists by name."""
     rows = await db.fetch(
-        "SELECT l.name, l.action, (SELECT count(*) FROM hash_originals o WHERE o.list_id = l.id) AS originals, "
+        "SELECT l.name, l.action, l.category, "
+        "(SELECT count(*) FROM hash_originals o WHERE o.list_id = l.id) AS originals, "
         "(SELECT count(*) FROM hash_images i WHERE i.list_id = l.id) AS images FROM hash_lists l ORDER BY l.name"
     )
-    return [HashList(**{**dict(row), "action": AbuseAction(row["action"])}) for row in rows]
+    return [HashList(**dict(row) | _meaning(row)) for row in rows]
 
 
 async def find(db: Queryable, name: str) -> int:
@@ -114,13 +119,12 @@ async def matches(db: Queryable, hashes: Sequence[MediaHash]) -> list[HashMatch]
 
 async def _of_originals(db: Queryable, sha256s: Iterable[str]) -> list[HashMatch]:
     rows = await db.fetch(
-        "SELECT l.name, l.action, o.sha256 FROM hash_originals o JOIN hash_lists l ON l.id = o.list_id "
+        "SELECT l.name, l.action, l.category, o.sha256 FROM hash_originals o JOIN hash_lists l ON l.id = o.list_id "
         "WHERE o.sha256 = ANY($1::text[])",
         list(sha256s),
     )
     return [
-        HashMatch(list_name=row["name"], action=AbuseAction(row["action"]), sha256=row["sha256"], entry=row["sha256"])
-        for row in rows
+        HashMatch(list_name=row["name"], sha256=row["sha256"], entry=row["sha256"], **_meaning(row)) for row in rows
     ]
 
 
@@ -130,11 +134,11 @@ async def _of_image(db: Queryable, image: MediaHash) -> list[HashMatch]:
     parts = [(place, band) for place, pdq in enumerate(shown, 1) for band in nearby_bands(pdq)]
     rows = await db.fetch(
         """
-        SELECT l.name, l.action, f.pdq::text AS pdq, min(f.distance)::integer AS distance FROM (
+        SELECT l.name, l.action, l.category, f.pdq::text AS pdq, min(f.distance)::integer AS distance FROM (
             SELECT b.list_id, b.pdq, bit_count(b.pdq # ('x' || ($1::text[])[e.place])::bit(256)) AS distance
             FROM unnest($2::integer[], $3::integer[]) AS e (place, band) JOIN hash_bands b ON b.band = e.band) f
         JOIN hash_lists l ON l.id = f.list_id
-        WHERE f.distance <= $4 GROUP BY l.name, l.action, f.pdq""",
+        WHERE f.distance <= $4 GROUP BY l.name, l.action, l.category, f.pdq""",
         shown,
         [place for place, _ in parts],
         [band for _, band in parts],
@@ -143,10 +147,14 @@ async def _of_image(db: Queryable, image: MediaHash) -> list[HashMatch]:
     return [
         HashMatch(
             list_name=row["name"],
-            action=AbuseAction(row["action"]),
             sha256=image.sha256,
             entry=text_of(int(row["pdq"], 2)),
             distance=row["distance"],
+            **_meaning(row),
         )
         for row in rows
     ]
+
+
+def _meaning(row: Row) -> dict[str, Any]:
+    return {"action": AbuseAction(row["action"]), "category": Category(row["category"])}

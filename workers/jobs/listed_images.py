@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from storage.abuse import Finding, FindingKind, FindingSubject, HashMatch, nearest
+from storage.abuse import Finding, FindingKind, HashMatch, nearest
 from storage.postgres.database import Transaction
+from storage.reports import SubjectKind
 from workers.jobs.findings import FindingRecorder
 
 
@@ -25,9 +26,10 @@ def _finding(photo_id: int, author_id: int, match: HashMatch) -> Finding:
     return Finding(
         kind=FindingKind.LISTED_IMAGE,
         account_id=author_id,
-        subject=FindingSubject.PHOTO,
+        subject=SubjectKind.PHOTO,
         subject_id=photo_id,
         action=match.action,
+        category=match.category,
         rule=match.list_name,
         key=f"{FindingKind.LISTED_IMAGE}:{photo_id}:{match.list_name}",
         facts={

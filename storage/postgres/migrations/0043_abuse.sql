@@ -16,6 +16,7 @@ CREATE TABLE hash_lists (
     id              integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     name            text NOT NULL UNIQUE,
     action          text NOT NULL CHECK (action IN ('case', 'hold', 'hide')),
+    category        text NOT NULL,                -- of the cases, see `storage.reports`
     created_at      timestamptz NOT NULL DEFAULT now()
 );
 
@@ -52,6 +53,7 @@ CREATE TABLE findings (
     subject_kind    text NOT NULL CHECK (subject_kind IN ('photo', 'comment', 'user')),
     subject_id      bigint NOT NULL,
     action          text NOT NULL CHECK (action IN ('case', 'hold', 'hide')),
+    category        text NOT NULL,
     facts           jsonb NOT NULL,
     created_at      timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (id, shard),

@@ -12,6 +12,7 @@ from server.errors import InputError
 from storage.abuse import AbuseAction
 from storage.errors import NotFoundError
 from storage.postgres.database import Database
+from storage.reports import Category
 from tests.support.pictures import photograph
 
 pytestmark = pytest.mark.engines
@@ -32,9 +33,9 @@ async def test_a_list_is_loaded_used_and_removed(settings: Settings, tmp_path: P
     path.write_text(
         f"# known\npdq,{one.pdq}\nsha256,{one.sha256}\n" + "".join(f"pdq,{n:064x}\n" for n in range(1, 2001))
     )
-    added = await hash_lists.add(settings, "known", AbuseAction.HIDE, path)
+    added = await hash_lists.add(settings, "known", AbuseAction.HIDE, Category.SPAM, path)
     assert (added.entries, added.added) == (2002, 2002)
-    again = await hash_lists.add(settings, "known", AbuseAction.HIDE, path)
+    again = await hash_lists.add(settings, "known", AbuseAction.HIDE, Category.SPAM, path)
     assert (again.entries, again.added) == (2002, 0)
     (listed,) = await hash_lists.all_lists(settings)
     assert (listed.name, listed.action, listed.originals, listed.images) == ("known", AbuseAction.HIDE, 1, 2001)
@@ -50,10 +51,10 @@ async def test_refused_input(settings: Settings, database: Database, tmp_path: P
     path = tmp_path / "list.csv"
     path.write_text(f"pdq,{'0f' * 32}\nsha1,{'0f' * 20}\n")
     with pytest.raises(InputError, match="line 2"):
-        await hash_lists.add(settings, "known", AbuseAction.HOLD, path)
+        await hash_lists.add(settings, "known", AbuseAction.HOLD, Category.SPAM, path)
     for name in ("", "Known", "-x", "a b", "x" * 51):
         with pytest.raises(InputError, match="no name of a list"):
-            await hash_lists.add(settings, name, AbuseAction.HOLD, path)
+            await hash_lists.add(settings, name, AbuseAction.HOLD, Category.SPAM, path)
     with pytest.raises(InputError, match="cannot be checked: the file is not a picture"):
         await hash_lists.check(settings, path)
     with pytest.raises(InputError, match="cannot be read: No such file"):

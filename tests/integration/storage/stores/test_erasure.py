@@ -9,10 +9,11 @@ from typing import cast
 
 import pytest
 
-from storage.abuse import AbuseAction, Finding, FindingKind, FindingSubject
+from storage.abuse import AbuseAction, Finding, FindingKind
 from storage.events import AccountDeleted, decode
 from storage.models import Activity, NotificationKind, User
 from storage.postgres.database import Database
+from storage.reports import Category, SubjectKind
 from storage.stores import (
     account_suggestions,
     blocks,
@@ -95,9 +96,10 @@ async def test_erase(database: Database) -> None:
             Finding(
                 kind=FindingKind.LINK_SPAM,
                 account_id=ben.id,
-                subject=FindingSubject.USER,
+                subject=SubjectKind.USER,
                 subject_id=ben.id,
                 action=AbuseAction.CASE,
+                category=Category.SPAM,
                 rule="links",
                 key="links",
             ),

@@ -10,6 +10,7 @@ from storage.abuse import AbuseAction, HashEntries, HashMatch
 from storage.errors import NotFoundError
 from storage.perceptual_hashes import MAX_DISTANCE, MediaHash, orientations, text_of
 from storage.postgres.database import Database
+from storage.reports import Category
 from storage.stores import hash_lists
 
 pytestmark = pytest.mark.engines
@@ -30,7 +31,7 @@ def near(pdq: str, bits: int) -> str:
 async def load(database: Database, name: str, action: AbuseAction, entries: HashEntries) -> int:
     """Load a list and return the number of new entries."""
     async with database.transaction() as tx:
-        return await hash_lists.add(tx, await hash_lists.create(tx, name, action), entries)
+        return await hash_lists.add(tx, await hash_lists.create(tx, name, action, Category.SPAM), entries)
 
 
 async def found(database: Database, pdq: str, *, quality: int = 100, sha256: str = "aa") -> list[HashMatch]:
@@ -43,7 +44,9 @@ async def test_an_image_is_found_within_the_distance(database: Database) -> None
     listed = drawn()
     await load(database, "spam", AbuseAction.HOLD, HashEntries(images=[listed, *(drawn() for _ in range(200))]))
     for bits in (0, 1, 16, MAX_DISTANCE):
-        expected = HashMatch(list_name="spam", action=AbuseAction.HOLD, sha256="aa", entry=listed, distance=bits)
+        expected = HashMatch(
+            list_name="spam", action=AbuseAction.HOLD, category=Category.SPAM, sha256="aa", entry=listed, distance=bits
+        )
         assert await found(database, near(listed, bits)) == [expected]
     two_in_each_part = text_of(int(listed, 16) ^ sum(0b11 << (16 * part) for part in range(16)))
     assert await found(database, two_in_each_part) == []

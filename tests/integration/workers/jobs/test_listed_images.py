@@ -9,9 +9,10 @@ from collections.abc import Sequence
 import pytest
 from PIL import Image
 
-from storage.abuse import AbuseAction, FindingKind, FindingSubject, HashEntries
+from storage.abuse import AbuseAction, FindingKind, HashEntries
 from storage.events import PhotoUploaded
 from storage.models import PhotoState
+from storage.reports import Category, SubjectKind
 from storage.stores import findings, hash_lists
 from storage.stores.findings import RecordedFinding
 from tests.integration.workers.jobs.test_media import Scene, decoder, scene
@@ -44,7 +45,7 @@ async def load(
 ) -> None:
     """Load a list."""
     async with scene.database.transaction() as tx:
-        list_id = await hash_lists.create(tx, name, action)
+        list_id = await hash_lists.create(tx, name, action, Category.NUDITY)
         await hash_lists.add(tx, list_id, HashEntries(images=images, originals=originals))
 
 
@@ -72,7 +73,7 @@ async def test_a_copy_is_found(scene: Scene, decoder: Decoder) -> None:
     finding = one.finding
     assert (finding.kind, finding.rule, finding.action) == (FindingKind.LISTED_IMAGE, "known", AbuseAction.HOLD)
     assert (finding.subject, finding.subject_id, finding.account_id) == (
-        FindingSubject.PHOTO,
+        SubjectKind.PHOTO,
         photo.id,
         scene.author.id,
     )
