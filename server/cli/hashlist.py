@@ -30,12 +30,13 @@ def build() -> typer.Typer:
 def add(
     name: NameArgument,
     file: Annotated[Path, typer.Argument(help="A line for each hash: `pdq,<hash>` or `sha256,<hash>`.")],
+    *,
     action: Annotated[
         AbuseAction,
         typer.Option(
             "--action",
-            help="What follows when a photo has an image of the list: a case for moderators alone, or the photo is also "
-            "held until they decide, or hidden.",
+            help="What follows when a photo has an image of the list: a case for moderators alone, or the photo is "
+            "also held until they decide, or hidden.",
         ),
     ],
     category: Annotated[

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from aiohttp import web
@@ -46,6 +47,7 @@ from server.demo.community import Demo
 from server.edge.access_log import AccessLog, EventLog, JsonLines
 from server.edge.body import BodyPace
 from server.errors import ConfigError
+from server.identity.new_accounts import NewAccountLimiter
 from server.identity.passwords import Passwords
 from server.identity.rate_limiter import RateLimiter
 from server.identity.rate_limits import RateLimits
@@ -73,6 +75,7 @@ from storage.ids import slot_group
 from storage.limits.quotas import Quotas
 from storage.limits.revocations import Revocations
 from storage.limits.tickets import REVOCATION_MARGIN, Tickets
+from storage.stores import users
 from workers.broker.port import Policy
 from workers.caches.port import NoPurgeMetrics
 from workers.exports.port import NoExportMetrics
@@ -93,6 +96,7 @@ from workers.jobs.webhook_retention import WebhookRetention
 from workers.outbound.client import NoOutboundMetrics
 from workers.outbound.policy import OutboundPolicy
 from workers.outbound.resolving import SystemResolver
+from workers.signals.settings import SignalSettings
 from workers.videos.limits import VideoLimits
 from workers.webhooks.port import NoWebhookMetrics
 from workers.webhooks.settings import WebhookSettings
@@ -191,6 +195,9 @@ def api_services(settings: Settings, stores: Stores, passwords: Passwords) -> Se
         settings=api_settings(settings),
         tokens=tokens,
         limiter=limiter,
+        new_accounts=NewAccountLimiter(
+            limiter, from_sections(SignalSettings, settings.abuse), partial(users.photo_count, stores.db)
+        ),
         actions=build_actions(
             stores,
             tokens=tokens,
@@ -388,6 +395,6 @@ def build_janitor(settings: Settings, stores: Stores, metrics: Metrics) -> Janit
             *webhooks.tasks(),
             *ExportRetention(stores.db, stores.blobs).tasks(),
             *CaseTasks(stores.db, stores.cards, metrics).tasks(),
-            *AbuseTasks(stores.db, metrics).tasks(),
+            *AbuseTasks(stores.db, metrics, findings_days=settings.abuse.findings_days).tasks(),
         ],
     )

@@ -58,6 +58,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "workers/videos": "storage/blobs workers/images",
         "workers/outbound": "storage",
         "workers/webhooks": "storage workers/outbound",
+        "workers/signals": "storage storage/limits",
         "workers/caches": "storage storage/blobs storage/render workers/outbound workers/webhooks",
         "workers/exports": "storage storage/blobs storage/postgres storage/render storage/stores",
         "workers/jobs": (
@@ -70,7 +71,8 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "server/errors": "",
         "server/config": (
             "channels/contract server/errors storage storage/blobs storage/embedded storage/postgres storage/redis "
-            "workers/broker workers/images workers/outbound workers/registry workers/videos workers/webhooks"
+            "workers/broker workers/images workers/outbound workers/registry workers/signals workers/videos "
+            "workers/webhooks"
         ),
         "server/identity": "server/config storage storage/limits",
         "server/edge": (
@@ -102,7 +104,8 @@ ALLOWED: Mapping[str, frozenset[str]] = {
             "server/edge server/errors server/identity server/live server/media server/operation storage "
             "storage/blobs storage/cache storage/embedded storage/feeds storage/limits storage/postgres storage/redis "
             "storage/render workers/broker workers/broker/rabbitmq workers/caches workers/exports workers/images "
-            "workers/jobs workers/outbound workers/registry workers/videos workers/webhooks workers/worker"
+            "workers/jobs workers/outbound workers/registry workers/signals workers/videos workers/webhooks "
+            "workers/worker"
         ),
         "server/administration": (
             "channels/bus server/actions server/composition server/config server/edge server/errors server/identity "
