@@ -73,6 +73,7 @@ from storage.feeds.star_report import StarReport
 from storage.feeds.trending import Trending
 from storage.ids import slot_group
 from storage.limits.quotas import Quotas
+from storage.limits.recent import RecentMembers
 from storage.limits.revocations import Revocations
 from storage.limits.tickets import REVOCATION_MARGIN, Tickets
 from storage.stores import users
@@ -347,9 +348,11 @@ def worker_context(worker: str, settings: Settings, stores: Stores, metrics: Met
         stars=Stars(stores.db, stores.feeds, followers=section.star_followers, metrics=metrics),
         variant_states=VariantStates(stores.redis),
         quotas=Quotas(stores.redis),
+        recent=RecentMembers(stores.redis),
         tag_trends=TagTrends(stores.redis),
         photo_trends=PhotoTrends(stores.redis),
         staff_picks=settings.discover.staff_picks,
+        signals=from_sections(SignalSettings, settings.abuse),
         decoder_metrics=metrics or NoMetrics(),
         variant_metrics=metrics or NoVariantMetrics(),
         caches=cache_settings(settings, secret_bytes(settings), media_urls(settings).sign),

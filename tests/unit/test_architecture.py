@@ -58,13 +58,14 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "workers/videos": "storage/blobs workers/images",
         "workers/outbound": "storage",
         "workers/webhooks": "storage workers/outbound",
-        "workers/signals": "storage storage/limits",
+        "workers/signals": "storage",
         "workers/caches": "storage storage/blobs storage/render workers/outbound workers/webhooks",
         "workers/exports": "storage storage/blobs storage/postgres storage/render storage/stores",
         "workers/jobs": (
             "channels/bus channels/contract storage storage/blobs storage/cache storage/feeds storage/limits "
             "storage/postgres storage/render storage/stores workers/caches workers/errors workers/exports "
-            "workers/handlers workers/images workers/outbound workers/registry workers/videos workers/webhooks"
+            "workers/handlers workers/images workers/outbound workers/registry workers/signals workers/videos "
+            "workers/webhooks"
         ),
         "workers/worker": "channels/contract storage workers/broker workers/handlers",
         # The edge and the composition root.

@@ -19,6 +19,7 @@ from storage.cache.variant_states import VariantStates
 from storage.feeds.feeds import Feeds
 from storage.feeds.notification_log import NotificationLog
 from storage.limits.quotas import Quotas
+from storage.limits.recent import RecentMembers
 from storage.postgres.database import Database
 from storage.render.images import Sign
 from workers.caches.opening import CacheSettings
@@ -32,6 +33,7 @@ from workers.jobs.stars import Stars
 from workers.outbound.circuits import CircuitRegistry
 from workers.outbound.client import NoOutboundMetrics, OutboundMetrics
 from workers.registry import WorkerSpec
+from workers.signals.settings import SignalSettings
 from workers.videos.limits import VideoLimits
 from workers.webhooks.port import NoWebhookMetrics, WebhookMetrics
 from workers.webhooks.settings import WebhookSettings
@@ -90,10 +92,12 @@ class WorkerContext:
     stars: Stars
     variant_states: VariantStates
     quotas: Quotas
+    recent: RecentMembers
     tag_trends: TagTrends
     photo_trends: PhotoTrends
     video_limits: VideoLimits = field(default_factory=VideoLimits)
     staff_picks: Sequence[str] = ()
+    signals: SignalSettings = field(default_factory=SignalSettings)
     decoder_metrics: DecoderMetrics = field(default_factory=NoMetrics)
     variant_metrics: VariantMetrics = field(default_factory=NoVariantMetrics)
     caches: CacheSettings = field(default_factory=CacheSettings)
