@@ -144,7 +144,6 @@ WORKERS: tuple[WorkerSpec, ...] = (
             "comment.added",
             "comment.edited",
             "photo.ready",
-            "photo.held",
             "photo.edited",
             "user.followed",
             "user.unfollowed",

@@ -24,6 +24,7 @@ def build() -> typer.Typer:
     app.command(name="list")(list_)
     app.command()(remove)
     app.command()(check)
+    app.command()(scan)
     return app
 
 
@@ -115,3 +116,18 @@ def check(
     if matches:
         raise typer.Exit(1)
     typer.echo("# no list has it")
+
+
+def scan(config: ConfigOption = None, data: DataOption = None) -> None:
+    """Compare the photos that are there with all lists, after a list was loaded; the same follows as of an upload.
+
+    The service may be running. It can be interrupted and repeated. Photos of an earlier version are compared once
+    `picshare media hashes` has computed their hashes.
+
+    Example: [bold]picshare hashlist scan[/bold]
+    """
+    settings = settings_for(config, data=data)
+    from server.administration import hash_scan  # noqa: PLC0415 - heavy, and only needed here
+
+    done = run_async(hash_scan.scan(settings))
+    typer.echo(f"{done.pictures:,} pictures: {done.found:,} new findings.")

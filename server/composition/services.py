@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 from aiohttp import web
@@ -22,6 +21,7 @@ from server.actions.exports import ExportActions
 from server.actions.last_seen import LastSeen
 from server.actions.lists import ListActions
 from server.actions.moderation import ModerationActions
+from server.actions.new_accounts import new_account_limiter
 from server.actions.notifications import NotificationActions
 from server.actions.photo_collections import CollectionActions
 from server.actions.photos import PhotoActions
@@ -47,7 +47,6 @@ from server.demo.community import Demo
 from server.edge.access_log import AccessLog, EventLog, JsonLines
 from server.edge.body import BodyPace
 from server.errors import ConfigError
-from server.identity.new_accounts import NewAccountLimiter
 from server.identity.passwords import Passwords
 from server.identity.rate_limiter import RateLimiter
 from server.identity.rate_limits import RateLimits
@@ -76,7 +75,6 @@ from storage.limits.quotas import Quotas
 from storage.limits.recent import RecentMembers
 from storage.limits.revocations import Revocations
 from storage.limits.tickets import REVOCATION_MARGIN, Tickets
-from storage.stores import users
 from workers.broker.port import Policy
 from workers.caches.port import NoPurgeMetrics
 from workers.exports.port import NoExportMetrics
@@ -196,9 +194,7 @@ def api_services(settings: Settings, stores: Stores, passwords: Passwords) -> Se
         settings=api_settings(settings),
         tokens=tokens,
         limiter=limiter,
-        new_accounts=NewAccountLimiter(
-            limiter, from_sections(SignalSettings, settings.abuse), partial(users.photo_count, stores.db)
-        ),
+        new_accounts=new_account_limiter(stores.db, limiter, from_sections(SignalSettings, settings.abuse)),
         actions=build_actions(
             stores,
             tokens=tokens,

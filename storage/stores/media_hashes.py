@@ -6,11 +6,20 @@ They go with their photo or picture. Of photos from before there were hashes, `m
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from storage.perceptual_hashes import MediaHash, text_of
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.rows import Row
 from storage.postgres.sharding import shard
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StoredHash:
+    """The hashes of a picture of a photo."""
+
+    photo_id: int
+    hash: MediaHash
 
 
 async def store(tx: Transaction, photo_id: int, hashes: Sequence[MediaHash]) -> None:
@@ -35,6 +44,19 @@ async def of_photo(db: Queryable, photo_id: int) -> list[MediaHash]:
         photo_id,
     )
     return [_hash_of(row) for row in rows]
+
+
+async def page(db: Queryable, *, after: tuple[int, str], limit: int) -> list[StoredHash]:
+    """Return hashes in the order of photo and SHA-256, from those behind `after` on."""
+    rows = await db.fetch(
+        """
+        /* all shards: a command of an operator */
+        SELECT photo_id, sha256, pdq::text AS pdq, quality FROM media_hashes
+        WHERE (photo_id, sha256) > ($1, $2) ORDER BY photo_id, sha256 LIMIT $3""",
+        *after,
+        limit,
+    )
+    return [StoredHash(photo_id=row["photo_id"], hash=_hash_of(row)) for row in rows]
 
 
 async def delete(tx: Transaction, photo_id: int, sha256s: Sequence[str]) -> None:

@@ -6,13 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from server.administration import hash_lists
+from server.administration import abuse_findings, hash_lists, hash_scan
 from server.config.settings import Settings
 from server.errors import InputError
 from storage.abuse import AbuseAction
 from storage.errors import NotFoundError
+from storage.models import PhotoState
+from storage.perceptual_hashes import MediaHash
 from storage.postgres.database import Database
 from storage.reports import Category
+from storage.stores import media_hashes, photos
+from tests.support.community import new_users, ready_photo
 from tests.support.pictures import photograph
 
 pytestmark = pytest.mark.engines
@@ -62,3 +66,29 @@ async def test_refused_input(settings: Settings, database: Database, tmp_path: P
     with pytest.raises(NotFoundError):
         await hash_lists.remove(settings, "known")
     assert await database.fetchval("SELECT count(*) FROM hash_lists") == 0
+
+
+async def test_photos_that_are_there_are_compared(settings: Settings, database: Database, tmp_path: Path) -> None:
+    """A photo whose picture a new list has is held, and found once; the list of findings has it."""
+    ann, ben = await new_users(database, "ann", "ben")
+    listed, others = await ready_photo(database, ann), [await ready_photo(database, ben) for _ in range(3)]
+    pdqs = {photo.id: f"{number:064x}" for number, photo in enumerate(others, 1)} | {listed.id: "0f" * 32}
+    async with database.transaction() as tx:
+        for photo in (listed, *others):
+            await media_hashes.store(tx, photo.id, [MediaHash(sha256=photo.sha256, pdq=pdqs[photo.id], quality=100)])
+    path = tmp_path / "list.csv"
+    path.write_text(f"pdq,{'0f' * 32}\n")
+    await hash_lists.add(settings, "known", AbuseAction.HOLD, Category.SPAM, path)
+    done = await hash_scan.scan(settings)
+    assert (done.pictures, done.found) == (4, 1)
+    assert {photo.state for photo in (await photos.load(database, [each.id for each in others])).values()} == {
+        PhotoState.READY
+    }
+    assert (await photos.load(database, [listed.id]))[listed.id].state is PhotoState.HIDDEN
+    assert (await hash_scan.scan(settings)).found == 0
+    for name in (None, "ann"):
+        (row,) = await abuse_findings.find(settings, name, 9)
+        assert (row.account, row.kind, row.rule, row.action) == ("ann", "listed_image", "known", "hold")
+        assert "matched pdq" in row.facts
+        assert "distance 0" in row.facts
+    assert await abuse_findings.find(settings, "ben", 9) == []
