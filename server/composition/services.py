@@ -21,6 +21,7 @@ from server.actions.exports import ExportActions
 from server.actions.last_seen import LastSeen
 from server.actions.lists import ListActions
 from server.actions.moderation import ModerationActions
+from server.actions.new_accounts import new_account_limiter
 from server.actions.notifications import NotificationActions
 from server.actions.photo_collections import CollectionActions
 from server.actions.photos import PhotoActions
@@ -71,16 +72,19 @@ from storage.feeds.star_report import StarReport
 from storage.feeds.trending import Trending
 from storage.ids import slot_group
 from storage.limits.quotas import Quotas
+from storage.limits.recent import RecentMembers
 from storage.limits.revocations import Revocations
 from storage.limits.tickets import REVOCATION_MARGIN, Tickets
 from workers.broker.port import Policy
 from workers.caches.port import NoPurgeMetrics
 from workers.exports.port import NoExportMetrics
 from workers.images.limits import DecoderLimits, NoMetrics
+from workers.jobs.abuse_tasks import AbuseTasks
 from workers.jobs.case_tasks import CaseTasks
 from workers.jobs.context import NoVariantMetrics, NoWarmMetrics, WorkerContext
 from workers.jobs.counter_repair import CounterRepair
 from workers.jobs.export_removal import ExportRetention
+from workers.jobs.findings import NoFindingMetrics
 from workers.jobs.janitor import Janitor
 from workers.jobs.permissions import LivePermissions
 from workers.jobs.sessions import SessionRevoker
@@ -91,6 +95,7 @@ from workers.jobs.webhook_retention import WebhookRetention
 from workers.outbound.client import NoOutboundMetrics
 from workers.outbound.policy import OutboundPolicy
 from workers.outbound.resolving import SystemResolver
+from workers.signals.settings import SignalSettings
 from workers.videos.limits import VideoLimits
 from workers.webhooks.port import NoWebhookMetrics
 from workers.webhooks.settings import WebhookSettings
@@ -189,6 +194,7 @@ def api_services(settings: Settings, stores: Stores, passwords: Passwords) -> Se
         settings=api_settings(settings),
         tokens=tokens,
         limiter=limiter,
+        new_accounts=new_account_limiter(stores.db, limiter, from_sections(SignalSettings, settings.abuse)),
         actions=build_actions(
             stores,
             tokens=tokens,
@@ -338,9 +344,11 @@ def worker_context(worker: str, settings: Settings, stores: Stores, metrics: Met
         stars=Stars(stores.db, stores.feeds, followers=section.star_followers, metrics=metrics),
         variant_states=VariantStates(stores.redis),
         quotas=Quotas(stores.redis),
+        recent=RecentMembers(stores.redis),
         tag_trends=TagTrends(stores.redis),
         photo_trends=PhotoTrends(stores.redis),
         staff_picks=settings.discover.staff_picks,
+        signals=from_sections(SignalSettings, settings.abuse),
         decoder_metrics=metrics or NoMetrics(),
         variant_metrics=metrics or NoVariantMetrics(),
         caches=cache_settings(settings, secret_bytes(settings), media_urls(settings).sign),
@@ -354,6 +362,7 @@ def worker_context(worker: str, settings: Settings, stores: Stores, metrics: Met
         ),
         webhook_metrics=metrics or NoWebhookMetrics(),
         export_metrics=metrics or NoExportMetrics(),
+        finding_metrics=metrics or NoFindingMetrics(),
         outbound_metrics=metrics or NoOutboundMetrics(),
     )
 
@@ -385,5 +394,6 @@ def build_janitor(settings: Settings, stores: Stores, metrics: Metrics) -> Janit
             *webhooks.tasks(),
             *ExportRetention(stores.db, stores.blobs).tasks(),
             *CaseTasks(stores.db, stores.cards, metrics).tasks(),
+            *AbuseTasks(stores.db, metrics, findings_days=settings.abuse.findings_days).tasks(),
         ],
     )

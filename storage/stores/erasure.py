@@ -52,6 +52,7 @@ _OWN = (
     ("webhook_endpoints", "owner_id", "id"),
     ("exports", "user_id", "id"),
     ("photo_moderation", "author_id", "photo_id"),
+    ("findings", "account_id", "id"),
 )
 
 

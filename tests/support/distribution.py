@@ -28,6 +28,7 @@ DISTRIBUTED: Mapping[str, Distribution] = {
             "collections", "collection_items", "lists", "list_members",
             "webhook_endpoints", "webhook_deliveries", "webhook_attempts", "exports", "photo_moderation",
             "moderation_cases", "reports", "moderation_decisions", "moderation_appeals", "moderation_audit",
+            "media_hashes", "findings",
         ),
         _BY_SHARD,
     ),
@@ -40,4 +41,9 @@ DISTRIBUTED: Mapping[str, Distribution] = {
 }  # fmt: skip
 
 # Tables of the coordinator.
-LOCAL = frozenset({"leases", "schema_migrations", "search_progress"})
+LOCAL = frozenset(
+    {
+        *("leases", "schema_migrations", "search_progress"),
+        *("hash_lists", "hash_originals", "hash_images", "hash_bands"),
+    }
+)
