@@ -17,7 +17,7 @@ class Holds(StrEnum):
 class HoldOutcome(StrEnum):
     """What happens to a held photo about which no one has decided in time."""
 
-    PUBLISH = "publish"
+    RELEASE = "publish"
     HIDE = "hide"
 
 
@@ -27,4 +27,4 @@ class HoldPolicy:
 
     hold: Holds = Holds.NONE
     hold_minutes: int = 10
-    hold_outcome: HoldOutcome = HoldOutcome.PUBLISH
+    hold_outcome: HoldOutcome = HoldOutcome.RELEASE
