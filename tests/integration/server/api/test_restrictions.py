@@ -66,8 +66,8 @@ async def test_images_of_a_suspended_profile(api: Api) -> None:
     ann, sha256 = await api.user(), "ab" * 32
     user_id = ids.decode(ann.id)
     await api.services.db.fetch(
-        "INSERT INTO profile_images (shard, user_id, kind, sha256, content_type, state) "
-        "VALUES ($1::bigint & 1023, $1, 'avatar', $2, 'image/jpeg', 'ready') RETURNING user_id",
+        "INSERT INTO profile_images (shard, user_id, kind, sha256, content_type, bytes, state) "
+        "VALUES ($1::bigint & 1023, $1, 'avatar', $2, 'image/jpeg', 9, 'ready') RETURNING user_id",
         user_id,
         sha256,
     )
