@@ -67,10 +67,10 @@ async def all_lists(db: Queryable) -> list[HashList]:
 
 
 async def find(db: Queryable, name: str) -> int:
-    """Return the id of a list; raise `NotFoundError("hash list")`."""
+    """Return the id of a list; raise `NotFoundError("list")`."""
     list_id: int | None = await db.fetchval("SELECT id FROM hash_lists WHERE name = $1", name)
     if list_id is None:
-        raise NotFoundError("hash list")
+        raise NotFoundError("list")
     return list_id
 
 
