@@ -254,7 +254,7 @@ def build_actions(
         notifications=NotificationActions(db, stores.notification_log),
         presence=PresenceReader(db, stores.presence),
         last_seen=LastSeen(db),
-        webhooks=WebhookActions(db, policy, SystemResolver()),
+        webhooks=WebhookActions(db, permissions, policy, SystemResolver()),
         exports=ExportActions(db),
         moderation=ModerationActions(db, stores.cards, permissions),
         reports=ReportActions(db),
