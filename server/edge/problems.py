@@ -184,8 +184,11 @@ def _not_found(error: NotFoundError) -> ProblemError:
 
 
 def _rate_limited(error: RateLimitedError) -> ProblemError:
-    code = "new_account_limit" if isinstance(error, NewAccountLimitedError) else "too_many_requests"
-    return ProblemError(429, code, str(error), headers=rate_limit_headers(error.charge))
+    return ProblemError(429, "too_many_requests", str(error), headers=rate_limit_headers(error.charge))
+
+
+def _new_account_limited(error: NewAccountLimitedError) -> ProblemError:
+    return ProblemError(429, "new_account_limit", str(error), headers=rate_limit_headers(error.charge))
 
 
 def _suspended(error: AccountSuspendedError) -> ProblemError:
@@ -279,6 +282,7 @@ _TABLE: tuple[tuple[type[Exception], Callable[[Any], ProblemError | None]], ...]
     (SessionRevokedError, lambda error: unauthorized("session_revoked", str(error))),
     (AccountSuspendedError, _suspended),
     (NotPermittedError, lambda error: ProblemError(403, error.code, str(error))),
+    (NewAccountLimitedError, _new_account_limited),
     (RateLimitedError, _rate_limited),
     (PasswordsBusyError, lambda error: ProblemError(503, "busy", str(error), headers={"Retry-After": "3"})),
     (BadCursorError, lambda error: bad_field("cursor", str(error))),
