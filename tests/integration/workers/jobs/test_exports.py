@@ -490,8 +490,12 @@ async def test_archives_expire_after_a_week(exporter: Exporter) -> None:
 
 
 async def test_archives_without_a_row_are_removed(exporter: Exporter, monkeypatch: pytest.MonkeyPatch) -> None:
-    """But neither new ones, which a job may be writing, nor those of exports."""
-    ada = await new_user(exporter.db, "ada")
+    """But neither new ones, which a job may be writing, nor those of exports, also of one that is running."""
+    ada, ben = await new_users(exporter.db, "ada", "ben")
+    running = await exporter.request(ben)
+    async with exporter.db.transaction() as tx:
+        await exports.begin(tx, running.export_id)
+    await exporter.stage.blobs.put(_key(running), b"begun", content_type="application/zip")
     event = await exporter.request(ada)
     await exporter.handle(event)
     lost = export_key(encode(event.export_id + 1024))
@@ -502,6 +506,7 @@ async def test_archives_without_a_row_are_removed(exporter: Exporter, monkeypatc
     assert await retention.remove_unclaimed() == 1
     assert not await has(exporter.stage.blobs, lost)
     assert await has(exporter.stage.blobs, _key(event))
+    assert await has(exporter.stage.blobs, _key(running))
 
 
 async def remove(exporter: Exporter, user: User) -> AccountDeleted:
