@@ -53,3 +53,13 @@ async def test_an_addition_to_a_list_that_is_being_deleted(services: Inspectable
         await adding
     assert error.value.what == "list"
     await other.close()
+
+
+async def test_additions_and_removals_say_whether_they_changed_the_list(services: InspectableServices) -> None:
+    """A repetition changes nothing."""
+    gallery, actions = Gallery(services.db), services.actions.lists
+    owner_id, account_id = await gallery.user(), await gallery.user()
+    async with services.db.transaction() as tx:
+        list_id = (await actions.create(tx, owner_id, title="Friends")).id
+    assert [await actions.add(owner_id, list_id, account_id) for _ in range(2)] == [True, False]
+    assert [await actions.remove(owner_id, list_id, account_id) for _ in range(2)] == [True, False]
