@@ -8,6 +8,7 @@ import { describe, photoPath, squareFrame } from "./photo_image.js";
 import { photoMenu } from "./photo_menu.js";
 import { applyFields, PhotoPictures } from "./photo_pictures.js";
 import { saveButton } from "./saving.js";
+import { moderationNote, moderationText } from "./sensitive.js";
 import { timeElement } from "./time.js";
 import { avatar, displayName, nameLink, profilePath } from "./user.js";
 import { videoMark } from "./video.js";
@@ -79,7 +80,7 @@ export function cardHead(app, photo) {
 
 /** Show the description of a photo that was edited, in the parts of a card. */
 export function showDescription(photo, { head, text, pictures }) {
-  fill(text, captionOf(photo));
+  fill(text, moderationNote(photo), captionOf(photo));
   fill(head.querySelector(".place"), placeOf(photo));
   fill(head.querySelector(".for"), audienceMark(photo));
   pictures.update(photo);
@@ -114,10 +115,11 @@ export function photoCell(app, photo) {
   const element = h("a.cell", { href: photoPath(photo.id), data: { photo: photo.id } });
   const draw = () => {
     const number = photo.items?.length;
-    const details = [number && `${number} pictures`, audienceName(photo)].filter(Boolean).join(", ");
+    const details = [number && `${number} pictures`, audienceName(photo), photo.sensitive && "sensitive", moderationText(photo)].filter(Boolean).join(", ");
     element.setAttribute("aria-label", details ? `${describe(photo)} (${details})` : describe(photo));
     const frame = squareFrame(photo, Math.min(innerWidth, 960) / 3, { refetch: photoFetcher(app, photo) });
-    fill(element, frame, number ? h("span.several", {}, icon("layers")) : videoMark(photo), audienceMark(photo, { short: true }), counts);
+    const withheld = photo.state === "hidden" && h("span.withheld", { title: moderationText(photo) }, icon("lock"));
+    fill(element, frame, withheld, number ? h("span.several", {}, icon("layers")) : videoMark(photo), audienceMark(photo, { short: true }), counts);
   };
   draw();
   const stop = app.photos.watch(photo.id, (fields) => {

@@ -7,8 +7,8 @@ import { itemsOf } from "./photo_pictures.js";
 import { suggestFor } from "./suggestions.js";
 import { parseTags, photoFields } from "./upload.js";
 
-/** The fields that an edit changes, as the API names them. */
-const NAMES = ["audience", "caption", "caption_entities", "alt_text", "tags", "location", "taken_at", "edited_at"];
+/** The fields that change after the upload, as the API names them. */
+const NAMES = ["audience", "sensitive", "caption", "caption_entities", "alt_text", "tags", "location", "taken_at", "edited_at"];
 
 /** Return the fields of a photo or a publication that its author can edit, `edited_at`, and which pictures it has. */
 export function descriptionOf(data) {

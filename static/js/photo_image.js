@@ -3,6 +3,7 @@
 import { fill, h, icon } from "./dom.js";
 import { addMotion } from "./motion.js";
 import { picture } from "./picture.js";
+import { cover, isCovered, smallCover } from "./sensitive.js";
 import { thumbhashCanvas } from "./thumbhash.js";
 import { addVideo } from "./video.js";
 
@@ -43,16 +44,22 @@ export function photoFrame(photo, { first = false, refetch = null, ratio = frame
   const frame = h("div.frame", { style: { "aspect-ratio": String(ratio) } });
   // A taller photo is as high as the frame.
   const width = scaled(`min(100vw, ${COLUMN_WIDTH})`, Math.min(1, ratioOf(photo) / ratio));
-  load(frame, photo, { width, first, refetch });
-  addMotion(frame, photo, { refetch });
-  addVideo(frame, photo, { label: describe(photo), refetch });
+  const show = () => {
+    load(frame, photo, { width, first, refetch });
+    addMotion(frame, photo, { refetch });
+    addVideo(frame, photo, { label: describe(photo), refetch });
+  };
+  if (isCovered(photo)) covered(frame, photo, cover(photo, show));
+  else show();
   return frame;
 }
 
 /** Return a frame of `side` CSS pixels, the photo cropped to it; `refetch` as for `photoFrame`. */
 export function squareFrame(photo, side, { refetch = null } = {}) {
   const width = `${Math.ceil(side * Math.max(1, ratioOf(photo)))}px`;
-  return load(h("div.frame.cover"), photo, { width, first: false, refetch });
+  const frame = h("div.frame.cover");
+  if (isCovered(photo)) return covered(frame, photo, smallCover());
+  return load(frame, photo, { width, first: false, refetch });
 }
 
 /** Renew the alternative text of a photo that was edited, inside its frame. */
@@ -76,6 +83,11 @@ function ratioOf(photo) {
 
 function scaled(length, factor) {
   return factor === 1 ? length : `calc(${length} * ${factor.toFixed(3)})`;
+}
+
+/** Show the blurred placeholder alone: the image is not even fetched. */
+function covered(frame, photo, over) {
+  return fill(frame, thumbhashCanvas(photo.placeholder), over);
 }
 
 function load(frame, photo, { width, first, refetch }) {

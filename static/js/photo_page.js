@@ -9,6 +9,7 @@ import { Like, likeButton } from "./like.js";
 import { morePhotos } from "./more_photos.js";
 import { countersOf } from "./photo_image.js";
 import { applyFields, PhotoPictures } from "./photo_pictures.js";
+import { moderationNote } from "./sensitive.js";
 import { dateElement } from "./time.js";
 import { saveButton } from "./saving.js";
 import { displayName } from "./user.js";
@@ -58,6 +59,14 @@ class PhotoPage {
     this.#app.router.setTitle("Photo not available");
   }
 
+  /** Show an author that the own photo is hidden, and others that there is none. */
+  #removed(photo) {
+    for (const stop of this.#stops) stop();
+    this.#stops = [];
+    if (photo.author.id === this.#app.session.id) this.#load();
+    else this.#showNotFound();
+  }
+
   #show(photo) {
     const app = this.#app;
     const like = new Like(app, photo);
@@ -71,7 +80,7 @@ class PhotoPage {
     const comments = new Comments(app, photo);
     const back = h("button.icon-button", { type: "button", "aria-label": "Back", onclick: () => app.router.back() }, icon("back"));
     const head = cardHead(app, photo);
-    const text = h("div.card-text", {}, captionOf(photo));
+    const text = h("div.card-text", {}, moderationNote(photo), captionOf(photo));
     const taken = h("p.taken.secondary.small");
     showTaken(taken, photo);
     const more = morePhotos(app, photo);
@@ -115,7 +124,7 @@ class PhotoPage {
           showDescription(photo, parts);
           showTaken(parts.taken, photo);
         }
-        if (removed) this.#showNotFound();
+        if (removed) this.#removed(photo);
       }),
       live.subscribe(`photo:${photo.id}`, {
         publication: (data) => {

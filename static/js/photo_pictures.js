@@ -62,5 +62,5 @@ export function itemsOf(data) {
 }
 
 function hashes(photo) {
-  return (photo.items ?? []).map(({ sha256 }) => sha256).join();
+  return [Boolean(photo.sensitive), ...(photo.items ?? []).map(({ sha256 }) => sha256)].join();
 }

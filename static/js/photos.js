@@ -43,6 +43,6 @@ export class Photos {
   }
 }
 
-function withoutDescription({ caption, caption_entities, alt_text, tags, location, taken_at, edited_at, items, ...others }) {
+function withoutDescription({ sensitive, caption, caption_entities, alt_text, tags, location, taken_at, edited_at, items, ...others }) {
   return others;
 }

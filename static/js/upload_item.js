@@ -7,6 +7,7 @@ import { photoPath } from "./photo_image.js";
 import { previewOf } from "./preview.js";
 import { ResumableUpload } from "./resumable_upload.js";
 import { retry } from "./retry.js";
+import { moderationText } from "./sensitive.js";
 import { newPhotoSuggestions } from "./suggestions.js";
 
 /** Statuses of refusals that do not depend on the photo or its texts, so that the same upload may succeed later. */
@@ -155,6 +156,10 @@ export class UploadItem {
         this.#actions.append(button("Dismiss", "close", () => this.dismiss()));
         this.element.append(offered);
       }
+    } else if (photo.state === "hidden") {
+      this.#callbacks.forget();
+      this.#setStatus(moderationText(photo));
+      fill(this.#actions, h("a.button.plain.compact", { href: photoPath(photo.id), onclick: () => this.dismiss() }, "View"), button("Dismiss", "close", () => this.dismiss()));
     } else {
       const reason = photo.reason ? asSentence(photo.reason) : "It may be damaged.";
       for (const place of this.#pictures.keys()) this.#keepPicture(place, LOST);
