@@ -78,6 +78,9 @@ class CaseAction(StrEnum):
     SUSPEND = "suspend"
 
 
+OF_ACCOUNTS = frozenset({CaseAction.LIMIT, CaseAction.SUSPEND})
+
+
 class DecisionSource(StrEnum):
     """By what a decision was made."""
 

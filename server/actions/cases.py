@@ -153,7 +153,7 @@ class CaseActions:
             reason=reason,
             reverts=decision.id,
         )
-        await self._enforcement.undo(tx, case, decision.action)
+        await self._enforcement.undo(tx, case, decision)
         await moderation_audit.add(
             tx, case.id, "reverted", actor_id=moderator_id, details={"action": decision.action.value}
         )

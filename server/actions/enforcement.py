@@ -14,8 +14,16 @@ from storage.models import PhotoCounters
 from storage.moderation import Decider, ModerationAction
 from storage.moderation import Decision as PhotoDecision
 from storage.postgres.database import Database, Transaction
-from storage.reports import ERASED_AFTER, Case, CaseAction, Category, SubjectKind
-from storage.stores import account_restrictions, cases, hidden_comments, photo_lists, photo_moderation
+from storage.reports import ERASED_AFTER, OF_ACCOUNTS, Case, CaseAction, Category, Decision, SubjectKind
+from storage.stores import (
+    account_locks,
+    account_restrictions,
+    cases,
+    decisions,
+    hidden_comments,
+    photo_lists,
+    photo_moderation,
+)
 from workers.jobs.permissions import LivePermissions
 from workers.jobs.photo_decisions import PhotoDecisions
 from workers.jobs.sessions import SessionRevoker
@@ -33,6 +41,7 @@ _OF_PHOTOS = {
     CaseAction.HIDE: ModerationAction.HIDE,
     CaseAction.REMOVE: ModerationAction.HIDE,
 }
+_STRICTNESS = {action: place for place, action in enumerate(ModerationAction)}
 
 
 class Enforcement:
@@ -80,22 +89,32 @@ class Enforcement:
         if action in {CaseAction.REMOVE, CaseAction.SUSPEND}:
             await cases.set_erasure(tx, case.id, ERASED_AFTER)
 
-    async def undo(self, tx: Transaction, case: Case, action: CaseAction) -> None:
-        """Undo an action. Raises `NotFoundError` for what is erased by now."""
-        match action:
-            case CaseAction.NONE:
-                return
-            case CaseAction.LIMIT:
-                await account_restrictions.set_limited(tx, case.owner_id, limited=False)
-            case CaseAction.SUSPEND:
-                await account_restrictions.reinstate(tx, case.owner_id)
-                tx.on_commit(lambda: at_once(self._refresh_cards(case.owner_id)))
-            case _ if case.subject_kind is SubjectKind.COMMENT:
-                self._update_counters(tx, await hidden_comments.restore(tx, case.subject_id))
-            case _:
-                await self._decide(tx, case, ModerationAction.ALLOW)
-        if action in {CaseAction.REMOVE, CaseAction.SUSPEND}:
-            await cases.set_erasure(tx, case.id, None)
+    async def undo(self, tx: Transaction, case: Case, decision: Decision) -> None:
+        """Undo the action of a decision, except for what another one demands.
+
+        Raises `NotFoundError` for what is erased by now.
+        """
+        # Two decisions that are undone at the same moment must see each other.
+        await account_locks.lock(tx, [case.owner_id])
+        others = await decisions.in_force(tx, decision)
+        if decision.action in OF_ACCOUNTS:
+            if not others:
+                await self._restore_account(tx, case.owner_id, decision.action)
+        elif case.subject_kind is SubjectKind.PHOTO:
+            other = max(others, key=lambda each: _STRICTNESS[_OF_PHOTOS[each.action]], default=None)
+            action = ModerationAction.ALLOW if other is None else _OF_PHOTOS[other.action]
+            rule, reason = ("", "") if other is None else (other.rule.value, other.reason)
+            await self._decide(tx, case, action, rule=rule, reason=reason)
+        elif not others:
+            self._update_counters(tx, await hidden_comments.restore(tx, case.subject_id))
+        await cases.set_erasure(tx, case.id, None)
+
+    async def _restore_account(self, tx: Transaction, user_id: int, action: CaseAction) -> None:
+        if action is CaseAction.LIMIT:
+            await account_restrictions.set_limited(tx, user_id, limited=False)
+        else:
+            await account_restrictions.reinstate(tx, user_id)
+            tx.on_commit(lambda: at_once(self._refresh_cards(user_id)))
 
     async def _suspend(self, tx: Transaction, user_id: int) -> None:
         ended = await account_restrictions.suspend(tx, user_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from server.identity.errors import NotPermittedError
 from storage.models import Role
 from storage.postgres.database import Queryable
-from storage.reports import Case, CaseAction, CaseState
+from storage.reports import OF_ACCOUNTS, Case, CaseAction, CaseState
 from storage.stores import account_restrictions
 
 _MODERATORS = {Role.MODERATOR, Role.ADMIN}
@@ -38,7 +38,7 @@ async def require_permitted(db: Queryable, case: Case, moderator_id: int, role: 
         return
     if case.state is CaseState.ESCALATED:
         raise NotPermittedError("admin_required", "This case is escalated. An administrator has to decide it.")
-    if action in {CaseAction.LIMIT, CaseAction.SUSPEND}:
+    if action in OF_ACCOUNTS:
         concerned = await account_restrictions.get(db, case.owner_id)
         if concerned is not None and concerned.role in _MODERATORS:
             raise NotPermittedError(

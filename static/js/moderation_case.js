@@ -11,7 +11,8 @@ import { avatar, profilePath } from "./user.js";
 
 const KINDS = { photo: "photo", comment: "comment", user: "account" };
 const EVENTS = {
-  opened: "The first report opened the case",
+  opened: "Opened",
+  found: "Found automatically",
   assigned: "Assigned",
   unassigned: "Assigned to nobody",
   escalated: "Escalated",
@@ -192,7 +193,7 @@ class CasePage {
 
   #audit() {
     const rows = this.#case.audit.map(({ action, actor, details, created_at: createdAt }) => {
-      const more = details.note || (details.action && ACTIONS[details.action]?.label);
+      const more = details.note || details.rule || ACTIONS[details.action]?.label;
       return h("li", {}, EVENTS[action] ?? action, more && `: ${more}`, h("span.secondary.small", {}, actor && `@${actor.username} · `, timeElement(createdAt)));
     });
     return h("section.panel.case-section", {}, h("h2", {}, "History"), h("ol", {}, rows));

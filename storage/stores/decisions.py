@@ -10,7 +10,7 @@ from storage.errors import ConflictError, NotFoundError
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.rows import Row
 from storage.postgres.sharding import shard, shards
-from storage.reports import AppealState, Case, CaseAction, Category, Decision, DecisionSource, SubjectKind
+from storage.reports import OF_ACCOUNTS, AppealState, Case, CaseAction, Category, Decision, DecisionSource, SubjectKind
 
 _FIELDS = (
     "d.id, d.case_id, d.subject_kind, d.subject_id, d.owner_id, d.source, d.decided_by, d.action, d.rule, d.reason, "
@@ -26,6 +26,7 @@ def _columns(place: str) -> str:
     )
 
 
+_OF_SUBJECTS = {CaseAction.SENSITIVE.value, CaseAction.HIDE.value, CaseAction.REMOVE.value}
 _OF_ONE = _columns(shard("$1"))
 _OF_MANY = _columns("d.shard")
 
@@ -100,6 +101,22 @@ async def of_owner(db: Queryable, owner_id: int, *, before: int | None, limit: i
         owner_id,
         ids.MAX_ID if before is None else before,
         limit,
+    )
+    return [_decision_of(row) for row in rows]
+
+
+async def in_force(db: Queryable, decision: Decision) -> list[Decision]:
+    """Return the other decisions that hold for the same account or, for what it has posted, the same thing."""
+    account = decision.action in OF_ACCOUNTS
+    rows = await db.fetch(
+        f"/* all shards: the decisions about a user */ SELECT {_OF_MANY} FROM moderation_decisions d "
+        "WHERE d.owner_id = $1 AND d.id <> $2 AND d.action = ANY($3::text[]) "
+        "AND ($4::bigint IS NULL OR d.subject_id = $4) AND NOT EXISTS ("
+        "SELECT 1 FROM moderation_decisions l WHERE l.shard = d.shard AND l.reverts = d.id)",
+        decision.owner_id,
+        decision.id,
+        [decision.action.value] if account else sorted(_OF_SUBJECTS),
+        None if account else decision.subject_id,
     )
     return [_decision_of(row) for row in rows]
 

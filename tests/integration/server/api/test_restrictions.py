@@ -178,6 +178,33 @@ async def test_moderators_see_images_of_hidden_photos(api: Api) -> None:
     assert await image() == 200
 
 
+async def test_a_decision_holds_as_long_as_another_one_demands_it(api: Api) -> None:
+    """Of two decisions with the same effect, reverting one changes nothing; after the second, all is as before."""
+    ann, bob, cal, judge = await api.user(), await api.user(), await api.user(), await moderator(api)
+    photo_id = await photo_of(api, ann)
+    comment_id = await comment_on(ann, await photo_of(api, bob))
+
+    async def decided(kind: str, subject_id: str, action: str, reporter: ApiUser) -> str:
+        await report(reporter, kind, subject_id)
+        decision: str = (await decide(judge, await case_about(judge, subject_id), action))["id"]
+        return f"/moderation/decisions/{decision}/reversal"
+
+    first = await decided("photo", photo_id, "limit", bob)
+    second = await decided("user", ann.id, "limit", bob)
+    marked = await decided("photo", photo_id, "sensitive", cal)
+    third = await decided("photo", photo_id, "hide", await api.user())
+    hidden = await decided("comment", comment_id, "hide", bob)
+    limited = "SELECT limited_at IS NOT NULL FROM users WHERE id = $1"
+    for path, still in ((first, True), (second, False)):
+        (await judge.call("POST", path, json={"reason": "A mistake."})).expect(201)
+        assert await api.services.db.fetchval(limited, ids.decode(ann.id)) is still
+    assert (await bob.call("GET", f"/photos/{photo_id}")).status == 404
+    for path, sensitive in ((third, True), (marked, False)):
+        (await judge.call("POST", path, json={"reason": "A mistake."})).expect(201)
+        assert (await bob.call("GET", f"/photos/{photo_id}")).expect(200)["sensitive"] is sensitive
+    (await judge.call("POST", hidden, json={"reason": "A mistake."})).expect(201)
+
+
 @pytest.mark.parametrize(("action", "state"), [("hide", "hidden"), ("remove", "hidden"), ("sensitive", "ready")])
 async def test_photos(api: Api, action: str, state: str) -> None:
     """A decision about a photo hides or marks it, and its author reads the reason with it, until it is reverted."""

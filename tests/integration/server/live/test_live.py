@@ -11,6 +11,7 @@ import pytest
 from storage import events
 from storage.redis.client import Redis
 from tests.support.api import Api, InspectableServices
+from tests.support.cases import case_about, decide, moderator, report
 from tests.support.live_api import PATH, Socket, connected, running_live_api
 from tests.support.pictures import photograph
 from workers.jobs.comments import CommentHandlers
@@ -311,3 +312,21 @@ async def test_calls(api: Api) -> None:
     for bad in refused:
         assert (await call("like", bad))["error"]["code"] == 422, bad
     assert (await call("nonsense"))["error"]["code"] == 104
+
+
+async def test_a_suspended_account_is_disconnected(api: Api) -> None:
+    """Its connections and the subscriptions to its channels end with the decision, before any worker runs."""
+    ann, bob, judge = await api.user(), await api.user(), await moderator(api)
+    photo = await ann.upload(photograph())
+    await api.finish(photo)
+    own, other = await connected(api, ann), await connected(api, bob)
+    for channel in (f"photo:{photo['id']}", f"user:{ann.id}"):
+        assert "subscribe" in await other.request(subscribe={"channel": channel})
+    await report(bob, "user", ann.id)
+    await decide(judge, await case_about(judge, ann.id), "suspend")
+    assert await own.closed() == 3500
+    ended = [(await other.until("push"))["push"] for _ in range(2)]
+    assert {push["channel"] for push in ended} == {f"photo:{photo['id']}", f"user:{ann.id}"}
+    assert {push["unsubscribe"]["code"] for push in ended} == {2000}
+    for channel in (f"photo:{photo['id']}", f"user:{ann.id}"):
+        assert (await other.request(subscribe={"channel": channel}))["error"]["code"] == 103
