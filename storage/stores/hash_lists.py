@@ -121,7 +121,7 @@ async def _of_originals(db: Queryable, sha256s: Iterable[str]) -> list[HashMatch
 
 
 async def _of_image(db: Queryable, image: MediaHash) -> list[HashMatch]:
-    # Measured with 200,000 entries: 25 to 50 ms for all orientations, against 150 ms for a comparison with each entry.
+    # Measured with 200,000 entries: a third of the time of a comparison with each entry, for all orientations.
     shown = orientations(image.pdq)
     parts = [(place, band) for place, pdq in enumerate(shown, 1) for band in nearby_bands(pdq)]
     rows = await db.fetch(
