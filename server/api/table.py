@@ -15,6 +15,7 @@ from server.api.highlights_feed import HighlightsFeed
 from server.api.list_feed import ListFeed
 from server.api.lists import ListsApi
 from server.api.live import LiveApi
+from server.api.moderation import ModerationApi
 from server.api.notifications import NotificationsApi
 from server.api.photo_collections import CollectionsApi
 from server.api.photo_exif import PhotoExifApi
@@ -61,9 +62,12 @@ def _moderation_endpoints(services: Services) -> list[Endpoint]:
     db, actions, cursors = services.db, services.actions, Cursors(services.settings.secret)
     metrics = services.case_metrics
     files = CaseFiles(db, services.variants, services.media_urls)
+    serializer = PhotoSerializer(services.counter_cache, services.variants, services.media_urls)
     return [
         *ReportsApi(services.reads, cursors, actions.reports, actions.appeals, metrics).endpoints(),
         *CasesApi(db, cursors, actions.cases, actions.appeals, files=files, metrics=metrics).endpoints(),
+        # After the cases: their path is no photo.
+        *ModerationApi(actions.moderation, services.limiter, serializer).endpoints(),
     ]
 
 
@@ -104,6 +108,7 @@ def _photo_endpoints(services: Services) -> list[Endpoint]:
             staging=UploadStaging(actions.uploads, services.blobs, receiver, metrics),
             idempotency=idempotency,
             serializer=serializer,
+            hold=settings.hold,
         ).endpoints(),
         *_upload_endpoints(services),
         *ProfileImagesApi(actions.profile_images, receiver).endpoints(),

@@ -41,6 +41,8 @@ from storage.errors import (
     UnavailableError,
 )
 from workers.outbound.errors import UrlRefusedError
+from workers.webhooks.verdict_tokens import VerdictTokenError
+from workers.webhooks.verdicts import PhotoDeletedError
 
 CONTENT_TYPE = "application/problem+json"
 FieldError = tuple[str, str]  # the field's name, and what is wrong with it
@@ -275,6 +277,8 @@ _TABLE: tuple[tuple[type[Exception], Callable[[Any], ProblemError | None]], ...]
     (LiveUnavailableError, _unavailable),
     (WrongCredentialsError, lambda error: unauthorized("wrong_credentials", str(error), charge=error.charge)),
     (RefreshTokenError, lambda error: unauthorized("refresh_token_invalid", str(error))),
+    (VerdictTokenError, lambda error: ProblemError(403, error.code, str(error))),
+    (PhotoDeletedError, lambda error: ProblemError(410, "photo_deleted", str(error))),
     (SessionRevokedError, lambda error: unauthorized("session_revoked", str(error))),
     (AccountSuspendedError, _suspended),
     (NotPermittedError, lambda error: ProblemError(403, error.code, str(error))),

@@ -10,6 +10,7 @@ from server.operation.discover_metrics import DiscoverMetrics
 from server.operation.export_metrics import ExportMetrics
 from server.operation.live_metrics import LiveMetrics
 from server.operation.media_metrics import MediaMetrics
+from server.operation.moderation_metrics import ModerationMetrics
 from server.operation.outbound_metrics import OutboundMetrics
 from server.operation.search_metrics import SearchMetrics
 from server.operation.star_metrics import StarMetrics
@@ -32,6 +33,7 @@ class Metrics(
     ExportMetrics,
     CaseMetrics,
     AbuseMetrics,
+    ModerationMetrics,
 ):
     """Metrics of requests, jobs, feeds, images, live connections, searches, webhooks, cases and other outward calls."""
 
@@ -48,6 +50,7 @@ class Metrics(
         ExportMetrics.__init__(self, self.registry)
         CaseMetrics.__init__(self, self.registry)
         AbuseMetrics.__init__(self, self.registry)
+        ModerationMetrics.__init__(self, self.registry)
         self._requests = Counter(
             "picshare_http_requests", "Completed requests.", ("method", "route", "status"), registry=self.registry
         )

@@ -101,8 +101,17 @@ async def remove(tx: Transaction, user_id: int, kind: ProfileImageKind) -> None:
 
 
 async def is_shown(db: Queryable, sha256: str) -> bool:
-    """Return whether a user shows an image with this original; those of private accounts are visible to all, too."""
-    return await _exists(db, "state = 'ready'", sha256)
+    """Return whether a user shows an image with this original; those of private accounts are visible to all, too.
+
+    Those of suspended accounts are not.
+    """
+    shown = "i.state = 'ready' AND a.suspended_at IS NULL"
+    found: bool = await db.fetchval(
+        "/* all shards: by content */ SELECT EXISTS (SELECT 1 FROM profile_images i "
+        f"JOIN users a ON a.id = i.user_id AND a.shard = i.shard WHERE i.sha256 = $1 AND {shown} LIMIT 1)",
+        sha256,
+    )
+    return found
 
 
 async def is_referenced(db: Queryable, sha256: str) -> bool:

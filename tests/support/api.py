@@ -81,6 +81,11 @@ def with_limits(services: InspectableServices, **limits: str) -> InspectableServ
     return _build(services.base.with_values("limits", **limits), services.stores, services.passwords)
 
 
+def with_moderation(services: InspectableServices, **moderation: Any) -> InspectableServices:
+    """Return the same services with other settings of moderation."""
+    return _build(services.base.with_values("moderation", **moderation), services.stores, services.passwords)
+
+
 def with_media(services: InspectableServices, **media: Any) -> InspectableServices:
     """Return the same services with other settings of images."""
     base = services.base.with_values("media", **media)
