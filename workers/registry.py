@@ -144,6 +144,7 @@ WORKERS: tuple[WorkerSpec, ...] = (
             "comment.added",
             "comment.edited",
             "photo.ready",
+            "photo.held",
             "photo.edited",
             "user.followed",
             "user.unfollowed",

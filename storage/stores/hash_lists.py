@@ -40,20 +40,16 @@ async def add(tx: Transaction, list_id: int, entries: HashEntries) -> int:
     )
     images = await tx.fetch(
         "INSERT INTO hash_images (pdq, list_id) SELECT DISTINCT ('x' || e.pdq)::bit(256) AS pdq, $1::integer "
-        "FROM unnest($2::text[]) AS e (pdq) ORDER BY pdq ON CONFLICT DO NOTHING RETURNING pdq::text AS pdq",
+        "FROM unnest($2::text[]) AS e (pdq) ORDER BY pdq ON CONFLICT DO NOTHING RETURNING id, pdq::text AS pdq",
         list_id,
         entries.images,
     )
-    added = [text_of(int(row["pdq"], 2)) for row in images]
-    parts = [(band, pdq) for pdq in added for band in bands(pdq)]
     await tx.execute(
-        "INSERT INTO hash_bands (band, pdq, list_id) SELECT e.band, ('x' || e.pdq)::bit(256), $1 "
-        "FROM unnest($2::integer[], $3::text[]) AS e (band, pdq)",
-        list_id,
-        [band for band, _ in parts],
-        [pdq for _, pdq in parts],
+        "INSERT INTO hash_bands (band, image_id, pdq) SELECT e.band, e.image_id, i.pdq "
+        "FROM unnest($1::integer[], $2::bigint[]) AS e (band, image_id) JOIN hash_images i ON i.id = e.image_id",
+        *_parts(images),
     )
-    return len(originals) + len(added)
+    return len(originals) + len(images)
 
 
 async def all_lists(db: Queryable) -> list[HashList]:
@@ -76,20 +72,16 @@ async def find(db: Queryable, name: str) -> int:
 
 async def remove_some(tx: Transaction, list_id: int, *, limit: int = _BATCH) -> int:
     """Remove entries of a list, and the list itself once it has none; return the number of entries."""
-    rows = await tx.fetch(
+    images = await tx.fetch(
         "DELETE FROM hash_images WHERE list_id = $1 AND pdq IN ("
-        "SELECT pdq FROM hash_images WHERE list_id = $1 LIMIT $2) RETURNING pdq::text AS pdq",
+        "SELECT pdq FROM hash_images WHERE list_id = $1 LIMIT $2) RETURNING id, pdq::text AS pdq",
         list_id,
         limit,
     )
-    removed = [text_of(int(row["pdq"], 2)) for row in rows]
-    parts = [(band, pdq) for pdq in removed for band in bands(pdq)]
     await tx.execute(
-        "DELETE FROM hash_bands b USING unnest($2::integer[], $3::text[]) AS e (band, pdq) "
-        "WHERE b.band = e.band AND b.pdq = ('x' || e.pdq)::bit(256) AND b.list_id = $1",
-        list_id,
-        [band for band, _ in parts],
-        [pdq for _, pdq in parts],
+        "DELETE FROM hash_bands b USING unnest($1::integer[], $2::bigint[]) AS e (band, image_id) "
+        "WHERE b.band = e.band AND b.image_id = e.image_id",
+        *_parts(images),
     )
     originals = await tx.execute(
         "DELETE FROM hash_originals WHERE list_id = $1 AND sha256 IN ("
@@ -97,9 +89,9 @@ async def remove_some(tx: Transaction, list_id: int, *, limit: int = _BATCH) -> 
         list_id,
         limit,
     )
-    if not (removed or originals):
+    if not (images or originals):
         await tx.execute("DELETE FROM hash_lists WHERE id = $1", list_id)
-    return len(removed) + originals
+    return len(images) + originals
 
 
 async def matches(db: Queryable, hashes: Sequence[MediaHash]) -> list[HashMatch]:
@@ -129,16 +121,19 @@ async def _of_originals(db: Queryable, sha256s: Iterable[str]) -> list[HashMatch
 
 
 async def _of_image(db: Queryable, image: MediaHash) -> list[HashMatch]:
-    # Measured with 200,000 entries: 25 to 50 ms for all orientations, against 150 ms for a comparison with each entry.
+    # Measured with 200,000 entries: a third of the time of a comparison with each entry, for all orientations.
     shown = orientations(image.pdq)
     parts = [(place, band) for place, pdq in enumerate(shown, 1) for band in nearby_bands(pdq)]
     rows = await db.fetch(
         """
-        SELECT l.name, l.action, l.category, f.pdq::text AS pdq, min(f.distance)::integer AS distance FROM (
-            SELECT b.list_id, b.pdq, bit_count(b.pdq # ('x' || ($1::text[])[e.place])::bit(256)) AS distance
-            FROM unnest($2::integer[], $3::integer[]) AS e (place, band) JOIN hash_bands b ON b.band = e.band) f
-        JOIN hash_lists l ON l.id = f.list_id
-        WHERE f.distance <= $4 GROUP BY l.name, l.action, l.category, f.pdq""",
+        WITH near AS MATERIALIZED (
+            SELECT b.image_id, min(d.distance)::integer AS distance
+            FROM unnest($2::integer[], $3::integer[]) AS e (place, band) JOIN hash_bands b ON b.band = e.band
+            CROSS JOIN LATERAL (
+                SELECT bit_count(b.pdq # ('x' || ($1::text[])[e.place])::bit(256)) AS distance) d
+            WHERE d.distance <= $4 GROUP BY b.image_id)
+        SELECT l.name, l.action, l.category, i.pdq::text AS pdq, n.distance
+        FROM near n JOIN hash_images i ON i.id = n.image_id JOIN hash_lists l ON l.id = i.list_id""",
         shown,
         [place for place, _ in parts],
         [band for _, band in parts],
@@ -158,3 +153,9 @@ async def _of_image(db: Queryable, image: MediaHash) -> list[HashMatch]:
 
 def _meaning(row: Row) -> dict[str, Any]:
     return {"action": AbuseAction(row["action"]), "category": Category(row["category"])}
+
+
+def _parts(images: Sequence[Row]) -> tuple[list[int], list[int]]:
+    """Return the parts of images, and the id of the image of each."""
+    found = [(band, row["id"]) for row in images for band in bands(text_of(int(row["pdq"], 2)))]
+    return [band for band, _ in found], [image_id for _, image_id in found]

@@ -12,6 +12,7 @@ from storage.events import (
     CommentAdded,
     CommentEdited,
     PhotoEdited,
+    PhotoHeld,
     PhotoReady,
     UserFollowed,
     UserUnfollowed,
@@ -65,6 +66,7 @@ class AbuseHandlers:
             **on(CommentAdded, self.commented),
             **on(CommentEdited, self.commented),
             **on(PhotoReady, self.described),
+            **on(PhotoHeld, self.described),
             **on(PhotoEdited, self.described),
             **on(UserFollowed, self.followed),
             **on(UserUnfollowed, self.unfollowed),
@@ -89,7 +91,7 @@ class AbuseHandlers:
             )
         )
 
-    async def described(self, event: PhotoReady | PhotoEdited) -> None:
+    async def described(self, event: PhotoReady | PhotoHeld | PhotoEdited) -> None:
         """Look at the caption of a photo, unless it is deleted by now."""
         photo = (await photos.load(self._db, [event.photo_id])).get(event.photo_id)
         if photo is None or not photo.caption:

@@ -28,17 +28,18 @@ CREATE TABLE hash_originals (
 CREATE INDEX hash_originals_list ON hash_originals (list_id);
 
 CREATE TABLE hash_images (
+    id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     pdq             bit(256) NOT NULL,
     list_id         integer NOT NULL REFERENCES hash_lists (id),
-    PRIMARY KEY (pdq, list_id)
+    UNIQUE (pdq, list_id)
 );
 CREATE INDEX hash_images_list ON hash_images (list_id);
 
 CREATE TABLE hash_bands (
     band            integer NOT NULL,
-    pdq             bit(256) NOT NULL,
-    list_id         integer NOT NULL,
-    PRIMARY KEY (band, pdq, list_id)
+    image_id        bigint NOT NULL,              -- without a foreign key, which would cost an index
+    pdq             bit(256) NOT NULL,            -- as in `hash_images`, which is read for near ones alone
+    PRIMARY KEY (band, image_id)
 );
 
 -- What automatic rules have found about an account, and what followed from it. Rows are only added, and go with the
@@ -59,7 +60,8 @@ CREATE TABLE findings (
     PRIMARY KEY (id, shard),
     UNIQUE (account_id, key, shard),
     FOREIGN KEY (account_id, shard) REFERENCES users (id, shard),
-    CHECK (shard = (id & 1023) AND shard = (account_id & 1023))
+    CHECK (shard = (id & 1023)),
+    CHECK (shard = (account_id & 1023))
 );
 
 DO $$

@@ -68,19 +68,25 @@ async def test_refused_input(settings: Settings, database: Database, tmp_path: P
     assert await database.fetchval("SELECT count(*) FROM hash_lists") == 0
 
 
-async def test_photos_that_are_there_are_compared(settings: Settings, database: Database, tmp_path: Path) -> None:
+async def test_photos_that_are_there_are_compared(
+    settings: Settings, database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A photo whose picture a new list has is held, and found once; the list of findings has it."""
+    monkeypatch.setattr(hash_scan, "_PAGE", 3)
     ann, ben = await new_users(database, "ann", "ben")
     listed, others = await ready_photo(database, ann), [await ready_photo(database, ben) for _ in range(3)]
     pdqs = {photo.id: f"{number:064x}" for number, photo in enumerate(others, 1)} | {listed.id: "0f" * 32}
     async with database.transaction() as tx:
         for photo in (listed, *others):
-            await media_hashes.store(tx, photo.id, [MediaHash(sha256=photo.sha256, pdq=pdqs[photo.id], quality=100)])
+            # Of two pictures the second one may be listed.
+            hashes = [MediaHash(sha256="0" * 64, pdq="e1" * 32, quality=100)]
+            hashes.append(MediaHash(sha256=photo.sha256, pdq=pdqs[photo.id], quality=100))
+            await media_hashes.store(tx, photo.id, hashes)
     path = tmp_path / "list.csv"
     path.write_text(f"pdq,{'0f' * 32}\n")
     await hash_lists.add(settings, "known", AbuseAction.HOLD, Category.SPAM, path)
     done = await hash_scan.scan(settings)
-    assert (done.pictures, done.found) == (4, 1)
+    assert (done.pictures, done.found) == (8, 1)
     assert {photo.state for photo in (await photos.load(database, [each.id for each in others])).values()} == {
         PhotoState.READY
     }

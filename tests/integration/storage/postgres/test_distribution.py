@@ -91,6 +91,9 @@ async def test_every_foreign_key_stays_on_its_server(database: Database) -> None
     """The column takes part on both sides, at the same place, of tables that are placed together and in this order."""
     sql = distributing_migrations()
     for row in await database.fetch(_FOREIGN):
+        if row["child"] in LOCAL:
+            assert row["parent"] in LOCAL, row["conname"]
+            continue
         child, parent = DISTRIBUTED[row["child"]], DISTRIBUTED[row["parent"]]
         assert child.group == parent.group, row["conname"]
         assert (child.column, parent.column) in zip(row["child_columns"], row["parent_columns"], strict=True)

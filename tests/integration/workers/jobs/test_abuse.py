@@ -9,7 +9,7 @@ import pytest
 
 from storage import ids
 from storage.abuse import FindingKind
-from storage.events import CommentAdded, Event, PhotoReady, UserFollowed, UserUnfollowed
+from storage.events import CommentAdded, Event, PhotoHeld, PhotoReady, UserFollowed, UserUnfollowed
 from storage.limits.recent import RecentMembers
 from storage.models import Photo, User
 from storage.postgres.database import Database
@@ -174,11 +174,11 @@ async def test_links_of_a_new_account(scene: Scene) -> None:
 
 
 async def test_many_links_in_one_text(scene: Scene) -> None:
-    """Five links are enough."""
+    """Five links are enough, also in a photo that moderation holds."""
     ben = await new_user(scene.database, "ben")
     caption = " ".join(f"https://example.com/{number}" for number in range(5))
     photo = await ready_photo(scene.database, ben, caption=caption)
-    await scene.handle(PhotoReady(photo_id=photo.id, author_id=ben.id))
+    await scene.handle(PhotoHeld(photo_id=photo.id, author_id=ben.id))
     (one,) = await scene.found(ben)
     assert (one.finding.subject, one.finding.subject_id, one.finding.facts["links"]) == (SubjectKind.PHOTO, photo.id, 5)
 
