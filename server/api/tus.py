@@ -14,6 +14,7 @@ from email.utils import format_datetime
 from aiohttp import web
 
 from server.actions.uploads import CREATE_QUOTA, UploadActions
+from server.api.upload_lease import LeaseRenewal, locked
 from server.edge.api_request import RESPONSE_HEADERS, ApiRequest
 from server.edge.endpoint import PREFIX, Auth, Endpoint, Handler
 from server.edge.problems import ProblemError, bad_field
@@ -31,7 +32,6 @@ EXTENSIONS = "creation,creation-with-upload,checksum,expiration,termination"
 ALGORITHMS = ("sha1", "sha256")
 PART_TYPE = "application/offset+octet-stream"
 PATH = "/uploads/tus"
-RENEW_EVERY = 3.0  # seconds; much shorter than the lease
 _MAX_METADATA = 4096  # bytes
 
 
@@ -177,7 +177,7 @@ class TusApi:
             raise _too_long(left)
         lease = await self._actions.begin_part(upload)
         if lease is None:
-            raise _locked()
+            raise locked()
         try:
             offset = upload.received + await self._receive_part(request, upload, lease, checksum)
         except SpoolFullError as error:
@@ -196,7 +196,7 @@ class TusApi:
         self, request: ApiRequest, upload: Upload, lease: int, checksum: tuple[str, bytes] | None
     ) -> int:
         """Store what arrives of the body, end the lease, and return the number of bytes."""
-        renewal = _Renewal(self._actions, upload, lease)
+        renewal = LeaseRenewal(self._actions, upload, lease)
         # If the whole comes in one request, it is hashed on the way, and need not be read for that again.
         whole = upload.received == 0 and request.http.content_length == upload.bytes
         algorithms = ({checksum[0]} if checksum else set()) | ({"sha256"} if whole else set())
@@ -212,26 +212,11 @@ class TusApi:
             sha256 = spool.sha256 if whole and size == upload.bytes else None
             if size == 0:
                 await self._actions.cancel_part(upload, lease)
-            elif not await self._actions.end_part(upload, lease, spool.path, size=size, whole_sha256=sha256):
-                raise _locked()
+            else:
+                end = self._actions.end_part(upload, lease, spool.path, size=size, whole_sha256=sha256)
+                if not await renewal.until(end):
+                    raise locked()
             return size
-
-
-class _Renewal:
-    """Extends the lease of a request while its bytes arrive."""
-
-    def __init__(self, actions: UploadActions, upload: Upload, lease: int) -> None:
-        self._actions = actions
-        self._upload = upload
-        self._lease = lease
-        self._due = time.monotonic() + RENEW_EVERY
-
-    async def __call__(self) -> None:
-        if time.monotonic() < self._due:
-            return
-        self._due = time.monotonic() + RENEW_EVERY
-        if not await self._actions.renew(self._upload, self._lease):
-            raise _locked()
 
 
 def _state(upload: Upload, offset: int) -> dict[str, str]:
@@ -294,11 +279,6 @@ def _verify(received: ReceivedBody, checksum: tuple[str, bytes] | None) -> None:
 def _conflict(upload: Upload) -> ProblemError:
     detail = "The upload has become a photo." if upload.used else f"The upload is at offset {upload.received}."
     return ProblemError(409, "offset_conflict", detail, headers={"Upload-Offset": str(upload.received)})
-
-
-def _locked() -> ProblemError:
-    detail = "Another request appends to this upload. Ask for its offset, and try again in some seconds."
-    return ProblemError(423, "upload_locked", detail, headers={"Retry-After": "3"})
 
 
 def _too_long(left: int) -> ProblemError:

@@ -221,6 +221,31 @@ async def test_a_lease_that_was_taken_over_records_nothing(api: Api) -> None:
     (await post(ann, path)).expect(201)
 
 
+async def test_a_lease_lasts_while_a_slow_store_writes(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Otherwise a client that asks again would send bytes that are being stored."""
+    monkeypatch.setattr("server.api.upload_lease.RENEW_EVERY", 0.02)
+    begun, finish, store = asyncio.Event(), asyncio.Event(), type(api.services.blobs)
+    put_file = store.put_file
+
+    async def slow(*arguments: Any, **options: Any) -> None:
+        begun.set()
+        await finish.wait()
+        await put_file(*arguments, **options)
+
+    monkeypatch.setattr(store, "put_file", slow)
+    ann = await api.user()
+    path = await create(ann)
+    first = asyncio.create_task(patch(ann, path, 0, PHOTO))
+    await begun.wait()
+    for _ in range(2):
+        await api.services.db.fetch("UPDATE uploads SET lease_until = now() - interval '1 second'")
+        await eventually(lambda: _is_leased(api, ids.decode(path.rpartition("/")[2])))
+    assert (await patch(ann, path, 0, PHOTO)).status == 423
+    finish.set()
+    (await first).expect(204)
+    assert await offset_of(ann, path) == len(PHOTO)
+
+
 async def test_a_cut_connection_keeps_what_arrived(api: Api) -> None:
     """The bytes before a cut are kept, and the upload goes on from there."""
     ann = await api.user()
