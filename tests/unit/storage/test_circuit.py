@@ -159,6 +159,19 @@ def test_an_abandoned_probe_makes_room_for_the_next(scene: Scene) -> None:
     assert ("peer", "abandoned") in scene.records.events
 
 
+def test_an_abandoned_call_of_before_does_not_end_a_probe(scene: Scene) -> None:
+    """A call that began while the circuit was closed, and ends without an outcome, lets no second probe through."""
+    old = scene.admit()
+    scene.fail(3)
+    scene.clock.now += 60
+    probe = scene.admit()
+    with old:
+        pass
+    assert scene.circuit.admit() is None
+    probe.succeeded()
+    assert scene.state() is CircuitState.CLOSED
+
+
 def test_an_abandoned_call_is_no_outcome(scene: Scene) -> None:
     """While the circuit is closed, a call that ends without an outcome leaves the count as it is."""
     scene.fail(2)

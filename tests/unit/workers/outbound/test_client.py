@@ -339,12 +339,12 @@ async def test_a_circuit_ends_requests_to_a_peer_that_fails() -> None:
     """Errors and 5xx open the circuit, other responses do not; then nothing is sent until a probe succeeds."""
     now = 0.0
     circuit = Circuit("peer", CircuitPolicy(failures=2, pause=60), clock=lambda: now)
-    async with client_and_peer(responds(status="404 Not Found")) as (client, peer):
+    async with client_and_peer(responds(status="499 Other")) as (client, peer):
         url = f"http://127.0.0.1:{peer.port}/"
         for _ in range(3):
-            assert (await client.send("POST", url, circuit=circuit)).status == 404
-        peer.behave = responds(status="503 Busy")
-        assert (await client.send("POST", url, circuit=circuit)).status == 503
+            assert (await client.send("POST", url, circuit=circuit)).status == 499
+        peer.behave = responds(status="500 Error")
+        assert (await client.send("POST", url, circuit=circuit)).status == 500
         peer.behave = reset
         with pytest.raises(OutboundError, match="reset"):
             await client.send("POST", url, circuit=circuit)
