@@ -17,6 +17,7 @@ from storage.errors import ConflictError, NotFoundError
 from storage.models import Role
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.sharding import shard, shards
+from storage.postgres.visibility import visible
 from storage.webhooks import PING, DeliveryState, WebhookEvent
 
 # Endpoints that receive events; those for a paused one wait until it is active again.
@@ -47,7 +48,7 @@ async def watchers(db: Queryable) -> list[Watcher]:
         "/* all shards: endpoints over everything */ "
         "SELECT e.id, e.types, e.moderation FROM webhook_endpoints e "
         "JOIN users a ON a.shard = e.shard AND a.id = e.owner_id "
-        f"WHERE e.scope = 'all' AND {_RECEIVES} AND a.role = $1 AND a.deleted_at IS NULL",
+        f"WHERE e.scope = 'all' AND {_RECEIVES} AND a.role = $1 AND {visible()}",
         Role.ADMIN.value,
     )
     return [Watcher(id=row["id"], types=tuple(row["types"]), moderation=row["moderation"]) for row in rows]

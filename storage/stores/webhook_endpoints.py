@@ -129,7 +129,7 @@ async def moderates(db: Queryable, endpoint_id: int) -> bool:
     found: bool | None = await db.fetchval(
         "SELECT true FROM webhook_endpoints e JOIN users a ON a.shard = e.shard AND a.id = e.owner_id "
         f"WHERE {_ENDPOINT} AND e.moderation AND e.scope = 'all' AND e.state IN ('active', 'paused') "
-        "AND a.role = $2 AND a.deleted_at IS NULL",
+        "AND a.role = $2 AND a.deleted_at IS NULL AND a.suspended_at IS NULL",
         endpoint_id,
         Role.ADMIN.value,
     )

@@ -15,6 +15,7 @@ from storage.ids import encode
 from storage.models import Photo, Role, User
 from storage.postgres.database import Database
 from storage.stores import (
+    account_restrictions,
     blocks,
     comment_deletion,
     comments,
@@ -153,6 +154,19 @@ async def test_an_administrators_endpoint_over_everything_gets_all_events(scene:
     await scene.send()
     assert len(scene.receivers.messages) == 2
     assert await scene.states(endpoint) == ["done", "done", "waiting"]
+
+
+async def test_a_suspended_administrator_gets_no_events_of_others(scene: WebhookScene) -> None:
+    """The endpoint over everything of an account that is suspended receives nothing more."""
+    root, bob = await new_users(scene.database, "root", "bob")
+    async with scene.database.transaction() as tx:
+        await users.set_role(tx, "root", Role.ADMIN)
+    endpoint = await scene.endpoint(root, "all.example.org", scope=EndpointScope.ALL)
+    async with scene.database.transaction() as tx:
+        await account_restrictions.suspend(tx, root.id)
+    photo = await ready_photo(scene.database, bob)
+    await scene.handle(PhotoReady(photo_id=photo.id, author_id=bob.id))
+    assert await scene.states(endpoint) == []
 
 
 async def test_an_event_that_is_delivered_twice_by_the_queue_is_sent_once(scene: WebhookScene) -> None:
