@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 from aiohttp import web
@@ -71,6 +72,7 @@ from workers.broker.port import Policy
 from workers.caches.port import NoPurgeMetrics
 from workers.exports.port import NoExportMetrics
 from workers.images.limits import DecoderLimits, NoMetrics
+from workers.jobs.account_visibility import AccountVisibility
 from workers.jobs.context import NoVariantMetrics, NoWarmMetrics, WorkerContext
 from workers.jobs.counter_repair import CounterRepair
 from workers.jobs.export_removal import ExportRetention
@@ -189,6 +191,7 @@ def api_services(settings: Settings, stores: Stores, passwords: Passwords) -> Se
             presigner=presigner,
             refresh_ttl=section.refresh_ttl,
             policy=outbound_policy(settings),
+            deletion_grace=timedelta(days=settings.accounts.deletion_grace),
         ),
         local_presigner=presigner if isinstance(presigner, LocalPresigner) else None,
         db=stores.db,
@@ -216,13 +219,22 @@ def build_actions(
     presigner: Presigner,
     refresh_ttl: int,
     policy: OutboundPolicy,
+    deletion_grace: timedelta,
 ) -> Actions:
     """Return the use cases; `refresh_ttl` in seconds, `policy` for addresses that users supply."""
     db = stores.db
     sessions = SessionService(db, tokens, session_revoker(stores, tokens.ttl), refresh_ttl=refresh_ttl)
     permissions = LivePermissions(db, stores.publisher)
     return Actions(
-        accounts=AccountActions(db, passwords, limiter, sessions, permissions),
+        accounts=AccountActions(
+            db,
+            passwords,
+            limiter,
+            sessions,
+            permissions,
+            visibility=AccountVisibility(db, stores.feeds, stores.cards, permissions),
+            deletion_grace=deletion_grace,
+        ),
         sessions=sessions,
         collections=CollectionActions(db),
         lists=ListActions(db),

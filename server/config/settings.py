@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from server.config.accounts import AccountsSection
 from server.config.blobs import BlobsSection
 from server.config.discover import DiscoverSection
 from server.config.edge import EdgeSection
@@ -44,6 +45,7 @@ class Settings(BaseSettings):
     server: ServerSection = ServerSection()
     data: DataSection = DataSection()
     auth: AuthSection = AuthSection()
+    accounts: AccountsSection = AccountsSection()
     database: DatabaseSection = DatabaseSection()
     redis: RedisSection = RedisSection()
     broker: BrokerSection = BrokerSection()

@@ -22,11 +22,13 @@ from pydantic_core import ErrorDetails
 from channels.contract.errors import LiveUnavailableError
 from server.edge.paging import BadCursorError
 from server.identity.errors import (
+    DeletionPendingError,
     PasswordsBusyError,
     RateLimitedError,
     RefreshTokenError,
     SessionRevokedError,
     WrongCredentialsError,
+    WrongPasswordError,
 )
 from server.identity.rate_limits import Charge, rate_limit_headers
 from storage.errors import (
@@ -37,6 +39,7 @@ from storage.errors import (
     NotFoundError,
     UnavailableError,
 )
+from storage.render.timestamps import timestamp
 from workers.outbound.errors import UrlRefusedError
 
 CONTENT_TYPE = "application/problem+json"
@@ -91,8 +94,10 @@ class ProblemError(Exception):
         *,
         errors: Iterable[FieldError] = (),
         headers: Mapping[str, str] | None = None,
+        members: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(detail)
+        self.members = dict(members or {})  # further members of the body
         self.status = status
         self.code = code
         self.detail = detail
@@ -143,6 +148,7 @@ def render(problem: ProblemError, request_id: str) -> web.Response:
         "detail": problem.detail,
         "code": problem.code,
         "request_id": request_id,
+        **problem.members,
     }
     if problem.errors:
         body["errors"] = [{"field": field, "message": message} for field, message in problem.errors]
@@ -174,6 +180,16 @@ def _not_found(error: NotFoundError) -> ProblemError:
 
 def _rate_limited(error: RateLimitedError) -> ProblemError:
     return ProblemError(429, "too_many_requests", str(error), headers=rate_limit_headers(error.charge))
+
+
+def _deletion_pending(error: DeletionPendingError) -> ProblemError:
+    members = {"deletion_due_at": timestamp(error.due_at)}
+    return ProblemError(403, "deletion_pending", str(error), headers=rate_limit_headers(error.charge), members=members)
+
+
+def _wrong_password(error: WrongPasswordError) -> ProblemError:
+    # Not a 401, after which clients renew their tokens: the session is valid.
+    return ProblemError(403, "wrong_password", str(error), headers=rate_limit_headers(error.charge)).at("password")
 
 
 def _conflict(error: ConflictError) -> ProblemError:
@@ -256,6 +272,8 @@ _TABLE: tuple[tuple[type[Exception], Callable[[Any], ProblemError | None]], ...]
     (UnavailableError, _unavailable),
     (LiveUnavailableError, _unavailable),
     (WrongCredentialsError, lambda error: unauthorized("wrong_credentials", str(error), charge=error.charge)),
+    (DeletionPendingError, _deletion_pending),
+    (WrongPasswordError, _wrong_password),
     (RefreshTokenError, lambda error: unauthorized("refresh_token_invalid", str(error))),
     (SessionRevokedError, lambda error: unauthorized("session_revoked", str(error))),
     (RateLimitedError, _rate_limited),

@@ -138,7 +138,7 @@ class VariantRoutes:
         """Return for whom and how long the image may be cached; raise a 404 if the request may not see it."""
         sha256 = request.match_info["sha256"]
         left = self._urls.seconds_left(signed, request.query.get("exp", ""), request.query.get("sig", ""))
-        if left and await contents.is_referenced(self._db, sha256):
+        if left and await contents.is_shown(self._db, sha256):
             return f"private, max-age={left}, immutable"
         if await contents.is_public(self._db, sha256):
             return f"public, {lifetime}"

@@ -1,5 +1,6 @@
 /** The pages to sign in and to sign up. */
 
+import { signInOrRestore } from "./account_deletion.js";
 import { h } from "./dom.js";
 import { field, form } from "./form.js";
 import { squareFrame } from "./photo_image.js";
@@ -19,7 +20,7 @@ export function signInPage(app) {
     action: "Sign in",
     submit: async () => {
       requireValues([username, "Enter your user name or e-mail."], [password, "Enter your password."]);
-      await app.session.signIn(username.input.value.trim(), password.input.value);
+      await signInOrRestore(app, username.input.value.trim(), password.input.value);
     },
   });
   return accountPage(app, "Sign in", sheet, "New here?", "/signup", "Create an account");

@@ -12,6 +12,16 @@ shard of each side. In a statement about one account it is `shard` of a paramete
 from __future__ import annotations
 
 
+def visible(account: str = "a") -> str:
+    """Return the condition that others are shown anything of an account at all; every other condition has it."""
+    return f"{account}.deleted_at IS NULL"
+
+
+def kept(account: str = "a") -> str:
+    """Return the condition that what belongs to an account is kept: it is there, or its deletion can be undone."""
+    return f"({account}.deleted_at IS NULL OR {account}.deletion_due_at IS NOT NULL)"
+
+
 def unblocked(user_id: str, owner_shard: str) -> str:
     """Return the condition that neither the viewer nor `user_id` (an SQL expression) blocks the other."""
     return (
@@ -37,14 +47,14 @@ def befriended(owner_shard: str) -> str:
 
 
 def known(owner_shard: str) -> str:
-    """Return the condition for a search or a list of users: the account exists and neither side blocks the other."""
-    return f"a.deleted_at IS NULL AND {unblocked('a.id', owner_shard)}"
+    """Return the condition for a search or a list of users: the account is visible, and no side blocks the other."""
+    return f"{visible()} AND {unblocked('a.id', owner_shard)}"
 
 
 def profile(owner_shard: str) -> str:
     """Return the condition for a profile. A viewer sees that of an account they block, to unblock it."""
     return (
-        f"a.deleted_at IS NULL AND NOT EXISTS (SELECT 1 FROM blocks b WHERE b.shard = {owner_shard} "
+        f"{visible()} AND NOT EXISTS (SELECT 1 FROM blocks b WHERE b.shard = {owner_shard} "
         "AND b.owner_id = a.id AND b.other_id = $1::bigint AND b.outgoing)"
     )
 
@@ -101,4 +111,4 @@ def found(owner_shard: str) -> str:
 
 def readable(owner_shard: str) -> str:
     """Return the condition for a photo requested by its id: authors see their own in any state."""
-    return f"p.deleted_at IS NULL AND a.deleted_at IS NULL AND (p.author_id = $1 OR ({shown(owner_shard)}))"
+    return f"p.deleted_at IS NULL AND {visible()} AND (p.author_id = $1 OR ({shown(owner_shard)}))"

@@ -97,6 +97,11 @@ async def is_referenced(db: Queryable, sha256: str) -> bool:
     return await photo_contents.is_referenced(db, sha256) or await profile_images.is_referenced(db, sha256)
 
 
+async def is_shown(db: Queryable, sha256: str) -> bool:
+    """Return whether a photo or profile image of a visible account has this original, whoever may see it."""
+    return await photo_contents.is_shown(db, sha256) or await profile_images.is_shown(db, sha256)
+
+
 async def is_public(db: Queryable, sha256: str) -> bool:
     """Return whether images of this original are visible to all: in a photo, or as an avatar or banner."""
     return await photo_contents.is_public(db, sha256) or await profile_images.is_shown(db, sha256)

@@ -5,19 +5,20 @@ from __future__ import annotations
 from storage.postgres.database import Queryable
 from storage.postgres.rows import PHOTOS
 from storage.postgres.sharding import shard
+from storage.postgres.visibility import visible
 
 # A photo's own columns are those of its first picture, so most originals are found without looking at the items.
 _ITEMS = "photo_items i JOIN photos p ON p.id = i.photo_id AND p.shard = i.shard"
+_ITEMS_OF_AUTHORS = f"{_ITEMS} JOIN users a ON a.id = p.author_id AND a.shard = p.shard"
 _READY = "p.state = 'ready' AND p.deleted_at IS NULL"
 
 
 async def is_public(db: Queryable, sha256: str) -> bool:
     """Return whether a ready photo that everyone may see has this original."""
-    shown = f"{_READY} AND p.audience = 'public' AND NOT a.private AND a.deleted_at IS NULL LIMIT 1"
+    shown = f"{_READY} AND p.audience = 'public' AND NOT a.private AND {visible()} LIMIT 1"
     public: bool = await db.fetchval(
         f"/* all shards: by content */ SELECT EXISTS (SELECT 1 FROM {PHOTOS} WHERE p.sha256 = $1 AND {shown}) "
-        f"OR EXISTS (SELECT 1 FROM {_ITEMS} JOIN users a ON a.id = p.author_id AND a.shard = p.shard "
-        f"WHERE i.sha256 = $1 AND {shown})",
+        f"OR EXISTS (SELECT 1 FROM {_ITEMS_OF_AUTHORS} WHERE i.sha256 = $1 AND {shown})",
         sha256,
     )
     return public
@@ -54,6 +55,18 @@ async def is_referenced(db: Queryable, sha256: str) -> bool:
         sha256,
     )
     return referenced
+
+
+async def is_shown(db: Queryable, sha256: str) -> bool:
+    """Return whether a photo of a visible account, in any state, has this original: its author may see it at least."""
+    shown: bool = await db.fetchval(
+        "/* all shards: by content */ "
+        f"SELECT EXISTS (SELECT 1 FROM {PHOTOS} WHERE p.sha256 = $1 AND p.deleted_at IS NULL AND {visible()} LIMIT 1) "
+        f"OR EXISTS (SELECT 1 FROM {_ITEMS_OF_AUTHORS} "
+        f"WHERE i.sha256 = $1 AND p.deleted_at IS NULL AND {visible()} LIMIT 1)",
+        sha256,
+    )
+    return shown
 
 
 async def is_owner(db: Queryable, sha256: str, user_id: int) -> bool:

@@ -16,6 +16,7 @@ from storage.events import (
 from storage.media_types import VIDEO_TYPES
 from storage.models import Video
 from storage.postgres.database import Transaction
+from storage.postgres.rows import Row
 from storage.postgres.sharding import shard
 from storage.stores import photo_exif, photo_items, photos, search_index
 from storage.stores.photo_items import DecodedItem
@@ -114,7 +115,21 @@ async def requeue_stuck(tx: Transaction, *, older_than: timedelta, younger_than:
         younger_than,
         limit,
     )
+    _emit_uploads(tx, rows)
+    return len(rows)
+
+
+async def requeue_all(tx: Transaction, author_id: int) -> None:
+    """Emit `PhotoUploaded` or `VideoUploaded` again for an author's photos in state `processing`."""
+    rows = await tx.fetch(
+        f"SELECT id, author_id, content_type FROM photos WHERE shard = {shard('$1')} AND author_id = $1 "
+        "AND state = 'processing' AND deleted_at IS NULL ORDER BY id",
+        author_id,
+    )
+    _emit_uploads(tx, rows)
+
+
+def _emit_uploads(tx: Transaction, rows: Sequence[Row]) -> None:
     for row in rows:
         topic = VideoUploaded if row["content_type"] in VIDEO_TYPES else PhotoUploaded
         tx.emit(topic(photo_id=row["id"], author_id=row["author_id"]))
-    return len(rows)

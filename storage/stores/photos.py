@@ -20,7 +20,7 @@ from storage.models import LocationMetadata, Photo, PhotoAudience
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.rows import PHOTO, PHOTOS, liked, photo_of, stored_mentions, suggestions
 from storage.postgres.sharding import shard, shards
-from storage.postgres.visibility import readable
+from storage.postgres.visibility import readable, visible
 from storage.stores import mentions, photo_items, search_index
 
 _RECENT = timedelta(hours=1)  # after which a photo is stuck, and the author's other photos do not wait behind it
@@ -123,7 +123,7 @@ async def load(db: Queryable, photo_ids: Sequence[int]) -> dict[int, Photo]:
     rows = await db.fetch(
         f"SELECT {PHOTO} FROM {PHOTOS} "
         "WHERE p.shard = ANY($1::integer[]) AND p.id = ANY($2::bigint[]) "
-        "AND p.deleted_at IS NULL AND a.deleted_at IS NULL",
+        f"AND p.deleted_at IS NULL AND {visible()}",
         shards(photo_ids),
         list(photo_ids),
     )

@@ -15,6 +15,7 @@ from storage.events import MediaPurge, ProfileImageRemoved, ProfileImageUploaded
 from storage.models import ProfileImageKind, ProfileImageState
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.sharding import shard
+from storage.postgres.visibility import visible
 from storage.stores import users
 
 _OF_KIND = f"shard = {shard('$1')} AND user_id = $1 AND kind = $2"
@@ -101,8 +102,9 @@ async def remove(tx: Transaction, user_id: int, kind: ProfileImageKind) -> None:
 
 
 async def is_shown(db: Queryable, sha256: str) -> bool:
-    """Return whether a user shows an image with this original; those of private accounts are visible to all, too."""
-    return await _exists(db, "state = 'ready'", sha256)
+    """Return whether a visible account shows an image with this original; that of a private one is public, too."""
+    owned = f"EXISTS (SELECT 1 FROM users a WHERE a.shard = i.shard AND a.id = i.user_id AND {visible()})"
+    return await _exists(db, f"state = 'ready' AND {owned}", sha256)
 
 
 async def is_referenced(db: Queryable, sha256: str) -> bool:
@@ -166,7 +168,7 @@ async def _fetch(db: Queryable, condition: str, *args: object) -> Sequence[Profi
 async def _exists(db: Queryable, condition: str, sha256: str) -> bool:
     found: bool = await db.fetchval(
         "/* all shards: by content */ "
-        f"SELECT EXISTS (SELECT 1 FROM profile_images WHERE sha256 = $1 AND {condition} LIMIT 1)",
+        f"SELECT EXISTS (SELECT 1 FROM profile_images i WHERE sha256 = $1 AND {condition} LIMIT 1)",
         sha256,
     )
     return found

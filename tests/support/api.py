@@ -78,6 +78,11 @@ def with_limits(services: InspectableServices, **limits: str) -> InspectableServ
     return _build(services.base.with_values("limits", **limits), services.stores, services.passwords)
 
 
+def with_accounts(services: InspectableServices, **accounts: int) -> InspectableServices:
+    """Return the same services with other settings of the section `[accounts]`."""
+    return _build(services.base.with_values("accounts", **accounts), services.stores, services.passwords)
+
+
 def with_media(services: InspectableServices, **media: Any) -> InspectableServices:
     """Return the same services with other settings of images."""
     base = services.base.with_values("media", **media)

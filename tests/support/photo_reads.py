@@ -163,6 +163,7 @@ OTHERS: Mapping[str, str] = {
     "GET /users/{id}": "an account; the number of its photos has a test of its own",
     "GET /users/me": "the viewer's account",
     "GET /suggestions/users": "accounts",
+    "GET /users/me/deletion": "for how long a deletion could be undone",
     "GET /users/me/avatar": "the viewer's avatar",
     "GET /users/me/banner": "the viewer's banner",
     "GET /users/{id}/followers": "accounts",

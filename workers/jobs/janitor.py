@@ -22,6 +22,7 @@ from storage.limits.revocations import Revocations
 from storage.postgres import outbox
 from storage.postgres.database import Database
 from storage.stores import (
+    account_deletion,
     erasure,
     idempotency,
     notification_drift,
@@ -116,6 +117,7 @@ class Janitor:
             # Until this has run after a loss of Redis' data, tokens of ended sessions are accepted.
             PeriodicTask(name="revocations", period=1, work=self.revocations.restore),
             PeriodicTask(name="outbox_due_times", period=60, work=self.bound_due_times),
+            PeriodicTask(name="due_deletions", period=60, work=self.complete_deletions),
             PeriodicTask(name="deleted_accounts", period=60, work=self.queue_erasures),
             PeriodicTask(name="idempotency_keys", period=600, work=self.purge_keys),
             PeriodicTask(name="refresh_tokens", period=3600, work=self.purge_tokens),
@@ -143,6 +145,10 @@ class Janitor:
     async def bound_due_times(self) -> int:
         """Make events due that wait for a time before which PostgreSQL's clock has stepped back."""
         return await self._in_batches(self._bound_due_times)
+
+    async def complete_deletions(self) -> int:
+        """Delete accounts for good whose deletion cannot be undone any more."""
+        return await self._in_batches(self._complete_deletions)
 
     async def queue_erasures(self) -> int:
         """Emit the event of the next batch for deleted accounts that have none under way."""
@@ -226,6 +232,13 @@ class Janitor:
         while done := await batch():
             total += done
         return total
+
+    async def _complete_deletions(self) -> int:
+        completed = 0
+        for user_id in await account_deletion.due(self._db, limit=_ENTRIES):
+            async with self._db.transaction() as tx:
+                completed += await account_deletion.complete(tx, user_id)
+        return completed
 
     async def _bound_due_times(self) -> int:
         async with self._db.transaction() as tx:

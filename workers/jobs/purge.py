@@ -113,7 +113,7 @@ class PurgeHandlers:
 
     async def _hidden(self, sha256s: Sequence[str]) -> list[HiddenImages]:
         return [
-            HiddenImages(sha256=sha256, signed=not await contents.is_referenced(self._db, sha256))
+            HiddenImages(sha256=sha256, signed=not await contents.is_shown(self._db, sha256))
             for sha256 in sha256s
             if not await contents.is_public(self._db, sha256)
         ]
