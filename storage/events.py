@@ -40,6 +40,7 @@ from storage.batch_events import (
 )
 from storage.event import Event
 from storage.export_events import ExportRequested
+from storage.import_events import ImportRequested, PhotoImported
 from storage.photo_events import (
     CollectionsOutdated,
     PhotoAudienceChanged,
@@ -91,6 +92,7 @@ __all__ = [
     "Event",
     "ExportRequested",
     "FanoutChunk",
+    "ImportRequested",
     "LikeAdded",
     "LikeRemoved",
     "MediaPurge",
@@ -99,6 +101,7 @@ __all__ = [
     "PhotoDeferred",
     "PhotoDeleted",
     "PhotoEdited",
+    "PhotoImported",
     "PhotoItemRemoved",
     "PhotoReady",
     "PhotoRejected",

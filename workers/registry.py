@@ -56,6 +56,7 @@ WORKERS: tuple[WorkerSpec, ...] = (
         help="updates feeds and live connections after uploads, edits, follows, blocks, deletions and sign-outs",
         topics=(
             "photo.ready",
+            "photo.imported",
             "photo.edited",
             "photo.audience_changed",
             "photo.deleted",
@@ -140,6 +141,16 @@ WORKERS: tuple[WorkerSpec, ...] = (
         runs_with="bulk",
     ),
     WorkerSpec(
+        name="imports",
+        help="makes photos of the archives that users import",
+        topics=("import.requested",),
+        module="workers.jobs.imports",
+        concurrency=1,
+        concurrency_help="Imports of archives worked off at once by one process.",
+        # A turn takes half a minute, for which no other bulk work waits.
+        runs_with="bulk",
+    ),
+    WorkerSpec(
         name="deferred",
         help="creates image variants of users with several photos in processing",
         topics=("photo.deferred",),
@@ -173,6 +184,7 @@ WORKERS: tuple[WorkerSpec, ...] = (
         help="sends webhooks to the endpoints of subscribers",
         topics=(
             "photo.ready",
+            "photo.imported",
             "photo.rejected",
             "photo.deleted",
             "like.added",

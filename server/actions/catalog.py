@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from server.actions.accounts import AccountActions
 from server.actions.comments import CommentActions
 from server.actions.exports import ExportActions
+from server.actions.imports import ImportActions
 from server.actions.last_seen import LastSeen
 from server.actions.lists import ListActions
 from server.actions.notifications import NotificationActions
@@ -44,3 +45,4 @@ class Actions:
     last_seen: LastSeen
     webhooks: WebhookActions
     exports: ExportActions
+    imports: ImportActions

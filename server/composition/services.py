@@ -16,6 +16,7 @@ from server.actions.accounts import AccountActions
 from server.actions.catalog import Actions
 from server.actions.comments import CommentActions
 from server.actions.exports import ExportActions
+from server.actions.imports import ImportActions
 from server.actions.last_seen import LastSeen
 from server.actions.lists import ListActions
 from server.actions.notifications import NotificationActions
@@ -35,6 +36,7 @@ from server.composition.application import make_app, make_live_app
 from server.composition.backends import Stores, variant_registry
 from server.composition.blob_stores import open_presigner, upload_directory
 from server.composition.caches import cache_settings
+from server.composition.import_intake import PostingIntake
 from server.composition.outbound import outbound_policy
 from server.config.section import from_sections
 from server.config.settings import Settings
@@ -72,10 +74,12 @@ from workers.broker.port import Policy
 from workers.caches.port import NoPurgeMetrics
 from workers.exports.port import NoExportMetrics
 from workers.images.limits import DecoderLimits, NoMetrics
+from workers.imports.port import ImportSettings, NoImportMetrics
 from workers.jobs.account_visibility import AccountVisibility
 from workers.jobs.context import NoVariantMetrics, NoWarmMetrics, WorkerContext
 from workers.jobs.counter_repair import CounterRepair
 from workers.jobs.export_removal import ExportRetention
+from workers.jobs.import_retention import ImportRetention
 from workers.jobs.janitor import Janitor
 from workers.jobs.permissions import LivePermissions
 from workers.jobs.sessions import SessionRevoker
@@ -251,6 +255,7 @@ def build_actions(
         last_seen=LastSeen(db),
         webhooks=WebhookActions(db, policy, SystemResolver()),
         exports=ExportActions(db),
+        imports=ImportActions(db),
     )
 
 
@@ -287,6 +292,7 @@ def api_settings(settings: Settings) -> ApiSettings:
         ApiSettings,
         settings.auth,
         settings.server,
+        settings.accounts,
         secret=secret_bytes(settings),
         public_url=settings.public_url,
         surrogate_keys=settings.edge.hook_url is not None,
@@ -341,7 +347,20 @@ def worker_context(worker: str, settings: Settings, stores: Stores, metrics: Met
         ),
         webhook_metrics=metrics or NoWebhookMetrics(),
         export_metrics=metrics or NoExportMetrics(),
+        imports=import_settings(settings, stores, metrics),
         outbound_metrics=metrics or NoOutboundMetrics(),
+    )
+
+
+def import_settings(settings: Settings, stores: Stores, metrics: Metrics | None = None) -> ImportSettings:
+    """Return what imports are worked off with."""
+    images, videos = from_sections(UploadLimits, settings.upload), from_sections(VideoUploadLimits, settings.video)
+    intake = PostingIntake(stores.db, stores.blobs, images, videos)
+    return ImportSettings(
+        intake=intake,
+        max_items=settings.accounts.import_photos,
+        max_file_bytes=intake.max_file_bytes,
+        metrics=metrics or NoImportMetrics(),
     )
 
 
@@ -371,5 +390,6 @@ def build_janitor(settings: Settings, stores: Stores, metrics: Metrics) -> Janit
             *StarMeasures(stores.db, StarReport(stores.redis), metrics).tasks(),
             *webhooks.tasks(),
             *ExportRetention(stores.db, stores.blobs).tasks(),
+            *ImportRetention(stores.db, stores.blobs).tasks(),
         ],
     )

@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from server.operation.discover_metrics import DiscoverMetrics
 from server.operation.export_metrics import ExportMetrics
+from server.operation.import_metrics import ImportMetrics
 from server.operation.live_metrics import LiveMetrics
 from server.operation.media_metrics import MediaMetrics
 from server.operation.outbound_metrics import OutboundMetrics
@@ -28,6 +29,7 @@ class Metrics(
     OutboundMetrics,
     WebhookMetrics,
     ExportMetrics,
+    ImportMetrics,
 ):
     """Metrics of requests, jobs, feeds, images, live connections, searches, webhooks and other outward calls."""
 
@@ -42,6 +44,7 @@ class Metrics(
         OutboundMetrics.__init__(self, self.registry)
         WebhookMetrics.__init__(self, self.registry)
         ExportMetrics.__init__(self, self.registry)
+        ImportMetrics.__init__(self, self.registry)
         self._requests = Counter(
             "picshare_http_requests", "Completed requests.", ("method", "route", "status"), registry=self.registry
         )

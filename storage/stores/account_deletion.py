@@ -18,7 +18,7 @@ from storage.models import User
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.rows import USER, user_of
 from storage.postgres.sharding import shard
-from storage.stores import photo_processing, search_index, sessions, users
+from storage.stores import imports, photo_processing, search_index, sessions, users
 
 _ACCOUNT = f"a.shard = {shard('$1')} AND a.id = $1"
 
@@ -74,6 +74,7 @@ async def restore(tx: Transaction, user_id: int) -> User:
     await search_index.write_user(tx, user)
     await search_index.mark_tags_of_account(tx, user_id)
     await photo_processing.requeue_all(tx, user_id)
+    await imports.requeue(tx, user_id)
     # Messages that wait for the endpoints of a hidden account are set aside.
     await tx.execute(
         "UPDATE webhook_endpoints SET due_at = statement_timestamp() "

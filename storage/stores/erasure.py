@@ -52,6 +52,8 @@ _OWN = (
     ("webhook_deliveries", "owner_id", "event_id"),
     ("webhook_endpoints", "owner_id", "id"),
     ("exports", "user_id", "id"),
+    ("import_items", "user_id", "position"),
+    ("imports", "user_id", "id"),
 )
 
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from storage.events import (
+    PhotoImported,
     PhotoReady,
     PhotoRejected,
     PhotoUploaded,
@@ -18,7 +19,7 @@ from storage.models import Video
 from storage.postgres.database import Transaction
 from storage.postgres.rows import Row
 from storage.postgres.sharding import shard
-from storage.stores import photo_exif, photo_items, photos, search_index
+from storage.stores import import_items, photo_exif, photo_items, photos, search_index
 from storage.stores.photo_items import DecodedItem
 
 _PHOTO = f"shard = {shard('$1')} AND id = $1"
@@ -39,7 +40,7 @@ async def mark_ready(
     video: Video | None = None,
     items: Sequence[DecodedItem] = (),
 ) -> bool:
-    """Mark a photo as ready, with its upright size; emits `PhotoReady`.
+    """Mark a photo as ready, with its upright size; emits `PhotoReady`, or `PhotoImported`.
 
     `hdr` says that its JPEGs have a gain map, `motion` is the format of an animation's variant with all frames, `video`
     describes the one that is played. Of several pictures, `items` are all, and the EXIF is stored with them. `taken_at`
@@ -49,11 +50,11 @@ async def mark_ready(
     author = await photos.lock_author(tx, photo_id)
     if author is None:
         return False
-    audience: str | None = await tx.fetchval(
+    row = await tx.fetchrow(
         f"""
         UPDATE photos SET state = 'ready', width = $2, height = $3, placeholder = $4,
             taken_at = coalesce(taken_at, $5), hdr = $6, motion = $7, video = $8
-        WHERE {_PHOTO} AND state = 'processing' AND deleted_at IS NULL RETURNING audience""",
+        WHERE {_PHOTO} AND state = 'processing' AND deleted_at IS NULL RETURNING audience, import_id""",
         photo_id,
         width,
         height,
@@ -63,13 +64,13 @@ async def mark_ready(
         motion,
         None if video is None else asdict(video),
     )
-    if audience is None:
+    if row is None:
         return False
     if items:
         await photo_items.finish(tx, photo_id, items, location=author.location)
         exif = None  # it is kept with the pictures
     await photo_exif.store(tx, photo_id, exif or {}, location=author.location, suggestions=suggestions or {})
-    counted = int(audience in photos.COUNTED)
+    counted = int(row["audience"] in photos.COUNTED)
     await tx.execute(
         f"""
         WITH marked AS (
@@ -81,21 +82,28 @@ async def mark_ready(
         photo_id,
         counted,
     )
-    tx.emit(PhotoReady(photo_id=photo_id, author_id=author.id))
+    ready = PhotoReady if row["import_id"] is None else PhotoImported
+    tx.emit(ready(photo_id=photo_id, author_id=author.id))
     return True
 
 
 async def mark_rejected(tx: Transaction, photo_id: int, *, reason: str) -> bool:
-    """Mark a photo as rejected; emits `PhotoRejected`. Return False unless it was processing."""
-    author_id: int | None = await tx.fetchval(
+    """Mark a photo as rejected; emits `PhotoRejected`. Return False unless it was processing.
+
+    That of an import is a failed item of it instead.
+    """
+    row = await tx.fetchrow(
         "UPDATE photos SET state = 'rejected', reason = $2 "
-        f"WHERE {_PHOTO} AND state = 'processing' AND deleted_at IS NULL RETURNING author_id",
+        f"WHERE {_PHOTO} AND state = 'processing' AND deleted_at IS NULL RETURNING author_id, import_id",
         photo_id,
         reason,
     )
-    if author_id is None:
+    if row is None:
         return False
-    tx.emit(PhotoRejected(photo_id=photo_id, author_id=author_id))
+    if row["import_id"] is None:
+        tx.emit(PhotoRejected(photo_id=photo_id, author_id=row["author_id"]))
+    else:
+        await import_items.reject(tx, row["import_id"], photo_id, reason)
     return True
 
 

@@ -60,10 +60,12 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "workers/webhooks": "storage workers/outbound",
         "workers/caches": "storage storage/blobs storage/render workers/outbound workers/webhooks",
         "workers/exports": "storage storage/blobs storage/postgres storage/render storage/stores",
+        "workers/imports": "storage storage/blobs storage/postgres storage/stores",
         "workers/jobs": (
             "channels/bus channels/contract storage storage/blobs storage/cache storage/feeds storage/limits "
             "storage/postgres storage/render storage/stores workers/caches workers/errors workers/exports "
-            "workers/handlers workers/images workers/outbound workers/registry workers/videos workers/webhooks"
+            "workers/handlers workers/images workers/imports workers/outbound workers/registry workers/videos "
+            "workers/webhooks"
         ),
         "workers/worker": "channels/contract storage workers/broker workers/handlers",
         # The edge and the composition root.
@@ -102,7 +104,8 @@ ALLOWED: Mapping[str, frozenset[str]] = {
             "server/edge server/errors server/identity server/live server/media server/operation storage "
             "storage/blobs storage/cache storage/embedded storage/feeds storage/limits storage/postgres storage/redis "
             "storage/render workers/broker workers/broker/rabbitmq workers/caches workers/exports workers/images "
-            "workers/jobs workers/outbound workers/registry workers/videos workers/webhooks workers/worker"
+            "workers/imports workers/jobs workers/outbound workers/registry workers/videos workers/webhooks "
+            "workers/worker"
         ),
         "server/administration": (
             "channels/bus server/composition server/config server/edge server/errors server/identity storage "

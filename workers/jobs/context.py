@@ -26,6 +26,7 @@ from workers.caches.port import NoPurgeMetrics, PurgeMetrics
 from workers.exports.port import ExportMetrics, NoExportMetrics
 from workers.handlers import EventHandler
 from workers.images.limits import DecoderLimits, DecoderMetrics, NoMetrics
+from workers.imports.port import ImportSettings
 from workers.jobs.sessions import SessionRevoker
 from workers.jobs.stars import Stars
 from workers.outbound.circuits import CircuitRegistry
@@ -103,6 +104,7 @@ class WorkerContext:
     webhook_metrics: WebhookMetrics = field(default_factory=NoWebhookMetrics)
     export_metrics: ExportMetrics = field(default_factory=NoExportMetrics)
     outbound_metrics: OutboundMetrics = field(default_factory=NoOutboundMetrics)
+    imports: ImportSettings | None = None
     services: dict[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)
 
 

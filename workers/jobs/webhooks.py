@@ -16,6 +16,7 @@ from storage.events import (
     CommentAdded,
     LikeAdded,
     PhotoDeleted,
+    PhotoImported,
     PhotoReady,
     PhotoRejected,
     UserFollowed,
@@ -76,6 +77,7 @@ class WebhookHandlers:
         """Return the handler of each topic."""
         return {
             **on(PhotoReady, self.photo_changed),
+            **on(PhotoImported, self.imported),
             **on(PhotoRejected, self.photo_changed),
             **on(PhotoDeleted, self.photo_changed),
             **on(LikeAdded, self.liked),
@@ -89,6 +91,14 @@ class WebhookHandlers:
         await self._store(
             event.topic, event.photo_id, event.author_id, {"photo_id": event.photo_id, "author_id": event.author_id}
         )
+
+    async def imported(self, event: PhotoImported) -> None:
+        """Store the deliveries of an imported photo, which is a ready one for endpoints over everything alone.
+
+        These moderate; the author's own endpoints would get thousands of messages about photos of former years.
+        """
+        fields = {"photo_id": event.photo_id, "author_id": event.author_id}
+        await self._store(PhotoReady.topic, event.photo_id, None, fields)
 
     async def liked(self, event: LikeAdded) -> None:
         """Store the deliveries of a like."""
@@ -113,9 +123,10 @@ class WebhookHandlers:
             Activity(recipient_id=event.owner_id, kind=kind, actor_id=None, source_id=event.endpoint_id)
         )
 
-    async def _store(self, kind: str, subject_id: int, owner_id: int, fields: Mapping[str, int]) -> None:
+    async def _store(self, kind: str, subject_id: int, owner_id: int | None, fields: Mapping[str, int]) -> None:
+        owners = [] if owner_id is None else [owner_id]
         endpoints = [
-            *await webhook_deliveries.own(self._db, [owner_id], kind),
+            *(await webhook_deliveries.own(self._db, owners, kind) if owners else ()),
             *(each.id for each in await self._over_everything() if not each.types or kind in each.types),
         ]
         if not endpoints:

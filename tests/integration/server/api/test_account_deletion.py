@@ -15,6 +15,7 @@ from server.operation.metrics import Metrics
 from storage import events, ids
 from storage.blobs.keys import variant_key
 from storage.blobs.variants import THUMB
+from storage.errors import NotFoundError
 from storage.stores import account_deletion, stars
 from tests.support.api import Api, InspectableServices, running_api, with_accounts, with_limits
 from tests.support.api_user import PASSWORD, ApiUser, Response
@@ -148,6 +149,7 @@ async def test_nothing_of_a_deleted_account_is_seen_and_everything_is_back_after
         assert hidden["/feed"][1]["items"] == [item for item in before["/feed"][1]["items"] if item["id"] == world.his]
         await work(world.api.services)  # and it is the same afterwards
     (await restore(world.api, "annabel")).expect(201)
+    assert (await world.seen())["/feed"] == before["/feed"]  # with the response
     await work(world.api.services)
     assert await world.seen() == before
 
@@ -176,6 +178,44 @@ async def test_events_in_the_other_order_leave_the_account_visible(world: World)
         await handlers[late.topic](late)
     found = [item["id"] for item in (await world.bob.call("GET", "/feed")).expect(200)["items"]]
     assert found == [world.private, world.his, world.photo]
+
+
+async def test_a_restore_while_the_account_is_being_hidden(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What hides the account finds it visible afterwards, and shows its photos again."""
+    services, user_id = world.api.services, ids.decode(world.ann.id)
+    tombstone = services.stores.cards.tombstone
+
+    async def tombstone_and_restore(*photo_ids: int) -> None:
+        await tombstone(*photo_ids)
+        if await account_deletion.due_at(services.db, user_id) is not None:
+            async with services.db.transaction() as tx:
+                await account_deletion.restore(tx, user_id)
+
+    monkeypatch.setattr(services.stores.cards, "tombstone", tombstone_and_restore)
+    (await world.ann.call("DELETE", "/users/me")).expect(202)
+    found = [item["id"] for item in (await world.bob.call("GET", "/feed")).expect(200)["items"]]
+    assert found == [world.private, world.his, world.photo]
+
+
+async def test_a_worker_repeats_the_restore(world: World) -> None:
+    """A process that dies after its commit leaves an event, whose handler shows the photos again."""
+    services, user_id = world.api.services, ids.decode(world.ann.id)
+    (await world.ann.call("DELETE", "/users/me")).expect(202)
+    await work(services)
+    async with services.db.transaction() as tx:
+        await account_deletion.restore(tx, user_id)
+    await work(services)
+    found = [item["id"] for item in (await world.bob.call("GET", "/feed")).expect(200)["items"]]
+    assert found == [world.private, world.his, world.photo]
+
+
+async def test_the_photos_of_tags_are_counted_again(world: World) -> None:
+    """A deletion and a restore mark the tags of the account."""
+    db = world.api.services.db
+    for change in (world.ann.call("DELETE", "/users/me"), restore(world.api, "annabel")):
+        await db.fetch("DELETE FROM tag_recounts")
+        await change
+        assert [row["tag"] for row in await db.fetch("SELECT tag FROM tag_recounts")] == ["sky"]
 
 
 async def test_images_of_a_deleted_account(world: World) -> None:
@@ -234,6 +274,9 @@ async def test_the_names_stay_taken_until_the_end(api: Api) -> None:
     assert await janitor.queue_erasures() == 0
     (await sign_in(api, "ann")).expect(401)
     (await restore(api, "ann")).expect(401)
+    with pytest.raises(NotFoundError):
+        async with api.services.db.transaction() as tx:
+            await account_deletion.restore(tx, ids.decode(ann.id))
     assert await janitor.complete_deletions() == 1
     assert await janitor.complete_deletions() == 0
     assert (await sign_in(api, "ann")).expect(401)["code"] == "wrong_credentials"
@@ -255,6 +298,8 @@ async def test_nothing_is_erased_meanwhile(api: Api) -> None:
         "OR erasure_queued_at < now() - interval '1 hour')"
     )
     assert await api.services.db.fetchval(before) == 0
+    await api.services.db.fetch("UPDATE users SET erasure_queued_at = now() - interval '2 hours'")
+    assert await janitor.queue_erasures() == 0
     topics = {row["topic"] for row in await api.services.db.fetch("SELECT topic FROM outbox")}
     assert not topics & {"account.deleted", "actor.removed"}
 
