@@ -111,8 +111,8 @@ export function settingsPage(app) {
         "section",
         {},
         h("h2", {}, "Your data"),
-        h("p.secondary", {}, "Download your photos and everything else that belongs to your account."),
-        h("div", {}, h("a.button.plain", { href: "/settings/data" }, icon("layers"), "Export your data")),
+        h("p.secondary", {}, "Download your photos and everything else that belongs to your account, or import photos from elsewhere."),
+        h("div", {}, h("a.button.plain", { href: "/settings/data" }, icon("layers"), "Export or import your data")),
       ),
       h(
         "section",
