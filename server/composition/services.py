@@ -82,6 +82,7 @@ from workers.jobs.export_removal import ExportRetention
 from workers.jobs.import_retention import ImportRetention
 from workers.jobs.janitor import Janitor
 from workers.jobs.permissions import LivePermissions
+from workers.jobs.retention import Retention
 from workers.jobs.sessions import SessionRevoker
 from workers.jobs.star_measures import StarMeasures
 from workers.jobs.stars import Stars
@@ -196,6 +197,7 @@ def api_services(settings: Settings, stores: Stores, passwords: Passwords) -> Se
             refresh_ttl=section.refresh_ttl,
             policy=outbound_policy(settings),
             deletion_grace=timedelta(days=settings.accounts.deletion_grace),
+            tus_ttl=timedelta(hours=settings.retention.upload_hours),
         ),
         local_presigner=presigner if isinstance(presigner, LocalPresigner) else None,
         db=stores.db,
@@ -224,6 +226,7 @@ def build_actions(
     refresh_ttl: int,
     policy: OutboundPolicy,
     deletion_grace: timedelta,
+    tus_ttl: timedelta,
 ) -> Actions:
     """Return the use cases; `refresh_ttl` in seconds, `policy` for addresses that users supply."""
     db = stores.db
@@ -244,7 +247,7 @@ def build_actions(
         lists=ListActions(db),
         photos=PhotoActions(db, stores.cards, permissions),
         profile_images=ProfileImageActions(db, stores.blobs),
-        uploads=UploadActions(db, stores.blobs, presigner),
+        uploads=UploadActions(db, stores.blobs, presigner, tus_ttl=tus_ttl),
         reactions=ReactionActions(db, stores.counter_cache),
         comments=CommentActions(db, stores.counter_cache),
         relations=RelationActions(db, stores.feeds, permissions),
@@ -348,6 +351,7 @@ def worker_context(worker: str, settings: Settings, stores: Stores, metrics: Met
         webhook_metrics=metrics or NoWebhookMetrics(),
         export_metrics=metrics or NoExportMetrics(),
         imports=import_settings(settings, stores, metrics),
+        export_ttl=timedelta(days=settings.retention.export_days),
         outbound_metrics=metrics or NoOutboundMetrics(),
     )
 
@@ -375,6 +379,7 @@ def build_janitor(settings: Settings, stores: Stores, metrics: Metrics) -> Janit
         metrics,
         excluded=settings.discover.excluded_tags,
     )
+    kept = settings.retention
     webhooks = WebhookRetention(
         stores.db, payload_days=settings.webhooks.payload_days, log_days=settings.webhooks.log_days
     )
@@ -385,11 +390,15 @@ def build_janitor(settings: Settings, stores: Stores, metrics: Metrics) -> Janit
         counters,
         metrics,
         unused_days=settings.media.unused_days,
+        key_ttl=timedelta(hours=kept.idempotency_hours),
         more=[
             *trends.tasks(),
             *StarMeasures(stores.db, StarReport(stores.redis), metrics).tasks(),
             *webhooks.tasks(),
-            *ExportRetention(stores.db, stores.blobs).tasks(),
-            *ImportRetention(stores.db, stores.blobs).tasks(),
+            *ExportRetention(stores.db, stores.blobs, kept=timedelta(days=kept.export_log_days)).tasks(),
+            *ImportRetention(stores.db, stores.blobs, kept=timedelta(days=kept.import_log_days)).tasks(),
+            *Retention(
+                stores.db, notification_days=kept.notification_days, dead_letter_days=kept.dead_letter_days
+            ).tasks(),
         ],
     )

@@ -27,6 +27,7 @@ from server.config.keys import (
 )
 from server.config.media import MediaSection
 from server.config.outbound import OutboundSection
+from server.config.retention import RetentionSection
 from server.config.section import Section
 from server.config.video import VideoSection
 from server.config.webhooks import WebhooksSection
@@ -46,6 +47,7 @@ class Settings(BaseSettings):
     data: DataSection = DataSection()
     auth: AuthSection = AuthSection()
     accounts: AccountsSection = AccountsSection()
+    retention: RetentionSection = RetentionSection()
     database: DatabaseSection = DatabaseSection()
     redis: RedisSection = RedisSection()
     broker: BrokerSection = BrokerSection()

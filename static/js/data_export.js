@@ -34,7 +34,7 @@ export function dataExportPage(app) {
     if (left) return;
     const unfinished = items.some((item) => UNFINISHED.has(item.state));
     button.disabled = unfinished;
-    const none = () => emptyState("layers", "No exports yet", "An archive stays here for seven days.");
+    const none = () => emptyState("layers", "No exports yet", "An archive stays here for some days.");
     fill(content, items.length > 0 ? h("ul.user-list.panel", {}, items.map((item) => h("li", {}, row(item)))) : none());
     if (unfinished) timer = setTimeout(load, POLL_INTERVAL);
   };

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from importlib import import_module
 from typing import Protocol
 
@@ -105,6 +106,7 @@ class WorkerContext:
     export_metrics: ExportMetrics = field(default_factory=NoExportMetrics)
     outbound_metrics: OutboundMetrics = field(default_factory=NoOutboundMetrics)
     imports: ImportSettings | None = None
+    export_ttl: timedelta = timedelta(days=7)
     services: dict[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)
 
 

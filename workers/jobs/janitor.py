@@ -99,10 +99,12 @@ class Janitor:
         metrics: JanitorMetrics | None = None,
         *,
         unused_days: int = UNUSED_DAYS,
+        key_ttl: timedelta = KEY_TTL,
         more: Sequence[PeriodicTask] = (),
     ) -> None:
         self._more = more
         self._unused_days = unused_days  # after which a variant made on request is deleted
+        self._key_ttl = key_ttl
         self._metrics = metrics or NoMetrics()
         self._db = db
         self._blobs = blobs
@@ -157,8 +159,7 @@ class Janitor:
 
     async def purge_keys(self) -> int:
         """Delete expired idempotency keys."""
-        async with self._db.transaction() as tx:
-            return await idempotency.purge(tx, KEY_TTL)
+        return await self._in_batches(self._purge_keys)
 
     async def purge_tokens(self) -> int:
         """Delete expired refresh tokens, and their sessions."""
@@ -232,6 +233,10 @@ class Janitor:
         while done := await batch():
             total += done
         return total
+
+    async def _purge_keys(self) -> int:
+        async with self._db.transaction() as tx:
+            return await idempotency.purge(tx, self._key_ttl, limit=_BATCH)
 
     async def _complete_deletions(self) -> int:
         completed = 0
