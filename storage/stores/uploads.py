@@ -21,7 +21,6 @@ from storage.postgres.sharding import shard
 
 MAX_OPEN = 100  # uploads of one user that are not used yet
 USED = "This upload has become a photo already. Upload the file again to post it again."
-USED_TTL = timedelta(hours=1)  # of an upload that has become a photo
 MAX_PARTS = 1_000  # requests of one resumable upload
 _UPLOAD = f"shard = {shard('$1')} AND id = $1"
 _COLUMNS = (
@@ -163,13 +162,15 @@ async def release(db: Queryable, upload_id: int, lease: int) -> None:
     )
 
 
-async def use(tx: Transaction, upload_id: int, *, kept: timedelta = USED_TTL) -> None:
+async def use(tx: Transaction, upload_id: int, *, kept: timedelta | None = None) -> None:
     """Mark an upload as used, in the transaction that uses it; raise `ConflictError` upload_used.
 
-    The row stays for a while, so that a second use gets this error, and the bytes are `kept` with it.
+    The row stays for an hour at most, so that a second use gets this error, or is `kept` for so long with its bytes.
     """
     used = await tx.execute(
-        f"UPDATE uploads SET used_at = now(), expires_at = now() + $2::interval WHERE {_UPLOAD} AND used_at IS NULL",
+        "UPDATE uploads SET used_at = now(), "
+        "expires_at = coalesce(now() + $2::interval, least(expires_at, now() + interval '1 hour')) "
+        f"WHERE {_UPLOAD} AND used_at IS NULL",
         upload_id,
         kept,
     )
