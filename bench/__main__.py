@@ -29,6 +29,7 @@ BENCHES = {
     "renaming": "a change of names and avatar until all copies show it, and others' likes meanwhile",
     "search": "searches among a million users and photos, and the share of misspelt names that are found",
     "search-large": "the same among five million photos",
+    "webhooks": "delay and price of a delivery, and others while an endpoint hangs with 200,000 due",
     "round-trips": "database round trips of each use case, which are the same on every machine",
 }
 

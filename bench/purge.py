@@ -64,6 +64,14 @@ async def measure(*, quick: bool) -> list[Figure]:
         ),
         figure(
             GROUP,
+            f"accounts of {photos} photos with an image that is served after two seconds",
+            COUNT,
+            [sum(each > PROMISE for each in accounts)],
+            at_most=0,
+            limit="what the documentation promises for one photo",
+        ),
+        figure(
+            GROUP,
             f"each of {photos} photos of an account that becomes private",
             "ms",
             [each / photos * 1e3 for each in accounts],

@@ -361,6 +361,63 @@ PARTS = (
         ],
     ),
     Part(
+        name="lists",
+        modules=[
+            "storage/stores/lists.py",
+            "storage/stores/list_members.py",
+            "storage/stores/list_photos.py",
+            "server/actions/lists.py",
+        ],
+        tests=[
+            "tests/integration/storage/stores/test_account_locks.py",
+            "tests/integration/storage/stores/test_erasure.py",
+            "tests/integration/server/actions/test_lists.py",
+            "tests/integration/server/api/test_lists.py",
+        ],
+    ),
+    Part(
+        name="collections",
+        modules=[
+            "storage/stores/photo_collections.py",
+            "storage/stores/collection_items.py",
+            "storage/stores/collection_order.py",
+            "server/actions/photo_collections.py",
+        ],
+        tests=[
+            "tests/integration/storage/stores/test_account_locks.py",
+            "tests/integration/server/api/test_collections.py",
+        ],
+    ),
+    Part(
+        name="exports",
+        modules=[
+            "storage/stores/exports.py",
+            "storage/stores/export_contents.py",
+            "workers/exports/*.py",
+            "workers/jobs/export_removal.py",
+            "workers/jobs/exports.py",
+            "server/actions/exports.py",
+            "server/media/export_urls.py",
+        ],
+        tests=[
+            "tests/integration/storage/stores/test_account_locks.py",
+            "tests/integration/workers/jobs/test_exports.py",
+            "tests/integration/server/api/test_exports.py",
+        ],
+    ),
+    Part(
+        name="threads",
+        modules=[
+            "storage/stores/comment_threads.py",
+            "storage/stores/comment_likes.py",
+            "workers/jobs/comments.py",
+        ],
+        tests=[
+            "tests/integration/storage/stores/test_comment_threads.py",
+            "tests/integration/workers/jobs/test_comments.py",
+        ],
+    ),
+    Part(
         name="page",
         modules=["static/live/*.js"],
         tests=["tests/browser/test_live_*.py", "tests/browser/test_first_connection.py"],

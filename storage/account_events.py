@@ -74,7 +74,8 @@ class UserChanged(Event):
     """A profile's name, picture or privacy changed, or the account was deleted, or `restored`.
 
     `profile` says that it was the name or a picture. The account is private now with `closed`, public now with
-    `opened`. `order` names the order to live connections that followed from it, which a worker repeats.
+    `opened`. It is hidden from others with `suspended`. `order` names the order to live connections that followed from
+    it, which a worker repeats.
     """
 
     topic: ClassVar[str] = "user.changed"
@@ -84,6 +85,7 @@ class UserChanged(Event):
     profile: bool = False
     closed: bool = False
     opened: bool = False
+    suspended: bool = False
     order: str = ""
 
 

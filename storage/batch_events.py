@@ -118,11 +118,10 @@ class StarChunk(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class MediaPurge(Event):
-    """Images of a user may have stopped being public and are to be removed from all caches, `at` (Unix seconds).
+    """Images of a user may have stopped being public and are to be hidden by all caches, `at` (Unix seconds).
 
     These are the images of the originals `sha256s`, and of the user's photos with ids below `photos_below`. Each event
-    covers one page of the latter; its handler emits the next one. The repetition, for responses that were on their way
-    to a cache during the first purge, names the `caches` that carried it out.
+    covers one page of the latter; its handler emits the next one, and `MediaForget` for what was hidden.
     """
 
     topic: ClassVar[str] = "media.purge"
@@ -130,15 +129,25 @@ class MediaPurge(Event):
     sha256s: Sequence[str] = ()
     photos_below: int | None = None
     at: float = field(default_factory=time.time)
-    caches: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class CachePurge(Event):
-    """One cache has not carried out a purge `at` (Unix seconds) and is to be asked again; `cache` is its name."""
+    """One cache has not hidden images `at` (Unix seconds) and is to be asked again; `cache` is its name."""
 
     topic: ClassVar[str] = "media.purge_cache"
     user_id: int
     cache: str
+    sha256s: Sequence[str]
+    at: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class MediaForget(Event):
+    """The `caches` that hide images since `at` (Unix seconds) are to forget them, and to hide them no more."""
+
+    topic: ClassVar[str] = "media.forget"
+    user_id: int
+    caches: Sequence[str]
     sha256s: Sequence[str]
     at: float

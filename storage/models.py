@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from storage.moderation import Decision, ModerationAction
 from storage.trends import PhotoTrend
 
 
@@ -23,7 +24,7 @@ class Role(StrEnum):
 
 
 class PhotoState(StrEnum):
-    """State of a photo; only `ready` photos are shown to others."""
+    """State of a photo; only `ready` ones are shown to others. Moderation withholds a `hidden` one; it has images."""
 
     PROCESSING = "processing"
     READY = "ready"
@@ -57,6 +58,10 @@ class NotificationKind(StrEnum):
     WEBHOOK_FAILING = "webhook_failing"
     WEBHOOK_DISABLED = "webhook_disabled"
     EXPORT_READY = "export_ready"
+    MODERATION = "moderation"
+    DECISION = "decision"
+    APPEAL_ANSWERED = "appeal_answered"
+    REPORT_ANSWERED = "report_answered"
 
 
 class CommentOrder(StrEnum):
@@ -207,7 +212,7 @@ class Photo:
     is the last time at which the author changed the description. `hdr` is set if its JPEGs have a gain map. `motion` is
     the format of the variant with all frames of an animation, None for a still picture. The images of a `video` are
     those of its poster. `mentions` are those in the caption. `suggestions` are texts in the file by the fields that
-    they suit, read for the author alone.
+    they suit, read for the author alone. `moderation` is the decision that applies to the photo.
     """
 
     id: int
@@ -239,6 +244,12 @@ class Photo:
     pictures: int = 1
     items: tuple[PhotoItem, ...] = ()
     suggestions: Mapping[str, str] = field(default_factory=dict)
+    moderation: Decision | None = None
+
+    @property
+    def sensitive(self) -> bool:
+        """Return whether the photo is to be blurred until the viewer wants to see it."""
+        return self.moderation is not None and self.moderation.action is ModerationAction.SENSITIVE
 
     @property
     def public(self) -> bool:
@@ -362,7 +373,8 @@ class Notification:
     """A grouped entry of an inbox: `actors` newest first (at most three), `count` distinct actors in total.
 
     `position` grows with each new activity of the group. An inbox is sorted by it, and it is the cursor of a page.
-    `silent` is set if the latest change is not to be announced.
+    `silent` is set if the latest change is not to be announced. `decision_id` is the decision about the user that the
+    entry is about.
     """
 
     id: int
@@ -379,6 +391,7 @@ class Notification:
     seen: bool
     read: bool
     silent: bool = False
+    decision_id: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -85,6 +85,38 @@ class PhotoRejected(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PhotoHidden(Event):
+    """A decision of moderation withholds the photo from all but its author.
+
+    `published` says that it was shown until then, to `audience`.
+    """
+
+    topic: ClassVar[str] = "photo.hidden"
+    photo_id: int
+    author_id: int
+    published: bool
+    audience: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhotoRestored(Event):
+    """The photo, which had been shown before it was withheld, is shown again."""
+
+    topic: ClassVar[str] = "photo.restored"
+    photo_id: int
+    author_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PhotoMarked(Event):
+    """A decision of moderation marked a photo that is shown as sensitive, or ended that."""
+
+    topic: ClassVar[str] = "photo.marked"
+    photo_id: int
+    author_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class PhotoEdited(Event):
     """The author changed the photo's description; `mentions` are the accounts whose mention was added or removed."""
 

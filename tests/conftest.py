@@ -13,6 +13,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 import pytest_asyncio
+from hypothesis import HealthCheck, settings
 from playwright.async_api import Browser
 
 from storage.embedded.postgres import embedded_postgres
@@ -30,6 +31,10 @@ from tests.support.driver_commands import commands
 from workers.broker.routing import queues_of
 
 pytest_plugins = ["tests.support.sent_statements"]
+
+# A busy machine is no failure: neither an example nor the generation of examples has a deadline.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 _numbers = itertools.count(1)
 _MIN_FREE = 4_000_000_000  # bytes

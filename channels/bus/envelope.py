@@ -5,14 +5,15 @@ msgpack map: {"stream", "data"} for a publication, {"control": …} for an order
 
 On a channel of stars the message is the same, with the star in place of the recipients.
 
-On a topic's channel the message is a msgpack map alone: {"data", "author"?}, {"control": "close" or "restrict"}, or
-{"presence"}, 16 bytes: user id, and the Unix millisecond at which the user was last online, 0 if the user is online
-(u64 each).
+On a topic's channel the message is a msgpack map alone: {"data", "author"?, "authors"?}, {"control": "close" or
+"restrict"}, or {"presence"}, 16 bytes: user id, and the Unix millisecond at which the user was last online, 0 if the
+user is online (u64 each).
 """
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgpack
@@ -109,10 +110,10 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class TopicData:
-    """A publication of a topic; `data` is a JSON document, `author` the user whose act it shows, if any."""
+    """A publication of a topic; `data` is a JSON document, `authors` the users whose acts it shows."""
 
     data: bytes
-    author: int | None = None
+    authors: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,9 +182,13 @@ def session_input_body(session: str, data: bytes | str) -> bytes:
     return bytes(msgpack.packb({"control": "input", "session": session, "data": data}))
 
 
-def topic_body(data: bytes, *, author_id: int | None = None) -> bytes:
-    """Return a topic's message with a JSON document, and the user whose act it shows."""
-    return bytes(msgpack.packb({"data": data} if author_id is None else {"data": data, "author": author_id}))
+def topic_body(data: bytes, *, author_ids: Sequence[int] = ()) -> bytes:
+    """Return a topic's message with a JSON document, and the users whose acts it shows."""
+    message: dict[str, object] = {"data": data}
+    if author_ids:
+        # Processes of an earlier version read the first one alone.
+        message |= {"author": author_ids[0]} | ({"authors": list(author_ids)} if len(author_ids) > 1 else {})
+    return bytes(msgpack.packb(message))
 
 
 def topic_end_body(*, spare_owner: bool, again: bool = False) -> bytes:
@@ -212,8 +217,10 @@ def decode_envelope(message: bytes) -> Envelope:
 def decode_topic_message(message: bytes) -> TopicMessage:
     """Decode a message of a topic's channel; raise `BadEnvelopeError`."""
     match _unpack(message):
+        case {"data": bytes(data), "authors": [*authors]} if all(isinstance(each, int) for each in authors):
+            return TopicData(data, tuple(authors))
         case {"data": bytes(data), "author": int(author)}:
-            return TopicData(data, author)
+            return TopicData(data, (author,))
         case {"data": bytes(data)}:
             return TopicData(data)
         case {"control": "close"}:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from channels.bus.addressing import EVERY_PROCESS, channel_prefix, registry_key, topic_channel, user_field
@@ -44,12 +44,12 @@ class LivePublisher:
                     online += int(await self._send_script(keys=[registry_key(group)], args=arguments))
         return online
 
-    async def to_topic(self, name: str, data: bytes, *, author_id: int | None = None) -> None:
+    async def to_topic(self, name: str, data: bytes, *, author_ids: Sequence[int] = ()) -> None:
         """Send a JSON document to the subscribers of a topic.
 
-        With `author_id`, the user whose act it shows, it reaches no user that a block separates from the author.
+        With `author_ids`, the users whose acts it shows, it reaches no user that a block separates from one of them.
         """
-        await self._publish(topic_channel(name), topic_body(data, author_id=author_id))
+        await self._publish(topic_channel(name), topic_body(data, author_ids=author_ids))
 
     async def to_process(self, process_id: bytes, body: bytes) -> bool:
         """Send an order to one process, without recipients; return whether the process lives."""

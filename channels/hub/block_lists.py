@@ -1,4 +1,4 @@
-"""Blocks of this process's users: which subscribers of a topic a publication must not reach, by its author.
+"""Blocks of this process's users: which subscribers of a topic a publication must not reach, by its authors.
 
 A user's list holds the users that they block and those that block them. It is loaded with the first subscription of
 the user and kept up to date by the orders that follow each block.
@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable
 from channels.connection.connection import Connection
 
 _NONE: frozenset[Connection] = frozenset()
+_NO_ONE: frozenset[int] = frozenset()
 
 
 class BlockLists:
@@ -62,14 +63,15 @@ class BlockLists:
             if not guarded:
                 del self._guarded[topic]
 
-    def excluded(self, topic: bytes, author_id: int | None) -> Collection[Connection]:
-        """Return the subscribers whose user blocks the author of a publication, or is blocked by the author."""
+    def excluded(self, topic: bytes, author_ids: Collection[int]) -> Collection[Connection]:
+        """Return the subscribers whose user blocks one of the authors of a publication, or is blocked by one."""
         guarded = self._guarded.get(topic)
-        if guarded is None or author_id is None:
+        if guarded is None or not author_ids:
             return _NONE
         lists = self._lists
         return {
             connection
             for connection in guarded
-            if connection.identity is not None and author_id in lists.get(connection.identity.user_id, ())
+            if connection.identity is not None
+            and not lists.get(connection.identity.user_id, _NO_ONE).isdisjoint(author_ids)
         }

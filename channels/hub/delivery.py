@@ -127,11 +127,11 @@ class Delivery:
 
     def _deliver_to_topic(self, channel: bytes, data: bytes, *, more: bool) -> None:
         match decode_topic_message(data):
-            case TopicData(document, author):
-                self._hub.deliver_topic(channel, Publication(data=document), author_id=author, more=more)
+            case TopicData(document, authors):
+                self._hub.deliver_topic(channel, Publication(data=document), author_ids=authors, more=more)
             case TopicEnd(spare_owner, again):
                 self._hub.close_topic(channel, spare_owner=spare_owner, again=again)
             case PresenceChange(user_id, presence):
                 # The scripts publish numbers; only the adapter knows the JSON of the API.
                 document = self._presences.encode_change(user_id, presence)
-                self._hub.deliver_topic(channel, Publication(data=document), author_id=user_id, more=more)
+                self._hub.deliver_topic(channel, Publication(data=document), author_ids=(user_id,), more=more)

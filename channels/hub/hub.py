@@ -225,14 +225,14 @@ class Hub:
         self.scheduler.send_to_all(ready, message, more=more)
 
     def deliver_topic(
-        self, topic: bytes, item: Publication, *, author_id: int | None = None, more: bool = False
+        self, topic: bytes, item: Publication, *, author_ids: Collection[int] = (), more: bool = False
     ) -> None:
-        """Send a topic's publication to its subscribers, except those that a block separates from its author.
+        """Send a topic's publication to its subscribers, except those that a block separates from one of its authors.
 
         For `more` see `WriteScheduler.send_to_all`.
         """
         self._mark_changed(topic)
-        excluded = self.blocks.excluded(topic, author_id)
+        excluded = self.blocks.excluded(topic, author_ids)
         for channel, subscribers in self._by_topic.get(topic, {}).items():
             message = SharedMessage(publication_push(channel, item))
             # Usually there is no one to exclude, and the dict is passed on without a copy.

@@ -9,7 +9,12 @@ from typing import Any, NamedTuple
 
 from server.actions.live_permissions import at_once
 from server.actions.sessions import SessionService, TokenPair
-from server.identity.errors import DeletionPendingError, WrongCredentialsError, WrongPasswordError
+from server.identity.errors import (
+    AccountSuspendedError,
+    DeletionPendingError,
+    WrongCredentialsError,
+    WrongPasswordError,
+)
 from server.identity.passwords import Passwords
 from server.identity.rate_limiter import RateLimiter
 from server.identity.rate_limits import Charge, address_subject, site_subject
@@ -17,7 +22,7 @@ from storage import texts
 from storage.errors import ConflictError, NotFoundError
 from storage.models import LocationMetadata, PresenceAudience, User
 from storage.postgres.database import Database, Transaction
-from storage.stores import account_deletion, users
+from storage.stores import account_deletion, account_restrictions, users
 from storage.stores.users import Credentials
 from workers.jobs.account_visibility import AccountVisibility
 from workers.jobs.permissions import LivePermissions
@@ -93,8 +98,8 @@ class AccountActions:
         """Open a session by username or e-mail address and password.
 
         Raises `RateLimitedError`, and the same `WrongCredentialsError` for an unknown name and for a wrong password.
-        An account that is deleted while the password is verified is unknown. Raises `DeletionPendingError` for one
-        whose deletion can be undone (`restore`).
+        An account that is deleted while the password is verified is unknown. Only for the right password it raises
+        `DeletionPendingError` for one whose deletion can be undone (`restore`), and `AccountSuspendedError`.
         """
         verified = await self._verify(login, password, address=address)
         if verified.found.deletion_due_at is not None:
@@ -114,6 +119,8 @@ class AccountActions:
     async def _open(self, verified: _Verified, *, restore: bool = False) -> NewSession:
         """Open a session, in a transaction that also stores the new password hash and undoes the deletion."""
         (user, encoded, _), renewed, charge = verified
+        if await account_restrictions.is_suspended(self._db, user.id):
+            raise AccountSuspendedError(self._sessions.restricted_token(user))
         try:
             async with self._db.transaction() as tx:
                 if restore:

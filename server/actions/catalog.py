@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from server.actions.accounts import AccountActions
+from server.actions.appeals import AppealActions
+from server.actions.cases import CaseActions
 from server.actions.comments import CommentActions
 from server.actions.exports import ExportActions
 from server.actions.imports import ImportActions
 from server.actions.last_seen import LastSeen
 from server.actions.lists import ListActions
+from server.actions.moderation import ModerationActions
 from server.actions.notifications import NotificationActions
 from server.actions.photo_collections import CollectionActions
 from server.actions.photos import PhotoActions
@@ -17,6 +20,7 @@ from server.actions.presence import PresenceReader
 from server.actions.profile_images import ProfileImageActions
 from server.actions.reactions import ReactionActions
 from server.actions.relations import RelationActions
+from server.actions.reports import ReportActions
 from server.actions.sessions import SessionService
 from server.actions.suggestions import SuggestionActions
 from server.actions.tags import TagActions
@@ -46,3 +50,7 @@ class Actions:
     webhooks: WebhookActions
     exports: ExportActions
     imports: ImportActions
+    moderation: ModerationActions
+    reports: ReportActions
+    cases: CaseActions
+    appeals: AppealActions

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -51,6 +52,13 @@ class SessionService:
         session = await sessions.open(tx, user.id, token_sha256=refresh_digest(refresh), expires_at=self._expiry())
         return self._pair(user.id, user.role, session, refresh)
 
+    def restricted_token(self, user: User) -> str:
+        """Return an access token for the few requests that the user of a suspended account may send.
+
+        It belongs to no session and cannot be refreshed.
+        """
+        return self._tokens.issue(user_id=user.id, session=str(uuid.uuid4()), role=user.role, restricted=True)
+
     async def refresh(self, refresh_token: str, *, client: bytes | None = None) -> TokenPair:
         """Exchange a refresh token for new tokens; `client` is its `client_digest`, or None if it is unknown.
 
@@ -80,7 +88,7 @@ class SessionService:
         elif rotation.kind != "ok":
             raise RefreshTokenError(_NOT_VALID)
         if rotation.role is None:
-            raise RefreshTokenError("This account was deleted.")
+            raise RefreshTokenError("This account was deleted or suspended.")
         return self._pair(rotation.user_id, rotation.role, rotation.session_id, fresh)
 
     async def sign_out(self, viewer_id: int, session: str) -> None:

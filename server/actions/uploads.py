@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import structlog
+
 from storage.blobs.keys import incoming_key, part_key
 from storage.blobs.port import Blobs
 from storage.blobs.presign import Presigner, SignedRequest
@@ -31,6 +33,8 @@ SIGNED_USE_TTL = timedelta(minutes=45)  # in which it must become a photo
 TUS_TTL = timedelta(hours=24)
 LEASE_TTL = timedelta(seconds=10)  # of a request that appends; renewed while bytes arrive
 _UNKNOWN = "application/octet-stream"
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -157,12 +161,18 @@ class UploadActions:
     async def stage(self, viewer_id: int, upload_id: int) -> StagedUpload:
         """Return a complete upload as one object with a known hash.
 
-        Raises `ConflictError`: upload_incomplete, upload_used, checksum_mismatch.
+        Raises `ConflictError`: upload_incomplete, upload_used, checksum_mismatch; and `NotFoundError("blob")` if the
+        store has lost bytes that had arrived, see `remove_lost`.
         """
         upload = await uploads.get(self._db, upload_id, user_id=viewer_id)
         if upload.used:
             raise ConflictError("upload_used", USED)
         return await (self._stage_signed(upload) if upload.way is UploadWay.SIGNED else self._stage_tus(upload))
+
+    async def remove_lost(self, viewer_id: int, upload_id: int) -> None:
+        """Delete an upload whose bytes the store has lost, so that its client does not go on with it."""
+        await self.end(viewer_id, upload_id)
+        log.error("upload_lost", upload_id=encode(upload_id))
 
     async def _stage_signed(self, upload: Upload) -> StagedUpload:
         key = incoming_key(encode(upload.id))

@@ -47,6 +47,7 @@ class ExportsApi:
                 status=202,
                 response=ExportResponse,
                 errors=(409,),
+                while_suspended=True,
             ),
             Endpoint(
                 method="GET",
@@ -55,6 +56,7 @@ class ExportsApi:
                 summary="List your exports, with the URLs of their archives",
                 tag=_TAG,
                 response=ExportsResponse,
+                while_suspended=True,
             ),
             Endpoint(
                 method="GET",

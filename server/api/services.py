@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from channels.live import Live
+from server.actions.case_metrics import CaseMetrics, NoCaseMetrics
 from server.actions.catalog import Actions
 from server.actions.search import TIMEOUT, NoSearchMetrics, SearchMetrics
 from server.edge.access_log import AccessLog, EventLog
@@ -33,6 +34,7 @@ from storage.cache.tag_trends import TagTrends
 from storage.feeds.highlights import Highlights
 from storage.feeds.home import Home
 from storage.feeds.notification_log import NotificationLog
+from storage.feeds.public_cards import PublicCards
 from storage.feeds.trending import Trending
 from storage.limits.tickets import Tickets
 from storage.postgres.database import Database
@@ -95,6 +97,7 @@ class Services:
     home: Home
     highlights: Highlights
     trending: Trending
+    public_cards: PublicCards
     tag_trends: TagTrends
     notification_log: NotificationLog
     counter_cache: CounterCache
@@ -104,6 +107,7 @@ class Services:
     live: Live | None = None
     metrics: HttpMetrics = field(default_factory=NoHttpMetrics)
     variant_metrics: VariantMetrics = field(default_factory=NoVariantMetrics)
+    case_metrics: CaseMetrics = field(default_factory=NoCaseMetrics)
     search_metrics: SearchMetrics = field(default_factory=NoSearchMetrics)
     upload_metrics: UploadMetrics = field(default_factory=NoUploadMetrics)
     access_log: AccessLog = field(default_factory=EventLog)

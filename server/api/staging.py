@@ -12,6 +12,7 @@ from server.edge.problems import bad_field, problem_of
 from server.media.upload_metrics import UploadMetrics, Way
 from server.media.uploads import Upload, UploadReceiver
 from storage.blobs.port import Blobs
+from storage.errors import NotFoundError
 from storage.ids import milliseconds_of
 from storage.media_types import VIDEO_TYPES
 
@@ -76,8 +77,14 @@ class UploadStaging:
                 self._metrics.upload_received(way=Way.SIGNED, seconds=item.seconds, size=item.original.size)
 
     async def _stage(self, viewer_id: int, item: NewItem) -> StagedItem:
-        upload = await self._uploads.stage(viewer_id, item.upload_id)
-        header = await self._receiver.header_of(await self._blobs.open(upload.key))
+        try:
+            upload = await self._uploads.stage(viewer_id, item.upload_id)
+            header = await self._receiver.header_of(await self._blobs.open(upload.key))
+        except NotFoundError as error:
+            if error.what != "blob":
+                raise
+            await self._uploads.remove_lost(viewer_id, item.upload_id)
+            raise NotFoundError("upload") from error
         original = StagedPhoto(
             source=StoredObject(upload.key),
             sha256=upload.sha256,

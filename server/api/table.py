@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from server.actions.search import SearchActions
 from server.api.accounts import AccountsApi
+from server.api.case_files import CaseFiles
+from server.api.cases import CasesApi
 from server.api.collection_lists import CollectionListsApi
 from server.api.comment_lists import CommentListsApi
 from server.api.comments import CommentsApi
@@ -24,6 +26,7 @@ from server.api.profile_images import ProfileImagesApi
 from server.api.profiles import ProfilesApi
 from server.api.reactions import LikesApi
 from server.api.relations import RelationsApi
+from server.api.reports import ReportsApi
 from server.api.search import SearchApi
 from server.api.services import Services
 from server.api.staging import UploadStaging
@@ -46,7 +49,23 @@ from server.media.uploads import UploadReceiver
 
 def endpoints(services: Services) -> list[Endpoint]:
     """Return every endpoint; the router needs fixed paths before those with parameters."""
-    return [*_user_endpoints(services), *_photo_endpoints(services), *_viewer_endpoints(services)]
+    # Before the profiles: /users/me/reports is no account of the name "me".
+    return [
+        *_moderation_endpoints(services),
+        *_user_endpoints(services),
+        *_photo_endpoints(services),
+        *_viewer_endpoints(services),
+    ]
+
+
+def _moderation_endpoints(services: Services) -> list[Endpoint]:
+    db, actions, cursors = services.db, services.actions, Cursors(services.settings.secret)
+    metrics = services.case_metrics
+    files = CaseFiles(db, services.variants, services.media_urls)
+    return [
+        *ReportsApi(services.reads, cursors, actions.reports, actions.appeals, metrics).endpoints(),
+        *CasesApi(db, cursors, actions.cases, actions.appeals, files=files, metrics=metrics).endpoints(),
+    ]
 
 
 def _user_endpoints(services: Services) -> list[Endpoint]:
@@ -89,7 +108,7 @@ def _photo_endpoints(services: Services) -> list[Endpoint]:
         ).endpoints(),
         *_upload_endpoints(services),
         *ProfileImagesApi(actions.profile_images, receiver).endpoints(),
-        *TrendsApi(services.trending, services.tag_trends, cursors, serializer).endpoints(),
+        *TrendsApi(services.trending, services.public_cards, services.tag_trends, cursors).endpoints(),
         *CollectionListsApi(reads, cursors, serializer).endpoints(),
         *CollectionsApi(actions.collections, idempotency).endpoints(),
         *PhotosApi(reads, cursors, serializer, actions.photos).endpoints(),

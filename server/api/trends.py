@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from server.api.photo_serializer import PhotoSerializer
 from server.edge.api_request import ApiRequest, list_response
 from server.edge.endpoint import Auth, Endpoint
 from server.edge.paging import Cursors
@@ -12,6 +11,7 @@ from server.edge.photo_responses import PhotoResponse
 from server.edge.requests import ListQuery
 from server.edge.responses import ListResponse, TrendingTagResponse
 from storage.cache.tag_trends import TagTrends
+from storage.feeds.public_cards import PublicCards
 from storage.feeds.trending import Trending
 
 _PHOTOS = "trending photos"
@@ -21,11 +21,11 @@ _TAGS = "trending tags"
 class TrendsApi:
     """The lists of what trends; a cursor goes on in the list with which its reader began."""
 
-    def __init__(self, trending: Trending, tags: TagTrends, cursors: Cursors, serializer: PhotoSerializer) -> None:
+    def __init__(self, trending: Trending, cards: PublicCards, tags: TagTrends, cursors: Cursors) -> None:
         self._trending = trending
+        self._cards = cards
         self._tags = tags
         self._cursors = cursors
-        self._serializer = serializer
 
     def endpoints(self) -> list[Endpoint]:
         """Return the route table of this resource."""
@@ -60,7 +60,7 @@ class TrendsApi:
         position = self._cursors.decode(_PHOTOS, query.cursor)
         page = await self._trending.page(viewer_id, position=position, limit=query.limit)
         cursor = None if page.next is None else self._cursors.encode(_PHOTOS, page.next)
-        return list_response(await self._serializer.serialize(page.photos, viewer_id), cursor)
+        return list_response(await self._cards.render(page.photo_ids, viewer_id), cursor)
 
     async def tags(self, request: ApiRequest) -> web.Response:
         """Handle `GET /tags/trending`."""

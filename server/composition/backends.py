@@ -125,6 +125,7 @@ async def open_database(
         direct_url=section.direct_url,
         transaction_pooler=section.pooler == "transaction",
         notify=None if is_local(settings) else notify or leave_to_polling,
+        claims_events=is_local(settings),
     )
     try:
         yield db

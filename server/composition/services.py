@@ -13,12 +13,16 @@ from channels.contract.ports import Ports
 from channels.contract.settings import LiveSettings
 from channels.live import Live, build_live
 from server.actions.accounts import AccountActions
+from server.actions.appeals import AppealActions
+from server.actions.cases import CaseActions
 from server.actions.catalog import Actions
 from server.actions.comments import CommentActions
+from server.actions.enforcement import Enforcement
 from server.actions.exports import ExportActions
 from server.actions.imports import ImportActions
 from server.actions.last_seen import LastSeen
 from server.actions.lists import ListActions
+from server.actions.moderation import ModerationActions
 from server.actions.notifications import NotificationActions
 from server.actions.photo_collections import CollectionActions
 from server.actions.photos import PhotoActions
@@ -26,6 +30,7 @@ from server.actions.presence import PresenceReader
 from server.actions.profile_images import ProfileImageActions
 from server.actions.reactions import ReactionActions
 from server.actions.relations import RelationActions
+from server.actions.reports import ReportActions
 from server.actions.sessions import SessionService
 from server.actions.suggestions import SuggestionActions
 from server.actions.tags import TagActions
@@ -64,6 +69,7 @@ from storage.cache.tag_trends import TagTrends
 from storage.cache.variant_states import VariantStates
 from storage.feeds.highlights import Highlights
 from storage.feeds.home import Home
+from storage.feeds.public_cards import PublicCards
 from storage.feeds.star_report import StarReport
 from storage.feeds.trending import Trending
 from storage.ids import slot_group
@@ -76,6 +82,7 @@ from workers.exports.port import NoExportMetrics
 from workers.images.limits import DecoderLimits, NoMetrics
 from workers.imports.port import ImportSettings, NoImportMetrics
 from workers.jobs.account_visibility import AccountVisibility
+from workers.jobs.case_tasks import CaseTasks
 from workers.jobs.context import NoVariantMetrics, NoWarmMetrics, WorkerContext
 from workers.jobs.counter_repair import CounterRepair
 from workers.jobs.export_removal import ExportRetention
@@ -172,6 +179,7 @@ def build_api_app(
             variant_metrics=metrics,
             upload_metrics=metrics,
             search_metrics=metrics,
+            case_metrics=metrics,
             access_log=access_log(settings),
         )
     )
@@ -208,6 +216,7 @@ def api_services(settings: Settings, stores: Stores, passwords: Passwords) -> Se
         home=Home(stores.reads, stores.redis, stores.feeds, stores.cards, stores.counter_cache),
         highlights=Highlights(stores.db, stores.reads, stores.redis, stores.feeds),
         trending=Trending(stores.reads, PhotoTrends(stores.redis)),
+        public_cards=PublicCards(stores.cards, stores.counter_cache),
         tag_trends=TagTrends(stores.redis),
         notification_log=stores.notification_log,
         counter_cache=stores.counter_cache,
@@ -230,8 +239,10 @@ def build_actions(
 ) -> Actions:
     """Return the use cases; `refresh_ttl` in seconds, `policy` for addresses that users supply."""
     db = stores.db
-    sessions = SessionService(db, tokens, session_revoker(stores, tokens.ttl), refresh_ttl=refresh_ttl)
+    revoker = session_revoker(stores, tokens.ttl)
+    sessions = SessionService(db, tokens, revoker, refresh_ttl=refresh_ttl)
     permissions = LivePermissions(db, stores.publisher)
+    cases = case_actions(stores, revoker)
     return Actions(
         accounts=AccountActions(
             db,
@@ -259,7 +270,21 @@ def build_actions(
         webhooks=WebhookActions(db, policy, SystemResolver()),
         exports=ExportActions(db),
         imports=ImportActions(db),
+        moderation=ModerationActions(db, stores.cards, permissions),
+        reports=ReportActions(db),
+        cases=cases,
+        appeals=AppealActions(db, cases),
     )
+
+
+def case_actions(stores: Stores, revoker: SessionRevoker) -> CaseActions:
+    """Return the use cases of moderators."""
+    db, permissions = stores.db, LivePermissions(stores.db, stores.publisher)
+    moderation = ModerationActions(db, stores.cards, permissions)
+    enforcement = Enforcement(
+        db, stores.cards, stores.counter_cache, moderation, revoker=revoker, permissions=permissions
+    )
+    return CaseActions(db, enforcement)
 
 
 def session_revoker(stores: Stores, access_ttl: int) -> SessionRevoker:
@@ -400,5 +425,6 @@ def build_janitor(settings: Settings, stores: Stores, metrics: Metrics) -> Janit
             *Retention(
                 stores.db, notification_days=kept.notification_days, dead_letter_days=kept.dead_letter_days
             ).tasks(),
+            *CaseTasks(stores.db, stores.cards, metrics).tasks(),
         ],
     )

@@ -256,6 +256,7 @@ class LimitsSection(Section):
     follows: Rate = Field(default="300/m", description="Follows, blocks and mutes of one user.")
     uploads: Rate = Field(default="600/h", description="Photos uploaded by one user.")
     searches: Rate = Field(default="300/m", description="Searches of one user; one while typing counts, too.")
+    reports: Rate = Field(default="30/h", description="Reports of one user to the moderators.")
     anonymous: Rate = Field(default="1200/m", description="Requests from one address without sign-in.")
     sign_in_account: Rate = Field(default="10/m", description="Attempts to sign in to one account.")
     sign_in_address: Rate = Field(default="300/m", description="Attempts to sign in from one address.")

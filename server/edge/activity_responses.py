@@ -52,7 +52,8 @@ class CommentExcerptResponse(ResponseModel):
 class NotificationResponse(ResponseModel):
     """A grouped entry of the inbox: up to three actors, newest first, of `count` in all.
 
-    `position` grows with each new activity; the inbox is sorted by it.
+    `position` grows with each new activity; the inbox is sorted by it. `decision_id` is the decision about the viewer
+    that the entry is about.
     """
 
     id: Id
@@ -62,6 +63,7 @@ class NotificationResponse(ResponseModel):
     count: int
     photo_id: Id | None
     comment: CommentExcerptResponse | None
+    decision_id: Id | None
     text: str
     created_at: Time
     updated_at: Time

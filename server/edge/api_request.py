@@ -27,7 +27,10 @@ ADDRESS: web.RequestKey[str] = web.RequestKey("address", str)
 
 
 class Viewer(NamedTuple):
-    """The signed-in user of a request; `by_cookie` when the browser attached the token by itself."""
+    """The signed-in user of a request; `by_cookie` when the browser attached the token by itself.
+
+    A `restricted` one is the user of a suspended account.
+    """
 
     user_id: int
     user_text: str
@@ -35,6 +38,7 @@ class Viewer(NamedTuple):
     role: Role
     expires_at: int
     by_cookie: bool
+    restricted: bool = False
 
 
 VIEWER: web.RequestKey[Viewer] = web.RequestKey("viewer", Viewer)

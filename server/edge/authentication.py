@@ -12,6 +12,7 @@ from aiohttp import web
 
 from server.edge.api_request import Viewer
 from server.edge.problems import ProblemError, unauthorized
+from server.identity.errors import AccountSuspendedError
 from server.identity.tokens import AccessTokens, TokenError
 
 ACCESS_COOKIE = "picshare_access"
@@ -28,8 +29,11 @@ class RequestAuthenticator:
     def __init__(self, tokens: AccessTokens) -> None:
         self._tokens = tokens
 
-    def viewer(self, request: web.BaseRequest) -> Viewer | None:
-        """Return the signed-in user, or None; raise a 401 for an invalid token, a 403 for a missing CSRF token."""
+    def viewer(self, request: web.BaseRequest, *, restricted: bool = False) -> Viewer | None:
+        """Return the signed-in user, or None; raise a 401 for an invalid token, a 403 for a missing CSRF token.
+
+        Raises `AccountSuspendedError` for the token of a suspended account, unless `restricted` ones are accepted.
+        """
         # The header takes precedence over the cookie: a browser never adds it by itself, so it needs no CSRF token.
         header = request.headers.get("Authorization")
         if header is not None:
@@ -38,11 +42,11 @@ class RequestAuthenticator:
                 raise unauthorized(
                     "invalid_token", "Send the access token in the header as: Authorization: Bearer <token>."
                 )
-            return self._verified(token.strip(), by_cookie=False)
+            return self._verified(token.strip(), by_cookie=False, restricted=restricted)
         cookie = request.cookies.get(ACCESS_COOKIE)
         if cookie is None:
             return None
-        viewer = self._verified(cookie, by_cookie=True)
+        viewer = self._verified(cookie, by_cookie=True, restricted=restricted)
         if request.method not in _SAFE:
             self._require_csrf_token(request, self._tokens.csrf(viewer.session))
         return viewer
@@ -55,12 +59,14 @@ class RequestAuthenticator:
             self._require_csrf_token(request, request.cookies.get(CSRF_COOKIE, ""))
         return token
 
-    def _verified(self, token: str, *, by_cookie: bool) -> Viewer:
+    def _verified(self, token: str, *, by_cookie: bool, restricted: bool) -> Viewer:
         try:
             claims = self._tokens.verify(token)
         except TokenError as error:
             code = "token_expired" if error.expired else "invalid_token"
             raise unauthorized(code, str(error)) from error
+        if claims.restricted and not restricted:
+            raise AccountSuspendedError
         return Viewer(
             user_id=claims.user_id,
             user_text=claims.subject,
@@ -68,6 +74,7 @@ class RequestAuthenticator:
             role=claims.role,
             expires_at=claims.expires_at,
             by_cookie=by_cookie,
+            restricted=claims.restricted,
         )
 
     @staticmethod

@@ -46,7 +46,8 @@ class Endpoint:
     those that every endpoint of its kind may return, `other_responses` further successes, and `alternatives` other
     bodies of `status`, depending on the query. An endpoint with another body format also takes `json_body`. With
     `by_name` the id in the path may also be a username. `redirect` describes
-    when the response is a 308. First pages of one that is `tagged` have an entity tag.
+    when the response is a 308. First pages of one that is `tagged` have an entity tag. `while_suspended` is open to the
+    user of a suspended account.
     """
 
     method: str
@@ -71,3 +72,4 @@ class Endpoint:
     by_name: bool = False
     redirect: str | None = None
     tagged: bool = False
+    while_suspended: bool = False

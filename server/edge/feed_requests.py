@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, PlainValidator, ValidationInfo, WithJsonSchema, field_validator
+from pydantic import AfterValidator, ValidationInfo, WithJsonSchema, field_validator
 
+from server.edge.moments import QueryMoment
 from server.edge.requests import ID_PATTERN, ListQuery
 from storage import ids
 
-_UTC_TIME = "2026-11-20T11:00:00Z"
 _LIST = "list:"
 _SOURCE_PATTERN = f"^(?:home|tags|{_LIST}{ID_PATTERN.strip('^$')})$"
 
@@ -23,24 +23,6 @@ def _source(text: str) -> str:
     return text
 
 
-def _moment(text: Any) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except (TypeError, ValueError):
-        moment = None
-    # Without an offset it would be known only to a day.
-    if moment is None or moment.tzinfo is None:
-        raise ValueError(f"Use a time with its offset, for example {_UTC_TIME}; in an address, + is %2B.")
-    return moment
-
-
-Moment = Annotated[
-    datetime,
-    PlainValidator(_moment),
-    WithJsonSchema({"type": "string", "format": "date-time", "examples": [_UTC_TIME]}),
-]
-
-
 class FeedQuery(ListQuery):
     """A page of the home feed, of the photos with the followed tags, or of those of the accounts in a list.
 
@@ -51,7 +33,7 @@ class FeedQuery(ListQuery):
         "home"
     )
     order: Literal["newest", "highlights"] = "newest"
-    since: Moment | None = None
+    since: QueryMoment | None = None
 
     @field_validator("order")
     @classmethod

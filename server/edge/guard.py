@@ -50,7 +50,11 @@ class Guard:
         self._limiter.policy(endpoint.quota)
 
         async def handler(http: web.Request) -> web.StreamResponse:
-            viewer = None if endpoint.auth is Auth.NONE else self._authenticator.viewer(http)
+            viewer = (
+                None
+                if endpoint.auth is Auth.NONE
+                else self._authenticator.viewer(http, restricted=endpoint.while_suspended)
+            )
             if viewer is not None:
                 http[VIEWER] = viewer
             elif endpoint.auth is Auth.REQUIRED:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from server.edge.responses import Id, ListResponse, ResponseModel, Time, UserSummaryResponse
 from storage import models
+from storage.moderation import Decider, ModerationState
 
 
 class PhotoUrls(ResponseModel):
@@ -93,6 +94,22 @@ class TextEntity(ResponseModel):
     tag: str | None = None
 
 
+class PhotoModeration(ResponseModel):
+    """The decision of moderation that applies to a photo, for its author.
+
+    A `held` or `hidden` photo is shown to its author alone, a held one until a moderator or a service decides, or at
+    most until the time `until`. A `sensitive` one is blurred until the viewer wants to see it. `reason` is text, `rule`
+    names what was broken; both may be empty.
+    """
+
+    state: ModerationState
+    reason: str
+    rule: str
+    decided_by: Decider
+    decided_at: Time
+    until: Time | None
+
+
 class PhotoResponse(ResponseModel):
     """A photo; `placeholder` is a thumbhash in base 64, `width` and `height` are the pixels of the upright image.
 
@@ -102,12 +119,15 @@ class PhotoResponse(ResponseModel):
     `audience` says which of the users that may see the author's photos may see this one. `video` is null for a picture;
     the images of a video are those of its poster. Only the author gets `suggestions`, of a single photo and live, and
     only if the file has any. `saved` is given to a viewer with an account who gets a photo by its id; for the photos of
-    a list, `/photos/saved-state` says it.
+    a list, `/photos/saved-state` says it. `sensitive` photos are to be blurred until the viewer wants to see them. The
+    author of a photo about which moderation has decided gets `moderation`; the images of a `hidden` one have URLs that
+    are for its author.
     """
 
     id: Id
     author: UserSummaryResponse
     audience: models.PhotoAudience
+    sensitive: bool = False
     caption: str
     caption_entities: list[TextEntity]
     alt_text: str
@@ -129,6 +149,7 @@ class PhotoResponse(ResponseModel):
     liked: bool
     suggestions: PhotoSuggestions | None = None
     saved: bool | None = None
+    moderation: PhotoModeration | None = None
 
 
 class LikeResponse(ResponseModel):

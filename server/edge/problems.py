@@ -22,7 +22,9 @@ from pydantic_core import ErrorDetails
 from channels.contract.errors import LiveUnavailableError
 from server.edge.paging import BadCursorError
 from server.identity.errors import (
+    AccountSuspendedError,
     DeletionPendingError,
+    NotPermittedError,
     PasswordsBusyError,
     RateLimitedError,
     RefreshTokenError,
@@ -84,7 +86,10 @@ _ROUTING_HEADERS = ("Allow", "Retry-After", "Upgrade", "Sec-WebSocket-Version")
 
 
 class ProblemError(Exception):
-    """An error response; `detail` explains it to a human reader, `code` identifies it for programs."""
+    """An error response; `detail` explains it to a human reader, `code` identifies it for programs.
+
+    `members` are added to the body.
+    """
 
     def __init__(
         self,
@@ -103,6 +108,7 @@ class ProblemError(Exception):
         self.detail = detail
         self.errors = tuple(errors)
         self.headers = dict(headers or {})
+        self.members = dict(members or {})
 
     def at(self, field: str) -> ProblemError:
         """Return this problem as one of a field of the body."""
@@ -192,6 +198,11 @@ def _wrong_password(error: WrongPasswordError) -> ProblemError:
     return ProblemError(403, "wrong_password", str(error), headers=rate_limit_headers(error.charge)).at("password")
 
 
+def _suspended(error: AccountSuspendedError) -> ProblemError:
+    members = {} if error.token is None else {"access_token": error.token}
+    return ProblemError(403, "account_suspended", str(error), members=members)
+
+
 def _conflict(error: ConflictError) -> ProblemError:
     errors = [(error.field, str(error))] if error.field else []
     return ProblemError(409, error.code, str(error), errors=errors)
@@ -276,6 +287,8 @@ _TABLE: tuple[tuple[type[Exception], Callable[[Any], ProblemError | None]], ...]
     (WrongPasswordError, _wrong_password),
     (RefreshTokenError, lambda error: unauthorized("refresh_token_invalid", str(error))),
     (SessionRevokedError, lambda error: unauthorized("session_revoked", str(error))),
+    (AccountSuspendedError, _suspended),
+    (NotPermittedError, lambda error: ProblemError(403, error.code, str(error))),
     (RateLimitedError, _rate_limited),
     (PasswordsBusyError, lambda error: ProblemError(503, "busy", str(error), headers={"Retry-After": "3"})),
     (BadCursorError, lambda error: bad_field("cursor", str(error))),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, Field, WithJsonSchema
+from pydantic import AfterValidator, Field, WithJsonSchema
 
+from server.edge.moments import Moment
 from server.edge.requests import ListQuery, RequestModel
 from storage import texts
 from storage.webhooks import EndpointScope
@@ -64,7 +65,7 @@ class WebhookReplay(RequestModel):
     Without `since` it is all that are kept.
     """
 
-    since: Annotated[AwareDatetime, Field(examples=["2026-11-20T12:00:00Z"])] | None = None
+    since: Moment | None = None
     only: Literal["failed"] | None = None
 
     @property

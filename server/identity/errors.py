@@ -6,6 +6,8 @@ IdentityError
 ├── WrongPasswordError     a password that confirms something is wrong
 ├── RefreshTokenError      a refresh token that cannot be exchanged
 ├── SessionRevokedError    an access token whose session has ended
+├── AccountSuspendedError  the account is suspended; what its user may still do is named
+├── NotPermittedError      the role of the account does not allow the request
 ├── PasswordsBusyError     too many passwords wait to be hashed
 └── RateLimitedError       a rate limit is used up
 """
@@ -69,3 +71,21 @@ class RateLimitedError(IdentityError):
         wait = max(1, charge.quota.retry_after_whole)
         super().__init__(f'The rate limit "{charge.policy.name}" is used up. Try again in {wait} s.')
         self.charge = charge
+
+
+class AccountSuspendedError(IdentityError):
+    """The account is suspended; `token` is for the requests that its user may still send, None without a sign-in."""
+
+    def __init__(self, token: str | None = None) -> None:
+        super().__init__(
+            "This account is suspended. You can read the decision, appeal against it, and export your data."
+        )
+        self.token = token
+
+
+class NotPermittedError(IdentityError):
+    """The role of the account does not allow the request; `code` is stable."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code

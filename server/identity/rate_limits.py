@@ -32,6 +32,7 @@ class RateLimits:
     follows: str
     uploads: str
     searches: str
+    reports: str
     anonymous: str
     sign_in_account: str
     sign_in_address: str

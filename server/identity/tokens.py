@@ -43,13 +43,17 @@ class TokenError(Exception):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Claims:
-    """The claims of a valid access token; `subject` is the user's id as text, `expires_at` in Unix seconds."""
+    """The claims of a valid access token; `subject` is the user's id as text, `expires_at` in Unix seconds.
+
+    One that is `restricted` is of a suspended account: it is for the few requests that this may send.
+    """
 
     user_id: int
     subject: str
     session: str
     role: Role
     expires_at: int
+    restricted: bool = False
 
 
 class AccessTokens:
@@ -64,8 +68,8 @@ class AccessTokens:
         self._clock = clock
         self._verified: OrderedDict[str, Claims] = OrderedDict()
 
-    def issue(self, *, user_id: int, session: str, role: Role) -> str:
-        """Return a new token for a session."""
+    def issue(self, *, user_id: int, session: str, role: Role, restricted: bool = False) -> str:
+        """Return a new token for a session; a `restricted` one is for the user of a suspended account."""
         now = int(self._clock())
         payload = {
             "iss": ISSUER,
@@ -75,6 +79,7 @@ class AccessTokens:
             "role": role.value,
             "iat": now,
             "exp": now + self.ttl,
+            **({"restricted": True} if restricted else {}),
         }
         return jwt.encode(payload, self._key, algorithm=ALGORITHM, headers={"typ": TYPE})
 
@@ -122,6 +127,7 @@ class AccessTokens:
                 session=str(payload["sid"]),
                 role=Role(payload["role"]),
                 expires_at=int(payload["exp"]),
+                restricted=bool(payload.get("restricted")),
             )
         except (jwt.InvalidTokenError, ValueError, KeyError, TypeError) as error:
             raise TokenError("The access token is not valid. Sign in again.") from error

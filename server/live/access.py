@@ -70,6 +70,8 @@ class LiveAuthenticator:
             claims = self._tokens.verify(token)
         except TokenError as error:
             raise (TokenExpiredError if error.expired else TokenInvalidError)(str(error)) from error
+        if claims.restricted:
+            raise TokenInvalidError("This account is suspended.")
         return Identity(user_id=claims.user_id, session=claims.session, expires_at=float(claims.expires_at))
 
     async def _redeem(self, ticket: str) -> dict[str, Any]:

@@ -30,12 +30,16 @@ class UploadLimits:
     max_pixels: int
 
 
-def checked_header(file: BinaryIO, limits: UploadLimits) -> ImageHeader:
-    """Return the header of an image; blocks. Raises `ProblemError`: 413, 415, 422."""
+def checked_header(file: BinaryIO, limits: UploadLimits, *, videos: bool = False) -> ImageHeader:
+    """Return the header of an image; blocks. Raises `ProblemError`: 413, 415, 422.
+
+    With `videos`, the file could also have been a video, and the error for another type says so.
+    """
     try:
         header = read_header(file)
     except NotAnImageError as error:
-        raise ProblemError(415, "unsupported_media_type", str(error)) from error
+        detail = f"{str(error).removesuffix('.')}, or an MP4 or QuickTime video." if videos else str(error)
+        raise ProblemError(415, "unsupported_media_type", detail) from error
     except UnsupportedImageError as error:
         raise ProblemError(415, "unsupported_media_type", str(error)) from error
     except BadImageError as error:
@@ -47,7 +51,9 @@ def checked_header(file: BinaryIO, limits: UploadLimits) -> ImageHeader:
     return header
 
 
-async def checked_remote_header(chunks: AsyncIterator[bytes], limits: UploadLimits) -> ImageHeader:
+async def checked_remote_header(
+    chunks: AsyncIterator[bytes], limits: UploadLimits, *, videos: bool = False
+) -> ImageHeader:
     """Return the header of an image in a remote store, from as few of its first bytes as are needed.
 
     Raises `ProblemError` like `checked_header`.
@@ -57,13 +63,13 @@ async def checked_remote_header(chunks: AsyncIterator[bytes], limits: UploadLimi
         start += chunk
         if len(start) >= wanted:
             try:
-                return checked_header(BytesIO(start), limits)
+                return checked_header(BytesIO(start), limits, videos=videos)
             except ProblemError as error:
                 # The header may go on behind these bytes, unless what is there is wrong by itself.
                 wanted *= 4
                 if error.code != "image_corrupt" or wanted > _LAST:
                     raise
-    return checked_header(BytesIO(start), limits)
+    return checked_header(BytesIO(start), limits, videos=videos)
 
 
 def too_large(limit: int, content_type: str = "") -> ProblemError:

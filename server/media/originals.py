@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import structlog
 from aiohttp import web
 
 from server.edge.authentication import RequestAuthenticator
@@ -9,11 +10,13 @@ from server.identity.errors import SessionRevokedError
 from server.media.sending import send_blob
 from storage.blobs.content_types import EXTENSIONS
 from storage.blobs.keys import original_key
-from storage.blobs.port import Blobs
-from storage.errors import NotFoundError
+from storage.blobs.port import Blob, Blobs
+from storage.errors import NotFoundError, UnavailableError
 from storage.limits.tickets import Tickets
 from storage.postgres.database import Queryable
 from storage.stores import photo_contents
+
+log = structlog.get_logger(__name__)
 
 
 class OriginalRoutes:
@@ -38,7 +41,7 @@ class OriginalRoutes:
             raise NotFoundError("image")
         if await self._tickets.is_revoked(viewer.session, viewer.user_id):
             raise SessionRevokedError
-        blob = await self._blobs.open(original_key(sha256))
+        blob = await self._open(sha256)
         extension = request.match_info["extension"]
         headers = {
             "Content-Type": "application/octet-stream",
@@ -46,3 +49,11 @@ class OriginalRoutes:
             "Cache-Control": "private, no-store",
         }
         return send_blob(request, blob, headers, tag=sha256)
+
+    async def _open(self, sha256: str) -> Blob:
+        """Return an original; raise `UnavailableError` if the store has lost it, as it may be restored."""
+        try:
+            return await self._blobs.open(original_key(sha256))
+        except NotFoundError as error:
+            log.error("original_missing", sha256=sha256)  # noqa: TRY400 - a loss, not a fault of this program
+            raise UnavailableError("blobs", "an original is missing") from error

@@ -99,7 +99,7 @@ class UploadReceiver:
             if is_video(beginning):
                 header = await checked_remote_video(blob, beginning, self._videos)
             else:
-                header = await checked_remote_header(blob.chunks(), self._limits)
+                header = await checked_remote_header(blob.chunks(), self._limits, videos=self._videos.accepted)
         else:
             header = await asyncio.to_thread(_check, blob.path, self._limits, self._videos)
         limit = self._videos.max_bytes if header.content_type in VIDEO_TYPES else self._limits.max_bytes
@@ -188,7 +188,7 @@ def _check(path: Path, limits: UploadLimits, videos: VideoUploadLimits | None) -
         file.seek(0)
         if videos is not None and is_video(beginning):
             return checked_video(path, videos)
-        return checked_header(file, limits)
+        return checked_header(file, limits, videos=videos is not None and videos.accepted)
 
 
 def _bad_form(error: MultipartError) -> ProblemError:

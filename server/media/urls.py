@@ -17,7 +17,7 @@ import hmac
 import math
 import time
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Literal, get_args
 
 ROUNDING = 600  # seconds
 Form = Literal["picshare", "nginx"]
@@ -27,8 +27,9 @@ _Mac = Callable[[str, int], str]  # path, expiry -> signature
 class MediaUrls:
     """Sign the paths of images and verify signatures; a signature is valid for at least `ttl` seconds.
 
-    Signatures are made with `secret` in one form. Those in the form `picshare` are accepted as well, so that URLs stay
-    valid when the form is changed, and those of the `previous` secrets, so that the secret can be replaced.
+    Signatures are made with `secret` in one form. Those in the other form are accepted as well, so that URLs stay valid
+    while the form is changed, process by process, and those of the `previous` secrets, so that the secret can be
+    replaced.
     """
 
     def __init__(
@@ -41,7 +42,7 @@ class MediaUrls:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._mac = _mac(form, secret)
-        self._accepted = [_mac(each, key) for key in (secret, *previous) for each in sorted({form, "picshare"})]
+        self._accepted = [_mac(each, key) for key in (secret, *previous) for each in get_args(Form)]
         self._ttl = ttl
         self._clock = clock
 

@@ -14,7 +14,7 @@ from server.media.variant_requests import VariantRequests, VariantResult
 from server.media.variant_use import VariantUse
 from storage.blobs.keys import variant_key
 from storage.blobs.port import Blob, Blobs
-from storage.blobs.variants import FEED, THUMB, Variant, VariantRegistry
+from storage.blobs.variants import FEED, REVIEW, THUMB, Variant, VariantRegistry
 from storage.errors import NotFoundError
 from storage.postgres.database import Queryable
 from storage.stores import contents, photo_contents
@@ -49,7 +49,7 @@ class NoVariantMetrics:
 
 
 class VariantRoutes:
-    """`/media/r<recipe>/<sha256>/<size>.<format>`, and the URLs that variants had before there were recipes."""
+    """`/media/r<recipe>/<sha256>/<size>.<format>`, the same below `/media/review`, and the URLs before recipes."""
 
     def __init__(
         self,
@@ -74,11 +74,10 @@ class VariantRoutes:
     def routes(self) -> list[web.RouteDef]:
         """Return the routes; the hash must be in lower case, so that each image has one URL."""
         sha256 = "{sha256:[0-9a-f]{64}}"
+        variant = f"/r{{recipe:[0-9]{{1,6}}}}/{sha256}/{{size:[0-9]{{1,9}}|motion|video}}.{{format:[a-z0-9]{{1,9}}}}"
         return [
-            web.get(
-                f"/media/r{{recipe:[0-9]{{1,6}}}}/{sha256}/{{size:[0-9]{{1,9}}|motion|video}}.{{format:[a-z0-9]{{1,9}}}}",
-                self.variant,
-            ),
+            web.get(f"/media{variant}", self.variant),
+            web.get(f"{REVIEW}{variant}", self.variant),
             web.get(f"/media/{sha256}/{{variant:thumb|feed}}.jpg", self.former_variant),
         ]
 
@@ -93,7 +92,10 @@ class VariantRoutes:
             raise _missing()
         # The URL of an earlier recipe gives the image of the present one, so it is kept less long.
         lifetime = f"max-age={YEAR}, immutable" if recipe == self._variants.recipe else _FORMER_LIFETIME
-        prefix = f"/media/r{recipe}/{path['sha256']}/"
+        # The photo of its author, or of a moderator or service that decides about it, has a signature of its own. It
+        # does not open the images of a photo that others may see, nor does theirs open one that is withheld.
+        root = REVIEW if request.path.startswith(REVIEW) else "/media"
+        prefix = f"{root}/r{recipe}/{path['sha256']}/"
         response = await self._respond(request, variant, signed=prefix, lifetime=lifetime)
         if response is not None:
             return response
@@ -138,6 +140,11 @@ class VariantRoutes:
         """Return for whom and how long the image may be cached; raise a 404 if the request may not see it."""
         sha256 = request.match_info["sha256"]
         left = self._urls.seconds_left(signed, request.query.get("exp", ""), request.query.get("sig", ""))
+        if signed.startswith(REVIEW):
+            # No cache keeps what is withheld, and the next request decides again: the photo may be deleted by then.
+            if left and await contents.is_referenced(self._db, sha256):
+                return "private, no-store"
+            raise _missing()
         if left and await contents.is_shown(self._db, sha256):
             return f"private, max-age={left}, immutable"
         if await contents.is_public(self._db, sha256):

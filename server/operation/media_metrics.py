@@ -63,7 +63,7 @@ class MediaMetrics:
         )
         self._purge_seconds = Histogram(
             "picshare_purge_seconds",
-            "Seconds from the moment at which images were hidden until a cache had forgotten them.",
+            "Seconds from the moment at which images were hidden until a cache did not serve them any more.",
             ("cache",),
             buckets=_PURGE_SECONDS,
             registry=registry,

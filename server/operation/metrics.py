@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from server.operation.case_metrics import CaseMetrics
 from server.operation.discover_metrics import DiscoverMetrics
 from server.operation.export_metrics import ExportMetrics
 from server.operation.import_metrics import ImportMetrics
@@ -30,8 +31,9 @@ class Metrics(
     WebhookMetrics,
     ExportMetrics,
     ImportMetrics,
+    CaseMetrics,
 ):
-    """Metrics of requests, jobs, feeds, images, live connections, searches, webhooks and other outward calls."""
+    """Metrics of requests, jobs, feeds, images, live connections, searches, webhooks, cases and other outward calls."""
 
     def __init__(self, version: str = "") -> None:
         self.registry = CollectorRegistry()
@@ -45,6 +47,7 @@ class Metrics(
         WebhookMetrics.__init__(self, self.registry)
         ExportMetrics.__init__(self, self.registry)
         ImportMetrics.__init__(self, self.registry)
+        CaseMetrics.__init__(self, self.registry)
         self._requests = Counter(
             "picshare_http_requests", "Completed requests.", ("method", "route", "status"), registry=self.registry
         )

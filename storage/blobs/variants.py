@@ -18,6 +18,9 @@ _DIVISORS = (2, 4, 8)  # what a JPEG decoder divides by, rounding up
 _LEAST_SHARE = 0.975  # of a side
 # The variants that every installation has: `thumb` and `feed` in the `urls` of a photo.
 THUMB, FEED = "320.jpg", "1080.jpg"
+# Instead of "/media" at the beginning of the signed paths under which the author, and those who decide, look at a photo
+# that moderation withholds.
+REVIEW = "/media/review"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -107,10 +107,10 @@ class Cards:
                 )
             )
 
-    async def is_deleted(self, photo_id: int) -> bool:
-        """Return whether a photo is marked as deleted."""
+    async def is_withdrawn(self, photo_id: int) -> bool:
+        """Return whether a photo is marked as deleted or not visible."""
         with redis_errors():
-            return bool(await self._redis.execute_command("GET", card_key(photo_id)) == DELETED)
+            return await self._redis.execute_command("GET", card_key(photo_id)) in {DELETED, HIDDEN}
 
     async def invalidate(self, ids: Iterable[int]) -> None:
         """Invalidate cards, after a change to the photos or their author was committed."""

@@ -57,21 +57,28 @@ class CounterCache:
             await self._liked.run(self._redis, [liked_key(user_id)], (TTL, b"", pack_ids([state.photo_id]), act))
         return state.trend is not None and bool(await self._trends.put([state.trend]))
 
-    async def read(self, photo_ids: Sequence[int], viewer_id: int) -> dict[int, Engaged]:
-        """Return (likes, comments, liked) of photos; zeros for photos that do not exist."""
+    async def read(self, photo_ids: Sequence[int], viewer_id: int | None) -> dict[int, Engaged]:
+        """Return (likes, comments, liked) of photos; zeros for those that do not exist, and no likes of a visitor."""
         if not photo_ids:
             return {}
-        fields = pack_ids_each(photo_ids)
+        counts, liked = await asyncio.gather(self._counts_of(photo_ids), self._liked_among(photo_ids, viewer_id))
+        return {photo_id: (*_numbers(counts[photo_id]), photo_id in liked) for photo_id in photo_ids}
+
+    async def _counts_of(self, photo_ids: Sequence[int]) -> dict[int, bytes]:
         with redis_errors():
-            counts, (marker, *acts) = await asyncio.gather(
-                values_of(self._redis, [b"count:" + field for field in fields]),
-                self._redis.execute_command("HMGET", liked_key(viewer_id), MARKER, *fields),
-            )
+            counts = await values_of(self._redis, [_count_key(photo_id) for photo_id in photo_ids])
         known = {photo_id: value for photo_id, value in zip(photo_ids, counts, strict=True) if value is not None}
         if missing := [photo_id for photo_id in photo_ids if photo_id not in known]:
             known |= await self.load_counts(missing)
-        liked = await self.likes_of(viewer_id, dict(zip(photo_ids, acts, strict=True)), marker)
-        return {photo_id: (*_numbers(known[photo_id]), photo_id in liked) for photo_id in photo_ids}
+        return known
+
+    async def _liked_among(self, photo_ids: Sequence[int], viewer_id: int | None) -> set[int]:
+        if viewer_id is None:
+            return set()
+        with redis_errors():
+            fields = pack_ids_each(photo_ids)
+            marker, *acts = await self._redis.execute_command("HMGET", liked_key(viewer_id), MARKER, *fields)
+        return await self.likes_of(viewer_id, dict(zip(photo_ids, acts, strict=True)), marker)
 
     async def counts(self, photo_id: int) -> tuple[int, int]:
         """Return the numbers of likes and comments of a photo; zeros if it does not exist."""

@@ -77,11 +77,11 @@ class Feeds:
     ) -> Inserted:
         """Insert a photo into the feeds of many users and publish `message` to those online; idempotent.
 
-        A deleted photo is not inserted. Users without a feed in Redis get the message only. Users who unfollowed or
-        muted the author after `user_ids` were read get neither. With `restore`, a photo that was removed because of its
-        audience is inserted again.
+        A deleted or hidden photo is not inserted. Users without a feed in Redis get the message only. Users who
+        unfollowed or muted the author after `user_ids` were read get neither. With `restore`, a photo that was removed
+        because of its audience or by moderation is inserted again.
         """
-        if await self._cards.is_deleted(photo_id):
+        if await self._cards.is_withdrawn(photo_id):
             return Inserted(feeds=0, online=0, messages=0)
         inserted = await self.log.insert(photo_id, user_ids, message, min_age=RECENT_EDIT, restore=restore)
         if inserted.recently_edited:
@@ -99,14 +99,14 @@ class Feeds:
         """Remove a photo from the feeds of many users and publish `message`; offline clients recover the removal."""
         return await self.log.remove(photo_id, user_ids, message)
 
-    async def announce(self, photo_id: int, star_id: int, message: bytes) -> bool:
+    async def announce(self, photo_id: int, star_id: int, message: bytes, *, restore: bool = False) -> bool:
         """Announce a star's photo, for the followers' feeds to pull, and publish `message` to those online; idempotent.
 
-        A deleted photo is not announced. Return False if it has to be inserted; see `StarLogs.announce`.
+        A deleted or hidden photo is not announced. Return False if it has to be inserted; see `StarLogs.announce`.
         """
-        if await self._cards.is_deleted(photo_id):
+        if await self._cards.is_withdrawn(photo_id):
             return True
-        return await self.star_logs.announce(star_id, photo_id, message)
+        return await self.star_logs.announce(star_id, photo_id, message, restore=restore)
 
     async def align_author(self, viewer_id: int, author_id: int) -> None:
         """Merge an author's photos into a viewer's feed or drop them, as the database has their relation now.

@@ -49,13 +49,15 @@ class StarLogs:
         """Create the logs of a new star, before any list has it; existing ones do not change."""
         await self._run(star_id, lambda _: ("open", self._window))
 
-    async def announce(self, star_id: int, photo_id: int, message: bytes) -> bool:
+    async def announce(self, star_id: int, photo_id: int, message: bytes, *, restore: bool = False) -> bool:
         """Announce a photo, and publish `message` to the connected followers; idempotent.
+
+        With `restore`, a photo whose removal was announced is announced again.
 
         Return False if a log has no place for it, since it has a whole window of newer ones. It is to be inserted into
         the followers' feeds then.
         """
-        return await self._publish("insert", star_id, photo_id, message)
+        return await self._publish("restore" if restore else "insert", star_id, photo_id, message)
 
     async def remove(self, star_id: int, photo_id: int, message: bytes) -> bool:
         """Announce that a photo was removed, as `announce` does."""

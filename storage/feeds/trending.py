@@ -1,4 +1,4 @@
-"""Pages of the trending photos: the list from Redis, and from it what the viewer may see."""
+"""Pages of the trending photos: the list from Redis, and of it what PostgreSQL says that the viewer may see."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from functools import partial
 from typing import NamedTuple
 
 from storage.cache.photo_trends import AUTHOR_DISTANCE, PhotoTrends
-from storage.models import Photo
 from storage.postgres.reads import Reads
 from storage.stores import photo_lists
 
@@ -14,9 +13,9 @@ _ROUNDS = 5  # reads of the list for one page, where the viewer may not see most
 
 
 class TrendingPage(NamedTuple):
-    """A page, and the position of the next one, None at the end."""
+    """The ids of a page's photos, and the position of the next page, None at the end."""
 
-    photos: list[Photo]
+    photo_ids: list[int]
     next: int | None
 
 
@@ -33,21 +32,23 @@ class Trending:
         They are public, and of authors whom the viewer does not mute and no block separates from the viewer. What is
         left out brings others closer together: a second photo of an author is left out, too, if it is so close then.
         """
-        page: list[Photo] = []
+        page: list[int] = []
+        authors: list[int] = []
         for _ in range(_ROUNDS):
             # One more than a page shows whether there is a next one.
             ranked = await self._trends.page(position, count=limit + 1)
             if not ranked:
                 return TrendingPage(page, None)
-            read = partial(photo_lists.public, photo_ids=[entry.photo_id for entry in ranked], viewer_id=viewer_id)
+            ids = [entry.photo_id for entry in ranked]
+            read = partial(photo_lists.public_among, photo_ids=ids, viewer_id=viewer_id)
             shown = await self._reads.read(viewer_id, read)
             for entry in ranked[:limit]:
                 if len(page) == limit:
                     return TrendingPage(page, position)
                 position = entry.position
-                near = {photo.author.id for photo in page[1 - AUTHOR_DISTANCE :]}
-                if entry.photo_id in shown and entry.author_id not in near:
-                    page.append(shown[entry.photo_id])
+                if entry.photo_id in shown and entry.author_id not in authors[1 - AUTHOR_DISTANCE :]:
+                    page.append(entry.photo_id)
+                    authors.append(entry.author_id)
             if len(ranked) <= limit:
                 return TrendingPage(page, None)
         return TrendingPage(page, position)

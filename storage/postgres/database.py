@@ -20,6 +20,9 @@ from storage.postgres.driver_errors import driver_errors
 from storage.postgres.pool import Pool, terminate
 from storage.postgres.row_locks import LockableRow, RowLock, RowLocks, roll_back
 
+_BEGIN = "BEGIN"
+_BEGIN_UNFLUSHED = "BEGIN; SET LOCAL synchronous_commit TO off"
+
 
 class Queryable(Protocol):
     """Something that can run queries: a `Database` or a `Transaction`. Arguments are always bound."""
@@ -117,7 +120,8 @@ class Database:
     """A pool of connections to one PostgreSQL.
 
     `routes` returns the outbox queues of a topic: with RabbitMQ always ("relay",), embedded the worker queues
-    themselves. Every method raises `UnavailableError` when the server does not answer.
+    themselves. `claims_events` is whether the workers claim events in this database (`workers.broker.claims`) and
+    receive none from RabbitMQ. Every method raises `UnavailableError` when the server does not answer.
 
     `fetch`, `fetchrow` and `fetchval` run a read, or another statement that may be repeated: it is repeated once, on
     another connection, when its connection is lost.
@@ -130,6 +134,7 @@ class Database:
         routes: Callable[[str], Sequence[str]],
         session_pool: Pool | None = None,
         notify: outbox.Notify | None = None,
+        claims_events: bool = False,
     ) -> None:
         self._pool = pool
         self._session_pool = session_pool or pool
@@ -137,6 +142,7 @@ class Database:
         self._ids = IdGenerator()
         self._notifier = outbox.Notifier(notify or outbox.notify_over(pool.connection))
         self._locks = RowLocks(pool)
+        self._repeated_begin = _BEGIN_UNFLUSHED if claims_events else _BEGIN
 
     @classmethod
     async def connect(
@@ -149,6 +155,7 @@ class Database:
         direct_url: str | None = None,
         transaction_pooler: bool = False,
         notify: outbox.Notify | None = None,
+        claims_events: bool = False,
     ) -> Database:
         """Open a pool to `url` (see `storage.postgres.address`; `host` may be the directory of a unix socket).
 
@@ -158,7 +165,7 @@ class Database:
         """
         pool = await Pool.open(url, min_size=min_size, max_size=max_size, prepare_statements=not transaction_pooler)
         session_pool = None if direct_url is None else await Pool.open(direct_url, min_size=0, max_size=max_size)
-        return cls(pool, routes=routes, session_pool=session_pool, notify=notify)
+        return cls(pool, routes=routes, session_pool=session_pool, notify=notify, claims_events=claims_events)
 
     async def check_writable(self) -> None:
         """Prove that PostgreSQL carries out writes, without changing anything; raise `UnavailableError`."""
@@ -176,14 +183,19 @@ class Database:
             await self._session_pool.close()
 
     @asynccontextmanager
-    async def transaction(self, lock: RowLock | None = None) -> AsyncIterator[Transaction]:
+    async def transaction(self, lock: RowLock | None = None, *, repeated: bool = False) -> AsyncIterator[Transaction]:
         """Open a transaction; at the end, write its events to the outbox and commit, or roll back everything.
 
         With the lock of a row, it is rolled back if that is lost before the commit. It is not repeated when its
         connection is lost, because its caller's block cannot be. If that happens during the commit, the transaction may
         have been committed.
+
+        `repeated` is for the handler of an event that can carry the transaction out again. If the event's claim is in
+        this database, the commit does not wait for the disk: the claim ends later in the same log, so a crash that
+        undoes the transaction undoes the end of the claim as well, and the event is handled again.
         """
-        async with self._pool.connection() as connection, self._transaction_on(connection, lock) as transaction:
+        begin = self._repeated_begin if repeated else _BEGIN
+        async with self._pool.connection() as connection, self._transaction_on(connection, lock, begin) as transaction:
             yield transaction
         for callback in transaction.callbacks:
             await callback()
@@ -212,12 +224,11 @@ class Database:
             yield connection
 
     @asynccontextmanager
-    async def _transaction_on(self, connection: Any, lock: RowLock | None) -> AsyncIterator[Transaction]:
+    async def _transaction_on(self, connection: Any, lock: RowLock | None, begin: str) -> AsyncIterator[Transaction]:
         # Errors are translated around the driver's calls only; those of the caller's block pass unchanged.
-        frame = connection.transaction()
         try:
             with driver_errors():
-                await frame.start()
+                await connection.execute(begin)
         except BaseException:
             # Whether the transaction was opened is unknown, so the connection cannot be used again.
             terminate(connection)
@@ -231,9 +242,9 @@ class Database:
                     queues = await outbox.insert(connection, self._ids, transaction.delayed_events, self._routes)
                 if lock is not None:
                     lock.require()
-                await frame.commit()
+                await connection.execute("COMMIT")
         except BaseException:
-            await roll_back(connection, frame.rollback)
+            await roll_back(connection, lambda: connection.execute("ROLLBACK"))
             raise
         self._notifier.notify(queues)
 

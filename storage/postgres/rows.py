@@ -21,6 +21,7 @@ from storage.models import (
     UserSummary,
     Video,
 )
+from storage.moderation import from_document as decision_of
 
 Row = asyncpg.Record | Mapping[str, Any]
 
@@ -37,7 +38,7 @@ PHOTO = (
     "p.id, p.author_id, a.username::text, a.display_name, a.avatar_sha256, a.private AS author_private, p.audience, "
     "p.state, p.reason, p.sha256, p.content_type, p.bytes, p.width, p.height, p.placeholder, p.hdr, p.motion, p.video, "
     "p.caption, p.mentions, p.alt_text, p.tags, p.location, p.likes, p.comments, p.version, p.created_at, p.taken_at, "
-    "p.edited_at, p.pictures"
+    "p.edited_at, p.pictures, p.moderation"
 )
 PHOTOS = "photos p JOIN users a ON a.id = p.author_id AND a.shard = p.shard"
 
@@ -104,6 +105,7 @@ def photo_of(row: Row) -> Photo:
         mentions=mentions_of(row["mentions"]),
         suggestions=row.get("suggestions") or {},
         video=None if row["video"] is None else Video(**row["video"]),
+        moderation=None if row["moderation"] is None else decision_of(row["moderation"]),
         **{name: row[name] for name in _PHOTO_FIELDS},
     )
 

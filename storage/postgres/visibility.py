@@ -12,11 +12,6 @@ shard of each side. In a statement about one account it is `shard` of a paramete
 from __future__ import annotations
 
 
-def visible(account: str = "a") -> str:
-    """Return the condition that others are shown anything of an account at all; every other condition has it."""
-    return f"{account}.deleted_at IS NULL"
-
-
 def kept(account: str = "a") -> str:
     """Return the condition that what belongs to an account is kept: it is there, or its deletion can be undone."""
     return f"({account}.deleted_at IS NULL OR {account}.deletion_due_at IS NOT NULL)"
@@ -46,15 +41,29 @@ def befriended(owner_shard: str) -> str:
     )
 
 
+def visible(account: str = "a") -> str:
+    """Return the condition that others are shown anything of an account: it is neither deleted nor suspended."""
+    return f"{account}.deleted_at IS NULL AND {account}.suspended_at IS NULL"
+
+
+def met(owner_shard: str) -> str:
+    """Return the condition that a list may show the account to strangers; a limited one it shows to followers alone."""
+    return f"(a.limited_at IS NULL OR a.id = $1 OR {followed(owner_shard)})"
+
+
 def known(owner_shard: str) -> str:
     """Return the condition for a search or a list of users: the account is visible, and no side blocks the other."""
     return f"{visible()} AND {unblocked('a.id', owner_shard)}"
 
 
 def profile(owner_shard: str) -> str:
-    """Return the condition for a profile. A viewer sees that of an account they block, to unblock it."""
+    """Return the condition for a profile. A viewer sees that of an account they block, to unblock it.
+
+    The user of a suspended account sees its profile alone.
+    """
     return (
-        f"{visible()} AND NOT EXISTS (SELECT 1 FROM blocks b WHERE b.shard = {owner_shard} "
+        "a.deleted_at IS NULL AND (a.suspended_at IS NULL OR a.id = $1) "
+        f"AND NOT EXISTS (SELECT 1 FROM blocks b WHERE b.shard = {owner_shard} "
         "AND b.owner_id = a.id AND b.other_id = $1::bigint AND b.outgoing)"
     )
 
@@ -86,9 +95,10 @@ def shown(owner_shard: str) -> str:
 def public_to_all(owner_shard: str) -> str:
     """Return the condition for a photo in a list that shows photos to strangers, for example the newest of all.
 
-    Photos of private accounts, and those for a narrower audience, are in none, not even for those who may see them.
+    Photos of private and limited accounts, and those for a narrower audience, are in none, not even for those who may
+    see them.
     """
-    return f"NOT a.private AND p.audience = 'public' AND {shown(owner_shard)}"
+    return f"NOT a.private AND a.limited_at IS NULL AND p.audience = 'public' AND {shown(owner_shard)}"
 
 
 def unmuted(owner_shard: str) -> str:
@@ -101,7 +111,7 @@ def unmuted(owner_shard: str) -> str:
 
 def findable(owner_shard: str) -> str:
     """Return the condition for an account in a search: it may be found, and a list may show it."""
-    return f"a.searchable AND {known(owner_shard)}"
+    return f"a.searchable AND {known(owner_shard)} AND {met(owner_shard)}"
 
 
 def found(owner_shard: str) -> str:
@@ -111,4 +121,4 @@ def found(owner_shard: str) -> str:
 
 def readable(owner_shard: str) -> str:
     """Return the condition for a photo requested by its id: authors see their own in any state."""
-    return f"p.deleted_at IS NULL AND {visible()} AND (p.author_id = $1 OR ({shown(owner_shard)}))"
+    return f"p.deleted_at IS NULL AND a.deleted_at IS NULL AND (p.author_id = $1 OR ({shown(owner_shard)}))"

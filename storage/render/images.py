@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 import orjson
 
-from storage.blobs.variants import FEED, MOTION, THUMB, VIDEO, VariantRegistry
+from storage.blobs.variants import FEED, MOTION, REVIEW, THUMB, VIDEO, VariantRegistry
 from storage.models import Photo, PhotoItem
 
 Picture: TypeAlias = Photo | PhotoItem
@@ -31,6 +31,11 @@ def former_path(sha256: str, name: str) -> str:
 def image_prefix(variants: VariantRegistry, sha256: str) -> str:
     """Return how the paths of all variants of an original begin; they are immutable, since they name the content."""
     return prefix_of(variants.recipe, sha256)
+
+
+def review_prefix(variants: VariantRegistry, sha256: str) -> str:
+    """Return how the signed paths begin under which a photo that is withheld is looked at: never by its viewers."""
+    return REVIEW + image_prefix(variants, sha256).removeprefix("/media")
 
 
 def prefix_of(recipe: int, sha256: str) -> str:

@@ -18,8 +18,19 @@ from storage.blobs.content_types import EXTENSIONS
 from storage.blobs.variants import VariantRegistry
 from storage.ids import encode
 from storage.models import Photo, PhotoItem, PhotoState
+from storage.moderation import Decision
 from storage.render.entities import entities_fields
-from storage.render.images import Picture, Sign, former_path, image_prefix, images_head, listing, sizes_and_urls
+from storage.render.images import (
+    Picture,
+    Sign,
+    former_path,
+    image_prefix,
+    images_head,
+    listing,
+    review_prefix,
+    sizes_and_urls,
+)
+from storage.render.moderation import moderation_fields
 from storage.render.timestamps import timestamp
 from storage.render.user_summary import user_summary_fields
 
@@ -28,17 +39,20 @@ PRIVATE = ord("!")
 _PRIVATE, _RESTRICTED = b"!", b"!*"  # marks of a card
 _FORMER = (ord("{"), 1 + 64)  # of cards of the former version: how public ones begin, the length before the fields
 _LINES = 3  # of a card about each picture
+_WITH_IMAGES = {PhotoState.READY, PhotoState.HIDDEN}
 _NO_IMAGES = b'[]},"urls":{}'
 
 
 def photo_card(photo: Photo, variants: VariantRegistry) -> bytes:
-    """Return the card of a ready photo."""
-    mark = b"" if photo.public else _PRIVATE
+    """Return the card of a ready photo, or of a hidden one, whose images have URLs of their own."""
+    hidden = photo.state is PhotoState.HIDDEN
+    mark = _PRIVATE if hidden or not photo.public else b""
     lines: list[bytes] = []
     pictures: list[tuple[Picture, bytes]] = [(photo, _beginning(photo))]
     pictures += ((item, _item_beginning(item)) for item in photo.items)
     for picture, beginning in pictures:
-        lines += (mark + image_prefix(variants, picture.sha256).encode(), listing(variants, picture), beginning)
+        prefix = (review_prefix if hidden else image_prefix)(variants, picture.sha256)
+        lines += (mark + prefix.encode(), listing(variants, picture), beginning)
     if photo.restricted:
         lines[0] = lines[0].replace(_PRIVATE, _RESTRICTED, 1)
     # No line of JSON contains a line feed.
@@ -66,9 +80,10 @@ def _fields(photo: Photo) -> dict[str, Any]:
 
 
 def description_fields(photo: Photo) -> dict[str, Any]:
-    """Return the JSON fields that the author can edit, and when the description was edited last."""
+    """Return the JSON fields that change after the upload: the description, and whether the photo is sensitive."""
     return {
         "audience": photo.audience,
+        "sensitive": photo.sensitive,
         "caption": photo.caption,
         "caption_entities": entities_fields(photo.caption, photo.mentions),
         "alt_text": photo.alt_text,
@@ -159,7 +174,7 @@ def assemble(card: bytes, *, likes: int, comments: int, liked: bool, sign: Sign 
 
 def photo_json(photo: Photo, variants: VariantRegistry, *, liked: bool, sign: Sign | None = None) -> bytes:
     """Return the JSON of a photo in any state."""
-    if photo.state is PhotoState.READY:
+    if photo.state in _WITH_IMAGES:
         beginning = with_urls(photo_card(photo, variants), sign)
     else:
         # There are no variants to point to yet.
@@ -170,9 +185,13 @@ def photo_json(photo: Photo, variants: VariantRegistry, *, liked: bool, sign: Si
 
 
 def owner_photo_json(photo: Photo, variants: VariantRegistry, *, liked: bool, sign: Sign) -> bytes:
-    """Return the JSON of a photo for its author, with suggestions; a ready one includes the URL of each original."""
+    """Return the JSON of a photo for its author, with suggestions and the decision of moderation.
+
+    One that has images includes the URL of each original.
+    """
     json = with_suggestions(photo_json(photo, variants, liked=liked, sign=sign), photo.suggestions)
-    if photo.state is not PhotoState.READY:
+    json = with_moderation(json, photo.moderation)
+    if photo.state not in _WITH_IMAGES:
         return json
     # No text contains this: its quotation marks would be escaped.
     before, *after = json.split(b'"urls":{')
@@ -188,6 +207,13 @@ def _original(picture: Picture) -> bytes:
 def with_suggestions(json: bytes, suggestions: Mapping[str, str]) -> bytes:
     """Return a photo's JSON for its author, with the texts that are suggested, if there are any."""
     return json[:-1] + b',"suggestions":%b}' % orjson.dumps(dict(suggestions)) if suggestions else json
+
+
+def with_moderation(json: bytes, decision: Decision | None) -> bytes:
+    """Return a photo's JSON for its author, with the decision of moderation, if it changes anything for others."""
+    if decision is None or decision.state is None:
+        return json
+    return json[:-1] + b',"moderation":%b}' % orjson.dumps(moderation_fields(decision))
 
 
 def with_saved(json: bytes, saved: bool) -> bytes:

@@ -6,10 +6,11 @@ from storage.errors import NotFoundError
 from storage.events import CommentLiked, CommentUnliked
 from storage.models import CommentLike
 from storage.postgres.database import Queryable, Transaction
-from storage.postgres.rows import PHOTOS, comment_liked
+from storage.postgres.rows import PHOTOS, Row, comment_liked
 from storage.postgres.sharding import shard
 from storage.postgres.visibility import readable
 from storage.stores import account_lists
+from storage.stores.comment_threads import author_above
 
 _COMMENT = shard("$2")  # in statements about the viewer $1 and the comment $2
 # The comment, its photo and the photo's author. Of these only the comment is locked: the photo's counters stay.
@@ -23,11 +24,12 @@ _FOUND = (
 async def add(tx: Transaction, *, comment_id: int, user_id: int) -> CommentLike:
     """Like a comment; a second time changes nothing. Emits `CommentLiked`, raises `NotFoundError("comment")`."""
     found = await tx.fetchrow(
-        f"SELECT c.author_id, c.photo_id, c.likes FROM {_FOUND} AND {readable(_COMMENT)} FOR NO KEY UPDATE OF c",
+        f"SELECT c.author_id, {author_above(_COMMENT)} AS above, c.photo_id, c.likes "
+        f"FROM {_FOUND} AND {readable(_COMMENT)} FOR NO KEY UPDATE OF c",
         user_id,
         comment_id,
     )
-    if found is None or await account_lists.hidden(tx, [found["author_id"]], viewer_id=user_id):
+    if found is None or await account_lists.hidden(tx, _authors(found), viewer_id=user_id):
         raise NotFoundError("comment")
     likes: int | None = await tx.fetchval(
         f"""
@@ -112,3 +114,7 @@ async def erase(tx: Transaction, user_id: int, *, limit: int) -> int:
             comment_id,
         )
     return len(found)
+
+
+def _authors(row: Row) -> list[int]:
+    return [author_id for author_id in (row["author_id"], row["above"]) if author_id is not None]

@@ -20,6 +20,7 @@ from storage.stores import (
     comment_likes,
     edge_erasure,
     photo_deletion,
+    reports,
     sessions,
 )
 from storage.stores.photo_trends import counted, counts_from
@@ -54,6 +55,7 @@ _OWN = (
     ("exports", "user_id", "id"),
     ("import_items", "user_id", "position"),
     ("imports", "user_id", "id"),
+    ("photo_moderation", "author_id", "photo_id"),
 )
 
 
@@ -167,7 +169,11 @@ async def _next_batch(tx: Transaction, user_id: int, limit: int, *, due: bool) -
         return None
     if likes := await _likes(tx, user_id, limit):
         return AccountDeleted(user_id=user_id, likes=likes)
-    if await comment_likes.erase(tx, user_id, limit=limit) or await _own(tx, user_id, _PLAIN * limit):
+    if (
+        await comment_likes.erase(tx, user_id, limit=limit)
+        or await reports.forget_reporter(tx, user_id, limit=_PLAIN * limit)
+        or await _own(tx, user_id, _PLAIN * limit)
+    ):
         return AccountDeleted(user_id=user_id)
     return None
 

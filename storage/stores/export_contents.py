@@ -14,7 +14,10 @@ from storage.models import Notification, Photo
 from storage.postgres.database import Queryable
 from storage.postgres.rows import Row
 from storage.postgres.sharding import shard
+from storage.reports import Decision, Report
 from storage.stores import account_lists, notifications, photo_lists
+from storage.stores import decisions as case_decisions
+from storage.stores import reports as filed_reports
 
 PAGE = 200  # rows
 
@@ -165,6 +168,22 @@ async def inbox(db: Queryable, user_id: int) -> AsyncIterator[Sequence[Notificat
     """Yield pages of the user's notifications, newest first."""
     async for page in _pages(
         lambda before: notifications.inbox(db, user_id, before=before, limit=PAGE), lambda entry: entry.position
+    ):
+        yield page
+
+
+async def reports(db: Queryable, user_id: int) -> AsyncIterator[Sequence[Report]]:
+    """Yield pages of what the user has reported, newest first."""
+    async for page in _pages(
+        lambda before: filed_reports.of_reporter(db, user_id, before=before, limit=PAGE), lambda report: report.id
+    ):
+        yield page
+
+
+async def decisions(db: Queryable, user_id: int) -> AsyncIterator[Sequence[Decision]]:
+    """Yield pages of the decisions about the user, newest first."""
+    async for page in _pages(
+        lambda before: case_decisions.of_owner(db, user_id, before=before, limit=PAGE), lambda decision: decision.id
     ):
         yield page
 

@@ -48,7 +48,7 @@ async def follow(tx: Transaction, follower_id: int, followee_id: int) -> bool:
                     WHERE r.shard = {_FOLLOWEE} AND r.followee_id = $2 AND r.follower_id = $1) AS requested,
             EXISTS (SELECT 1 FROM blocks b
                     WHERE b.shard = {_FOLLOWEE} AND b.owner_id = $2 AND b.other_id = $1) AS blocked
-        FROM users a WHERE a.shard = {_FOLLOWEE} AND a.id = $2""",
+        FROM users a WHERE a.shard = {_FOLLOWEE} AND a.id = $2 AND a.suspended_at IS NULL""",
         follower_id,
         followee_id,
     )

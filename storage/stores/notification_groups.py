@@ -27,7 +27,7 @@ from storage.errors import NotFoundError
 from storage.models import Activity, NotificationKind, UserSummary
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.sharding import shard
-from storage.stores import account_lists, notification_sources
+from storage.stores import account_lists, decision_notices, notification_removal, notification_sources
 from storage.stores.notification_lookup import SHOWN_ACTORS, Situation
 
 _NEVER_GROUPED = (
@@ -35,6 +35,7 @@ _NEVER_GROUPED = (
     NotificationKind.REPLY,
     NotificationKind.MENTION,
     NotificationKind.FOLLOW_REQUEST,
+    *decision_notices.KINDS,
 )
 _SHARD = shard("$1")
 _NEXT = timedelta(microseconds=1)
@@ -70,8 +71,9 @@ async def record(tx: Transaction, activity: Activity, found: Situation | None) -
     """Record an activity in the situation `found`; return None if it is not to be recorded.
 
     A new activity moves the entry to the top, unseen; one that is recorded already, read or not, changes nothing. The
-    recipient's own activities are not recorded, nor those about deleted photos, of or for deleted accounts, or of users
-    that the recipient mutes or that are blocked in either direction.
+    recipient's own activities are not recorded, nor those about deleted photos, of or for deleted accounts, of
+    suspended ones, of limited ones that the recipient does not follow, or of users that the recipient mutes or that are
+    blocked in either direction.
     """
     if found is None or not found.allowed or activity.actor_id == activity.recipient_id:
         return None
@@ -86,8 +88,9 @@ async def record(tx: Transaction, activity: Activity, found: Situation | None) -
     if activity.actor_id is None:
         return Recorded(await _create_entry(tx, activity, found), news=True)
     # An account that is deleted after this statement withdraws its activities at the end of its grace period.
-    accounts = await account_lists.summaries(tx, {activity.actor_id, *found.newest_actors})
-    if activity.actor_id not in accounts:
+    accounts, limited = await account_lists.actors(tx, {activity.actor_id, *found.newest_actors})
+    unmet = activity.actor_id in limited and not await _follows(tx, activity.recipient_id, activity.actor_id)
+    if unmet or activity.actor_id not in accounts:
         return None
     if found.recorded is not None and found.recent:
         # If the activity's entry is gone and others have opened another one, it moves there: a group has one open
@@ -108,8 +111,11 @@ async def record(tx: Transaction, activity: Activity, found: Situation | None) -
 
 async def retract(tx: Transaction, activity: Activity, found: Situation | None) -> int | None:
     """Retract an activity and return the id of its entry, if there was one; an entry without actors is deleted."""
-    if found is None or found.recorded is None or found.deleted or found.retracted or activity.actor_id is None:
+    if found is None or found.recorded is None or found.deleted or found.retracted:
         return None
+    if activity.actor_id is None:
+        await notification_removal.entries(tx, activity.recipient_id, [found.recorded])
+        return found.recorded
     await tx.execute(
         "UPDATE notification_actors t SET retracted_at = now() "
         f"WHERE t.shard = {_SHARD} AND t.notification_id = $1 AND t.actor_id = $2 AND t.source_id = $3",
@@ -175,6 +181,15 @@ async def entries_of(
     return {user_id: sorted(set(entry_ids)) for user_id, entry_ids in sorted(found.items())}
 
 
+async def _follows(tx: Transaction, recipient_id: int, actor_id: int) -> bool:
+    found: bool = await tx.fetchval(
+        f"SELECT EXISTS (SELECT 1 FROM following WHERE shard = {_SHARD} AND follower_id = $1 AND followee_id = $2)",
+        recipient_id,
+        actor_id,
+    )
+    return found
+
+
 async def _create_entry(tx: Transaction, activity: Activity, found: Situation) -> int:
     """Insert an entry with its first actor, if there is one, and return the entry's id.
 
@@ -186,8 +201,9 @@ async def _create_entry(tx: Transaction, activity: Activity, found: Situation) -
         f"""
         WITH entry AS (
             INSERT INTO notifications
-                (shard, id, user_id, kind, photo_id, position, people, newest_actors, closed_at, comment_id)
-            VALUES ({_SHARD}, $1, $2, $3, $4, $1, $5, $6, $7, $11)
+                (shard, id, user_id, kind, photo_id, position, people, newest_actors, closed_at, comment_id,
+                 subject_id)
+            VALUES ({_SHARD}, $1, $2, $3, $4, $1, $5, $6, $7, $11, $12)
             ON CONFLICT (id, shard) DO NOTHING RETURNING shard, id),
         actor AS (
             INSERT INTO notification_actors (shard, notification_id, actor_id, source_id, created_at)
@@ -203,6 +219,7 @@ async def _create_entry(tx: Transaction, activity: Activity, found: Situation) -
         activity.source_id,
         found.now,
         notification_sources.comment_of(activity),
+        activity.source_id if activity.kind in decision_notices.KINDS else None,
     )
     if row is None:
         raise NotFoundError("user")

@@ -14,7 +14,7 @@ from storage.models import Activity, NotificationKind
 from storage.postgres.database import Transaction
 from storage.postgres.rows import Row
 from storage.postgres.sharding import shard
-from storage.stores import notification_sources
+from storage.stores import decision_notices, notification_sources
 
 SHOWN_ACTORS = 3
 GROUPED_FOR = "interval '24 hours'"  # after which a group is closed, and a repeated activity is news again
@@ -48,7 +48,12 @@ _HOLDS = {
     NotificationKind.WEBHOOK_FAILING: "true",
     NotificationKind.WEBHOOK_DISABLED: "true",
     NotificationKind.EXPORT_READY: "true",
+    NotificationKind.MODERATION: (
+        f"EXISTS (SELECT 1 FROM photos p WHERE p.shard = {_SHARD} AND p.id = $5 "
+        "AND p.moderation ->> 'action' IN ('hide', 'sensitive'))"
+    ),
     **dict.fromkeys(notification_sources.KINDS, "$6::boolean"),
+    **dict.fromkeys(decision_notices.KINDS, "true"),
 }
 # The actor's rows in another entry `n` count one actor once: groups of an earlier version have several comments of one.
 _COUNTED = (
@@ -75,8 +80,15 @@ _RECORDED_WITHOUT_SUBJECT = f"""
     WHERE {_OF_KIND} AND n.photo_id IS NULL AND $4::bigint IS NULL AND $5::bigint IS NOT NULL AND n.deleted_at IS NULL
       AND n.read_at IS NULL AND n.created_at > now() - {GROUPED_FOR}
     ORDER BY n.id DESC LIMIT 1"""
+# An entry about a decision or a report names it.
+_RECORDED_ABOUT_SUBJECT = f"""
+    SELECT n.id AS recorded, false AS deleted, false AS retracted, true AS recent, false AS recorded_counts
+    FROM notifications n
+    WHERE {_OF_KIND} AND n.subject_id = $5 AND $4::bigint IS NULL AND n.deleted_at IS NULL LIMIT 1"""
 _RECORDED_BY_KIND = {
+    **dict.fromkeys(decision_notices.KINDS, _RECORDED_ABOUT_SUBJECT),
     NotificationKind.PHOTO_REJECTED: _RECORDED_FOR_PICSHARE,
+    NotificationKind.MODERATION: _RECORDED_FOR_PICSHARE,
     NotificationKind.WEBHOOK_FAILING: _RECORDED_WITHOUT_SUBJECT,
     NotificationKind.WEBHOOK_DISABLED: _RECORDED_WITHOUT_SUBJECT,
     NotificationKind.EXPORT_READY: _RECORDED_WITHOUT_SUBJECT,

@@ -1,7 +1,7 @@
 """What mentions, replies and likes of comments report: it is below photos of others, in the shards of these.
 
-A recipient is notified only of what is below a photo that the recipient may see, and reads the comment only as long as
-that is so.
+A recipient is notified only of what is below a photo that the recipient may see, and not of a reply to a comment that
+is hidden from the recipient. The comment is read only as long as that is so.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from storage.postgres.database import Queryable, Transaction
 from storage.postgres.rows import PHOTOS
 from storage.postgres.sharding import shard, shards
 from storage.postgres.visibility import readable
+from storage.stores import account_lists
+from storage.stores.comment_threads import author_above
 
 _SOURCE = shard("$2")
 _MENTIONED = "@> jsonb_build_array(jsonb_build_object('user_id', $1::bigint))"
@@ -41,16 +43,19 @@ async def holds(tx: Transaction, activity: Activity) -> bool:
     """Return whether the database has what an activity of one of `KINDS` reports, where the recipient may see it."""
     if comment_of(activity) is None:
         sql = (
-            f"SELECT true FROM {PHOTOS} WHERE p.shard = {_SOURCE} AND p.id = $2 AND p.author_id = $3 "
+            f"SELECT NULL::bigint AS above FROM {PHOTOS} WHERE p.shard = {_SOURCE} AND p.id = $2 AND p.author_id = $3 "
             f"AND p.state = 'ready' AND p.mentions {_MENTIONED} AND {readable(_SOURCE)}"
         )
     else:
         sql = (
-            f"SELECT true FROM {_COMMENTS} WHERE {_ONE_SHARD} AND c.id = $2 AND c.deleted_at IS NULL "
-            f"AND {_CONCERNS[activity.kind]} AND {readable(_SOURCE)}"
+            f"SELECT {author_above(_SOURCE)} AS above FROM {_COMMENTS} WHERE {_ONE_SHARD} AND c.id = $2 "
+            f"AND c.deleted_at IS NULL AND {_CONCERNS[activity.kind]} AND {readable(_SOURCE)}"
         )
-    found: bool | None = await tx.fetchval(sql, activity.recipient_id, activity.source_id, activity.actor_id)
-    return bool(found)
+    found = await tx.fetchrow(sql, activity.recipient_id, activity.source_id, activity.actor_id)
+    if found is None:
+        return False
+    above = [] if found["above"] is None else [found["above"]]
+    return not await account_lists.hidden(tx, above, viewer_id=activity.recipient_id)
 
 
 def comment_of(activity: Activity) -> int | None:
@@ -61,12 +66,17 @@ def comment_of(activity: Activity) -> int | None:
 
 
 async def comments(db: Queryable, viewer_id: int, comment_ids: Collection[int]) -> dict[int, SourceComment]:
-    """Return those comments that are below photos that the viewer may see, by id."""
+    """Return those comments that are below photos, and comments, that the viewer may see, by id."""
     rows = await db.fetch(
-        f"SELECT c.id, c.text, c.author_id FROM {_COMMENTS} WHERE c.shard = ANY($2::integer[]) "
-        f"AND c.id = ANY($3::bigint[]) AND c.deleted_at IS NULL AND {readable('a.shard')}",
+        f"SELECT c.id, c.text, c.author_id, {author_above('c.shard')} AS above FROM {_COMMENTS} "
+        "WHERE c.shard = ANY($2::integer[]) AND c.id = ANY($3::bigint[]) AND c.deleted_at IS NULL "
+        f"AND {readable('a.shard')}",
         viewer_id,
         shards(comment_ids),
         list(comment_ids),
     )
-    return {row["id"]: SourceComment(row["id"], row["text"], row["author_id"]) for row in rows}
+    above = {row["above"] for row in rows if row["above"] is not None}
+    hidden = await account_lists.hidden(db, above, viewer_id=viewer_id)
+    return {
+        row["id"]: SourceComment(row["id"], row["text"], row["author_id"]) for row in rows if row["above"] not in hidden
+    }

@@ -5,9 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from storage.models import NotificationKind
+from storage.moderation import ModerationAction
 
 _EXCERPT = 140  # characters of a comment that a notification shows
 _IN_CAPTION = "{actors} mentioned you in a caption"
+# By the decision that applies to the photo.
+_MODERATED = {
+    ModerationAction.HIDE: "Your photo was hidden from others",
+    ModerationAction.SENSITIVE: "Your photo was marked as sensitive",
+}
+_WITH_REASON = {NotificationKind.PHOTO_REJECTED, NotificationKind.MODERATION}
 _SENTENCES = {
     NotificationKind.LIKE: "{actors} liked your photo",
     NotificationKind.COMMENT: "{actors} commented on your photo",
@@ -20,16 +27,28 @@ _SENTENCES = {
     NotificationKind.PHOTO_REJECTED: "Your photo could not be shown",
     NotificationKind.WEBHOOK_FAILING: "A webhook of yours is failing",
     NotificationKind.WEBHOOK_DISABLED: "A webhook of yours was disabled",
+    NotificationKind.MODERATION: "Your photo was looked at by the moderators",
+    # `storage.stores.decision_notices` says what was decided.
+    NotificationKind.DECISION: "The moderators have decided about your account or what you have posted",
+    NotificationKind.APPEAL_ANSWERED: "Your appeal was answered",
+    NotificationKind.REPORT_ANSWERED: "Your report was answered",
     NotificationKind.EXPORT_READY: "Your export is ready to be downloaded",
 }
 
 
 def sentence(
-    kind: NotificationKind, names: Sequence[str], count: int, *, reason: str | None = None, in_caption: bool = False
+    kind: NotificationKind,
+    names: Sequence[str],
+    count: int,
+    *,
+    reason: str | None = None,
+    in_caption: bool = False,
+    action: ModerationAction | None = None,
 ) -> str:
-    """Return the text of a notification: `names` newest first, `count` actors in total, `reason` of a rejection.
+    """Return the text of a notification: `names` newest first, `count` actors in total.
 
-    `in_caption` distinguishes a mention in a photo's caption from one in a comment.
+    `reason` is that of a rejection or of the decision of moderation `action`. `in_caption` distinguishes a mention in a
+    photo's caption from one in a comment.
     With three actors or more it has one name and a number: "ann and 3 others liked your photo".
     """
     others = count - 1
@@ -43,7 +62,9 @@ def sentence(
         actors = f"{names[0]} and {others} others"
     in_caption = in_caption and kind is NotificationKind.MENTION
     text = (_IN_CAPTION if in_caption else _SENTENCES[kind]).format(actors=actors)
-    return f"{text}: {reason}" if reason and kind is NotificationKind.PHOTO_REJECTED else text
+    if kind is NotificationKind.MODERATION and action in _MODERATED:
+        text = _MODERATED[action]
+    return f"{text}: {reason}" if reason and kind in _WITH_REASON else text
 
 
 def excerpt_of(text: str) -> str:

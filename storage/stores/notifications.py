@@ -8,25 +8,30 @@ deleted ones, whose activities are withdrawn at the end of a grace period.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
 
 from storage import ids
 from storage.models import CommentExcerpt, Notification, NotificationCounters, NotificationKind, UserSummary
+from storage.moderation import from_document
 from storage.postgres.database import Queryable
 from storage.postgres.rows import Row
 from storage.postgres.sharding import shard
-from storage.stores import account_lists, notification_sources, waiting_activities
+from storage.stores import account_lists, decision_notices, notification_sources, waiting_activities
+from storage.stores.decision_notices import Notice
 from storage.stores.notification_lookup import NEWEST, newest_actors_of
 from storage.stores.notification_sources import SourceComment
 from storage.stores.notification_text import excerpt_of, sentence
 
 _SHARD = shard("$1")
+_OF_PHOTO = f"(SELECT {{column}} FROM photos p WHERE p.shard = {_SHARD} AND p.id = n.photo_id)"
 _ENTRY = (
     "n.id, n.position, n.kind, n.photo_id, n.people, n.created_at, n.updated_at, n.seen_at, n.read_at, n.silent, "
-    f"{NEWEST}, (SELECT p.reason FROM photos p WHERE p.shard = {_SHARD} AND p.id = n.photo_id) AS reason, "
+    f"{NEWEST}, {_OF_PHOTO.format(column='p.reason')} AS reason, CASE WHEN n.kind = 'moderation' THEN "
+    f"{_OF_PHOTO.format(column='p.moderation')} END AS moderation, "
     "comment.id AS comment_id, comment.text AS comment_text, comment.author_id AS comment_author, "
-    "CASE WHEN n.kind <> 'comment' THEN n.comment_id END AS comment_elsewhere"
+    "CASE WHEN n.kind <> 'comment' THEN n.comment_id END AS comment_elsewhere, n.subject_id"
 )
 # Entries, each with the comment below the recipient's photo that it is about. The shard of `n` is still to be named.
 _ENTRIES = f"""
@@ -129,13 +134,24 @@ async def _with_accounts(
     """
     elsewhere = {row["comment_elsewhere"] for row in rows if row["comment_elsewhere"] is not None}
     comments = await notification_sources.comments(db, user_id, elsewhere) if elsewhere else {}
+    subjects = [(NotificationKind(row["kind"]), row["subject_id"]) for row in rows if row["subject_id"] is not None]
+    notices = await decision_notices.read(db, subjects) if subjects else {}
     about = [_comment_of(row, comments) for row in rows]
     named = {actor_id for row in rows for actor_id in newest_actors_of(row)}
     named |= {comment.author_id for comment in about if comment is not None}
     unknown = named - accounts.keys()
     if unknown:
         accounts = {**accounts, **await account_lists.summaries(db, unknown)}
-    return [_entry(user_id, row, accounts, comment) for row, comment in zip(rows, about, strict=True)]
+    return [
+        _with_notice(
+            _entry(user_id, row, accounts, comment), notices.get((NotificationKind(row["kind"]), row["subject_id"]))
+        )
+        for row, comment in zip(rows, about, strict=True)
+    ]
+
+
+def _with_notice(entry: Notification, notice: Notice | None) -> Notification:
+    return entry if notice is None else replace(entry, text=notice.text, decision_id=notice.decision_id)
 
 
 def _comment_of(row: Row, elsewhere: Mapping[int, SourceComment]) -> SourceComment | None:
@@ -149,6 +165,7 @@ def _comment_of(row: Row, elsewhere: Mapping[int, SourceComment]) -> SourceComme
 
 def _entry(user_id: int, row: Row, accounts: Accounts, comment: SourceComment | None) -> Notification:
     kind = NotificationKind(row["kind"])
+    moderation = None if row["moderation"] is None else from_document(row["moderation"])
     actors = tuple(accounts[actor_id] for actor_id in newest_actors_of(row) if actor_id in accounts)
     return Notification(
         id=row["id"],
@@ -165,8 +182,9 @@ def _entry(user_id: int, row: Row, accounts: Accounts, comment: SourceComment | 
             kind,
             [actor.username for actor in actors],
             row["people"],
-            reason=row["reason"],
+            reason=row["reason"] if moderation is None else moderation.reason,
             in_caption=row["comment_elsewhere"] is None,
+            action=None if moderation is None else moderation.action,
         ),
         created_at=row["created_at"],
         updated_at=row["updated_at"],

@@ -58,12 +58,14 @@ async def is_referenced(db: Queryable, sha256: str) -> bool:
 
 
 async def is_shown(db: Queryable, sha256: str) -> bool:
-    """Return whether a photo of a visible account, in any state, has this original: its author may see it at least."""
+    """Return whether a photo of a visible account that moderation does not withhold has this original.
+
+    In any other state: its author may see it at least.
+    """
+    kept = f"p.state <> 'hidden' AND p.deleted_at IS NULL AND {visible()} LIMIT 1"
     shown: bool = await db.fetchval(
-        "/* all shards: by content */ "
-        f"SELECT EXISTS (SELECT 1 FROM {PHOTOS} WHERE p.sha256 = $1 AND p.deleted_at IS NULL AND {visible()} LIMIT 1) "
-        f"OR EXISTS (SELECT 1 FROM {_ITEMS_OF_AUTHORS} "
-        f"WHERE i.sha256 = $1 AND p.deleted_at IS NULL AND {visible()} LIMIT 1)",
+        f"/* all shards: by content */ SELECT EXISTS (SELECT 1 FROM {PHOTOS} WHERE p.sha256 = $1 AND {kept}) "
+        f"OR EXISTS (SELECT 1 FROM {_ITEMS_OF_AUTHORS} WHERE i.sha256 = $1 AND {kept})",
         sha256,
     )
     return shown

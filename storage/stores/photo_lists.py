@@ -10,7 +10,7 @@ from storage.models import Photo
 from storage.postgres.database import Queryable
 from storage.postgres.rows import PHOTO, PHOTOS, photo_of
 from storage.postgres.sharding import shard, shards
-from storage.postgres.visibility import addressed, kept, public_to_all, readable, shown, unmuted
+from storage.postgres.visibility import addressed, kept, met, public_to_all, readable, shown, unmuted
 from storage.stores.photo_items import with_items
 
 ReadIds = Callable[[int | None, int], Awaitable[list[int]]]  # those below an id, up to a number, newest first
@@ -28,16 +28,16 @@ async def newest(db: Queryable, *, viewer_id: int | None, before: int | None, li
     return await with_items(db, [photo_of(row) for row in rows])
 
 
-async def public(db: Queryable, photo_ids: Sequence[int], *, viewer_id: int | None) -> dict[int, Photo]:
-    """Return those of the photos that everyone may see, without those of authors that the viewer mutes."""
+async def public_among(db: Queryable, photo_ids: Sequence[int], *, viewer_id: int | None) -> set[int]:
+    """Return which of these photos everyone may see, without those of authors that the viewer mutes."""
     rows = await db.fetch(
-        f"SELECT {PHOTO} FROM {PHOTOS} WHERE p.shard = ANY($2::integer[]) AND p.id = ANY($3::bigint[]) "
+        f"SELECT p.id FROM {PHOTOS} WHERE p.shard = ANY($2::integer[]) AND p.id = ANY($3::bigint[]) "
         f"AND {public_to_all('a.shard')} AND {unmuted('a.shard')}",
         viewer_id,
         shards(photo_ids),
         list(photo_ids),
     )
-    return {photo.id: photo for photo in await with_items(db, [photo_of(row) for row in rows])}
+    return {row["id"] for row in rows}
 
 
 async def by_tag(db: Queryable, tag: str, *, viewer_id: int | None, before: int | None, limit: int) -> list[Photo]:
@@ -46,7 +46,8 @@ async def by_tag(db: Queryable, tag: str, *, viewer_id: int | None, before: int 
         f"/* all shards: by a tag */ SELECT {PHOTO} FROM photo_tags t "
         "JOIN photos p ON p.id = t.photo_id AND p.shard = t.shard "
         "JOIN users a ON a.id = p.author_id AND a.shard = t.shard "
-        f"WHERE t.tag = $2 AND t.photo_id < $3 AND {shown('a.shard')} ORDER BY t.photo_id DESC LIMIT $4",
+        f"WHERE t.tag = $2 AND t.photo_id < $3 AND {shown('a.shard')} AND {met('a.shard')} "
+        "ORDER BY t.photo_id DESC LIMIT $4",
         viewer_id,
         tag,
         _bound(before),
@@ -75,7 +76,7 @@ async def _ids_by_tags(
             "JOIN photos p ON p.id = t.photo_id AND p.shard = t.shard "
             "JOIN users a ON a.id = p.author_id AND a.shard = t.shard "
             f"WHERE t.tag = $2 AND t.photo_id < $3 AND a.id <> $1 AND {shown('a.shard')} AND {unmuted('a.shard')} "
-            "ORDER BY t.photo_id DESC LIMIT $4",
+            f"AND {met('a.shard')} ORDER BY t.photo_id DESC LIMIT $4",
             viewer_id,
             tag,
             _bound(before),
@@ -160,7 +161,7 @@ async def newest_ids(
               AND p.state = 'ready' AND p.deleted_at IS NULL AND {addressed("a.shard")}
             ORDER BY p.id DESC LIMIT $5
         ) AS own
-        WHERE a.shard = ANY($2::integer[]) AND a.id = ANY($3::bigint[]) AND {kept()}
+        WHERE a.shard = ANY($2::integer[]) AND a.id = ANY($3::bigint[]) AND {kept()} AND a.suspended_at IS NULL
         ORDER BY own.id DESC LIMIT $5""",
         viewer_id,
         shards(authors),

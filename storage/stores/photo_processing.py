@@ -19,7 +19,7 @@ from storage.models import Video
 from storage.postgres.database import Transaction
 from storage.postgres.rows import Row
 from storage.postgres.sharding import shard
-from storage.stores import import_items, photo_exif, photo_items, photos, search_index
+from storage.stores import import_items, photo_exif, photo_items, photo_moderation, photos, search_index
 from storage.stores.photo_items import DecodedItem
 
 _PHOTO = f"shard = {shard('$1')} AND id = $1"
@@ -40,7 +40,7 @@ async def mark_ready(
     video: Video | None = None,
     items: Sequence[DecodedItem] = (),
 ) -> bool:
-    """Mark a photo as ready, with its upright size; emits `PhotoReady`, or `PhotoImported`.
+    """Mark a photo as ready, with its upright size; emits `PhotoReady` or `PhotoImported` unless moderation holds it.
 
     `hdr` says that its JPEGs have a gain map, `motion` is the format of an animation's variant with all frames, `video`
     describes the one that is played. Of several pictures, `items` are all, and the EXIF is stored with them. `taken_at`
@@ -52,9 +52,10 @@ async def mark_ready(
         return False
     row = await tx.fetchrow(
         f"""
-        UPDATE photos SET state = 'ready', width = $2, height = $3, placeholder = $4,
-            taken_at = coalesce(taken_at, $5), hdr = $6, motion = $7, video = $8
-        WHERE {_PHOTO} AND state = 'processing' AND deleted_at IS NULL RETURNING audience, import_id""",
+        UPDATE photos SET state = CASE WHEN moderation ->> 'action' IN ('hold', 'hide') THEN 'hidden' ELSE 'ready' END,
+            width = $2, height = $3, placeholder = $4, taken_at = coalesce(taken_at, $5), hdr = $6,
+            motion = $7, video = $8
+        WHERE {_PHOTO} AND state = 'processing' AND deleted_at IS NULL RETURNING audience, state, import_id""",
         photo_id,
         width,
         height,
@@ -70,6 +71,9 @@ async def mark_ready(
         await photo_items.finish(tx, photo_id, items, location=author.location)
         exif = None  # it is kept with the pictures
     await photo_exif.store(tx, photo_id, exif or {}, location=author.location, suggestions=suggestions or {})
+    if row["state"] == "hidden":
+        await photo_moderation.begin_holds(tx, photo_id)
+        return True
     counted = int(row["audience"] in photos.COUNTED)
     await tx.execute(
         f"""

@@ -22,11 +22,14 @@ from storage.models import LocationMetadata, Photo, PhotoAudience
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.rows import PHOTO, PHOTOS, liked, photo_of, stored_mentions, suggestions
 from storage.postgres.sharding import shard, shards
-from storage.postgres.visibility import readable, visible
+from storage.postgres.visibility import readable
 from storage.stores import mentions, photo_items, search_index
 
 _RECENT = timedelta(hours=1)  # after which a photo is stuck, and the author's other photos do not wait behind it
 COUNTED = frozenset({PhotoAudience.PUBLIC, PhotoAudience.FOLLOWERS})  # audiences of the photos that profiles count
+_PHOTO_WITH_STATE = PHOTO.replace(
+    "p.state", "CASE WHEN p.state = 'ready' AND a.suspended_at IS NOT NULL THEN 'hidden' ELSE p.state END AS state"
+)
 _VIEWED = f"p.shard = {shard('$2')} AND p.id = $2"
 
 
@@ -134,11 +137,14 @@ async def get_with_like(db: Queryable, photo_id: int, *, viewer_id: int | None) 
 
 
 async def load(db: Queryable, photo_ids: Sequence[int]) -> dict[int, Photo]:
-    """Return photos in any state by id; deleted ones, and those of deleted authors, are left out."""
+    """Return photos in any state by id; deleted ones, and those of deleted authors, are left out.
+
+    Ready ones of suspended authors are `hidden`.
+    """
     rows = await db.fetch(
-        f"SELECT {PHOTO} FROM {PHOTOS} "
+        f"SELECT {_PHOTO_WITH_STATE} FROM {PHOTOS} "
         "WHERE p.shard = ANY($1::integer[]) AND p.id = ANY($2::bigint[]) "
-        f"AND p.deleted_at IS NULL AND {visible()}",
+        "AND p.deleted_at IS NULL AND a.deleted_at IS NULL",
         shards(photo_ids),
         list(photo_ids),
     )

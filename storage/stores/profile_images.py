@@ -20,6 +20,7 @@ from storage.stores import users
 
 _OF_KIND = f"shard = {shard('$1')} AND user_id = $1 AND kind = $2"
 _ONE = f"{_OF_KIND} AND sha256 = $3"
+_OWNED = f"EXISTS (SELECT 1 FROM users a WHERE a.shard = i.shard AND a.id = i.user_id AND {visible()})"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -103,8 +104,12 @@ async def remove(tx: Transaction, user_id: int, kind: ProfileImageKind) -> None:
 
 async def is_shown(db: Queryable, sha256: str) -> bool:
     """Return whether a visible account shows an image with this original; that of a private one is public, too."""
-    owned = f"EXISTS (SELECT 1 FROM users a WHERE a.shard = i.shard AND a.id = i.user_id AND {visible()})"
-    return await _exists(db, f"state = 'ready' AND {owned}", sha256)
+    return await _exists(db, f"state = 'ready' AND {_OWNED}", sha256)
+
+
+async def is_visible(db: Queryable, sha256: str) -> bool:
+    """Return whether a visible account has an image with this original in any state."""
+    return await _exists(db, _OWNED, sha256)
 
 
 async def is_referenced(db: Queryable, sha256: str) -> bool:

@@ -51,7 +51,7 @@ SELECT t.session_id, t.used_at, t.expires_at, s.user_id, s.revoked_at, u.role,
         AND clock_timestamp() < s.rotated_at + $4 * interval '1 second', false) AS repeatable
 FROM refresh_tokens t
 JOIN sessions s ON s.shard = t.shard AND s.id = t.session_id
-LEFT JOIN users u ON u.shard = t.shard AND u.id = s.user_id AND u.deleted_at IS NULL
+LEFT JOIN users u ON u.shard = t.shard AND u.id = s.user_id AND u.deleted_at IS NULL AND u.suspended_at IS NULL
 WHERE t.shard = $1 AND t.token_sha256 = $2 FOR UPDATE OF t, s"""
 
 Outcome = Literal["ok", "repeated", "reused", "unknown", "expired"]
@@ -84,14 +84,15 @@ async def open(  # noqa: A001 - always called as sessions.open()
 ) -> str:
     """Create a session with its first refresh token and return the session's id.
 
-    Raises `NotFoundError("user")` once the account is deleted.
+    Raises `NotFoundError("user")` once the account is deleted or suspended.
     """
     session_id = uuid.uuid4()
     opened = await tx.execute(
         f"""
         WITH account AS (
             SELECT shard, id FROM users
-            WHERE shard = {shard_of("$2")} AND id = $2 AND deleted_at IS NULL FOR KEY SHARE),
+            WHERE shard = {shard_of("$2")} AND id = $2 AND deleted_at IS NULL AND suspended_at IS NULL
+            FOR KEY SHARE),
         opened AS (INSERT INTO sessions (shard, id, user_id) SELECT shard, $1, id FROM account RETURNING shard, id)
         INSERT INTO refresh_tokens (shard, token_sha256, session_id, expires_at)
         SELECT shard, $3, id, $4 FROM opened""",

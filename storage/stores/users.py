@@ -27,7 +27,7 @@ from storage.models import LocationMetadata, PresenceAudience, Role, User
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.rows import USER, Row, user_of
 from storage.postgres.sharding import shard
-from storage.postgres.visibility import kept, profile, visible
+from storage.postgres.visibility import kept, profile
 from storage.stores import account_lists, comments, erasure, search_index, sessions, stars, usernames
 
 T = TypeVar("T")
@@ -137,10 +137,10 @@ async def password_hash(db: Queryable, user_id: int) -> str | None:
     return encoded
 
 
-async def is_visible(db: Queryable, user_id: int) -> bool:
-    """Return whether anything of an account is shown to others."""
+async def exists(db: Queryable, user_id: int) -> bool:
+    """Return whether an account is there and not deleted; it may be suspended."""
     found: bool = await db.fetchval(
-        f"SELECT EXISTS (SELECT 1 FROM users a WHERE a.shard = {shard('$1')} AND a.id = $1 AND {visible()})", user_id
+        f"SELECT EXISTS (SELECT 1 FROM users WHERE {_ACCOUNT} AND deleted_at IS NULL)", user_id
     )
     return found
 
@@ -288,8 +288,8 @@ async def search(db: Queryable, prefix: str, *, viewer_id: int | None, after: st
     while len(found) < limit:
         # Some of a page may be hidden from the viewer; the rest of it is read behind them.
         rows = await _names(db, prefix, after=after, limit=limit)
-        shown = await account_lists.shown(db, [row["user_id"] for row in rows], viewer_id=viewer_id)
-        found += [user for row in rows if (user := shown.get(row["user_id"])) is not None and user.searchable]
+        shown = await account_lists.findable(db, [row["user_id"] for row in rows], viewer_id=viewer_id)
+        found += [shown[row["user_id"]] for row in rows if row["user_id"] in shown]
         if len(rows) < limit:
             break
         after = rows[-1]["username"]

@@ -56,16 +56,20 @@ class Nginx:
         purged = str(free_port())
         for file in (folder / "picshare").iterdir():
             text = file.read_text().replace("127.0.0.1:8089", f"127.0.0.1:{purged}")
-            file.write_text(text.replace("/var/log/nginx", str(folder)).replace("buffer=64k flush=1s", ""))
+            for shipped in ("/var/log/nginx", "/var/cache/nginx"):
+                text = text.replace(shipped, str(folder))
+            file.write_text(text.replace("buffer=64k flush=1s", ""))
         (folder / "site.conf").write_text(self._site())
         temporary = " ".join(f"{kind}_temp_path {folder / kind};" for kind in _TEMPORARY)
         # nginx as root gives its workers to a user that may not enter the folder.
         user = "user root;" if os.geteuid() == 0 else ""
+        # As other sites of an installation may have it: PicShare's has to do without.
+        others = "open_file_cache max=1000;"
         config = folder / "nginx.conf"
         config.write_text(
             f"{user} daemon off; worker_processes 2; pid {folder / 'nginx.pid'}; error_log stderr notice;\n"
             "events { worker_connections 512; }\n"
-            f"http {{ access_log off; keepalive_requests 1000000; {temporary} include site.conf; }}\n"
+            f"http {{ access_log off; keepalive_requests 1000000; {others} {temporary} include site.conf; }}\n"
         )
         return config
 

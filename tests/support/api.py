@@ -147,10 +147,13 @@ class Api:
 
 
 class _Server(TestServer):
-    """A server that lets handlers go on when their connection is lost, as `server.operation` does."""
+    """A server that lets handlers go on when their connection is lost, as `server.operation` does.
+
+    It reads on for a second only when a body is refused, so that the end of a test does not wait for ten.
+    """
 
     async def _make_runner(self, **options: Any) -> web.AppRunner:
-        return web.AppRunner(self.app, **{**options, "handler_cancellation": False})
+        return web.AppRunner(self.app, **{**options, "handler_cancellation": False, "lingering_time": 1.0})
 
 
 @asynccontextmanager

@@ -128,6 +128,13 @@ class ApiUser:
         )
         return user
 
+    async def sign_in(self) -> None:
+        """Open another session."""
+        fields = {"username": self.name, "password": PASSWORD}
+        self.token = ""
+        response = (await self.call("POST", "/tokens", json=fields)).expect(201)
+        self.token, self._refresh = response["access_token"], response["refresh_token"]
+
     async def call(self, method: str, path: str, **options: Any) -> Response:
         """Send a request and return the response; raise what aiohttp raises when there is none."""
         headers = {**options.pop("headers", {})}

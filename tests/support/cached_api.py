@@ -1,10 +1,10 @@
-"""An API whose images are cached by two real nginx, and the worker "purge"."""
+"""An API whose images are cached by two real nginx, and the workers "purge" and "forget"."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,7 +62,7 @@ class CachedApi:
 async def cached_api(
     database: Database, redis: Redis, dsn: str, folder: Path, session: aiohttp.ClientSession, **media: Any
 ) -> AsyncIterator[CachedApi]:
-    """Run an API with two caches and the worker "purge"."""
+    """Run an API with two caches and the workers "purge" and "forget"."""
     services = with_media(services_of(database, redis, folder / "api"), **media)
     secret = SECRET.decode()
     async with (
@@ -71,17 +71,23 @@ async def cached_api(
         running_nginx(folder / "2", api=[api.port], secret=secret) as two,
     ):
         settings = services.base.with_values("edge", caches=(one.url, two.url))
-        spec = next(spec for spec in WORKERS if spec.name == "purge")
         claims = await Database.connect(dsn, routes=queues_of, min_size=1, max_size=8)
-        async with open_handlers(spec, worker_context("purge", settings, services.stores)) as handlers:
-            worker = asyncio.create_task(Worker(LocalBroker(claims), "purge", handlers, Policy(concurrency=2)).run())
-            try:
-                yield CachedApi(api, (one, two), session)
-            finally:
-                worker.cancel()
-                await asyncio.gather(worker, return_exceptions=True)
-                await claims.close()
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(claims.close)
+            for spec in (spec for spec in WORKERS if spec.name in {"purge", "forget"}):
+                context = worker_context(spec.name, settings, services.stores)
+                handlers = await stack.enter_async_context(open_handlers(spec, context))
+                policy = Policy(concurrency=spec.concurrency)
+                stack.push_async_callback(
+                    _cancel, asyncio.create_task(Worker(LocalBroker(claims), spec.name, handlers, policy).run())
+                )
+            yield CachedApi(api, (one, two), session)
         services.passwords.close()
+
+
+async def _cancel(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 def paths_of(photo: dict[str, Any]) -> list[str]:

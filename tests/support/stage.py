@@ -42,6 +42,7 @@ from workers.jobs.comments import CommentHandlers
 from workers.jobs.context import Handlers, WorkerContext
 from workers.jobs.fanout import FanoutHandlers
 from workers.jobs.inbox import Inbox
+from workers.jobs.moderation_notices import ModerationNotices
 from workers.jobs.notify import NotifyHandlers, notify_handlers
 from workers.jobs.sessions import SessionRevoker
 from workers.jobs.stars import StarMetrics, Stars
@@ -98,6 +99,7 @@ class Stage:
         inbox = Inbox(database, self.notification_log)
         self.notify = NotifyHandlers(database, inbox, self.counter_cache, publisher)
         self.comments = CommentHandlers(database, inbox, self.counter_cache, publisher)
+        self.notices = ModerationNotices(database, inbox, limit=chunk)
         context = WorkerContext(
             variants=VariantRegistry(),
             variant_states=VariantStates(redis),
@@ -121,7 +123,7 @@ class Stage:
         self._listener = Listener(redis, PROCESS, stars=True)
         self._driver = driver_client(redis)
         self._topics = self._driver.pubsub(ignore_subscribe_messages=True)
-        self.authors: list[int | None] = []
+        self.authors: list[list[int]] = []
         self.seen: list[str] = []  # topics of the events that `pump` took from the outbox, one for each queue
 
     async def open(self) -> None:
@@ -173,7 +175,7 @@ class Stage:
                     published.append(("*", decode_envelope(message["data"]).body))
                     continue
                 content = msgpack.unpackb(message["data"])
-                self.authors.append(content.get("author"))
+                self.authors.append(content.get("authors") or [content["author"]] if "author" in content else [])
                 document = orjson.loads(content["data"]) if "data" in content else None
                 published.append((message["channel"].decode().split(":", 2)[2], document))
 
@@ -181,7 +183,7 @@ class Stage:
         """Handle all events in the outbox, and those that they cause, in order; return "queue topic" of each."""
         handlers = {
             "fanout": self.fanout.handlers(),
-            "notify": notify_handlers(self.notify, self.comments),
+            "notify": {**notify_handlers(self.notify, self.comments), **self.notices.handlers()},
             "bulk": self.bulk,
         }
         handled: list[str] = []

@@ -60,6 +60,8 @@ def problems_in_code() -> set[tuple[int, str]]:
                 found.add((401, code))
             case "ConflictError", [str(code), *_]:
                 found.add((409, code))
+            case "NotPermittedError", [str(code), *_]:
+                found.add((403, code))
             case "NotFoundError", [str(what), *_]:
                 found.add((404, f"{what}_not_found"))
             case _:

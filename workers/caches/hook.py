@@ -47,11 +47,17 @@ class PurgeHook:
         """Return "hook"; there is one."""
         return "hook"
 
-    async def purge(self, images: Sequence[HiddenImages]) -> None:
+    async def hide(self, originals: Sequence[str]) -> None:
+        """Post a purge, since there is nothing quicker; raise `CacheError` unless the response is 2xx."""
+        await self._post(originals)
+
+    async def forget(self, images: Sequence[HiddenImages]) -> None:
         """Post a purge; raise `CacheError` unless the response is 2xx."""
-        keys = [image.sha256 for image in images]
+        await self._post([image.sha256 for image in images])
+
+    async def _post(self, keys: Sequence[str]) -> None:
         urls = [self._public_url + path for key in keys for path in public_paths(self._variants, key)]
-        body = orjson.dumps({"type": "media.purge", "surrogate_keys": keys, "urls": urls})
+        body = orjson.dumps({"type": "media.purge", "surrogate_keys": list(keys), "urls": urls})
         # A repetition has another id, because a receiver may skip an id that it knows.
         signed = signed_headers([self._secret], body, message=f"msg_{uuid.uuid4().hex}", second=int(self._clock()))
         headers = {"Content-Type": "application/json", **signed}

@@ -22,7 +22,8 @@ class CacheError(Exception):
 class HiddenImages:
     """The images of one original that are to disappear from caches.
 
-    They are not public any more. With `signed`, no signed URL may show them either: nothing has this original now.
+    They are not public any more. With `signed`, no signed URL may show them either: nothing that is shown to anyone has
+    this original now.
     """
 
     sha256: str
@@ -37,10 +38,18 @@ class Cache(Protocol):
         """Return the name in events, logs and metrics: the host and port, or "hook"."""
         ...
 
-    async def purge(self, images: Sequence[HiddenImages]) -> None:
-        """Have the cache forget images, in all sizes and formats; raise `CacheError`. Ends within its own time limits.
+    async def hide(self, originals: Sequence[str]) -> None:
+        """Have the cache serve no image of these originals (SHA-256 in hex); raise `CacheError`.
 
-        A purge may be repeated. Images that the cache does not have do no harm.
+        That takes a request for each original at most. It lasts until `forget`, which has to follow. Both end within
+        their own time limits, and may be repeated.
+        """
+        ...
+
+    async def forget(self, images: Sequence[HiddenImages]) -> None:
+        """Have the cache forget images, in all sizes and formats, and end `hide`; raise `CacheError`.
+
+        Images that the cache does not have do no harm. What is public again is fetched again.
         """
         ...
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
@@ -39,35 +39,46 @@ class Purger:
         """Return the name of the cache."""
         return self._cache.name
 
-    async def purge(self, images: Sequence[HiddenImages], *, hidden_at: float, repeated: bool = False) -> bool:
-        """Have the cache forget images that were hidden `hidden_at` (Unix seconds); return whether it has.
+    async def hide(self, originals: Sequence[str], *, hidden_at: float) -> bool:
+        """Have the cache serve no image of originals that were hidden `hidden_at` (Unix seconds); return if it does so.
 
-        A purge that is `repeated` after it was carried out is not measured.
+        `forget` has to follow.
         """
+        return await self._attempt(lambda: self._cache.hide(originals), hidden_at, measured=True)
+
+    async def forget(self, images: Sequence[HiddenImages]) -> bool:
+        """Have the cache forget images that it hides; return whether it has.
+
+        Only a failure is measured. It is never overdue, because the images are hidden all the same.
+        """
+        return await self._attempt(lambda: self._cache.forget(images), self._clock(), measured=False)
+
+    async def _attempt(self, request: Callable[[], Awaitable[None]], hidden_at: float, *, measured: bool) -> bool:
         permit = self._circuit.admit()
         if permit is None:
             self._metrics.purge_failed(cache=self.name, seconds=self._clock() - hidden_at)
             return False
         try:
             with permit:
-                await self._ask(images, permit)
+                await _ask(request, permit)
         except CacheError as error:
             self._metrics.purge_failed(cache=self.name, seconds=self._clock() - hidden_at)
             if not self._failing:
                 log.warning("cache_not_purged", cache=self.name, error=str(error))
             self._failing = True
             return False
-        if not repeated:
+        if measured:
             self._metrics.purge_done(cache=self.name, seconds=self._clock() - hidden_at)
         if self._failing:
             log.info("cache_purged_again", cache=self.name)
         self._failing = False
         return True
 
-    async def _ask(self, images: Sequence[HiddenImages], permit: Permit) -> None:
-        try:
-            await self._cache.purge(images)
-        except CacheError as error:
-            permit.failed(error.reason)
-            raise
-        permit.succeeded()
+
+async def _ask(request: Callable[[], Awaitable[None]], permit: Permit) -> None:
+    try:
+        await request()
+    except CacheError as error:
+        permit.failed(error.reason)
+        raise
+    permit.succeeded()

@@ -14,9 +14,11 @@ from storage.ids import encode
 from storage.models import Photo, User
 from storage.postgres.database import Queryable
 from storage.postgres.rows import Row
+from storage.render.moderation import moderation_fields
 from storage.render.notification import notification_fields
 from storage.render.photo import description_fields
 from storage.render.timestamps import timestamp
+from storage.reports import Decision, Report
 from storage.stores import export_contents, list_members, lists, tag_follows
 from storage.stores.photo_items import pictures_of
 
@@ -150,6 +152,28 @@ async def collections(db: Queryable, user: User) -> AsyncIterator[bytes]:
         yield chunk
 
 
+async def reports(db: Queryable, user: User) -> AsyncIterator[bytes]:
+    """Yield `reports.json`: what the user has reported."""
+
+    async def pages() -> AsyncIterator[Iterable[Any]]:
+        async for page in export_contents.reports(db, user.id):
+            yield [_report_fields(report) for report in page]
+
+    async for chunk in _array(pages()):
+        yield chunk
+
+
+async def decisions(db: Queryable, user: User) -> AsyncIterator[bytes]:
+    """Yield `decisions.json`: the decisions of moderators about the user, without the moderators."""
+
+    async def pages() -> AsyncIterator[Iterable[Any]]:
+        async for page in export_contents.decisions(db, user.id):
+            yield [_decision_fields(decision) for decision in page]
+
+    async for chunk in _array(pages()):
+        yield chunk
+
+
 async def edges(db: Queryable, user: User, kinds: Mapping[str, tuple[str, str, str]]) -> AsyncIterator[bytes]:
     """Yield `follows.csv` or `blocks.csv`: the relation, the other account's id and name, and since when."""
     yield _csv([("relation", "user_id", "username", "since")])
@@ -199,6 +223,7 @@ def _photo_fields(photo: Photo, exif: Mapping[tuple[int, str | None], Any]) -> d
         "state": photo.state,
         "reason": photo.reason,
         **description_fields(photo),
+        "moderation": None if photo.moderation is None else moderation_fields(photo.moderation),
         "likes": photo.likes,
         "comments": photo.comments,
         "created_at": timestamp(photo.created_at),
@@ -215,4 +240,33 @@ def _comment_fields(row: Row) -> dict[str, Any]:
         "likes": row["likes"],
         "created_at": timestamp(row["created_at"]),
         "edited_at": None if row["edited_at"] is None else timestamp(row["edited_at"]),
+    }
+
+
+def _report_fields(report: Report) -> dict[str, Any]:
+    return {
+        "id": encode(report.id),
+        "kind": report.subject_kind,
+        "subject_id": encode(report.subject_id),
+        "category": report.category,
+        "text": report.text,
+        "outcome": report.outcome,
+        "created_at": timestamp(report.created_at),
+    }
+
+
+def _decision_fields(decision: Decision) -> dict[str, Any]:
+    return {
+        "id": encode(decision.id),
+        "kind": decision.subject_kind,
+        "subject_id": encode(decision.subject_id),
+        "action": decision.action,
+        "rule": decision.rule,
+        "reason": decision.reason,
+        "facts": decision.facts,
+        "automated": decision.automated,
+        "reverts": None if decision.reverts is None else encode(decision.reverts),
+        "reverted": decision.reverted,
+        "appeal": decision.appeal,
+        "created_at": timestamp(decision.created_at),
     }

@@ -25,19 +25,19 @@ class AccountVisibility:
 
     async def align(self, user_id: int) -> None:
         """Hide or show the photos that feeds may hold; close the connections and topics of a hidden account."""
-        visible = await users.is_visible(self._db, user_id)
+        exists = await users.exists(self._db, user_id)
         while True:
-            if visible:
+            if exists:
                 await self._cards.revive(await self._in_feeds(user_id))
             else:
                 await self._permissions.account_deleted(user_id)
                 await self._feeds.discard(user_id)
                 await self._cards.tombstone(*await self._in_feeds(user_id))
             # The deletion may have been undone meanwhile, and the cards been revived by another process before this.
-            still = await users.is_visible(self._db, user_id)
-            if still == visible:
+            still = await users.exists(self._db, user_id)
+            if still == exists:
                 return
-            visible = still
+            exists = still
 
     async def _in_feeds(self, user_id: int) -> list[int]:
         # A feed holds the newest photos of all authors, so none of this author below the newest of a whole window.

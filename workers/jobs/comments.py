@@ -23,13 +23,23 @@ from storage.events import (
     CommentUnliked,
     NotificationsOutdated,
     PhotoEdited,
+    PhotoHidden,
     PhotoReady,
+    PhotoRestored,
     RepliesOrphaned,
 )
 from storage.models import Activity, Comment, CommentState, NotificationKind, PhotoCounters
 from storage.postgres.database import Database
 from storage.render.comment import comment_json
-from storage.stores import blocks, comment_deletion, comment_likes, comments, mentions, notification_removal
+from storage.stores import (
+    blocks,
+    comment_deletion,
+    comment_likes,
+    comment_threads,
+    comments,
+    mentions,
+    notification_removal,
+)
 from workers.handlers import EventHandler, on
 from workers.jobs import photo_counters, publications
 from workers.jobs.inbox import Inbox
@@ -87,7 +97,7 @@ class CommentHandlers:
         await asyncio.gather(
             self._reconcile(activities_of(comment, event.owner_id)),
             self._apply(counters, event.owner_id),
-            self._publish(event.photo_id, document, event.user_id),
+            self._publish(event.photo_id, document, await self._authors(comment)),
         )
 
     async def deleted(self, event: CommentDeleted) -> None:
@@ -98,11 +108,13 @@ class CommentHandlers:
         counters = await photo_counters.read(self._db, event.photo_id, event.user_id)
         if counters is None:
             return
-        parent = None if comment is None else await self._parent(comment)
+        parent, authors = None, [event.user_id]
+        if comment is not None:
+            parent, authors = await self._parent(comment), await self._authors(comment)
         document = publications.comment_deleted(counters, event.comment_id, parent)
         await asyncio.gather(
             self._apply(counters, event.owner_id),
-            self._publish(event.photo_id, document, event.user_id),
+            self._publish(event.photo_id, document, authors),
         )
 
     async def edited(self, event: CommentEdited) -> None:
@@ -115,7 +127,8 @@ class CommentHandlers:
         informed = {event.owner_id, comment.answered_id}
         changed = (_mention(comment, user_id) for user_id in event.mentions if user_id not in informed)
         document = publications.comment_edited(comment.photo_id, comment_json(comment))
-        await asyncio.gather(self._reconcile(changed), self._publish(comment.photo_id, document, comment.author.id))
+        authors = await self._authors(comment)
+        await asyncio.gather(self._reconcile(changed), self._publish(comment.photo_id, document, authors))
 
     async def like_changed(self, event: CommentLiked | CommentUnliked) -> None:
         """Publish a comment's likes, and record or retract the like in its author's inbox, whichever is right."""
@@ -131,17 +144,19 @@ class CommentHandlers:
             source_id=event.comment_id,
         )
         document = publications.comment_liked(event.photo_id, state, liked=liked)
-        await asyncio.gather(self._inbox.reconcile(activity), self._publish(event.photo_id, document, event.user_id))
+        authors = [event.user_id, *await comment_threads.authors(self._db, event.comment_id)]
+        await asyncio.gather(self._inbox.reconcile(activity), self._publish(event.photo_id, document, authors))
 
     async def pinned(self, event: CommentPinned) -> None:
         """Publish that a comment was pinned or unpinned, whichever it is by now."""
         state = await comments.state(self._db, event.comment_id)
         if state is not None:
             document = publications.comment_pinned(event.photo_id, state)
-            await self._publish(event.photo_id, document, event.owner_id)
+            authors = [event.owner_id, *await comment_threads.authors(self._db, event.comment_id)]
+            await self._publish(event.photo_id, document, authors)
 
-    async def photo_ready(self, event: PhotoReady) -> None:
-        """Notify the accounts that the caption mentions."""
+    async def photo_ready(self, event: PhotoReady | PhotoRestored | PhotoHidden) -> None:
+        """Notify the accounts that the caption mentions; of a photo that is hidden by now, retract that."""
         mentioned = await mentions.in_caption(self._db, event.photo_id)
         await self._reconcile(_in_caption(event, user_id) for user_id in mentioned)
 
@@ -194,9 +209,15 @@ class CommentHandlers:
     async def _apply(self, counters: PhotoCounters, owner_id: int) -> None:
         await photo_counters.apply(self._db, self._counter_cache, counters, owner_id=owner_id)
 
-    async def _publish(self, photo_id: int, document: bytes, author_id: int) -> None:
-        # The author is named, as for likes (`workers.jobs.notify`).
-        await self._publisher.to_topic(publications.photo_topic(photo_id), document, author_id=author_id)
+    async def _authors(self, comment: Comment) -> list[int]:
+        if comment.reply_to is None:
+            return [comment.author.id]
+        return await comment_threads.authors(self._db, comment.id)
+
+    async def _publish(self, photo_id: int, document: bytes, author_ids: Sequence[int]) -> None:
+        # The authors are named, as for likes (`workers.jobs.notify`). A user who does not see a comment does not see
+        # the replies to it either.
+        await self._publisher.to_topic(publications.photo_topic(photo_id), document, author_ids=author_ids)
 
 
 def activities_of(comment: Comment, owner_id: int) -> list[Activity]:
@@ -228,7 +249,7 @@ def _mention(comment: Comment, user_id: int) -> Activity:
     )
 
 
-def _in_caption(event: PhotoReady | PhotoEdited, user_id: int) -> Activity:
+def _in_caption(event: PhotoReady | PhotoRestored | PhotoHidden | PhotoEdited, user_id: int) -> Activity:
     return Activity(
         recipient_id=user_id,
         kind=NotificationKind.MENTION,

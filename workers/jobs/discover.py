@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
 from storage.cache.tag_trends import TagTrends
-from storage.events import PhotoAudienceChanged, PhotoEdited, PhotoReady, SuggestionsWanted
+from storage.events import PhotoAudienceChanged, PhotoEdited, PhotoReady, PhotoRestored, SuggestionsWanted
 from storage.postgres.database import Database
 from storage.stores import account_suggestions, tag_uses
 from workers.handlers import EventHandler, on
@@ -34,11 +34,12 @@ class DiscoverHandlers:
         return {
             **on(PhotoReady, self.tagged),
             **on(PhotoEdited, self.tagged),
+            **on(PhotoRestored, self.tagged),
             **on(PhotoAudienceChanged, self.tagged),
             **on(SuggestionsWanted, self.suggest),
         }
 
-    async def tagged(self, event: PhotoReady | PhotoEdited | PhotoAudienceChanged) -> None:
+    async def tagged(self, event: PhotoReady | PhotoEdited | PhotoAudienceChanged | PhotoRestored) -> None:
         """Count the author for each tag of the photo, in the hour of the photo."""
         await self._tag_trends.record(await tag_uses.of_photo(self._db, event.photo_id))
 

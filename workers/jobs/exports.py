@@ -82,7 +82,7 @@ class ExportHandlers:
     async def _make(self, export: Export) -> None:
         started = time.monotonic()
         try:
-            user = await users.get(self._db, export.user_id)
+            user = await users.get(self._db, export.user_id, viewer_id=export.user_id)
         except NotFoundError:
             return  # it was deleted just now
         archive = AccountArchive(self._db, self._blobs, user, self._public_url)

@@ -1,10 +1,9 @@
 """Fan-out of photos: into followers' feeds and onto their live connections, and out of both again.
 
-The first `CHUNK` followers, in the order of their shard, are served at once. The others are divided into `LANES` ranges
-of shards. Each range is worked off chunk by chunk in the queue "bulk", by one `fanout.chunk` event after the other: so
-a photo never has more than a few events there, whatever the number of followers. Photos of stars are announced instead
-(`workers.jobs.stars`). The handlers act on the state of the stores when they run, not on the event: events may be late,
-repeated or out of order.
+The first followers are served at once, and the others chunk by chunk in the queue "bulk" (`workers.jobs.photo_feeds`):
+so a photo never has more than a few events there, whatever the number of followers. Photos of stars are announced
+instead (`workers.jobs.stars`). The handlers act on the state of the stores when they run, not on the event: events may
+be late, repeated or out of order.
 """
 
 from __future__ import annotations
@@ -13,30 +12,28 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from types import MappingProxyType
 
-from channels.bus import envelope
 from channels.bus.publisher import LivePublisher
 from storage.cache.cards import Cards
 from storage.cache.counters import CounterCache
 from storage.events import FanoutChunk, PhotoAudienceChanged, PhotoDeleted, PhotoEdited, PhotoImported, PhotoReady
 from storage.feeds.feeds import Feeds
-from storage.ids import SHARDS, shard_of
-from storage.models import RESTRICTED, Photo, PhotoAudience, PhotoCounters
+from storage.ids import shard_of
+from storage.models import Photo, PhotoAudience, PhotoCounters
 from storage.postgres.database import Database
 from storage.render.images import Sign
-from storage.render.photo import assemble, is_restricted, with_suggestions
+from storage.render.photo import is_restricted
 from storage.stores import follows, photo_exif, stars
 from storage.stores.follows import Bound
 from workers.handlers import EventHandler, on
 from workers.jobs import publications
 from workers.jobs.audience_feeds import AudienceFeeds
 from workers.jobs.context import Handlers, WorkerContext
+from workers.jobs.hidden_photos import HiddenPhotos
+from workers.jobs.permissions import LivePermissions
+from workers.jobs.photo_feeds import CHUNK, PhotoFeeds, message
 from workers.jobs.relations import RelationHandlers
 from workers.jobs.stars import Stars
-
-CHUNK = 1_000  # followers; one script call for each slot group among them, some 4 ms in all
-LANES = 4  # chunks of one photo that may be served at once
 
 
 @asynccontextmanager
@@ -62,8 +59,7 @@ def fanout_handlers(context: WorkerContext) -> FanoutHandlers:
 class FanoutHandlers:
     """Handlers of the queue "fanout": photos here, relations between users in `workers.jobs.relations`.
 
-    `sign` makes the URLs of private accounts' photos; without it these are published without URLs. `chunk` is the
-    number of followers that one event serves.
+    `sign` and `chunk` as in `PhotoFeeds`.
     """
 
     def __init__(
@@ -84,9 +80,17 @@ class FanoutHandlers:
         self._counter_cache = counter_cache
         self._publisher = publisher
         self._stars = stars
-        self._sign = sign
-        self._chunk = chunk
+        self._photo_feeds = PhotoFeeds(db, feeds, stars=stars, sign=sign, chunk=chunk)
         self._audience_feeds = AudienceFeeds(db, feeds, cards)
+        self._hidden_photos = HiddenPhotos(
+            feeds,
+            cards,
+            publisher,
+            LivePermissions(db, publisher),
+            photo_feeds=self._photo_feeds,
+            audiences=self._audience_feeds,
+            edited=self._publish_description,
+        )
 
     def handlers(self) -> Mapping[str, EventHandler]:
         """Return the handler of each topic of the queue."""
@@ -98,6 +102,7 @@ class FanoutHandlers:
             **on(PhotoAudienceChanged, self.audience_changed),
             **on(PhotoDeleted, self.deleted),
             **on(FanoutChunk, self.chunk),
+            **self._hidden_photos.handlers(),
             **relations.handlers(),
         }
 
@@ -109,7 +114,7 @@ class FanoutHandlers:
         # The card is stored before the photo is published, because clients read the card of what they receive.
         stored, followers, suggested, standing = await asyncio.gather(
             self._cards.refresh(event.photo_id),
-            self._first_followers(event.author_id),
+            self._photo_feeds.first_followers(event.author_id),
             photo_exif.suggestions(self._db, [event.photo_id], author_id=event.author_id),
             stars.standing(self._db, event.author_id),
         )
@@ -117,21 +122,21 @@ class FanoutHandlers:
             return
         photo, card = stored
         await self._counter_cache.apply(_counters(photo), None)
-        document = self._new_photo(card, photo.likes, photo.comments)
+        document = self._photo_feeds.document(card, photo.likes, photo.comments)
         announced = False
         if photo.restricted:
             followers = await self._audience_feeds.readers(event.author_id, photo.audience)
         else:
-            announced = await self._stars.announce(photo.id, event.author_id, standing, _message(document))
+            announced = await self._stars.announce(photo.id, event.author_id, standing, message(document))
         recipients = [] if announced else followers
         if suggested:
-            own = self._new_photo(card, photo.likes, photo.comments, suggested[photo.id])
-            await self._feeds.insert(photo.id, [event.author_id], _message(own))
+            own = self._photo_feeds.document(card, photo.likes, photo.comments, suggested[photo.id])
+            await self._feeds.insert(photo.id, [event.author_id], message(own))
         else:
             recipients = [event.author_id, *recipients]
-        await self._feeds.insert(photo.id, recipients, _message(document))
+        await self._feeds.insert(photo.id, recipients, message(document))
         if not (photo.restricted or announced):
-            await self._continue(event, followers, remove=False)
+            await self._photo_feeds.serve_rest(photo.id, event.author_id, followers)
         await self._stars.reconsider(event.author_id, standing)
         if photo.audience is PhotoAudience.PUBLIC:
             # The topic is for everyone who may see the profile.
@@ -151,18 +156,20 @@ class FanoutHandlers:
         """Let a photo appear in the feeds and live connections of its present audience, and nowhere else."""
         stored = await self._cards.refresh(event.photo_id)
         if stored is None:
+            # It was hidden or deleted meanwhile, which withdraws it from its audience at that time alone.
+            await self._hidden_photos.withdraw(event.photo_id, event.author_id, PhotoAudience(event.former))
             return
         photo, card = stored
         await self._publisher.recheck_topic(publications.photo_topic(photo.id))
-        document = self._new_photo(card, photo.likes, photo.comments)
-        followers = await self._first_followers(event.author_id)
+        document = self._photo_feeds.document(card, photo.likes, photo.comments)
+        followers = await self._photo_feeds.first_followers(event.author_id)
         if photo.restricted:
             await self._remove_restricted(event, followers, document)
             readers = await self._audience_feeds.readers(event.author_id, photo.audience)
-            await self._feeds.insert(photo.id, readers, _message(document), restore=True)
+            await self._feeds.insert(photo.id, readers, message(document), restore=True)
         else:
-            await self._feeds.insert(photo.id, followers, _message(document), restore=True)
-        await self._continue(event, followers, remove=photo.restricted)
+            await self._feeds.insert(photo.id, followers, message(document), restore=True)
+        await self._photo_feeds.serve_rest(photo.id, event.author_id, followers, remove=photo.restricted, restore=True)
         topic = publications.user_topic(event.author_id)
         if photo.audience is PhotoAudience.PUBLIC:
             await self._publisher.to_topic(topic, document)
@@ -172,26 +179,14 @@ class FanoutHandlers:
 
     async def edited(self, event: PhotoEdited) -> None:
         """Publish the present description of a photo to those who have it open."""
-        stored = await self._cards.refresh(event.photo_id)
-        if stored is not None:
-            document = publications.photo_edited(stored[0])
-            await self._publisher.to_topic(publications.photo_topic(event.photo_id), document)
+        await self._publish_description(event.photo_id)
 
     async def deleted(self, event: PhotoDeleted) -> None:
         """Remove a photo from all feeds, publish its removal, and close its topic."""
         # From here on no insertion of a late event, and no reader, can bring the photo back.
         await self._cards.tombstone(event.photo_id)
         audience = PhotoAudience(event.audience)
-        document = publications.photo_removed(event.photo_id)
-        message = _message(document)
-        if audience in RESTRICTED:
-            # The others must not learn that there was such a photo.
-            readers = await self._audience_feeds.readers(event.author_id, audience)
-            await self._feeds.remove(event.photo_id, [event.author_id, *readers], message)
-        else:
-            await self._remove_from_all(event, message)
-        if audience is PhotoAudience.PUBLIC:
-            await self._publisher.to_topic(publications.user_topic(event.author_id), document)
+        await self._hidden_photos.withdraw(event.photo_id, event.author_id, audience)
         await self._publisher.close_topic(publications.photo_topic(event.photo_id))
 
     async def chunk(self, event: FanoutChunk) -> None:
@@ -205,16 +200,21 @@ class FanoutHandlers:
         if event.remove != (card is None or is_restricted(card)):
             return
         after, until = (event.after_shard, event.after_id), (event.until_shard, event.until_id)
-        followers = await follows.follower_ids(self._db, event.author_id, after=after, until=until, limit=self._chunk)
+        followers = await follows.follower_ids(
+            self._db, event.author_id, after=after, until=until, limit=self._photo_feeds.chunk
+        )
         if followers and card is None:
-            await self._feeds.remove(event.photo_id, followers, _message(publications.photo_removed(event.photo_id)))
+            await self._feeds.remove(event.photo_id, followers, message(publications.photo_removed(event.photo_id)))
+            await self._hidden_photos.keep_shown(event.photo_id, followers)
         elif followers and card is not None:
-            document = self._new_photo(card, *counts)
+            document = self._photo_feeds.document(card, *counts)
             if event.remove:
                 await self._remove_restricted(event, followers, document)
             else:
-                await self._feeds.insert(event.photo_id, followers, _message(document), restore=event.restore)
-        if len(followers) == self._chunk:
+                await self._feeds.insert(event.photo_id, followers, message(document), restore=event.restore)
+                if event.restore:
+                    await self._hidden_photos.keep_hidden(event.photo_id, followers)
+        if len(followers) == self._photo_feeds.chunk:
             async with self._db.transaction() as tx:
                 tx.emit(replace(event, after_shard=shard_of(followers[-1]), after_id=followers[-1]))
 
@@ -229,71 +229,26 @@ class FanoutHandlers:
 
         Return the chunk's last follower, or None where no follower is left.
         """
-        followers = await follows.follower_ids(self._db, author_id, after=after, until=None, limit=self._chunk)
-        for photo_id in photo_ids if followers else ():
-            await self._feeds.remove(photo_id, followers, _message(publications.photo_removed(photo_id)))
-        return followers[-1] if len(followers) == self._chunk else None
-
-    def _new_photo(
-        self, card: bytes, likes: int, comments: int, suggestions: Mapping[str, str] = MappingProxyType({})
-    ) -> bytes:
-        # `liked` is false for all: one document serves every recipient, and the photo is new to them.
-        photo = assemble(card, likes=likes, comments=comments, liked=False, sign=self._sign)
-        return publications.photo_new(with_suggestions(photo, suggestions))
-
-    async def _remove_from_all(self, event: PhotoDeleted, message: bytes) -> None:
-        followers, standing = await asyncio.gather(
-            self._first_followers(event.author_id), stars.standing(self._db, event.author_id)
+        followers = await follows.follower_ids(
+            self._db, author_id, after=after, until=None, limit=self._photo_feeds.chunk
         )
-        announced = await self._stars.remove(event.photo_id, event.author_id, standing, message)
-        recipients = [] if announced else followers
-        await self._feeds.remove(event.photo_id, [event.author_id, *recipients], message)
-        if not announced:
-            await self._continue(event, followers, remove=True)
+        for photo_id in photo_ids if followers else ():
+            await self._feeds.remove(photo_id, followers, message(publications.photo_removed(photo_id)))
+        return followers[-1] if len(followers) == self._photo_feeds.chunk else None
+
+    async def _publish_description(self, photo_id: int) -> None:
+        stored = await self._cards.refresh(photo_id)
+        if stored is not None:
+            document = publications.photo_edited(stored[0])
+            await self._publisher.to_topic(publications.photo_topic(photo_id), document)
 
     async def _remove_restricted(
         self, event: PhotoAudienceChanged | FanoutChunk, followers: list[int], document: bytes
     ) -> None:
         removed = publications.photo_removed(event.photo_id)
         await self._audience_feeds.remove(
-            event.photo_id, event.author_id, followers, removed=_message(removed), new=_message(document)
+            event.photo_id, event.author_id, followers, removed=message(removed), new=message(document)
         )
-
-    async def _first_followers(self, author_id: int) -> list[int]:
-        return await follows.follower_ids(self._db, author_id, after=None, until=None, limit=self._chunk)
-
-    async def _continue(
-        self, event: PhotoReady | PhotoAudienceChanged | PhotoDeleted, served: list[int], *, remove: bool
-    ) -> None:
-        """Emit the events for the followers after the first chunk, if it was full."""
-        if len(served) < self._chunk:
-            return
-        async with self._db.transaction() as tx:
-            for after, until in lanes((shard_of(served[-1]), served[-1])):
-                tx.emit(
-                    FanoutChunk(
-                        photo_id=event.photo_id,
-                        author_id=event.author_id,
-                        remove=remove,
-                        restore=isinstance(event, PhotoAudienceChanged),
-                        after_shard=after[0],
-                        after_id=after[1],
-                        until_shard=until[0],
-                        until_id=until[1],
-                    )
-                )
-
-
-def lanes(after: Bound) -> list[tuple[Bound, Bound]]:
-    """Return (after, until) of ranges of about as many shards; together they hold every follower after `after`."""
-    # No id is 0, so the last follower of a range has a lower shard than its end.
-    ends = [(SHARDS * (number + 1) // LANES, 0) for number in range(LANES)]
-    starts = [(-1, -1), *ends[:-1]]
-    return [(max(start, after), end) for start, end in zip(starts, ends, strict=True) if after < end]
-
-
-def _message(document: bytes) -> bytes:
-    return envelope.stream_body(publications.FEED, document)
 
 
 def _counters(photo: Photo) -> PhotoCounters:

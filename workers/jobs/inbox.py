@@ -177,8 +177,8 @@ class Inbox:
         return [item for each in stored for item in await self._apply(*each, tx)]
 
     async def _apply(self, operation: Operation, activity: Activity, tx: Transaction) -> Sequence[Recorded]:
-        if activity.actor_id is None and operation is not Operation.RECORD:
-            raise ValueError("an activity of PicShare itself is only recorded")
+        if activity.actor_id is None and operation is Operation.WITHDRAW:
+            raise ValueError("an activity of PicShare itself is recorded or reconciled")
         # Events of one like that is given and removed at once may be handled at the same time in any order. Each
         # handler looks under the lock, and after the change that caused its event: so the last handler sees them all.
         found = await self._look(tx, activity)
@@ -196,7 +196,7 @@ class Inbox:
         # A lock of the transaction would end with its commit, and of two handlers the one that committed first could
         # publish last.
         async with inbox_lock.hold(self._db, recipient_id) as lock:
-            async with self._db.transaction(lock) as tx:
+            async with self._db.transaction(lock, repeated=True) as tx:
                 changed = _merged([item for change in changes for item in await change(tx)])
                 # Read before the commit, which saves a round trip: under the lock nothing else changes the inbox.
                 states = [

@@ -17,7 +17,10 @@ from storage.events import (
     LikeAdded,
     LikeRemoved,
     PhotoDeleted,
+    PhotoHidden,
+    PhotoMarked,
     PhotoRejected,
+    PhotoRestored,
     UserFollowed,
     UserUnfollowed,
 )
@@ -29,6 +32,7 @@ from workers.jobs import photo_counters, publications
 from workers.jobs.comments import CommentHandlers
 from workers.jobs.context import Handlers, WorkerContext
 from workers.jobs.inbox import Inbox
+from workers.jobs.moderation_notices import ModerationNotices
 from workers.jobs.withdrawals import Withdrawals
 
 
@@ -39,12 +43,30 @@ async def open_handlers(context: WorkerContext) -> AsyncIterator[Handlers]:
     notify = NotifyHandlers(context.db, inbox, context.counter_cache, context.publisher)
     comments = CommentHandlers(context.db, inbox, context.counter_cache, context.publisher)
     withdrawals = Withdrawals(context.db, inbox, comments.deleted)
-    yield {**notify_handlers(notify, comments), **withdrawals.former_handlers()}
+    notices = ModerationNotices(context.db, inbox)
+    yield {**notify_handlers(notify, comments), **notices.handlers(), **withdrawals.former_handlers()}
 
 
 def notify_handlers(notify: NotifyHandlers, comments: CommentHandlers) -> Handlers:
-    """Return the handlers of the queue; a deleted photo concerns the one, a photo that is shown the other."""
-    return {**notify.handlers(), **comments.handlers()}
+    """Return the handlers of the queue; a deleted photo concerns the one, a photo that is shown the other.
+
+    Both handle that a photo was hidden or restored.
+    """
+
+    async def hidden(event: PhotoHidden) -> None:
+        await notify.moderated(event)
+        await comments.photo_ready(event)
+
+    async def restored(event: PhotoRestored) -> None:
+        await notify.moderated(event)
+        await comments.photo_ready(event)
+
+    return {
+        **notify.handlers(),
+        **comments.handlers(),
+        **on(PhotoHidden, hidden),
+        **on(PhotoRestored, restored),
+    }
 
 
 class NotifyHandlers:
@@ -65,6 +87,7 @@ class NotifyHandlers:
             **on(UserUnfollowed, self.unfollowed),
             **on(PhotoRejected, self.rejected),
             **on(PhotoDeleted, self.deleted),
+            **on(PhotoMarked, self.moderated),
         }
 
     async def like_changed(self, event: LikeAdded | LikeRemoved) -> None:
@@ -113,6 +136,17 @@ class NotifyHandlers:
         for entry_id in event.notifications:
             await self._inbox.publish(event.author_id, entry_id)
 
+    async def moderated(self, event: PhotoHidden | PhotoRestored | PhotoMarked) -> None:
+        """Notify the author of the decision that hides the photo or marks it, or remove that notification."""
+        activity = Activity(
+            recipient_id=event.author_id,
+            kind=NotificationKind.MODERATION,
+            actor_id=None,
+            photo_id=event.photo_id,
+            source_id=event.photo_id,
+        )
+        await self._inbox.reconcile(activity)
+
     async def _request_changed(self, event: UserFollowed | UserUnfollowed) -> None:
         """Record a request to follow, or retract it once it is accepted, declined or withdrawn."""
         await self._inbox.reconcile(_follow(event, NotificationKind.FOLLOW_REQUEST))
@@ -134,7 +168,7 @@ class NotifyHandlers:
         # A photo's topic is read by everyone who may see the photo. The author is named, so that a publication does
         # not reach users that a block separates from its author, which the photo's owner does not show.
         topic = publications.photo_topic(event.photo_id)
-        await self._publisher.to_topic(topic, document, author_id=event.user_id)
+        await self._publisher.to_topic(topic, document, author_ids=[event.user_id])
 
 
 def _follow(event: UserFollowed | UserUnfollowed, kind: NotificationKind) -> Activity:

@@ -39,6 +39,12 @@ class LivePermissions:
         """Check who may subscribe to the topic of a photo with another audience."""
         await self._publisher.recheck_topic(publications.photo_topic(photo_id))
 
+    async def photo_hidden(self, photo_id: int) -> None:
+        """Publish to those who have a photo open that it is gone, and end their subscriptions, except its author's."""
+        topic = publications.photo_topic(photo_id)
+        await self._publisher.to_topic(topic, publications.photo_removed(photo_id))
+        await self._publisher.restrict_topic(topic)
+
     async def block_changed(self, one_id: int, other_id: int) -> None:
         """Separate two users' connections, or end that; subscriptions do not return by themselves."""
         separated = await blocks.blocked(self._db, one_id, other_id)

@@ -169,7 +169,6 @@ def _notified(kind: str, notification: Notification, counters: NotificationCount
 
 
 def _comment_changed(kind: str, photo_id: int, state: CommentState) -> bytes:
-    # Without the text: users who do not see the comment's author receive this, too.
     fields = {"type": kind, "photo_id": encode(photo_id), "comment_state": comment_state_fields(state)}
     return orjson.dumps(fields)
 

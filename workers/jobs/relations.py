@@ -97,6 +97,8 @@ class RelationHandlers:
         if event.deleted or event.restored:
             await self._visibility.align(event.user_id)
             return
+        if event.suspended:
+            await self._permissions.account_deleted(event.user_id)
         if event.closed:
             await self._permissions.account_closed(event.user_id, event.order)
         # A card of a public account has public URLs and the old name.

@@ -5,6 +5,7 @@
 -- KEYS: the log. ARGV: action, window, and the action's arguments.
 --   open                                      create the log of a new star  -> 1
 --   insert    id, channel, body               -> 1, or 0 if the id is below the window, and nothing was done
+--   restore   id, channel, body               -> the same; also for an id whose removal was announced
 --   remove    id, channel, body               -> the same
 --   close                                     delete the log  -> 1
 

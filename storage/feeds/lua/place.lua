@@ -66,7 +66,8 @@ local function place(key, h, window, e, mode)
     -- rebuild before the photo itself was published: its owner may have read the feed earlier and has not received it
     -- yet.
     if word >= REMOVED then
-      if mode ~= 'restore' then return false end
+      -- What is pulled was announced again after the removal, if its offset is the later one.
+      if mode ~= 'restore' and not (mode == 'pull' and e.offset > published_at) then return false end
     elseif mode ~= 'republish' and mode ~= 'remove' and published_at > 0 then
       return false
     end

@@ -38,7 +38,7 @@ local function pull_star(feed, h, window, star, pulled)
     if offset > pulled then
       local upper, lower, removed = id_at(entries, index)
       local e = new_entry(offset, struct.pack('>I4I4', upper, lower), removed)
-      if place(feed, h, window, e, removed and 'remove' or 'insert') and not removed then photos = photos + 1 end
+      if place(feed, h, window, e, removed and 'remove' or 'pull') and not removed then photos = photos + 1 end
     end
   end
   return photos

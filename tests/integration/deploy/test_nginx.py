@@ -193,6 +193,90 @@ async def test_a_purge_replaces_the_cached_image(edge: Edge, origin: str) -> Non
         await eventually(is_there)
 
 
+async def mark(
+    edge: Edge, method: str, key: str = PURGE_KEY, path: str = f"/picshare-marks/{SHA256}"
+) -> tuple[int, bool]:
+    """Set or remove a mark; return the status, and whether nginx answered to the right key."""
+    async with edge.session.request(method, edge.nginx.url + path, headers={"X-Picshare-Purge": key}) as response:
+        return response.status, response.headers.get("X-Picshare-Purged") == "1"
+
+
+async def test_nothing_of_a_marked_original_comes_from_the_cache(edge: Edge) -> None:
+    """All its images at once, public or signed: PicShare decides, and the images that it sends are not kept."""
+    other = f"/media/r1/{'f' * 64}/320.webp"
+    former = f"/media/{SHA256}/thumb.jpg"
+    for path, answer in ((IMAGE, Answer()), (signed(), PRIVATE), (former, Answer()), (other, Answer())):
+        edge.origin.answers[path.partition("?")[0]] = answer
+        await edge.get(path)
+        assert (await edge.get(path)).cache == "HIT"
+    assert await mark(edge, "PUT") == (201, True)
+    assert await mark(edge, "PUT") == (204, True)
+    edge.origin.answers[IMAGE] = Answer(body=b"shown")
+    assert [((reply := await edge.get(IMAGE)).body, reply.cache) for _ in range(2)] == [(b"shown", "")] * 2
+    edge.origin.answers[IMAGE] = edge.origin.answers[former] = MISSING
+    for path in (IMAGE, signed(), former):
+        assert [((reply := await edge.get(path)).status, reply.cache) for _ in range(2)] == [(404, "")] * 2
+    assert (await edge.get(other)).cache == "HIT"
+
+    assert await mark(edge, "DELETE") == (204, True)
+    assert await mark(edge, "DELETE") == (404, True)
+    assert (await edge.get(IMAGE)).cache == "HIT"
+
+
+async def test_many_requests_for_a_marked_image_are_few_to_the_origin(edge: Edge) -> None:
+    """A 404 is kept for a second, whatever PicShare says; that of a missing signature is not that of a valid one."""
+    edge.origin.answers[IMAGE] = MISSING
+    await mark(edge, "PUT")
+    assert [(await edge.get(IMAGE)).status for _ in range(50)] == [404] * 50
+    assert edge.origin.count(IMAGE) <= 5
+    edge.origin.answers[IMAGE] = PRIVATE
+    assert (await edge.get(signed())).status == 200
+
+    async def is_asked_again() -> bool:
+        return (await edge.get(IMAGE)).status == 200
+
+    await eventually(is_asked_again)
+
+
+async def test_a_marked_image_is_not_served_while_the_origin_is_dead(edge: Edge) -> None:
+    """Not even as an old one; a restart of nginx keeps the mark."""
+    edge.origin.answers[IMAGE] = Answer()
+    await edge.get(IMAGE)
+    await mark(edge, "PUT")
+    await edge.nginx.stop()
+    await edge.origin.stop()
+    await edge.nginx.start()
+    assert (await edge.get(IMAGE)).status == 502
+
+
+async def test_a_purge_reaches_the_cache_of_a_marked_original(edge: Edge) -> None:
+    """So what the mark has hidden is gone when it is removed."""
+    edge.origin.answers[IMAGE] = Answer()
+    await edge.get(IMAGE)
+    await mark(edge, "PUT")
+    purge = await edge.get(IMAGE, X_Picshare_Purge=PURGE_KEY)
+    assert (purge.status, purge.headers["X-Picshare-Purged"]) == (404, "1")
+    await mark(edge, "DELETE")
+    assert ((reply := await edge.get(IMAGE)).status, reply.cache) == (404, "HIT")
+
+
+async def test_only_the_key_sets_marks_and_only_of_originals(edge: Edge) -> None:
+    """Without the key nginx answers 404; with it there are no other files, and none with contents."""
+    edge.origin.answers[IMAGE] = Answer()
+    await edge.get(IMAGE)
+    for method in ("PUT", "DELETE", "GET"):
+        assert await mark(edge, method, key="A" * 32) == (404, False)
+    assert (await edge.get(IMAGE)).cache == "HIT"
+    for path in ("/picshare-marks/x", f"/picshare-marks/{SHA256}/x", f"/picshare-marks/{SHA256}x", "/picshare-marks/"):
+        assert await mark(edge, "PUT", path=path) == (404, False)
+    assert await mark(edge, "DELETE", path="/picshare-marks/%2e%2e/site.conf") == (404, False)
+    headers = {"X-Picshare-Purge": PURGE_KEY}
+    async with edge.session.put(f"{edge.nginx.url}/picshare-marks/{SHA256}", data=b"ab", headers=headers) as response:
+        assert response.status == 413
+    assert list((edge.nginx.folder / "picshare-marks").iterdir()) == []
+    assert (edge.nginx.folder / "site.conf").exists()
+
+
 async def test_a_cut_upload_leaves_its_bytes(edge: Edge) -> None:
     """The origin of a resumable upload has read what was sent before the connection was cut."""
     _, writer = await asyncio.open_connection("127.0.0.1", int(edge.nginx.url.rsplit(":", 1)[1]))

@@ -73,6 +73,21 @@ async def test_hidden_photos_disappear_from_all_caches(
         assert {await edge.get(cache, path) for path in paths_of(shared)} == {(200, "HIT")}
 
 
+async def test_an_account_that_is_public_again_is_cached_again(edge: CachedApi) -> None:
+    """Its images are hidden for a while only: until the caches have forgotten them."""
+    ann = await edge.api.user()
+    paths = paths_of(await edge.photo(ann, photograph().read_bytes()))
+    await edge.fill(*paths)
+    await _become_private(ann, {})
+    await eventually(lambda: edge.gone(*paths), within=WITHIN)
+    (await ann.call("PATCH", "/users/me", json={"private": False})).expect(200)
+
+    async def cached() -> bool:
+        return {await edge.get(cache, path) for cache in edge.caches for path in paths} == {(200, "HIT")}
+
+    await eventually(cached, within=RETRIED)
+
+
 async def test_a_replaced_avatar_disappears_from_all_caches(edge: CachedApi, database: Database) -> None:
     """The avatar before is gone once another one is shown."""
     ann = await edge.api.user()

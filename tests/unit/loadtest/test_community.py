@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -32,7 +32,6 @@ def test_authors_are_spread_over_a_ring() -> None:
     assert make_layout(3, followers=2, uploads=True, likes=False).followers[2] == (0, 1)
 
 
-@settings(deadline=None)
 @given(st.integers(2, 400), st.integers(0, 500))
 def test_no_user_follows_itself_or_another_one_twice(users: int, followers: int) -> None:
     """This holds for any number of users and followers."""

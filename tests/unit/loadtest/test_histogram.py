@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtest.measures.histogram import GREATEST, Histogram, bounds_of, bucket_of
@@ -37,7 +37,6 @@ def test_bucket_bounds(value: int, low: int, high: int) -> None:
     assert bounds_of(bucket_of(value)) == (low, high)
 
 
-@settings(deadline=None)
 @given(st.integers(min_value=0, max_value=GREATEST))
 def test_a_value_is_within_its_bucket(value: int) -> None:
     """A bucket contains its values and is at most 1/64 of them wide."""
@@ -46,7 +45,6 @@ def test_a_value_is_within_its_bucket(value: int) -> None:
     assert high - low <= low / 64
 
 
-@settings(deadline=None)
 @given(st.integers(min_value=0, max_value=GREATEST - 1))
 def test_buckets_have_no_gaps(value: int) -> None:
     """The next bucket begins right after the last value of a bucket."""
@@ -63,7 +61,6 @@ def test_percentiles_by_nearest_rank() -> None:
     assert Histogram().percentile(0.99) == 0
 
 
-@settings(deadline=None)
 @given(durations, st.sampled_from([0.5, 0.9, 0.99, 0.999, 1.0]))
 def test_a_percentile_is_never_better_than_the_true_value(values: list[int], share: float) -> None:
     """The reported value is the true value of that rank, or up to 1/64 more."""
@@ -71,7 +68,6 @@ def test_a_percentile_is_never_better_than_the_true_value(values: list[int], sha
     assert truth <= of(*values).percentile(share) <= truth + truth / 64
 
 
-@settings(deadline=None)
 @given(durations, durations)
 def test_merged_histograms_equal_one_of_all_values(first: list[int], second: list[int]) -> None:
     """This also holds after `to_wire` and `from_wire`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtest.measures.measures import Measures
@@ -173,7 +173,6 @@ steps = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(steps, st.sampled_from([RequestOutcome.DONE, RequestOutcome.REFUSED, RequestOutcome.UNKNOWN]))
 def test_every_delivery_owed_ends_in_exactly_one_way(steps: list[tuple[str, int]], outcome: RequestOutcome) -> None:
     """For any events: delivered + lost + told gaps + unjudged + unfinished = expected, and the act settles once."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgpack
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from loadtest import machine
@@ -57,7 +57,6 @@ def test_invalid_numbers_are_refused() -> None:
         complete(plan(users=7, tokens=(("a", ""),)))
 
 
-@settings(deadline=None)
 @given(st.integers(1, 3000), st.integers(1, 8), st.integers(0, 400), st.integers(1, 30))
 def test_no_user_has_more_sockets_than_allowed(sockets: int, processes: int, users: int, sockets_per_user: int) -> None:
     """For any request, all sockets are assigned evenly, and rates and users add up."""

@@ -271,5 +271,5 @@ class CircuitMachine(RuleBasedStateMachine):
         assert self.circuit.state is not CircuitState.OPEN or self.circuit.retry_after > 0
 
 
-CircuitMachine.TestCase.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
+CircuitMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=40)
 TestCircuitMachine = CircuitMachine.TestCase

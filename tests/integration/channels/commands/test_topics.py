@@ -148,7 +148,7 @@ async def test_publications_do_not_cross_a_block(server: LiveServer, publisher: 
             await client.connect(token)
             await client.request("subscribe", channel="photo:5")
         for author_id in (7, 8, 9):
-            await publisher.to_topic("photo:5", b"%d" % author_id, author_id=author_id)
+            await publisher.to_topic("photo:5", b"%d" % author_id, author_ids=[author_id])
         assert [await one.data() for _ in range(2)] == [7, 9]
         assert [await two.data() for _ in range(2)] == [8, 9]
         assert [await other.data() for _ in range(3)] == [7, 8, 9]
@@ -163,7 +163,7 @@ async def test_block_and_unblock_while_subscribed(server: LiveServer, publisher:
             await publisher.separate(8, 7, blocked=blocked)
             await server.publish(server.redis, [7], "feed", {"n": number})
             assert await client.data() == {"n": number}  # so the order before it has been received
-            await publisher.to_topic("photo:5", b'"by 8"', author_id=8)
+            await publisher.to_topic("photo:5", b'"by 8"', author_ids=[8])
         assert await client.data() == "by 8"
         assert await client.quiet() == []
 
@@ -184,8 +184,8 @@ async def test_block_while_its_list_is_read(server: LiveServer, publisher: LiveP
         assert (await client.push())["channel"] == "feed"  # so the order before it has been received
         gate.set()
         assert "subscribe" in await client.reply(50)
-        await publisher.to_topic("photo:5", b'"by 8"', author_id=8)
-        await publisher.to_topic("photo:5", b'"by 9"', author_id=9)
+        await publisher.to_topic("photo:5", b'"by 8"', author_ids=[8])
+        await publisher.to_topic("photo:5", b'"by 9"', author_ids=[9])
         assert await client.data() == ("by 9" if blocked else "by 8")
 
 

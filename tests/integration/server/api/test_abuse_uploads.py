@@ -55,6 +55,7 @@ FOREIGN = [
     b"<html><script>alert(1)</script></html>",
     b"PK\x03\x04",
     b"\x89PN",
+    b"\x1aE\xdf\xa3\x9fB\x86\x81\x01",  # Matroska, WebM
 ]
 
 
@@ -64,7 +65,7 @@ async def test_svg_xml_pdf_and_scripts_named_jpg_are_415(api: Api) -> None:
     for data in FOREIGN:
         problem = (await ann.try_upload(data)).expect(415)
         assert problem["code"] == "unsupported_media_type", data
-        assert "Send a JPEG, PNG, WebP, AVIF, GIF or HEIC." in problem["detail"]
+        assert "Send a JPEG, PNG, WebP, AVIF, GIF or HEIC, or an MP4 or QuickTime video." in problem["detail"]
 
 
 async def test_a_file_that_only_begins_as_an_image_is_422(api: Api) -> None:

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import aiohttp
@@ -21,16 +22,22 @@ from storage import ids
 from storage.cache.photo_trends import PhotoTrends
 from storage.feeds.log_format import Entry
 from storage.models import PhotoAudience
+from storage.moderation import Decider
 from storage.stores import photo_collections, photo_lists
 from storage.trends import PhotoTrend
 from tests.support.api import Api
 from tests.support.api_user import ApiUser
+from tests.support.cases import case_about, decide, moderator, report
 from tests.support.photo_reads import OTHERS, READS, Scene, Shows
 from tests.support.pictures import encoded
 
 pytestmark = pytest.mark.engines
 
 VIEWERS = ("visitor", "stranger", "follower", "close", "befriended", "blocking", "blocked", "author")
+# Lists that show authors their own photos in every state.
+_OF_AUTHOR = {"GET /users/{id}/photos", "GET /photos/saved-state", "GET /collections?photo_id="}
+# Lists of photos of strangers that are shown by their tags.
+_BY_TAG = {"GET /photos?tag=", "GET /feed?source=tags"}
 _SIDES = "(shard, owner_id, other_id, outgoing) VALUES ($1::bigint & 1023, $1, $2, $3)"
 
 
@@ -157,7 +164,7 @@ async def _list_author(api: Api, owner: ApiUser, author: ApiUser) -> str:
 
 
 async def _fill_redis(gallery: Gallery) -> None:
-    """Put all photos into the feeds of all followers, and among those that trend, as if they had been public."""
+    """Put all photos into the feeds of author and followers, and among those that trend, as if all were public."""
     services = gallery.api.services
     # As if each had an author of its own: in the list they would keep their distance otherwise.
     trends = [
@@ -174,7 +181,7 @@ async def _fill_redis(gallery: Gallery) -> None:
     ]
     await PhotoTrends(services.stores.redis).put(trends)
     feeds = services.stores.feeds
-    for name in ("follower", "close"):
+    for name in ("follower", "close", "author"):
         viewer = gallery.viewers[name]
         await viewer.feed()
         await feeds.log.merge(ids.decode(viewer.id), [ids.decode(photo_id) for photo_id in gallery.photos])
@@ -201,20 +208,99 @@ async def test_a_photo_is_shown_to_its_audience_alone(galleries: list[Gallery]) 
         await _check_live_permissions(gallery)
         await _fill_redis(gallery)
     for gallery in galleries:
-        for viewer, (name, (shows, read)) in itertools.product(VIEWERS, READS.items()):
-            scene = Scene(
-                viewer=gallery.viewers[viewer],
-                author=gallery.author,
-                photos=gallery.photos,
-                collection=gallery.collection,
-                keeper=gallery.keeper,
-                own_list=gallery.lists.get(viewer, ids.encode(1)),
-            )
-            found = await read(scene) & gallery.photos.keys()
-            expected = gallery.shown(viewer, shows)
-            if viewer == "visitor" and not name.startswith("GET"):
-                expected = set()
-            assert found == expected, (gallery.private, viewer, name, _audiences(gallery, found))
+        await _check_reads(gallery)
+
+
+async def _check_reads(gallery: Gallery, *, withheld: bool = False, restricted: str = "") -> None:
+    for viewer, (name, (shows, read)) in itertools.product(VIEWERS, READS.items()):
+        if restricted == "suspend" and viewer == "author":
+            continue  # whose sessions have ended
+        scene = Scene(
+            viewer=gallery.viewers[viewer],
+            author=gallery.author,
+            photos=gallery.photos,
+            collection=gallery.collection,
+            keeper=gallery.keeper,
+            own_list=gallery.lists.get(viewer, ids.encode(1)),
+        )
+        found = await read(scene) & gallery.photos.keys()
+        expected = gallery.shown(viewer, shows)
+        if viewer == "visitor" and not name.startswith("GET"):
+            expected = set()
+        if withheld and not (viewer == "author" and (shows in {Shows.PHOTO, Shows.OWN} or name in _OF_AUTHOR)):
+            expected = set()
+        unmet = name in _BY_TAG and viewer not in {"follower", "close", "author"}
+        if restricted == "suspend" or (restricted == "limit" and (shows is Shows.PUBLIC_TO_ALL or unmet)):
+            expected = set()
+        assert found == expected, (gallery.private, viewer, name, _audiences(gallery, found))
+
+
+async def test_a_withheld_photo_is_shown_to_its_author_alone(galleries: list[Gallery]) -> None:
+    """Each way to read shows a hidden or held photo to no one but its author; restored, it is shown as before."""
+    moderation = galleries[0].api.services.actions.moderation
+    for gallery in galleries:
+        await _fill_redis(gallery)
+        for place, photo_id in enumerate(map(ids.decode, gallery.photos)):
+            if place % 2:
+                await moderation.hide(photo_id, by=Decider.MODERATOR, reason="not here")
+            else:
+                await moderation.hold(photo_id, by=Decider.AUTOMATIC, source="new", period=timedelta(minutes=10))
+    for gallery in galleries:
+        await _check_reads(gallery, withheld=True)
+        await _check_withheld_images(gallery)
+        profile = (await gallery.viewers["follower"].call("GET", f"/users/{gallery.author.id}")).expect(200)
+        assert profile["photos"] == 0
+    for gallery in galleries:
+        for photo_id in map(ids.decode, gallery.photos):
+            await moderation.restore(photo_id, by=Decider.MODERATOR)
+        await _fill_redis(gallery)
+        await _check_reads(gallery)
+        await _check_images(gallery)
+        profile = (await gallery.viewers["follower"].call("GET", f"/users/{gallery.author.id}")).expect(200)
+        assert profile["photos"] == 2
+
+
+@pytest.mark.parametrize("action", ["limit", "suspend"])
+async def test_restricted_authors(galleries: list[Gallery], action: str) -> None:
+    """Photos of a limited author are in no list of strangers, those of a suspended one nowhere, until that ends."""
+    api = galleries[0].api
+    judge, reporter = await moderator(api), await api.user()
+    decisions = []
+    for gallery in galleries:
+        await _fill_redis(gallery)
+        await report(reporter, "user", gallery.author.id)
+        decisions.append(await decide(judge, await case_about(judge, gallery.author.id), action))
+    for gallery in galleries:
+        await _check_reads(gallery, restricted=action)
+        address = gallery.photos[next(iter(gallery.photos))]["urls"]["feed"].partition("?")[0]
+        assert (await api.get(address)).status == (404 if action == "suspend" or gallery.private else 200)
+    for decision in decisions:
+        path = f"/moderation/decisions/{decision['id']}/reversal"
+        (await judge.call("POST", path, json={"reason": "A mistake."})).expect(201)
+    for gallery in galleries:
+        if action == "suspend":
+            await gallery.author.sign_in()
+        await _fill_redis(gallery)
+        await _check_reads(gallery)
+
+
+async def _check_withheld_images(gallery: Gallery) -> None:
+    """No URL that was given before shows an image, and those that the author gets now do."""
+    for photo_id, former in gallery.photos.items():
+        photo = (await gallery.author.call("GET", f"/photos/{photo_id}")).expect(200)
+        assert photo["state"] == "hidden"
+        assert photo["moderation"]["state"] in {"hidden", "held"}
+        for address in (former["urls"]["feed"], former["urls"]["feed"].partition("?")[0]):
+            assert (await gallery.api.get(address)).status == 404
+        response = await gallery.api.get(photo["urls"]["feed"])
+        assert (response.status, response.headers["Cache-Control"]) == (200, "private, no-store")
+        path, _, query = photo["urls"]["feed"].partition("?")
+        assert (await gallery.api.get(path)).status == 404
+        # The signature for the author does not open the image under its usual path, nor the reverse.
+        assert (await gallery.api.get(f"{path.replace('/review', '')}?{query}")).status == 404
+        signed = former["urls"]["feed"].partition("?")[2]
+        assert (await gallery.api.get(f"{path}?{signed}")).status == 404
+        assert (await gallery.author.call("GET", photo["urls"]["original"])).status == 200
 
 
 async def test_a_narrower_audience_hides_at_once(api: Api) -> None:

@@ -114,6 +114,7 @@ async def test_a_cursor_whose_list_is_gone(api: Api) -> None:
         ({"order": "highlights", "since": "2026-11-20T12:00:00 01:00"}, "since"),
         ({"order": "highlights", "since": "2026-11-20"}, "since"),
         ({"order": "highlights", "since": ""}, "since"),
+        ({"order": "highlights", "since": "9999-12-31T23:59:59-14:00"}, "since"),
         ({"order": "highlights", "since": "9" * 5000}, "since"),
         ({"order": "highlights", "cursor": "AAAA"}, "cursor"),
     ],

@@ -30,6 +30,11 @@ async def _feed(owner: ApiUser, list_id: str, **query: Any) -> dict[str, Any]:
     return page
 
 
+async def _accounts(owner: ApiUser, list_id: str) -> list[str]:
+    page = (await owner.call("GET", f"/lists/{list_id}/accounts")).expect(200)
+    return [item["id"] for item in page["items"]]
+
+
 async def _shown(owner: ApiUser, list_id: str) -> list[str]:
     return [photo["id"] for photo in (await _feed(owner, list_id, limit=100))["items"]]
 
@@ -184,6 +189,31 @@ async def test_accounts_that_cannot_be_added(api: Api) -> None:
             assert (await ann.call(method, f"{path}/{text}")).expect(400)["errors"][0]["field"] == "user"
             problem = (await ann.call(method, f"/lists/{text}/accounts/{bob.id}")).expect(400)
             assert problem["errors"][0]["field"] == "id"
+
+
+async def test_lists_of_others_stay_as_they_are(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A removal and a block concern the owner's own lists, also where another owner is in the same shard."""
+    monkeypatch.setattr(ids, "draw_shard", lambda: 7)
+    ann, eve, bob = [await api.user() for _ in range(3)]
+    own, other = await _create(ann, "Own", bob), await _create(eve, "Other", bob)
+    (await ann.call("DELETE", f"/lists/{own}/accounts/{bob.id}")).expect(204)
+    assert await _accounts(eve, other) == [bob.id]
+    (await ann.call("PUT", f"/lists/{own}/accounts/{bob.id}")).expect(204)
+    (await ann.call("PUT", f"/users/{bob.id}/block")).expect(204)
+    assert (await _accounts(ann, own), await _accounts(eve, other)) == ([], [bob.id])
+
+
+async def test_pages_of_accounts_skip_deleted_ones(api: Api) -> None:
+    """A page is filled from below a deleted account, and no account is on two pages or none."""
+    ann, *members = [await api.user() for _ in range(7)]
+    list_id = await _create(ann, "Friends", *members)
+    for member in (members[0], members[2], members[5]):
+        (await member.call("DELETE", "/users/me")).expect(202)
+    shown = sorted((members[number].id for number in (1, 3, 4)), reverse=True)
+    first = (await ann.call("GET", f"/lists/{list_id}/accounts?limit=2")).expect(200)
+    assert [item["id"] for item in first["items"]] == shown[:2]
+    last = (await ann.call("GET", f"/lists/{list_id}/accounts?limit=2&cursor={first['next']}")).expect(200)
+    assert ([item["id"] for item in last["items"]], last["next"]) == (shown[2:], None)
 
 
 async def test_the_feed_of_a_list(api: Api) -> None:

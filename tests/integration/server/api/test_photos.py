@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 
 import pytest
+from structlog.testing import capture_logs
 
 from storage.blobs.keys import variant_key
 from tests.support.api import Api
@@ -195,6 +196,22 @@ async def test_only_the_owner_gets_the_url_of_the_original(api: Api, private: bo
         (listed, *_) = (await ann.call("GET", f"/users/{ann.id}/photos")).expect(200)["items"]
         assert listed["urls"]["original"] == mine["original"]
         assert set((await bob.call("GET", path)).expect(200)["urls"]) == {"thumb", "feed"}
+
+
+async def test_an_original_that_the_store_has_lost_is_unavailable(api: Api) -> None:
+    """Its owner learns that the service has a fault, and the operator which file is missing; others learn nothing."""
+    ann, bob = await api.user(), await api.user()
+    photo = await ann.upload(photograph().read_bytes())
+    await api.finish(photo)
+    path = (await ann.call("GET", f"/photos/{photo['id']}")).expect(200)["urls"]["original"]
+    digest = path.split("/")[2]
+    await api.services.blobs.delete([f"original/{digest[:2]}/{digest}"])
+    with capture_logs() as logs:
+        response = await ann.call("GET", path)
+    assert response.expect(503)["code"] == "unavailable"
+    assert response.headers["Cache-Control"] == "no-store"
+    assert [log["sha256"] for log in logs if log["event"] == "original_missing"] == [digest]
+    assert (await bob.call("GET", path)).status == 404
 
 
 async def test_tags_of_all_scripts_find_their_photos(api: Api) -> None:

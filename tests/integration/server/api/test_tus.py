@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from storage import ids
 from storage.blobs.keys import original_key
@@ -312,6 +313,25 @@ async def test_an_incomplete_upload_is_not_posted(api: Api) -> None:
     problem = (await post(ann, path)).expect(409)
     assert problem["code"] == "upload_incomplete"
     assert "1,234" in problem["detail"]
+
+
+@pytest.mark.parametrize("cut", [len(PHOTO), 1234], ids=["the whole", "a part"])
+async def test_an_upload_that_the_store_has_lost_begins_again(api: Api, cut: int) -> None:
+    """It does not exist any more, so no client goes on with it: not the one that posts it, nor one that asks for it."""
+    ann = await api.user()
+    path = await create(ann)
+    (await patch(ann, path, 0, PHOTO[:cut])).expect(204)
+    await api.services.blobs.delete([blob.key async for blob in api.services.blobs.list("incoming/")])
+    if cut < len(PHOTO):
+        (await patch(ann, path, cut, PHOTO[cut:])).expect(204)
+    with capture_logs() as logs:
+        assert (await post(ann, path)).expect(404)["code"] == "upload_not_found"
+    assert [log["upload_id"] for log in logs if log["event"] == "upload_lost"] == [path.rpartition("/")[2]]
+    assert (await ann.call("HEAD", path, headers=TUS)).status == 404
+    assert [blob async for blob in api.services.blobs.list("incoming/")] == []
+    again = await create(ann)
+    (await patch(ann, again, 0, PHOTO)).expect(204)
+    (await post(ann, again)).expect(201)
 
 
 async def test_parts_are_bounded(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -196,6 +196,17 @@ async def test_a_video_may_be_larger_than_a_photo(services: InspectableServices)
         assert (await ann.try_upload(DATA)).status == 413
 
 
+async def test_a_file_of_another_type_could_have_been_a_video(api: Api) -> None:
+    """The error names videos as well, for each way of upload; a profile picture could not have been one."""
+    ann, webm = await api.user(), b"\x1aE\xdf\xa3\x9fB\x86\x81\x01" + bytes(40)
+    named = "or an MP4 or QuickTime video."
+    assert named in (await ann.try_upload(webm)).expect(415)["detail"]
+    body = {"upload_id": await stored(api, ann, webm)}
+    assert named in (await ann.call("POST", "/photos", json=body)).expect(415)["detail"]
+    avatar = await ann.call("PUT", "/users/me/avatar", data={"file": io.BytesIO(webm)})
+    assert named not in avatar.expect(415)["detail"]
+
+
 async def test_videos_are_refused_without_the_extra(services: InspectableServices) -> None:
     """By every way, with the name of what is missing."""
     video_limits = dataclasses.replace(services.settings.video, accepted=False)
@@ -204,6 +215,7 @@ async def test_videos_are_refused_without_the_extra(services: InspectableService
         ann = await api.user()
         for response in (await ann.try_upload(DATA), await announce(ann, DATA), await create_tus(ann, len(DATA))):
             assert "picshare[video]" in response.expect(415)["detail"]
+        assert "QuickTime" not in (await ann.try_upload(b"%PDF-1.7")).expect(415)["detail"]
         disguised = (await create_tus(ann, len(DATA), "image/png")).headers["Location"].removeprefix("/api/v1")
         part = {**TUS, "Content-Type": "application/offset+octet-stream", "Upload-Offset": "0"}
         (await ann.call("PATCH", disguised, headers=part, data=DATA)).expect(204)

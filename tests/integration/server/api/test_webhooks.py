@@ -322,6 +322,8 @@ async def test_messages_since_a_time_or_all_failed_ones_are_sent_again(api: Api,
     await scene.send()
     assert sorted(scene.receivers.ids(HOST)[3:]) == sorted([old, good, bad])
     assert waiting not in scene.receivers.ids(HOST)
+    for since in (1795172400, "2026-11-20"):
+        assert (await call(ada, "POST", path, {"since": since})).expect(422)["errors"][0]["field"] == "since"
 
 
 async def test_very_many_messages_are_sent_again_in_several_requests(api: Api, scene: WebhookScene) -> None:

@@ -87,7 +87,7 @@ async def test_deleted_photo_never_returns(cards: Cards, gallery: Gallery, redis
     ann = await gallery.user()
     photo = await gallery.photo(ann)
     await cards.tombstone(photo)
-    assert await cards.is_deleted(photo)
+    assert await cards.is_withdrawn(photo)
     await cards.load([photo])
     await cards.refresh(photo)
     await cards.invalidate([photo])

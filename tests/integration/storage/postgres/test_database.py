@@ -235,7 +235,7 @@ async def test_only_lent_connections_are_reset(database_dsn: str) -> None:
     async with database.transaction() as tx:
         await tx.fetchval("SELECT 1")
     assert await database.fetchval("SELECT 2") == 2
-    assert statements[1:] == ["BEGIN;", "SELECT 1", "COMMIT;", "SELECT 2"]
+    assert statements[1:] == ["BEGIN", "SELECT 1", "COMMIT", "SELECT 2"]
     await database.close()
 
 

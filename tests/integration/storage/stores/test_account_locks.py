@@ -17,22 +17,28 @@ from storage.postgres.database import Database, Transaction
 from storage.stores import (
     account_locks,
     blocks,
+    close_friends,
     comment_lists,
     comments,
     erasure,
+    exports,
     follows,
     idempotency,
     likes,
     list_members,
     lists,
+    photo_collections,
     photo_processing,
     photos,
     profile_images,
     sessions,
+    tag_follows,
     uploads,
     users,
+    webhook_endpoints,
 )
 from storage.stores.uploads import UploadWay
+from storage.webhooks import EndpointScope
 from tests.support.community import follow, new_users, ready_photo, record_notification, topics
 from tests.support.locks import wait_for_blocked_transaction
 
@@ -159,9 +165,47 @@ async def _be_listed(tx: Transaction, scene: Scene) -> None:
     await list_members.add(tx, created.id, scene.ben.id, owner_id=scene.ann.id)
 
 
+async def _create_a_collection(tx: Transaction, scene: Scene) -> None:
+    await photo_collections.create(tx, owner_id=scene.ben.id, title="Space", public=True)
+
+
+async def _save_the_first_photo(tx: Transaction, scene: Scene) -> None:
+    await photo_collections.saved_id(tx, scene.ben.id)
+
+
+async def _export(tx: Transaction, scene: Scene) -> None:
+    await exports.create(tx, scene.ben.id)
+
+
+async def _webhook(tx: Transaction, scene: Scene) -> None:
+    await webhook_endpoints.create(
+        tx,
+        owner_id=scene.ben.id,
+        url="https://example.com/",
+        description="",
+        types=(),
+        scope=EndpointScope.OWN,
+        ordered=False,
+        secret="whsec_",
+    )
+
+
+async def _follow_a_tag(tx: Transaction, scene: Scene) -> None:
+    await tag_follows.follow(tx, scene.ben.id, "space")
+
+
+async def _make_a_close_friend(tx: Transaction, scene: Scene) -> None:
+    await close_friends.add(tx, scene.ben.id, scene.ann.id)
+
+
+async def _be_a_close_friend(tx: Transaction, scene: Scene) -> None:
+    await close_friends.add(tx, scene.ann.id, scene.ben.id)
+
+
 INSERTS = (
     *(_photo, _comment, _session, _upload, _avatar, _follow, _be_followed, _block, _be_blocked, _mute),
-    *(_create_a_list, _be_listed),
+    *(_create_a_list, _be_listed, _create_a_collection, _save_the_first_photo, _export, _webhook, _follow_a_tag),
+    *(_make_a_close_friend, _be_a_close_friend),
 )
 LEFT = """
 SELECT (SELECT count(*) FROM likes WHERE user_id = $1) AS likes, (SELECT sum(likes) FROM photos) AS counted,
@@ -184,6 +228,24 @@ async def test_an_insert_during_a_deletion_waits_and_is_refused(database: Databa
         await wait_for_blocked_transaction(database)
     with pytest.raises(NotFoundError):
         await inserting
+
+
+@pytest.mark.parametrize(
+    "insert", [_create_a_list, _create_a_collection, _save_the_first_photo, _webhook, _follow_a_tag]
+)
+async def test_of_two_inserts_the_second_counts_the_first(database: Database, insert: Insert) -> None:
+    """What an account may have a number of is inserted one after the other, so that no two are the last one."""
+    scene = await _scene(database)
+
+    async def run() -> None:
+        async with database.transaction() as tx:
+            await insert(tx, scene)
+
+    async with database.transaction() as first:
+        await insert(first, scene)
+        second = asyncio.create_task(run())
+        await wait_for_blocked_transaction(database)
+    await second
 
 
 @pytest.mark.parametrize(

@@ -97,12 +97,13 @@ async def test_blocks_separate_threads(database: Database) -> None:
     await block(database, cat, ben)
     assert await listed(database, photo, cat) == []
     await refused(comment_lists.replies(database, top.id, viewer_id=cat.id, limit=9))
-    for comment in (top, mine):
+    anns = await write(database, photo, ann, reply_to=top)
+    for comment in (top, mine, anns):
         await refused(write(database, photo, cat, reply_to=comment))
         await refused(like(database, comment, cat))
     await refused(write(database, photo, ben, reply_to=yours))
     (shown,) = await comment_lists.page(database, photo.id, viewer_id=ben.id, limit=9)
-    assert (shown.replies, [reply.id for reply in shown.first_replies]) == (2, [mine.id])
+    assert (shown.replies, [reply.id for reply in shown.first_replies]) == (3, [mine.id, anns.id])
     replies = await comment_lists.replies(database, top.id, viewer_id=ben.id, limit=1)
     assert [reply.id for reply in replies] == [mine.id]
 

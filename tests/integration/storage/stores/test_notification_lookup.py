@@ -29,6 +29,7 @@ _OF_PICSHARE = {
     NotificationKind.WEBHOOK_FAILING,
     NotificationKind.WEBHOOK_DISABLED,
     NotificationKind.EXPORT_READY,
+    NotificationKind.MODERATION,
 }
 
 

@@ -14,7 +14,7 @@ from storage.postgres.database import Database, Transaction
 from storage.stores import blocks, follows, relations, users
 from tests.support.community import block, follow, new_user, new_users, one_sided_edges, topics
 from tests.support.locks import wait_for_blocked_transaction
-from workers.jobs.fanout import lanes
+from workers.jobs.photo_feeds import lanes
 
 pytestmark = pytest.mark.engines
 

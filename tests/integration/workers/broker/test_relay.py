@@ -234,9 +234,9 @@ async def test_a_batch_takes_five_round_trips(db: Database, database_dsn: str) -
         await eventually(lambda: len(broker.published) == 3)
     statements = await log.take()
     await relayed.close()
-    assert statements[0] == "BEGIN;"
+    assert statements[0] == "BEGIN"
     assert "FROM leases" in statements[1]
-    assert [statement.split()[0] for statement in statements[3:5]] == ["DELETE", "COMMIT;"]
+    assert [statement.split()[0] for statement in statements[3:5]] == ["DELETE", "COMMIT"]
 
 
 async def test_a_stalled_relay_loses_the_lease(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:

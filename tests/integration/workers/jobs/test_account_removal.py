@@ -32,7 +32,7 @@ from tests.support.originals import REMOVALS_AGE, post, post_several
 from tests.support.stage import Stage, inbox, start_clean
 from workers.jobs.account_removal import AccountRemoval
 from workers.jobs.contents import ContentRemover
-from workers.jobs.purge import PurgeHandlers
+from workers.jobs.purge import PurgeHandlers, Purgers
 
 pytestmark = pytest.mark.engines
 
@@ -159,7 +159,7 @@ async def test_an_account_is_removed_in_batches_with_one_event_at_a_time(stage: 
             "fanout": stage.fanout.handlers(),
             "notify": stage.notify.handlers(),
             "bulk": stage.bulk,
-            "purge": PurgeHandlers(stage.database, []).handlers(),
+            "purge": PurgeHandlers(stage.database, Purgers(caches=[])).handlers(),
         }
         if row["topic"] != "session.ended":
             await handlers[row["queue"]][row["topic"]](events.decode(row["topic"], row["body"]))

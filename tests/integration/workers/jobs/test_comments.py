@@ -117,7 +117,7 @@ async def test_an_edit_adds_new_mentions_and_withdraws_removed_ones(stage: Stage
     ((_, document),) = await stage.topic_publications()
     assert document["type"] == "photo.comment_edited"
     assert document["comment"] == comment_fields(await comments.get(stage.database, top.id))
-    assert stage.authors == [dan.id]
+    assert stage.authors == [[dan.id]]
     event = CommentEdited(
         comment_id=top.id, photo_id=photo.id, owner_id=ann.id, user_id=dan.id, mentions=[ben.id, cat.id]
     )
@@ -178,6 +178,50 @@ async def test_replies_and_pins_are_published_with_the_state_of_the_comment(stag
     ]  # fmt: skip
     assert [document.get("comments") for document in published] == [2, None, 1]
     assert "comment" not in published[1]
+
+
+async def test_publications_name_all_authors_of_a_thread(stage: Stage) -> None:
+    """What is published of a comment does not reach those that a block separates from it, or from the one above it."""
+    ann, ben, cat, dan = await new_users(stage.database, "ann", "ben", "cat", "dan")
+    photo = await ready_photo(stage.database, ann)
+    top = await write(stage, ben, photo)
+    await start_clean(stage)
+    reply = await write(stage, cat, photo, reply_to=top)
+    await stage.pump()
+    await edit(stage, reply, "y")
+    await like(stage, reply, dan)
+    await like(stage, reply, dan, act="remove")
+    await stage.pump()
+    await delete(stage, reply)
+    await stage.pump()
+    await like(stage, top, dan)
+    async with stage.database.transaction() as tx:
+        await comment_pins.pin(tx, top.id, owner_id=ann.id)
+    await stage.pump()
+    await stage.topic_publications()
+    of_reply, of_like = {cat.id, ben.id}, {dan.id, cat.id, ben.id}
+    assert [set(authors) for authors in stage.authors] == [
+        of_reply, of_reply, of_like, of_like, of_reply, {dan.id, ben.id}, {ann.id, ben.id},
+    ]  # fmt: skip
+
+
+async def test_nothing_is_notified_of_a_thread_that_the_user_does_not_see(stage: Stage) -> None:
+    """A block between a user and the author of a comment hides the replies to it, and what is derived from them."""
+    ann, ben, cat, dan = await new_users(stage.database, "ann", "ben", "cat", "dan")
+    photo = await ready_photo(stage.database, ann)
+    hidden = await write(stage, ben, photo)
+    own = await write(stage, cat, photo, reply_to=hidden)
+    await write(stage, dan, photo, "before, @cat", reply_to=hidden)
+    await stage.pump()
+    await block(stage.database, cat, ben)
+    await stage.pump()
+    (entry,) = await notifications.inbox(stage.database, cat.id, before=None, limit=9)
+    assert entry.comment is None
+    await write(stage, dan, photo, "after, @cat", reply_to=hidden)
+    await write(stage, dan, photo, reply_to=own)
+    await like(stage, own, dan)
+    await stage.pump()
+    assert await inbox(stage, cat) == ["dan mentioned you in a comment"]
 
 
 async def test_captions_mention_once_the_photo_is_shown(stage: Stage) -> None:

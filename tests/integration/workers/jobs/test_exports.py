@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from server.actions.reports import ReportActions
 from storage.blobs.keys import export_key, original_key
 from storage.blobs.port import Blob
 from storage.errors import ConflictError, NotFoundError, UnavailableError
@@ -24,11 +25,16 @@ from storage.events import AccountDeleted, ExportRequested
 from storage.exports import Export, ExportState
 from storage.ids import encode
 from storage.models import LocationMetadata, Photo, User
+from storage.postgres.database import Database
+from storage.reports import CaseAction, Category, DecisionSource, Report, SubjectKind
 from storage.stores import (
+    account_restrictions,
+    cases,
     close_friends,
     collection_items,
     comment_likes,
     comments,
+    decisions,
     erasure,
     exports,
     likes,
@@ -178,6 +184,18 @@ async def test_what_the_user_did_and_chose(exporter: Exporter) -> None:
         await collection_items.add(tx, collection.id, photo.id, owner_id=ada.id)
         saved = await photo_collections.saved_id(tx, ada.id)
         await collection_items.add(tx, saved, own.id, owner_id=ada.id)
+    await _report(exporter.db, ada, ben)
+    case = (await _report(exporter.db, ben, ada)).case_id
+    async with exporter.db.transaction() as tx:
+        await decisions.add(
+            tx,
+            await cases.lock(tx, case),
+            source=DecisionSource.AUTOMATIC,
+            decided_by=None,
+            action=CaseAction.LIMIT,
+            rule=Category.SPAM,
+            reason="Spam.",
+        )
     archive = await exporter.made(ada)
     assert [(each["id"], each["text"]) for each in _json(archive, "comments.json")] == [
         (encode(comment.id), 'fine, "really"\n🙂')
@@ -197,9 +215,17 @@ async def test_what_the_user_did_and_chose(exporter: Exporter) -> None:
         ("Best", encode(photo.id)),
         ("", encode(own.id)),
     }
+    assert [(each["subject_id"], each["text"]) for each in _json(archive, "reports.json")] == [(encode(ben.id), "rude")]
+    assert [(each["action"], each["reason"]) for each in _json(archive, "decisions.json")] == [("limit", "Spam.")]
     profile = _json(archive, "profile.json")
     assert (profile["username"], profile["email"], profile["followed_tags"]) == ("ada", "ada@example.org", ["hills"])
     assert _json(archive, "notifications.json") == []
+
+
+async def _report(db: Database, reporter: User, subject: User) -> Report:
+    actions = ReportActions(db)
+    filed = await actions.add(reporter.id, SubjectKind.USER, subject.id, category=Category.SPAM, text="rude")
+    return filed.report
 
 
 async def test_pages_are_joined(exporter: Exporter, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -465,6 +491,17 @@ async def remove(exporter: Exporter, user: User) -> AccountDeleted:
     async with exporter.db.transaction() as tx:
         await users.remove(tx, user.id)
         return next(event for event in tx.events if isinstance(event, AccountDeleted))
+
+
+async def test_a_suspended_account_is_exported(exporter: Exporter) -> None:
+    """With its photos, which others do not see any more."""
+    ada = await new_user(exporter.db, "ada")
+    photo = await exporter.photo(ada, b"mine")
+    async with exporter.db.transaction() as tx:
+        await account_restrictions.suspend(tx, ada.id)
+    archive = await exporter.made(ada)
+    assert [each["id"] for each in _json(archive, "photos.json")] == [encode(photo.id)]
+    assert f"photos/{encode(photo.id)}.jpg" in archive.namelist()
 
 
 async def test_a_deleted_account_takes_its_archive_with_it(exporter: Exporter) -> None:

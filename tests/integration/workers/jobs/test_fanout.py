@@ -14,7 +14,7 @@ from storage.stores import blocks, follows, photo_deletion, photo_edits
 from tests.support.community import follow, new_user, new_users, processing_photo, ready_photo, topics
 from tests.support.stage import Stage, kinds
 from tests.support.statements import StatementLog
-from workers.jobs.fanout import LANES, lanes
+from workers.jobs.photo_feeds import LANES, lanes
 
 pytestmark = pytest.mark.engines
 
@@ -128,6 +128,7 @@ async def test_an_edit_reaches_those_who_have_the_photo_open(stage: Stage) -> No
         "type": "photo.edited",
         "photo_id": encode(photo.id),
         "audience": "public",
+        "sensitive": False,
         "caption": "b",
         "caption_entities": [],
         "alt_text": "",

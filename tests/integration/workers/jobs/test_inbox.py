@@ -11,12 +11,14 @@ import pytest
 from storage.errors import ConnectionLostError
 from storage.ids import decode
 from storage.models import Activity, NotificationKind, NotificationMark, User
-from storage.postgres.database import Transaction
+from storage.postgres.database import Database, Transaction
 from storage.stores import inbox_lock
 from storage.stores.notification_lookup import Situation, look_up
 from tests.support.community import new_users, ready_photo, record_notification
 from tests.support.driver_commands import commands
 from tests.support.stage import Stage, start_clean
+from tests.support.statements import StatementLog
+from workers.broker.routing import queues_of
 from workers.jobs.inbox import Inbox, LookUp
 
 pytestmark = pytest.mark.engines
@@ -231,3 +233,16 @@ async def test_a_cancelled_handler_releases_the_lock(stage: Stage) -> None:
     await asyncio.gather(handling, return_exceptions=True)
     await asyncio.wait_for(inbox.record(like), 5)
     assert [message.document["type"] for message in await stage.deliveries(ann)] == ["notification"]
+
+
+async def test_only_marks_wait_for_the_disk_beside_claimed_events(stage: Stage, database_dsn: str) -> None:
+    """The event of an activity is handled again if a crash undoes its entry; nothing repeats the mark of a user."""
+    ann, like = await user_and_like(stage)
+    database = await Database.connect(database_dsn, routes=queues_of, min_size=3, max_size=3, claims_events=True)
+    log = await StatementLog.open(database, connections=3)
+    inbox = Inbox(database, stage.notification_log)
+    await inbox.record(like)
+    assert "BEGIN; SET LOCAL synchronous_commit TO off" in await log.take()
+    await inbox.mark(ann.id, NotificationMark.READ, None, None)
+    assert not any("synchronous_commit" in statement for statement in await log.take())
+    await database.close()

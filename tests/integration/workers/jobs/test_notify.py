@@ -55,7 +55,7 @@ async def test_a_like_is_published(stage: Stage) -> None:
     assert [actor["username"] for actor in shown["actors"]] == ["bob"]
     expected = {"type": "photo.liked", "photo_id": encode(photo.id), "likes": 1, "comments": 0}
     assert await stage.topic_publications() == [(f"photo:{encode(photo.id)}", {**expected, "version": state.version})]
-    assert stage.authors == [bob.id]
+    assert stage.authors == [[bob.id]]
     assert await stage.counter_cache.read([photo.id], bob.id) == {photo.id: (1, 0, True)}
     missed = await stage.notification_log.since(ann.id, epoch, before)
     assert missed is not None
@@ -102,7 +102,7 @@ async def test_publications_on_a_photo_name_their_author(stage: Stage) -> None:
     await stage.pump()
     kinds = [document["type"] for _, document in await stage.topic_publications()]
     assert kinds == ["photo.liked", "photo.commented", "photo.unliked", "photo.comment_deleted"]
-    assert stage.authors == [bob.id, cat.id, bob.id, cat.id]
+    assert stage.authors == [[bob.id], [cat.id], [bob.id], [cat.id]]
 
 
 async def test_likes_share_a_notification(stage: Stage) -> None:

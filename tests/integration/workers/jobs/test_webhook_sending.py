@@ -447,9 +447,9 @@ class Mortal(Database):
             raise Killed
 
     @asynccontextmanager
-    async def transaction(self, lock: Any = None) -> AsyncIterator[Transaction]:
+    async def transaction(self, lock: Any = None, *, repeated: bool = False) -> AsyncIterator[Transaction]:
         """Open a transaction; the kill is before its commit, or after."""
-        async with super().transaction(lock) as tx:
+        async with super().transaction(lock, repeated=repeated) as tx:
             yield tx
             self._step()
         self._step()

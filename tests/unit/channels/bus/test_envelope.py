@@ -116,7 +116,8 @@ def test_any_bytes(message: bytes) -> None:
 def test_topic_messages() -> None:
     """A topic's message carries a document, or ends all subscriptions, or all but the owner's."""
     assert decode_topic_message(topic_body(b"{}")) == TopicData(b"{}")
-    assert decode_topic_message(topic_body(b"{}", author_id=5)) == TopicData(b"{}", 5)
+    assert decode_topic_message(topic_body(b"{}", author_ids=[5])) == TopicData(b"{}", (5,))
+    assert decode_topic_message(topic_body(b"{}", author_ids=[5, 6])) == TopicData(b"{}", (5, 6))
     assert decode_topic_message(topic_end_body(spare_owner=False)) == TopicEnd(spare_owner=False)
     assert decode_topic_message(topic_end_body(spare_owner=True)) == TopicEnd(spare_owner=True)
     for message in (

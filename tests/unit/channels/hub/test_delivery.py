@@ -106,7 +106,7 @@ async def test_a_block_and_its_end(scene: Scene, calls: Calls) -> None:
     subscribe(scene)
     for number, blocked in enumerate((True, False)):
         calls.order(block_body(AUTHOR, blocked=blocked))
-        calls.delivery.message(TOPIC, topic_body(b'"item %d"' % number, author_id=AUTHOR), more=False)
+        calls.delivery.message(TOPIC, topic_body(b'"item %d"' % number, author_ids=[AUTHOR]), more=False)
     calls.delivery.message(TOPIC, topic_body(b'"item 2"'), more=False)
     sent = await written(scene)
     assert [b"item %d" % number in sent for number in range(3)] == [False, True, True]

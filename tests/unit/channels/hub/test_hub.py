@@ -69,8 +69,8 @@ async def test_a_block_follows_a_topic_under_its_other_name(scene: Scene) -> Non
     for channel in ("photo:1", "PHOTO:1"):
         scene.hub.subscribe(scene.connection, channel, grant())
     scene.hub.unsubscribe(scene.connection, "PHOTO:1")
-    scene.hub.deliver_topic(TOPIC, Publication(data=b'"of the blocked"'), author_id=9)
-    scene.hub.deliver_topic(TOPIC, Publication(data=b'"of another"'), author_id=8)
+    scene.hub.deliver_topic(TOPIC, Publication(data=b'"of the blocked"'), author_ids=[9])
+    scene.hub.deliver_topic(TOPIC, Publication(data=b'"of another"'), author_ids=[8])
     await asyncio.sleep(0)
     sent = b"".join(scene.transport.writes)
     assert b"of another" in sent

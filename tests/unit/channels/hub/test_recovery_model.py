@@ -147,7 +147,7 @@ async def play(seed: int, steps: list[tuple[str, int, int | str]]) -> World:
     return world
 
 
-@settings(max_examples=EXAMPLES, deadline=None, derandomize=EXAMPLES == 200)
+@settings(max_examples=EXAMPLES, derandomize=EXAMPLES == 200)
 @given(st.integers(0, 2**16), st.lists(STEPS, max_size=60))
 def test_no_gap_is_hidden(seed: int, steps: list[tuple[str, int, int | str]]) -> None:
     """Every device ends with everything, without repeats, reordering or silent gaps on the way."""

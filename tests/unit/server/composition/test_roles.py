@@ -29,7 +29,7 @@ def test_a_role_is_one_service_and_accepts_shared_backends(role: str) -> None:
     """Every other role runs its own service and the workers that run with it, and shared backends satisfy it."""
     together = {
         "media": {"media", "deferred", "variants"},
-        "purge": {"purge", "warm"},
+        "purge": {"purge", "forget", "warm"},
         "bulk": {"bulk", "discover", "exports", "imports"},
     }
     assert services_of(role, shared()) == together.get(role, {role})

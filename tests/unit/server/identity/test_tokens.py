@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from server.edge.paging import BadCursorError, Cursors
@@ -71,7 +71,6 @@ def test_a_token_of_another_secret_is_rejected() -> None:
     assert not caught.value.expired
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(st.text(max_size=60))
 def test_any_text_is_a_token_error(text: str) -> None:
     """No text raises any other exception."""
@@ -104,7 +103,6 @@ def test_csrf_tokens_belong_to_their_session() -> None:
     assert len(AccessTokens(SECRET, ttl=900).csrf("a")) == 43  # 172 bits
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(st.integers(0, MAX_ID), st.text(max_size=20))
 def test_a_cursor_is_valid_in_its_own_list(position: int, listing: str) -> None:
     """Every position is decoded again, and is invalid in any other list."""
@@ -118,7 +116,6 @@ def test_a_cursor_is_valid_in_its_own_list(position: int, listing: str) -> None:
         Cursors(b"another secret of at least 32 bytes").decode(listing, cursor)
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(st.text(max_size=40))
 def test_any_other_text_is_an_invalid_cursor(text: str) -> None:
     """Invented cursors are rejected, both as numbers and as texts."""

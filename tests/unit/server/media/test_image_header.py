@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -55,7 +55,6 @@ def test_fill_bytes_before_a_marker_are_skipped() -> None:
     assert header_of(data[:2] + b"\xff\xff" + data[2:]) == ImageHeader(JPEG, 20, 10)
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(st.integers(0, 2000))
 def test_a_truncated_image_is_invalid_unless_its_header_is_complete(length: int) -> None:
     """A file that is truncated anywhere is either rejected or has a complete header."""
@@ -68,7 +67,6 @@ def test_a_truncated_image_is_invalid_unless_its_header_is_complete(length: int)
         assert length < 3
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(
     st.sampled_from([b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"]),
     st.binary(max_size=200),

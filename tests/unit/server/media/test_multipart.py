@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from server.media.multipart import FormEnd, FormParser, MultipartError, PartBegin, PartData, PartEnd
@@ -44,7 +44,6 @@ def parts_of(pieces: list[bytes], kind: str = KIND, *, max_parts: int = 32) -> l
     return found
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(
     st.lists(st.tuples(st.sampled_from(["file", "caption", "é"]), st.binary(max_size=40)), max_size=4),
     st.lists(st.integers(1, 9), min_size=1, max_size=20),

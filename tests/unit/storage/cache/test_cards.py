@@ -62,6 +62,7 @@ def test_shape_of_a_photo() -> None:
         "edited_at": None,
         "created_at": "2026-11-20T09:05:07.123Z",
         "state": "ready",
+        "sensitive": False,
         "width": 1080,
         "height": 720,
         "placeholder": "1QcSHQRnh493V4dIh4eXh1h4kJUI",
@@ -120,7 +121,7 @@ def test_times_are_utc_with_milliseconds() -> None:
     )
 
 
-@pytest.mark.parametrize("state", [PhotoState.PROCESSING, PhotoState.REJECTED, PhotoState.HIDDEN])
+@pytest.mark.parametrize("state", [PhotoState.PROCESSING, PhotoState.REJECTED])
 @pytest.mark.parametrize("private", [True, False])
 def test_no_urls_before_there_are_variants(state: PhotoState, private: bool) -> None:
     """A photo that is not ready has no URLs, because its variants do not exist yet."""
@@ -128,6 +129,16 @@ def test_no_urls_before_there_are_variants(state: PhotoState, private: bool) -> 
         photo_json(photo(state=state, author_private=private), VARIANTS, liked=False, sign=lambda _: "sig=1")
     )
     assert (caption["state"], caption["urls"], caption["images"]["sizes"]) == (state, {}, [])
+
+
+def test_a_hidden_photo_has_urls_for_its_author() -> None:
+    """The images of a hidden photo have signed URLs of their own, also of a public account."""
+    shown = json.loads(
+        photo_json(photo(state=PhotoState.HIDDEN), VARIANTS, liked=False, sign=lambda path: f"sig={path}")
+    )
+    prefix = f"/media/review/r7/{SHA}/"
+    assert shown["urls"]["feed"] == f"{prefix}1080.jpg?sig={prefix}"
+    assert all(size["jpg"].startswith(prefix) for size in shown["images"]["sizes"])
 
 
 def test_private_urls_are_signed_in_each_response() -> None:

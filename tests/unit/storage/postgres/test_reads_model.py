@@ -140,7 +140,7 @@ async def _play(steps: Sequence[tuple[Any, ...]]) -> None:
 
 
 @example([("write", 0, 0), ("replay_all",)] * 2 + [("write", 0, 0), ("write_without_redis", 1, 0)])
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(_step, min_size=10, max_size=40))
 def test_no_user_misses_an_own_write(steps: list[tuple[Any, ...]]) -> None:
     """Each read returns what its user has written last, in whichever process, as long as it was not lost itself."""

@@ -14,6 +14,7 @@ from workers.caches.purger import CIRCUIT, Purger
 from workers.outbound.circuits import CircuitRegistry
 
 IMAGES = [HiddenImages(sha256="ab" * 32, signed=True)]
+ORIGINALS = [image.sha256 for image in IMAGES]
 
 
 class StubCache:
@@ -26,10 +27,18 @@ class StubCache:
         self.asked = 0
         self.error: BaseException | None = None
 
-    async def purge(self, images: Sequence[HiddenImages]) -> None:
+    async def hide(self, originals: Sequence[str]) -> None:
         """Count, or fail."""
-        self.asked += 1
+        assert originals == ORIGINALS
+        self._answer()
+
+    async def forget(self, images: Sequence[HiddenImages]) -> None:
+        """Count, or fail."""
         assert images == IMAGES
+        self._answer()
+
+    def _answer(self) -> None:
+        self.asked += 1
         if self.error is not None:
             raise self.error
         if not self.answers:
@@ -67,10 +76,10 @@ def scene() -> Scene:
 
 
 async def test_the_time_since_the_images_were_hidden_is_measured_once(scene: Scene) -> None:
-    """The histogram has each purge, and not its repetition."""
+    """The histogram has when the cache has stopped to serve them, and not when it has forgotten them."""
     assert scene.value("purge_seconds_count") == 0
-    assert await scene.purger.purge(IMAGES, hidden_at=998.5)
-    assert await scene.purger.purge(IMAGES, hidden_at=998.5, repeated=True)
+    assert await scene.purger.hide(ORIGINALS, hidden_at=998.5)
+    assert await scene.purger.forget(IMAGES)
     assert (scene.value("purge_seconds_count"), scene.value("purge_seconds_sum")) == (1, 1.5)
     assert (scene.value("purge_failures_total"), scene.value("purge_overdue_total")) == (0, 0)
 
@@ -79,16 +88,16 @@ async def test_a_cache_that_does_not_answer_is_asked_every_two_seconds(scene: Sc
     """All purges in between fail at once; an outage has one line in the log, and its end another one."""
     scene.cache.answers = False
     with capture_logs() as logs:
-        assert [await scene.purger.purge(IMAGES, hidden_at=999) for _ in range(3)] == [False] * 3
+        assert [await scene.purger.forget(IMAGES) for _ in range(3)] == [False] * 3
         assert scene.cache.asked == 1
         for pause in (1.0, 2.0, 2.0):  # twice as long after a probe that has failed, but no longer
             scene.now += pause
-            assert not await scene.purger.purge(IMAGES, hidden_at=999)
+            assert not await scene.purger.hide(ORIGINALS, hidden_at=999)
         scene.cache.answers = True
-        assert not await scene.purger.purge(IMAGES, hidden_at=999)
+        assert not await scene.purger.hide(ORIGINALS, hidden_at=999)
         scene.now += 2.0
-        assert await scene.purger.purge(IMAGES, hidden_at=999)
-        assert await scene.purger.purge(IMAGES, hidden_at=999)
+        assert await scene.purger.hide(ORIGINALS, hidden_at=999)
+        assert await scene.purger.hide(ORIGINALS, hidden_at=999)
     assert scene.cache.asked == 6
     assert [log["event"] for log in logs] == [
         "circuit_opened",
@@ -105,9 +114,9 @@ async def test_a_purge_that_is_cancelled_is_no_failure(scene: Scene) -> None:
     """A worker that ends in the middle of a purge does not keep the next purge from being sent."""
     scene.cache.error = asyncio.CancelledError()
     with pytest.raises(asyncio.CancelledError):
-        await scene.purger.purge(IMAGES, hidden_at=999)
+        await scene.purger.forget(IMAGES)
     scene.cache.error = None
-    assert await scene.purger.purge(IMAGES, hidden_at=999)
+    assert await scene.purger.forget(IMAGES)
     assert scene.calls() == {"abandoned": 1, "ok": 1}
 
 
@@ -115,5 +124,13 @@ async def test_failures_after_a_minute_are_overdue(scene: Scene) -> None:
     """Images that were hidden a minute ago and are still in a cache count apart, tried or not."""
     scene.cache.answers = False
     for hidden_at in (940.1, 940.0, 900.0):
-        await scene.purger.purge(IMAGES, hidden_at=hidden_at)
+        await scene.purger.hide(ORIGINALS, hidden_at=hidden_at)
     assert (scene.value("purge_failures_total"), scene.value("purge_overdue_total")) == (3, 2)
+
+
+async def test_what_is_not_forgotten_is_not_overdue(scene: Scene) -> None:
+    """Users do not see it, however long that lasts; it counts as a failure alone."""
+    scene.cache.answers = False
+    scene.now += 3600
+    assert not await scene.purger.forget(IMAGES)
+    assert (scene.value("purge_failures_total"), scene.value("purge_overdue_total")) == (1, 0)

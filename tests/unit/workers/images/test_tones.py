@@ -217,6 +217,22 @@ def test_wide_colour_spaces_are_kept_with_a_profile_of_our_own(
         assert "someone".encode("utf-16-be") not in variant
 
 
+def test_display_p3_of_other_programs_is_kept() -> None:
+    """That of libvips and Sharp has colorants without negative values, which changes blue by 4 levels in pure red."""
+    kept = profiles.display_p3()
+    rounded = kept.replace(struct.pack(">i", -69), bytes(4))
+    assert rounded != kept
+    for variant in decode(encoded(halves(), icc_profile=rounded)).variants.values():
+        assert Image.open(io.BytesIO(variant)).info["icc_profile"] == kept
+
+
+@pytest.mark.parametrize("curve", [profiles.gamma_curve(2.2), profiles.gamma_curve(2.6)])
+def test_other_curves_are_not_those_of_display_p3(curve: Curve) -> None:
+    """Its primaries alone do not count: the shadows would be too bright or too dark."""
+    data = encoded(halves(), icc_profile=profile_of(curve, profiles.P3))
+    assert all("icc_profile" not in Image.open(io.BytesIO(file)).info for file in decode(data).variants.values())
+
+
 def test_a_large_profile_is_used_and_not_kept() -> None:
     """The case, and a valid profile of 2 MB: the image is accepted, and the variants stay small."""
     assert len(decode(case("iccp_2mb.png")).variants["1080.jpg"]) < 50_000

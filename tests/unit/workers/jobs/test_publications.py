@@ -78,6 +78,7 @@ def test_notification_documents() -> None:
         "count": 1,
         "photo_id": None,
         "comment": None,
+        "decision_id": None,
         "text": "bob started following you",
         "created_at": "2026-11-20T12:00:00.123Z",
         "updated_at": "2026-11-20T12:00:00.123Z",

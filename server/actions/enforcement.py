@@ -1,0 +1,121 @@
+"""Carry out what moderators decide, and undo it."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from server.actions.counter_updates import update_cache
+from server.actions.live_permissions import at_once
+from server.actions.moderation import ModerationActions
+from storage.cache.cards import Cards
+from storage.cache.counters import CounterCache
+from storage.errors import ConflictError
+from storage.models import PhotoCounters
+from storage.moderation import Decider, ModerationAction
+from storage.moderation import Decision as PhotoDecision
+from storage.postgres.database import Database, Transaction
+from storage.reports import ERASED_AFTER, Case, CaseAction, Category, SubjectKind
+from storage.stores import account_restrictions, cases, hidden_comments, photo_lists
+from workers.jobs.permissions import LivePermissions
+from workers.jobs.sessions import SessionRevoker
+
+_NEWEST = 500  # photos of an author that a home feed may hold
+# What can be done to each kind of subject; the account concerned can be limited or suspended for any.
+ACTIONS = {
+    SubjectKind.PHOTO: frozenset(CaseAction),
+    SubjectKind.COMMENT: frozenset(CaseAction) - {CaseAction.SENSITIVE},
+    SubjectKind.USER: frozenset({CaseAction.NONE, CaseAction.LIMIT, CaseAction.SUSPEND}),
+}
+# A removed photo is hidden until it is erased.
+_OF_PHOTOS = {
+    CaseAction.SENSITIVE: ModerationAction.SENSITIVE,
+    CaseAction.HIDE: ModerationAction.HIDE,
+    CaseAction.REMOVE: ModerationAction.HIDE,
+}
+
+
+class Enforcement:
+    """The effects of decisions. Each is part of the transaction of its decision, and visible at once after it."""
+
+    def __init__(
+        self,
+        db: Database,
+        cards: Cards,
+        counter_cache: CounterCache,
+        moderation: ModerationActions,
+        *,
+        revoker: SessionRevoker,
+        permissions: LivePermissions,
+    ) -> None:
+        self._db = db
+        self._cards = cards
+        self._counter_cache = counter_cache
+        self._moderation = moderation
+        self._revoker = revoker
+        self._permissions = permissions
+
+    async def apply(self, tx: Transaction, case: Case, action: CaseAction, *, rule: Category, reason: str) -> None:
+        """Carry out an action; the author of a photo reads the rule and the reason with it.
+
+        Raises `ConflictError` action_not_possible, and `NotFoundError` for what is deleted.
+        """
+        if action not in ACTIONS[case.subject_kind]:
+            raise ConflictError(
+                "action_not_possible",
+                f"A {case.subject_kind} has no action {action}.",
+                field="action",
+            )
+        match action:
+            case CaseAction.NONE:
+                return
+            case CaseAction.LIMIT:
+                await account_restrictions.set_limited(tx, case.owner_id, limited=True)
+            case CaseAction.SUSPEND:
+                await self._suspend(tx, case.owner_id)
+            case _ if case.subject_kind is SubjectKind.COMMENT:
+                self._update_counters(tx, await hidden_comments.hide(tx, case.subject_id))
+            case _:
+                await self._decide(tx, case, _OF_PHOTOS[action], rule=rule.value, reason=reason)
+        if action in {CaseAction.REMOVE, CaseAction.SUSPEND}:
+            await cases.set_erasure(tx, case.id, ERASED_AFTER)
+
+    async def undo(self, tx: Transaction, case: Case, action: CaseAction) -> None:
+        """Undo an action. Raises `NotFoundError` for what is erased by now."""
+        match action:
+            case CaseAction.NONE:
+                return
+            case CaseAction.LIMIT:
+                await account_restrictions.set_limited(tx, case.owner_id, limited=False)
+            case CaseAction.SUSPEND:
+                await account_restrictions.reinstate(tx, case.owner_id)
+                tx.on_commit(lambda: at_once(self._refresh_cards(case.owner_id)))
+            case _ if case.subject_kind is SubjectKind.COMMENT:
+                self._update_counters(tx, await hidden_comments.restore(tx, case.subject_id))
+            case _:
+                await self._decide(tx, case, ModerationAction.ALLOW)
+        if action in {CaseAction.REMOVE, CaseAction.SUSPEND}:
+            await cases.set_erasure(tx, case.id, None)
+
+    async def _suspend(self, tx: Transaction, user_id: int) -> None:
+        ended = await account_restrictions.suspend(tx, user_id)
+        tx.on_commit(lambda: self._suspended(user_id, ended))
+
+    async def _suspended(self, user_id: int, ended: list[str]) -> None:
+        # The worker repeats each of these for the events, if an engine does not answer at this moment.
+        for session in ended:
+            await at_once(self._revoker.revoke(user_id, session))
+        await at_once(self._permissions.account_deleted(user_id))
+        await at_once(self._refresh_cards(user_id))
+
+    async def _refresh_cards(self, user_id: int) -> None:
+        await self._cards.invalidate(await photo_lists.author_ids(self._db, user_id, limit=_NEWEST))
+
+    async def _decide(
+        self, tx: Transaction, case: Case, action: ModerationAction, *, rule: str = "", reason: str = ""
+    ) -> None:
+        decision = PhotoDecision(action=action, by=Decider.MODERATOR, rule=rule, reason=reason)
+        await self._moderation.decide_in(tx, case.subject_id, decision)
+
+    def _update_counters(self, tx: Transaction, counters: PhotoCounters | None) -> None:
+        if counters is not None:
+            tx.on_commit(partial(update_cache, self._counter_cache, counters))

@@ -1,0 +1,74 @@
+"""What the commands about moderation do: hide or restore a photo, and list what was decided about it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from server.actions.moderation import ModerationActions
+from server.composition.backends import Stores, open_stores
+from server.composition.embedded import reachable_backends
+from server.config.settings import Settings
+from server.errors import InputError
+from storage import ids
+from storage.errors import NotFoundError
+from storage.models import Photo
+from storage.moderation import MAX_REASON, Decider, Decision
+from storage.postgres import migrate
+from storage.stores import photo_moderation, photos
+from storage.stores.photo_moderation import Decided
+from workers.jobs.permissions import LivePermissions
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Moderated:
+    """A photo, and the latest decision of each source about it, the newest first."""
+
+    photo: Photo
+    decisions: Sequence[Decision]
+
+
+async def hide(settings: Settings, photo: str, *, reason: str, rule: str) -> Decided:
+    """Hide a photo as a moderator; raise `NotFoundError`, or `InputError` for a text that is no id."""
+    if not reason.strip() or len(reason) > MAX_REASON:
+        raise InputError(f"The reason is for the author and has 1 to {MAX_REASON} characters.")
+    async with _stores(settings) as stores:
+        return await _actions(stores).hide(id_of(photo), by=Decider.MODERATOR, reason=reason, rule=rule)
+
+
+async def restore(settings: Settings, photo: str) -> Decided:
+    """Show a photo again, as a moderator; raise as `hide` does."""
+    async with _stores(settings) as stores:
+        return await _actions(stores).restore(id_of(photo), by=Decider.MODERATOR)
+
+
+async def show(settings: Settings, photo: str) -> Moderated:
+    """Return a photo in any state but deleted, and the decisions about it; raise as `hide` does."""
+    async with _stores(settings) as stores:
+        photo_id = id_of(photo)
+        found = (await photos.load(stores.db, [photo_id])).get(photo_id)
+        if found is None:
+            raise NotFoundError("photo")
+        return Moderated(photo=found, decisions=await photo_moderation.history(stores.db, photo_id))
+
+
+def id_of(photo: str) -> int:
+    """Return the id in a text; raise `InputError` if there is none."""
+    try:
+        return ids.decode(photo)
+    except ids.BadIdError as error:
+        text = f"{photo[:50]!r} is no id of a photo: it has 13 characters, as at the end of the photo's URL."
+        raise InputError(text) from error
+
+
+def _actions(stores: Stores) -> ModerationActions:
+    return ModerationActions(stores.db, stores.cards, LivePermissions(stores.db, stores.publisher))
+
+
+@asynccontextmanager
+async def _stores(settings: Settings) -> AsyncIterator[Stores]:
+    """Open the stores and check the schema."""
+    async with reachable_backends(settings) as resolved, open_stores(resolved) as stores:
+        await migrate.check(stores.db)
+        yield stores

@@ -1,0 +1,49 @@
+"""What a report counts, and the priority of a case."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from storage.reports import SEVERITY, Category, more_severe, priority, trust_of
+
+
+@pytest.mark.parametrize(
+    ("days", "upheld", "rejected", "trust"),
+    [
+        (0.9, 0, 0, 0.25),
+        (1, 0, 0, 0.5),
+        (6.9, 0, 0, 0.5),
+        (7, 0, 0, 1.0),
+        (365, 9, 0, 1.0),
+        (365, 0, 9, 0.1),
+        (365, 4, 5, 0.5),
+        (0, 0, 1, 0.125),
+    ],
+)
+def test_trust(days: float, upheld: int, rejected: int, trust: float) -> None:
+    """New accounts count less, and so do those whose reports have led to nothing."""
+    assert trust_of(age=timedelta(days=days), upheld=upheld, rejected=rejected) == pytest.approx(trust)
+
+
+def test_priority() -> None:
+    """The priority is severity × log2(1 + trust) × (1 + log10(1 + reach))."""
+    assert priority(Category.SPAM, trust=1, reach=0) == 5
+    assert priority(Category.SPAM, trust=3, reach=0) == 10
+    assert priority(Category.SPAM, trust=1, reach=99) == 15
+    assert priority(Category.NUDITY, trust=7, reach=999) == 240
+    assert priority(Category.NUDITY, trust=0, reach=999) == 0
+
+
+def test_a_severe_report_precedes_many_harmless_ones() -> None:
+    """A thousand reports of spam do not hide one about the safety of a child."""
+    assert priority(Category.CHILD_SAFETY, trust=1, reach=0) > priority(Category.SPAM, trust=1000, reach=0)
+
+
+def test_the_most_severe_category() -> None:
+    """A case keeps its category unless another report is more severe; each category has a severity."""
+    assert more_severe(Category.SPAM, Category.NUDITY) is Category.NUDITY
+    assert more_severe(Category.NUDITY, Category.SPAM) is Category.NUDITY
+    assert more_severe(Category.HATE, Category.ILLEGAL) is Category.HATE
+    assert SEVERITY.keys() == set(Category)
