@@ -139,6 +139,24 @@ WORKERS: tuple[WorkerSpec, ...] = (
         runs_with="bulk",
     ),
     WorkerSpec(
+        name="abuse",
+        help="looks for spam in comments, captions and follows",
+        topics=(
+            "comment.added",
+            "comment.edited",
+            "photo.ready",
+            "photo.imported",
+            "photo.edited",
+            "user.followed",
+            "user.unfollowed",
+        ),
+        module="workers.jobs.abuse",
+        concurrency=2,
+        concurrency_help="Comments, captions and follows that one process looks at at once.",
+        # A queue of its own, so that no notification waits for it.
+        runs_with="notify",
+    ),
+    WorkerSpec(
         name="exports",
         help="makes the archives of accounts that their users download",
         topics=("export.requested",),

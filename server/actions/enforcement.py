@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 
 from server.actions.counter_updates import update_cache
@@ -9,13 +10,13 @@ from server.actions.live_permissions import at_once
 from server.actions.moderation import ModerationActions
 from storage.cache.cards import Cards
 from storage.cache.counters import CounterCache
-from storage.errors import ConflictError
+from storage.errors import ConflictError, NotFoundError
 from storage.models import PhotoCounters
 from storage.moderation import Decider, ModerationAction
 from storage.moderation import Decision as PhotoDecision
 from storage.postgres.database import Database, Transaction
 from storage.reports import ERASED_AFTER, Case, CaseAction, Category, SubjectKind
-from storage.stores import account_restrictions, cases, hidden_comments, photo_lists
+from storage.stores import account_restrictions, cases, hidden_comments, photo_lists, photo_moderation
 from workers.jobs.permissions import LivePermissions
 from workers.jobs.sessions import SessionRevoker
 
@@ -67,7 +68,7 @@ class Enforcement:
             )
         match action:
             case CaseAction.NONE:
-                return
+                await self._release(tx, case)
             case CaseAction.LIMIT:
                 await account_restrictions.set_limited(tx, case.owner_id, limited=True)
             case CaseAction.SUSPEND:
@@ -109,6 +110,16 @@ class Enforcement:
 
     async def _refresh_cards(self, user_id: int) -> None:
         await self._cards.invalidate(await photo_lists.author_ids(self._db, user_id, limit=_NEWEST))
+
+    async def _release(self, tx: Transaction, case: Case) -> None:
+        """Show a photo that an automatic rule withholds: nothing else ends its decision, and the case was about it."""
+        if case.subject_kind is not SubjectKind.PHOTO:
+            return
+        decisions = await photo_moderation.history(tx, case.subject_id)
+        if any(decision.by is Decider.AUTOMATIC and decision.withholds for decision in decisions):
+            # A photo that is deleted by now is not shown in any case.
+            with suppress(NotFoundError):
+                await self._decide(tx, case, ModerationAction.ALLOW)
 
     async def _decide(
         self, tx: Transaction, case: Case, action: ModerationAction, *, rule: str = "", reason: str = ""

@@ -13,11 +13,13 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from server.actions.live_permissions import at_once
 from storage.errors import ConflictError
 from storage.models import Role
 from storage.postgres.database import Database, Transaction
 from storage.stores import users, webhook_deliveries, webhook_endpoints
 from storage.webhooks import Endpoint, EndpointScope, EndpointState
+from workers.jobs.permissions import LivePermissions
 from workers.outbound.policy import OutboundPolicy
 from workers.outbound.resolving import Resolver
 from workers.outbound.urls import check_url_resolves
@@ -46,6 +48,7 @@ class WebhookActions:
     def __init__(
         self,
         db: Database,
+        permissions: LivePermissions,
         policy: OutboundPolicy,
         resolver: Resolver,
         *,
@@ -55,6 +58,7 @@ class WebhookActions:
         self._max_replayed = max_replayed
         self._batch = batch  # deliveries that one transaction looks at
         self._db = db
+        self._permissions = permissions
         self._policy = policy
         self._resolver = resolver
 
@@ -135,6 +139,8 @@ class WebhookActions:
         """Delete an endpoint; nothing more is sent to it."""
         async with self._db.transaction() as tx:
             await webhook_endpoints.delete(tx, endpoint_id, owner_id=viewer_id)
+            # No worker repeats it: a subscription that is left receives nothing, since nothing more is sent.
+            tx.on_commit(lambda: at_once(self._permissions.webhook_deleted(endpoint_id)))
 
     async def ping(self, viewer_id: int, endpoint_id: int) -> None:
         """Send a ping, whose challenge activates the endpoint; raise `ConflictError` webhook_in_progress."""

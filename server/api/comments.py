@@ -11,6 +11,7 @@ from server.edge.api_request import ApiRequest, empty_response, json_response
 from server.edge.endpoint import Endpoint
 from server.edge.idempotency import Idempotency
 from server.edge.requests import CommentCreate, CommentEdit
+from server.identity.new_accounts import COMMENTS
 from storage.postgres.database import Transaction
 from storage.render.comment import comment_json
 
@@ -32,6 +33,7 @@ class CommentsApi:
                 summary="Comment on a photo, or reply to a comment on it",
                 tag="comments",
                 quota=COMMENT_QUOTA,
+                new_account_quota=COMMENTS,
                 stores=True,
                 body=CommentCreate,
                 status=201,

@@ -17,6 +17,7 @@ from server.edge.idempotency import Idempotency
 from server.edge.photo_requests import PhotoFromUpload, PhotoMetadata
 from server.edge.photo_responses import PhotoResponse
 from server.edge.problems import bad_field
+from server.identity.new_accounts import UPLOADS
 from server.identity.rate_limiter import RateLimiter
 from server.media.uploads import UploadReceiver
 from storage.blobs.port import Blobs
@@ -57,6 +58,7 @@ class UploadApi:
                 summary="Post a photo: upload an image in one request, or name up to ten that were uploaded before",
                 tag="photos",
                 quota=POST_QUOTA,
+                new_account_quota=UPLOADS,
                 stores=True,
                 body=PhotoMetadata,
                 body_format=BodyFormat.MULTIPART,

@@ -13,6 +13,7 @@ from server.edge.endpoint import Auth, Endpoint
 from server.edge.paging import Cursors, Pager
 from server.edge.requests import ListQuery
 from server.edge.responses import ListResponse, UserSummaryResponse
+from server.identity.new_accounts import FOLLOWS
 from storage.errors import NotFoundError
 from storage.models import User
 from storage.postgres.database import Queryable
@@ -59,6 +60,7 @@ class RelationsApi:
                 act.follow,
                 "Follow a user; a private account gets a request",
                 stores=True,
+                new_account_quota=FOLLOWS,
             ),
             self._change("DELETE", "/users/{id}/follow", act.unfollow, "Unfollow a user, or withdraw the request"),
             self._change("PUT", "/users/{id}/block", act.block, "Block a user: neither of you sees the other"),
@@ -113,7 +115,16 @@ class RelationsApi:
     def _page(self, request: ApiRequest, listing: str) -> tuple[ListQuery, Pager]:
         return request.query(ListQuery), Pager(self._cursors, listing)
 
-    def _change(self, method: str, path: str, action: Action, summary: str, *, stores: bool = False) -> Endpoint:
+    def _change(
+        self,
+        method: str,
+        path: str,
+        action: Action,
+        summary: str,
+        *,
+        stores: bool = False,
+        new_account_quota: str | None = None,
+    ) -> Endpoint:
         async def handler(request: ApiRequest) -> web.Response:
             other_id = request.id()
             await action(request.viewer.user_id, other_id)
@@ -128,6 +139,7 @@ class RelationsApi:
             summary=summary,
             tag="relations",
             quota=QUOTA,
+            new_account_quota=new_account_quota,
             stores=stores,
             status=204,
             errors=(404, 409) if method == "PUT" else (404,),

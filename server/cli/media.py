@@ -14,9 +14,12 @@ from server.cli.options import ConfigOption, DataOption, run_async, settings_for
 
 def build() -> typer.Typer:
     """Return the group of commands."""
-    app = typer.Typer(help="Check the stored images, and make variants again.", no_args_is_help=True)
+    app = typer.Typer(
+        help="Check the stored images, make variants again, and compute missing hashes.", no_args_is_help=True
+    )
     app.command()(verify)
     app.command()(rebuild)
+    app.command()(hashes)
     return app
 
 
@@ -63,6 +66,28 @@ def rebuild(
     outcomes = run_async(rebuild_(settings, recipe=recipe, processes=processes))
     numbers = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(outcomes.items()))
     typer.echo(f"{outcomes.total():,} contents: {numbers or 'nothing to do'}.")
+    if outcomes["unavailable"]:
+        raise typer.Exit(1)
+
+
+def hashes(
+    processes: Annotated[int, typer.Option("--processes", min=1, max=64, help="Images that are decoded at once.")] = 1,
+    config: ConfigOption = None,
+    data: DataOption = None,
+) -> None:
+    """Compute the hashes of photos of an earlier version, which have none, so that lists of known images find them.
+
+    The service may be running. It can be interrupted and repeated. The exit code is 1 if an original is missing or
+    cannot be decoded.
+
+    Example: [bold]picshare media hashes --processes 4[/bold]
+    """
+    settings = settings_for(config, data=data)
+    from server.administration import media_hashes  # noqa: PLC0415 - heavy, and only needed here
+
+    outcomes = run_async(media_hashes.compute(settings, processes=processes))
+    numbers = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(outcomes.items()))
+    typer.echo(f"{outcomes.total():,} photos: {numbers or 'nothing to do'}.")
     if outcomes["unavailable"]:
         raise typer.Exit(1)
 

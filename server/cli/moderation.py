@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from server.cli import cases
+from server.cli.findings import findings
 from server.cli.options import ConfigOption, DataOption, run_async, settings_for
 from storage.ids import encode
 from storage.models import PhotoState
@@ -19,12 +20,13 @@ PhotoArgument = Annotated[str, typer.Argument(help="The id of a photo, as at the
 def build() -> typer.Typer:
     """Return the group of commands."""
     app = typer.Typer(
-        help="Hide photos and show them again, decide cases that reports have opened, and answer appeals.",
+        help="Hide photos and show them again, decide cases that reports and rules have opened, and answer appeals.",
         no_args_is_help=True,
     )
     app.command()(hide)
     app.command()(restore)
     app.command()(show)
+    app.command()(findings)
     cases.add_commands(app)
     return app
 

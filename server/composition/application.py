@@ -35,7 +35,12 @@ def make_app(services: Services) -> web.Application:
     authenticator = RequestAuthenticator(services.tokens)
     table = endpoints(services)
     guard = Guard(
-        authenticator, services.limiter, settings.body_pace, services.reads, require_space=services.require_space
+        authenticator,
+        services.limiter,
+        settings.body_pace,
+        services.reads,
+        require_space=services.require_space,
+        new_accounts=services.new_accounts,
     )
     app = _edge_app(settings, services.metrics, services.access_log)
     for endpoint in table:

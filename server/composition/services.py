@@ -23,6 +23,7 @@ from server.actions.imports import ImportActions
 from server.actions.last_seen import LastSeen
 from server.actions.lists import ListActions
 from server.actions.moderation import ModerationActions
+from server.actions.new_accounts import new_account_limiter
 from server.actions.notifications import NotificationActions
 from server.actions.photo_collections import CollectionActions
 from server.actions.photos import PhotoActions
@@ -74,6 +75,7 @@ from storage.feeds.star_report import StarReport
 from storage.feeds.trending import Trending
 from storage.ids import slot_group
 from storage.limits.quotas import Quotas
+from storage.limits.recent import RecentMembers
 from storage.limits.revocations import Revocations
 from storage.limits.tickets import REVOCATION_MARGIN, Tickets
 from workers.broker.port import Policy
@@ -81,11 +83,13 @@ from workers.caches.port import NoPurgeMetrics
 from workers.exports.port import NoExportMetrics
 from workers.images.limits import DecoderLimits, NoMetrics
 from workers.imports.port import ImportSettings, NoImportMetrics
+from workers.jobs.abuse_tasks import AbuseTasks
 from workers.jobs.account_visibility import AccountVisibility
 from workers.jobs.case_tasks import CaseTasks
 from workers.jobs.context import NoVariantMetrics, NoWarmMetrics, WorkerContext
 from workers.jobs.counter_repair import CounterRepair
 from workers.jobs.export_removal import ExportRetention
+from workers.jobs.findings import NoFindingMetrics
 from workers.jobs.import_retention import ImportRetention
 from workers.jobs.janitor import Janitor
 from workers.jobs.permissions import LivePermissions
@@ -98,6 +102,7 @@ from workers.jobs.webhook_retention import WebhookRetention
 from workers.outbound.client import NoOutboundMetrics
 from workers.outbound.policy import OutboundPolicy
 from workers.outbound.resolving import SystemResolver
+from workers.signals.settings import SignalSettings
 from workers.videos.limits import VideoLimits
 from workers.webhooks.port import NoWebhookMetrics
 from workers.webhooks.settings import WebhookSettings
@@ -196,6 +201,7 @@ def api_services(settings: Settings, stores: Stores, passwords: Passwords) -> Se
         settings=api_settings(settings),
         tokens=tokens,
         limiter=limiter,
+        new_accounts=new_account_limiter(stores.db, limiter, from_sections(SignalSettings, settings.abuse)),
         actions=build_actions(
             stores,
             tokens=tokens,
@@ -267,7 +273,7 @@ def build_actions(
         notifications=NotificationActions(db, stores.notification_log),
         presence=PresenceReader(db, stores.presence),
         last_seen=LastSeen(db),
-        webhooks=WebhookActions(db, policy, SystemResolver()),
+        webhooks=WebhookActions(db, permissions, policy, SystemResolver()),
         exports=ExportActions(db),
         imports=ImportActions(db),
         moderation=ModerationActions(db, stores.cards, permissions),
@@ -359,9 +365,11 @@ def worker_context(worker: str, settings: Settings, stores: Stores, metrics: Met
         stars=Stars(stores.db, stores.feeds, followers=section.star_followers, metrics=metrics),
         variant_states=VariantStates(stores.redis),
         quotas=Quotas(stores.redis),
+        recent=RecentMembers(stores.redis),
         tag_trends=TagTrends(stores.redis),
         photo_trends=PhotoTrends(stores.redis),
         staff_picks=settings.discover.staff_picks,
+        signals=from_sections(SignalSettings, settings.abuse),
         decoder_metrics=metrics or NoMetrics(),
         variant_metrics=metrics or NoVariantMetrics(),
         caches=cache_settings(settings, secret_bytes(settings), media_urls(settings).sign),
@@ -377,6 +385,7 @@ def worker_context(worker: str, settings: Settings, stores: Stores, metrics: Met
         export_metrics=metrics or NoExportMetrics(),
         imports=import_settings(settings, stores, metrics),
         export_ttl=timedelta(days=settings.retention.export_days),
+        finding_metrics=metrics or NoFindingMetrics(),
         outbound_metrics=metrics or NoOutboundMetrics(),
     )
 
@@ -426,5 +435,6 @@ def build_janitor(settings: Settings, stores: Stores, metrics: Metrics) -> Janit
                 stores.db, notification_days=kept.notification_days, dead_letter_days=kept.dead_letter_days
             ).tasks(),
             *CaseTasks(stores.db, stores.cards, metrics).tasks(),
+            *AbuseTasks(stores.db, metrics, findings_days=settings.abuse.findings_days).tasks(),
         ],
     )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from server.config.abuse import AbuseSection
 from server.config.accounts import AccountsSection
 from server.config.blobs import BlobsSection
 from server.config.discover import DiscoverSection
@@ -60,6 +61,7 @@ class Settings(BaseSettings):
     webhooks: WebhooksSection = WebhooksSection()
     discover: DiscoverSection = DiscoverSection()
     limits: LimitsSection = LimitsSection()
+    abuse: AbuseSection = AbuseSection()
     live: LiveSection = LiveSection()
     worker: WorkerSection = WorkerSection()
     log: LogSection = LogSection()

@@ -40,14 +40,14 @@ class BodyFormat(Enum):
 class Endpoint:
     """An operation below `/api/v1`.
 
-    `quota` names the rate limit (a field of `RateLimits`) of signed-in users, as the action states it; visitors are
-    charged to "anonymous". With `guarded` False the handler itself checks the rate limit and revocation. One that
-    `stores` adds something that stays, and is refused while the disk is full. `errors` are the error statuses beyond
-    those that every endpoint of its kind may return, `other_responses` further successes, and `alternatives` other
-    bodies of `status`, depending on the query. An endpoint with another body format also takes `json_body`. With
-    `by_name` the id in the path may also be a username. `redirect` describes
-    when the response is a 308. First pages of one that is `tagged` have an entity tag. `while_suspended` is open to the
-    user of a suspended account.
+    `quota` names the rate limit (a field of `RateLimits`) of signed-in users, as the action states it, and
+    `new_account_quota` the one that new accounts are charged to in addition; visitors are charged to "anonymous". With
+    `guarded` False the handler itself checks the rate limit and revocation. One that `stores` adds something that
+    stays, and is refused while the disk is full. `errors` are the error statuses beyond those that every endpoint of
+    its kind may return, `other_responses` further successes, and `alternatives` other bodies of `status`, depending on
+    the query. An endpoint with another body format also takes `json_body`. With `by_name` the id in the path may also
+    be a username. `redirect` describes when the response is a 308. First pages of one that is `tagged` have an entity
+    tag. `while_suspended` is open to the user of a suspended account.
     """
 
     method: str
@@ -57,6 +57,7 @@ class Endpoint:
     tag: str
     auth: Auth = Auth.REQUIRED
     quota: str = READ_QUOTA
+    new_account_quota: str | None = None
     guarded: bool = True
     stores: bool = False
     query: type[BaseModel] | None = None

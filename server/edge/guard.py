@@ -17,6 +17,8 @@ from server.edge.endpoint import Auth, Endpoint
 from server.edge.entity_tags import unless_known
 from server.edge.middleware import Handler
 from server.edge.problems import sign_in_required
+from server.identity.errors import NewAccountLimitedError
+from server.identity.new_accounts import NewAccountLimiter
 from server.identity.rate_limiter import RateLimiter
 from storage.postgres.reads import Reads
 
@@ -26,7 +28,8 @@ ANONYMOUS_QUOTA = "anonymous"
 class Guard:
     """Wrap endpoints into aiohttp handlers.
 
-    `require_space` raises `FullError` while there is no space for what an endpoint would store.
+    `require_space` raises `FullError` while there is no space for what an endpoint would store. Without `new_accounts`
+    no lower limits apply to these.
     """
 
     def __init__(
@@ -37,17 +40,21 @@ class Guard:
         reads: Reads,
         *,
         require_space: Callable[[], None],
+        new_accounts: NewAccountLimiter | None = None,
     ) -> None:
         self._authenticator = authenticator
         self._limiter = limiter
         self._pace = pace
         self._reads = reads
         self._require_space = require_space
+        self._new_accounts = new_accounts
 
     def bind(self, endpoint: Endpoint) -> Handler:
         """Return the aiohttp handler of an endpoint; raise `KeyError` where its quota is no rate limit."""
         # A misspelt quota fails at the start of the process instead of at the first request.
-        self._limiter.policy(endpoint.quota)
+        for quota in (endpoint.quota, endpoint.new_account_quota):
+            if quota is not None:
+                self._limiter.policy(quota)
 
         async def handler(http: web.Request) -> web.StreamResponse:
             viewer = (
@@ -62,6 +69,8 @@ class Guard:
             request = ApiRequest(http, viewer, self._pace)
             if endpoint.guarded:
                 await self._charge(request, endpoint.quota)
+                if endpoint.new_account_quota is not None:
+                    await self._charge_new_account(request, endpoint.new_account_quota)
             if endpoint.stores:
                 self._require_space()
             if viewer is None or endpoint.method in {"GET", "HEAD"}:
@@ -81,3 +90,13 @@ class Guard:
         else:
             charge = await self._limiter.check_user(quota, request.viewer_id, request.viewer.session)
         request.report_rate_limit(charge)
+
+    async def _charge_new_account(self, request: ApiRequest, quota: str) -> None:
+        if request.viewer_id is None or self._new_accounts is None:
+            return
+        try:
+            await self._new_accounts.charge(quota, request.viewer_id)
+        except NewAccountLimitedError as error:
+            # In place of the limit of all accounts, of which something is left.
+            request.report_rate_limit(error.charge)
+            raise

@@ -24,6 +24,7 @@ from server.edge.paging import BadCursorError
 from server.identity.errors import (
     AccountSuspendedError,
     DeletionPendingError,
+    NewAccountLimitedError,
     NotPermittedError,
     PasswordsBusyError,
     RateLimitedError,
@@ -185,7 +186,8 @@ def _not_found(error: NotFoundError) -> ProblemError:
 
 
 def _rate_limited(error: RateLimitedError) -> ProblemError:
-    return ProblemError(429, "too_many_requests", str(error), headers=rate_limit_headers(error.charge))
+    code = "new_account_limit" if isinstance(error, NewAccountLimitedError) else "too_many_requests"
+    return ProblemError(429, code, str(error), headers=rate_limit_headers(error.charge))
 
 
 def _deletion_pending(error: DeletionPendingError) -> ProblemError:

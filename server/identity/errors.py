@@ -10,6 +10,7 @@ IdentityError
 ├── NotPermittedError      the role of the account does not allow the request
 ├── PasswordsBusyError     too many passwords wait to be hashed
 └── RateLimitedError       a rate limit is used up
+    └── NewAccountLimitedError  one that applies to new accounts
 """
 
 from __future__ import annotations
@@ -71,6 +72,18 @@ class RateLimitedError(IdentityError):
         wait = max(1, charge.quota.retry_after_whole)
         super().__init__(f'The rate limit "{charge.policy.name}" is used up. Try again in {wait} s.')
         self.charge = charge
+
+
+class NewAccountLimitedError(RateLimitedError):
+    """A limit that applies to new accounts alone is used up."""
+
+    def __init__(self, charge: Charge) -> None:
+        super().__init__(charge)
+        policy, wait = charge.policy, max(1, charge.quota.retry_after_whole)
+        self.args = (
+            f"Your account is new, so a lower limit applies ({policy.limit} in {policy.window_seconds:g} s). It ends "
+            f"after some time, sooner with some photos of your own. Try again in {wait} s.",
+        )
 
 
 class AccountSuspendedError(IdentityError):

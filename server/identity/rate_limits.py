@@ -33,6 +33,9 @@ class RateLimits:
     uploads: str
     searches: str
     reports: str
+    new_uploads: str
+    new_comments: str
+    new_follows: str
     anonymous: str
     sign_in_account: str
     sign_in_address: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from server.operation.abuse_metrics import AbuseMetrics
 from server.operation.case_metrics import CaseMetrics
 from server.operation.discover_metrics import DiscoverMetrics
 from server.operation.export_metrics import ExportMetrics
@@ -32,6 +33,7 @@ class Metrics(
     ExportMetrics,
     ImportMetrics,
     CaseMetrics,
+    AbuseMetrics,
 ):
     """Metrics of requests, jobs, feeds, images, live connections, searches, webhooks, cases and other outward calls."""
 
@@ -48,6 +50,7 @@ class Metrics(
         ExportMetrics.__init__(self, self.registry)
         ImportMetrics.__init__(self, self.registry)
         CaseMetrics.__init__(self, self.registry)
+        AbuseMetrics.__init__(self, self.registry)
         self._requests = Counter(
             "picshare_http_requests", "Completed requests.", ("method", "route", "status"), registry=self.registry
         )

@@ -24,6 +24,8 @@ export class ApiError extends Error {
     this.code = problem.code ?? "";
     this.retryAfter = retryAfter;
     this.deletionDueAt = problem.deletion_due_at ?? null;
+    /** The token of a suspended account, for what its user can still do. */
+    this.token = problem.access_token ?? null;
     this.fields = Object.fromEntries((problem.errors ?? []).map(({ field, message }) => [field, message]));
   }
 }
@@ -98,11 +100,11 @@ export class Api {
   /**
    * Send a request and return the JSON of its response, null if it is empty; throws `ApiError`.
    *
-   * `body` is sent as JSON, `form` (a FormData) as a form.
+   * `body` is sent as JSON, `form` (a FormData) as a form. `bearer` is an access token to use instead of the session.
    */
-  async request(method, path, { query, body, form, key, anonymous = false, signal } = {}) {
-    const send = () => this.#send(method, path, { query, body, form, key, signal });
-    const response = await (anonymous ? send() : this.authorized(send));
+  async request(method, path, { query, body, form, key, anonymous = false, bearer = null, signal } = {}) {
+    const send = () => this.#send(method, path, { query, body, form, key, bearer, signal });
+    const response = await (anonymous || bearer ? send() : this.authorized(send));
     const text = await response.text();
     if (!response.ok) throw errorFromProblem(response.status, text, Number(response.headers.get("Retry-After")) || 0);
     return text ? JSON.parse(text) : null;
@@ -117,7 +119,7 @@ export class Api {
     return send();
   }
 
-  async #send(method, path, { query, body, form, key, signal }) {
+  async #send(method, path, { query, body, form, key, bearer, signal }) {
     const url = new URL(BASE + path, location.origin);
     for (const [name, value] of Object.entries(query ?? {})) {
       if (value !== null && value !== undefined && value !== "") url.searchParams.set(name, value);
@@ -126,6 +128,7 @@ export class Api {
     if (method !== "GET") Object.assign(headers, this.writeHeaders());
     if (body !== undefined) headers["Content-Type"] = "application/json";
     if (key) headers["Idempotency-Key"] = key;
+    if (bearer) headers.Authorization = `Bearer ${bearer}`;
     try {
       return await fetch(url, { method, headers, body: form ?? (body === undefined ? undefined : JSON.stringify(body)), signal });
     } catch (error) {

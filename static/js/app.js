@@ -5,6 +5,7 @@ import { Api } from "./api.js";
 import { forgetAudience } from "./audience.js";
 import { closeFriendsPage } from "./close_friends.js";
 import { dataExportPage } from "./data_export.js";
+import { decisionsPage } from "./decisions.js";
 import { discoverPage, tagPage } from "./discover.js";
 import { emptyPage, fill, h } from "./dom.js";
 import { acceptDrops } from "./drag_and_drop.js";
@@ -12,6 +13,8 @@ import { homePage } from "./feed.js";
 import { followedTagsPage } from "./followed_tags.js";
 import { listAccountsPage, listPage, listsPage } from "./list_pages.js";
 import { Lists } from "./lists.js";
+import { moderationPage } from "./moderation.js";
+import { moderationCasePage } from "./moderation_case.js";
 import { NotificationCenter } from "./notification_center.js";
 import { notificationsPage } from "./notifications.js";
 import { photoPage } from "./photo_page.js";
@@ -52,6 +55,9 @@ const ROUTES = [
   ["/settings/data", dataExportPage],
   ["/settings/webhooks", webhooksPage],
   ["/settings/webhooks/:id", webhookPage],
+  ["/decisions", decisionsPage],
+  ["/moderation", moderationPage],
+  ["/moderation/:id", moderationCasePage],
   ["/p/:id", photoPage],
   ["/u/:username", profilePage],
   ["/u/:username/followers", followersPage],

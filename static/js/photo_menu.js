@@ -1,8 +1,9 @@
-/** The menu of a photo: copy its link, save it, edit and delete the user's own photo. */
+/** The menu of a photo: copy its link, save it, edit and delete the user's own photo, report another one. */
 
 import { confirmDialog, h, icon } from "./dom.js";
 import { editPhoto } from "./photo_edit.js";
 import { photoPath } from "./photo_image.js";
+import { reportDialog } from "./report_dialog.js";
 import { savePhoto } from "./saving.js";
 
 /** Return a "more" button with the menu of a photo. */
@@ -12,6 +13,7 @@ export function photoMenu(app, photo) {
     ["link", "Copy link", () => copyLink(app, photo)],
     own && ["pencil", "Edit photo", () => editPhoto(app, photo)],
     ["bookmark", "Save", () => savePhoto(app, photo)],
+    !own && app.session.id && ["flag", "Report photo", () => reportDialog(app, { kind: "photo", id: photo.id, what: "this photo", account: photo.author.username })],
     own && ["trash", "Delete photo", () => deletePhoto(app, photo), "danger"],
   ];
   return menu("Photo options", items.filter(Boolean));

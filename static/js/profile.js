@@ -10,6 +10,7 @@ import { PhotoList } from "./photo_list.js";
 import { menu } from "./photo_menu.js";
 import { PresenceLine } from "./presence.js";
 import { banner } from "./profile_image.js";
+import { reportDialog } from "./report_dialog.js";
 import { avatar, displayName, profilePath, redrawUser } from "./user.js";
 
 /** Create the page at "/u/:username". */
@@ -194,6 +195,7 @@ class ProfilePage {
       relation.blocking
         ? ["block", "Unblock", () => change("delete", "block", `@${username} is no longer blocked`)]
         : ["block", "Block", block, "danger"],
+      ["flag", "Report account", () => reportDialog(this.#app, { kind: "user", id, what: `@${username}` })],
     ]);
   }
 

@@ -3,6 +3,7 @@
 import { deleteAccountDialog } from "./account_deletion.js";
 import { h, icon } from "./dom.js";
 import { checkbox, choice, field, form } from "./form.js";
+import { isModerator } from "./moderation.js";
 import { ProfileImageField } from "./profile_image.js";
 
 /** Create the page at "/settings". */
@@ -113,6 +114,18 @@ export function settingsPage(app) {
         h("h2", {}, "Your data"),
         h("p.secondary", {}, "Download your photos and everything else that belongs to your account, or import photos from elsewhere."),
         h("div", {}, h("a.button.plain", { href: "/settings/data" }, icon("layers"), "Export or import your data")),
+      ),
+      h(
+        "section",
+        {},
+        h("h2", {}, "Moderation"),
+        h("p.secondary", {}, "What moderators have decided about your account and what you have posted."),
+        h(
+          "div.settings-links",
+          {},
+          h("a.button.plain", { href: "/decisions" }, icon("flag"), "Decisions about you"),
+          isModerator(user) && h("a.button.plain", { href: "/moderation" }, icon("people"), "Queue of moderators"),
+        ),
       ),
       h(
         "section",

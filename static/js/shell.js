@@ -2,6 +2,7 @@
 
 import { ConnectionStatus } from "./connection_status.js";
 import { fill, h, icon } from "./dom.js";
+import { isModerator } from "./moderation.js";
 import { avatar, profilePath } from "./user.js";
 
 export class Shell {
@@ -62,7 +63,7 @@ export class Shell {
       this.#links.set(path, link);
       return h("li", {}, link);
     });
-    const settings = h("a.secondary", { href: "/settings" }, "Settings");
+    const settings = [isModerator(user) && h("a.secondary", { href: "/moderation" }, "Moderation"), h("a.secondary", { href: "/settings" }, "Settings")];
     return h(
       "nav.nav",
       { "aria-label": "Main" },

@@ -1,7 +1,8 @@
 /** The pages to sign in and to sign up. */
 
 import { signInOrRestore } from "./account_deletion.js";
-import { h } from "./dom.js";
+import { suspendedAccount } from "./decisions.js";
+import { fill, h } from "./dom.js";
 import { field, form } from "./form.js";
 import { squareFrame } from "./photo_image.js";
 
@@ -20,10 +21,16 @@ export function signInPage(app) {
     action: "Sign in",
     submit: async () => {
       requireValues([username, "Enter your user name or e-mail."], [password, "Enter your password."]);
-      await signInOrRestore(app, username.input.value.trim(), password.input.value);
+      try {
+        await signInOrRestore(app, username.input.value.trim(), password.input.value);
+      } catch (error) {
+        if (!error.token) throw error;
+        fill(page.element, suspendedAccount(app, error.token));
+      }
     },
   });
-  return accountPage(app, "Sign in", sheet, "New here?", "/signup", "Create an account");
+  const page = accountPage(app, "Sign in", sheet, "New here?", "/signup", "Create an account");
+  return page;
 }
 
 /** Create the page at "/signup". */

@@ -56,6 +56,7 @@ _OWN = (
     ("import_items", "user_id", "position"),
     ("imports", "user_id", "id"),
     ("photo_moderation", "author_id", "photo_id"),
+    ("findings", "account_id", "id"),
 )
 
 

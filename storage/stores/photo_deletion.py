@@ -95,7 +95,8 @@ async def _delete(
             INSERT INTO tag_recounts (shard, tag) SELECT DISTINCT shard, tag FROM tags ORDER BY tag
             {search_index.MARK}),
         words AS (DELETE FROM photo_text WHERE shard = {shard("$1")} AND photo_id = ANY($2::bigint[])),
-        exif AS (DELETE FROM photo_exif WHERE shard = {shard("$1")} AND photo_id = ANY($2::bigint[]))
+        exif AS (DELETE FROM photo_exif WHERE shard = {shard("$1")} AND photo_id = ANY($2::bigint[])),
+        hashes AS (DELETE FROM media_hashes WHERE shard = {shard("$1")} AND photo_id = ANY($2::bigint[]))
         UPDATE users SET photos = photos - $3 WHERE shard = {shard("$1")} AND id = $1""",
         author_id,
         deleted,

@@ -9,6 +9,7 @@ from storage.errors import ConflictError, NotFoundError
 from storage.events import MediaPurge, PhotoItemRemoved
 from storage.postgres.database import Transaction
 from storage.postgres.sharding import shard
+from storage.stores import media_hashes
 from storage.stores.photo_items import COLUMNS
 
 _PHOTO = f"shard = {shard('$1')} AND id = $1"
@@ -73,6 +74,7 @@ async def _remove(tx: Transaction, photo_id: int, author_id: int, removed: Seque
     if not removed:
         return
     await tx.execute(f"DELETE FROM photo_items WHERE {_ITEMS} AND sha256 = ANY($2::text[])", photo_id, removed)
+    await media_hashes.delete(tx, photo_id, removed)
     for sha256 in removed:
         tx.emit(PhotoItemRemoved(photo_id=photo_id, author_id=author_id, sha256=sha256))
     tx.emit(MediaPurge(user_id=author_id, sha256s=removed))

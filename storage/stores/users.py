@@ -83,6 +83,12 @@ async def get(db: Queryable, user_id: int, *, viewer_id: int | None = None) -> U
     return _found(await db.fetchrow(sql, viewer_id, user_id))
 
 
+async def photo_count(db: Queryable, user_id: int) -> int:
+    """Return the number of ready photos that an account's profile counts; 0 for one that is not known."""
+    found: int | None = await db.fetchval(f"SELECT photos FROM users WHERE shard = {shard('$1')} AND id = $1", user_id)
+    return found or 0
+
+
 async def find(db: Queryable, name_or_id: str, *, viewer_id: int | None = None) -> User:
     """Return the account with an id in text form or, if there is none, with that username; see `get`."""
     return await by_name_or_id(db, name_or_id, lambda user_id: get(db, user_id, viewer_id=viewer_id))

@@ -37,12 +37,18 @@ def receiver_port() -> int:
 
 
 @pytest.fixture(scope="session")
-def service_url(receiver_port: int) -> Iterator[str]:
-    """The address of a running `picshare run` without the demonstration community."""
+def service_folder() -> Iterator[Path]:
+    """The folder of the service, whose data are in `data`."""
     folder = Path(tempfile.mkdtemp(prefix="psb-"))
-    with in_background(lambda: _running(folder, receiver_port)) as url:
-        yield url
+    yield folder
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def service_url(service_folder: Path, receiver_port: int) -> Iterator[str]:
+    """The address of a running `picshare run` without the demonstration community."""
+    with in_background(lambda: _running(service_folder, receiver_port)) as url:
+        yield url
 
 
 @asynccontextmanager

@@ -22,6 +22,7 @@ from server.composition.backends import Stores, variant_registry
 from server.composition.delivery import delivery_script
 from server.composition.services import api_services
 from server.config.settings import Settings
+from server.identity.new_accounts import COMMENTS, FOLLOWS, UPLOADS
 from server.identity.passwords import Passwords
 from server.identity.tokens import AccessTokens
 from storage import ids
@@ -56,6 +57,8 @@ class InspectableServices(Services):
 def services_of(database: Database, redis: Redis, folder: Path) -> InspectableServices:
     """Return the API's services on these engines, with quick password hashes and without the web application."""
     settings = Settings().with_values("auth", secret=SECRET.decode())
+    # All accounts of tests are new.
+    settings = settings.with_values("limits", **dict.fromkeys((UPLOADS, COMMENTS, FOLLOWS), "1000000/m"))
     settings = settings.with_values("blobs", url=f"file:{folder / 'blobs'}")
     cards = Cards(database, redis)
     stores = Stores(

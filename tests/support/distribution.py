@@ -29,6 +29,7 @@ DISTRIBUTED: Mapping[str, Distribution] = {
             "webhook_endpoints", "webhook_deliveries", "webhook_attempts", "exports", "photo_moderation",
             "moderation_cases", "reports", "moderation_decisions", "moderation_appeals", "moderation_audit",
             "imports", "import_items",
+            "media_hashes", "findings",
         ),
         _BY_SHARD,
     ),
@@ -41,4 +42,9 @@ DISTRIBUTED: Mapping[str, Distribution] = {
 }  # fmt: skip
 
 # Tables of the coordinator.
-LOCAL = frozenset({"leases", "schema_migrations", "search_progress"})
+LOCAL = frozenset(
+    {
+        *("leases", "schema_migrations", "search_progress"),
+        *("hash_lists", "hash_originals", "hash_images", "hash_bands"),
+    }
+)

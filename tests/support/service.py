@@ -44,6 +44,8 @@ class Service:
             # The smallest cost that is accepted: the tests create hundreds of accounts.
             "PICSHARE_AUTH__HASH_MEMORY": "19",
             "PICSHARE_AUTH__HASH_PASSES": "2",
+            # All accounts of tests are new.
+            **{f"PICSHARE_LIMITS__NEW_{name}": "1000000/m" for name in ("UPLOADS", "COMMENTS", "FOLLOWS")},
             **(env or {}),
         }
         self._folder = folder

@@ -30,6 +30,7 @@ from storage.feeds.feeds import Feeds
 from storage.feeds.notification_log import NotificationLog
 from storage.ids import slot_group
 from storage.limits.quotas import Quotas
+from storage.limits.recent import RecentMembers
 from storage.limits.tickets import Tickets
 from storage.models import Photo, PhotoCounters, User
 from storage.postgres.database import Database
@@ -104,6 +105,7 @@ class Stage:
             variants=VariantRegistry(),
             variant_states=VariantStates(redis),
             quotas=Quotas(redis),
+            recent=RecentMembers(redis),
             tag_trends=TagTrends(redis),
             photo_trends=PhotoTrends(redis),
             concurrency=1,

@@ -17,6 +17,7 @@ import thumbhash
 from PIL import Image
 
 from storage.blobs.variants import Variant, VariantRegistry
+from storage.perceptual_hashes import text_of
 from workers.images import animations, formats, gain_maps, pixels
 from workers.images.colours import coded_profile, in_known_colours, source_profile
 from workers.images.embedded_texts import read_texts
@@ -27,6 +28,7 @@ from workers.images.gif import Gif
 from workers.images.heif import Heif
 from workers.images.jpeg import Jpeg
 from workers.images.limits import MAX_PIXELS
+from workers.images.pdq import pdq
 from workers.images.png import Png
 from workers.images.rights import rights_packet
 from workers.images.structure import ImageHeader, StructureError
@@ -54,7 +56,8 @@ class Decoded:
     """A decoded image: its upright size in pixels, a ThumbHash in base64, EXIF, embedded texts, variants by name.
 
     `hdr` is set if its JPEGs have a gain map, `motion` for an animation of which the variant with all frames can be
-    made (`workers.images.motion`), `rights` if the variants name a creator or a licence.
+    made (`workers.images.motion`), `rights` if the variants name a creator or a licence. `pdq` is the text of the
+    perceptual hash (`storage.perceptual_hashes`), `pdq_quality` is from 0 to 100.
     """
 
     width: int
@@ -66,6 +69,8 @@ class Decoded:
     motion: bool
     variants: Mapping[str, bytes]
     rights: bool = False
+    pdq: str = text_of(0)
+    pdq_quality: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -118,6 +123,7 @@ def decode(
     packet = picture.packet(rights)
     files, smallest = render(picture.upright, picture.profile, variants, picture.size, packet, gain=picture.gain)
     width, height = picture.size
+    number, quality = pdq(smallest)
     return Decoded(
         width=width,
         height=height,
@@ -128,6 +134,8 @@ def decode(
         motion=animations.find(data) is not None,
         variants=files,
         rights=bool(packet),
+        pdq=text_of(number),
+        pdq_quality=quality,
     )
 
 

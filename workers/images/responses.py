@@ -13,6 +13,7 @@ from typing import Any
 
 from storage.blobs.content_types import HEAD, recognised_type
 from storage.blobs.variants import Variant
+from storage.perceptual_hashes import MAX_QUALITY, is_pdq
 from workers.images import embedded_texts, published
 from workers.images.decode import Decoded
 from workers.images.limits import MAX_EMBEDDED_TEXT, MAX_SIDE
@@ -48,6 +49,9 @@ def decoded_of(response: Mapping[str, Any], variants: Sequence[Variant], rights:
     _require(_are_texts(decoded.texts), "texts")
     for kind in (decoded.hdr, decoded.motion):
         _require(isinstance(kind, bool), "a kind")
+    pdq: object = decoded.pdq
+    _require(isinstance(pdq, str) and is_pdq(pdq), "a perceptual hash")
+    _require(type(decoded.pdq_quality) is int and 0 <= decoded.pdq_quality <= MAX_QUALITY, "the quality of a hash")
     xmp = rights_packet(decoded.texts) if rights else b""
     _check_files(decoded.variants, variants, xmp)
     return replace(decoded, rights=bool(xmp))

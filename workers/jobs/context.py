@@ -20,6 +20,7 @@ from storage.cache.variant_states import VariantStates
 from storage.feeds.feeds import Feeds
 from storage.feeds.notification_log import NotificationLog
 from storage.limits.quotas import Quotas
+from storage.limits.recent import RecentMembers
 from storage.postgres.database import Database
 from storage.render.images import Sign
 from workers.caches.opening import CacheSettings
@@ -28,11 +29,13 @@ from workers.exports.port import ExportMetrics, NoExportMetrics
 from workers.handlers import EventHandler
 from workers.images.limits import DecoderLimits, DecoderMetrics, NoMetrics
 from workers.imports.port import ImportSettings
+from workers.jobs.findings import FindingMetrics, NoFindingMetrics
 from workers.jobs.sessions import SessionRevoker
 from workers.jobs.stars import Stars
 from workers.outbound.circuits import CircuitRegistry
 from workers.outbound.client import NoOutboundMetrics, OutboundMetrics
 from workers.registry import WorkerSpec
+from workers.signals.settings import SignalSettings
 from workers.videos.limits import VideoLimits
 from workers.webhooks.port import NoWebhookMetrics, WebhookMetrics
 from workers.webhooks.settings import WebhookSettings
@@ -91,10 +94,12 @@ class WorkerContext:
     stars: Stars
     variant_states: VariantStates
     quotas: Quotas
+    recent: RecentMembers
     tag_trends: TagTrends
     photo_trends: PhotoTrends
     video_limits: VideoLimits = field(default_factory=VideoLimits)
     staff_picks: Sequence[str] = ()
+    signals: SignalSettings = field(default_factory=SignalSettings)
     decoder_metrics: DecoderMetrics = field(default_factory=NoMetrics)
     variant_metrics: VariantMetrics = field(default_factory=NoVariantMetrics)
     caches: CacheSettings = field(default_factory=CacheSettings)
@@ -104,6 +109,7 @@ class WorkerContext:
     webhooks: WebhookSettings = field(default_factory=WebhookSettings)
     webhook_metrics: WebhookMetrics = field(default_factory=NoWebhookMetrics)
     export_metrics: ExportMetrics = field(default_factory=NoExportMetrics)
+    finding_metrics: FindingMetrics = field(default_factory=NoFindingMetrics)
     outbound_metrics: OutboundMetrics = field(default_factory=NoOutboundMetrics)
     imports: ImportSettings | None = None
     export_ttl: timedelta = timedelta(days=7)

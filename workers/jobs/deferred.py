@@ -20,6 +20,9 @@ async def open_handlers(context: WorkerContext) -> AsyncIterator[Handlers]:
     """Yield the handler of the queue "deferred"; its decoders start with the first photo."""
     decoder = Decoder(processes=context.concurrency, limits=context.decoder_limits, metrics=context.decoder_metrics)
     try:
-        yield on(PhotoDeferred, MediaHandlers(context.db, context.blobs, decoder, context.variants).deferred)
+        yield on(
+            PhotoDeferred,
+            MediaHandlers(context.db, context.blobs, decoder, context.variants, context.finding_metrics).deferred,
+        )
     finally:
         await decoder.close()

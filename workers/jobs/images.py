@@ -12,6 +12,7 @@ from storage.blobs.keys import original_key, variant_key, variants_prefix
 from storage.blobs.port import Blobs
 from storage.blobs.variants import VariantRegistry, content_type_of
 from storage.errors import NotFoundError
+from storage.perceptual_hashes import MediaHash
 from storage.postgres.database import Database
 from storage.stores import contents, users
 from workers.errors import Retry
@@ -70,6 +71,11 @@ class ImageMaker:
         kept = {variant_key(sha256, self._variants.recipe, name) for name in spared}
         stored = [blob.key async for blob in self._blobs.list(variants_prefix(sha256))]
         await self._blobs.delete([key for key in stored if key not in kept])
+
+
+def hash_of(sha256: str, decoded: Decoded) -> MediaHash:
+    """Return the hashes of a decoded original, for a video those of its poster."""
+    return MediaHash(sha256=sha256, pdq=decoded.pdq, quality=decoded.pdq_quality)
 
 
 @asynccontextmanager

@@ -16,7 +16,7 @@ from storage.blobs.variants import MOTION, VariantRegistry
 from storage.events import PhotoDeferred, PhotoDeleted, PhotoItemRemoved, PhotoUploaded, VariantWanted
 from storage.models import Photo, PhotoItem, PhotoState
 from storage.postgres.database import Database
-from storage.stores import contents, photo_exif, photo_processing, photos
+from storage.stores import contents, hash_lists, media_hashes, photo_exif, photo_processing, photos
 from storage.stores.contents import Lease
 from storage.stores.photo_items import DecodedItem, pictures_of
 from storage.suggestions import suggestions
@@ -25,7 +25,9 @@ from workers.images.decode import Decoded, ImageRejectedError
 from workers.images.pool import Decoder
 from workers.jobs.contents import ContentRemover
 from workers.jobs.context import Handlers, WorkerContext
-from workers.jobs.images import ImageMaker
+from workers.jobs.findings import FindingMetrics, FindingRecorder, NoFindingMetrics
+from workers.jobs.images import ImageMaker, hash_of
+from workers.jobs.listed_images import record_matches
 from workers.jobs.profile_images import ProfileImageHandlers
 
 
@@ -35,7 +37,8 @@ async def open_handlers(context: WorkerContext) -> AsyncIterator[Handlers]:
     decoder = Decoder(processes=context.concurrency, limits=context.decoder_limits, metrics=context.decoder_metrics)
     try:
         await decoder.start()
-        yield MediaHandlers(context.db, context.blobs, decoder, context.variants).handlers()
+        metrics = context.finding_metrics
+        yield MediaHandlers(context.db, context.blobs, decoder, context.variants, metrics).handlers()
     finally:
         await decoder.close()
 
@@ -46,8 +49,16 @@ class MediaHandlers:
     An author has one photo in "media" at a time, so that others find a free decoder; "deferred" has the next ones.
     """
 
-    def __init__(self, db: Database, blobs: Blobs, decoder: Decoder, variants: VariantRegistry | None = None) -> None:
+    def __init__(
+        self,
+        db: Database,
+        blobs: Blobs,
+        decoder: Decoder,
+        variants: VariantRegistry | None = None,
+        metrics: FindingMetrics | None = None,
+    ) -> None:
         self._db = db
+        self._recorder = FindingRecorder(metrics or NoFindingMetrics())
         self._variants = variants or VariantRegistry()
         self._maker = ImageMaker(db, blobs, decoder, self._variants)
         self._remover = ContentRemover(db, blobs)
@@ -151,7 +162,11 @@ class MediaHandlers:
 
     async def _publish(self, photo: Photo, decoded: Mapping[str, Decoded], leases: Sequence[Lease]) -> None:
         first = decoded[photo.sha256]
+        hashes = [hash_of(sha256, result) for sha256, result in decoded.items()]
+        matches = await hash_lists.matches(self._db, hashes)
         async with self._db.transaction() as tx:
+            # Before the photo is ready, so that one that is to be held is not shown for a moment.
+            await record_matches(tx, self._recorder, matches, photo_id=photo.id, author_id=photo.author.id)
             ready = await photo_processing.mark_ready(
                 tx,
                 photo.id,
@@ -168,6 +183,8 @@ class MediaHandlers:
             for sha256 in (sha256 for sha256, result in decoded.items() if ready and result.motion):
                 # Its frames take seconds, in which no photo waits: another worker makes it, before it is requested.
                 tx.emit(VariantWanted(sha256=sha256, recipe=self._variants.recipe, name=MOTION.name))
+            if ready:
+                await media_hashes.store(tx, photo.id, hashes)
             for lease in leases:
                 await contents.release(tx, lease)
         if not ready:

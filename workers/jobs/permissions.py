@@ -67,6 +67,10 @@ class LivePermissions:
         await self._publisher.to_users([user_id], control_body(control="disconnect"))
         await self._publisher.close_topics_of(user_id)
 
+    async def webhook_deleted(self, endpoint_id: int) -> None:
+        """End all subscriptions to the attempts at a webhook."""
+        await self._publisher.close_topic(publications.webhook_topic(endpoint_id))
+
     async def presence_hidden(self, user_id: int) -> None:
         """End all subscriptions to a user's presence but the user's own."""
         await self._publisher.restrict_topic(publications.presence_topic(user_id))

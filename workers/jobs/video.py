@@ -23,14 +23,16 @@ from storage.errors import NotFoundError, UnavailableError
 from storage.events import VideoUploaded, VideoWanted
 from storage.models import PhotoState, Video
 from storage.postgres.database import Database
-from storage.stores import contents, photo_processing, photos, variants
+from storage.stores import contents, hash_lists, media_hashes, photo_processing, photos, variants
 from storage.stores.variants import StoredVariant
 from workers.errors import Retry
 from workers.handlers import EventHandler, on
 from workers.images.decode import Decoded, ImageRejectedError
 from workers.jobs.contents import ContentRemover
 from workers.jobs.context import Handlers, WorkerContext
-from workers.jobs.images import local_file, put_variants
+from workers.jobs.findings import FindingMetrics, FindingRecorder, NoFindingMetrics
+from workers.jobs.images import hash_of, local_file, put_variants
+from workers.jobs.listed_images import record_matches
 from workers.videos.pool import MadeVideo, VideoDecoder
 
 log = structlog.get_logger(__name__)
@@ -46,7 +48,15 @@ async def open_handlers(context: WorkerContext) -> AsyncIterator[Handlers]:
         metrics=context.decoder_metrics,
     )
     try:
-        yield VideoHandlers(context.db, context.blobs, decoder, context.variants, context.variant_states).handlers()
+        handlers = VideoHandlers(
+            context.db,
+            context.blobs,
+            decoder,
+            context.variants,
+            context.variant_states,
+            metrics=context.finding_metrics,
+        )
+        yield handlers.handlers()
     finally:
         await decoder.close()
 
@@ -55,9 +65,17 @@ class VideoHandlers:
     """Handlers of the queue "video"."""
 
     def __init__(
-        self, db: Database, blobs: Blobs, decoder: VideoDecoder, registry: VariantRegistry, states: VariantStates
+        self,
+        db: Database,
+        blobs: Blobs,
+        decoder: VideoDecoder,
+        registry: VariantRegistry,
+        states: VariantStates,
+        *,
+        metrics: FindingMetrics | None = None,
     ) -> None:
         self._db = db
+        self._recorder = FindingRecorder(metrics or NoFindingMetrics())
         self._blobs = blobs
         self._decoder = decoder
         self._registry = registry
@@ -89,7 +107,10 @@ class VideoHandlers:
             return
         await self._store(photo.sha256, made)
         await put_variants(self._blobs, self._registry, photo.sha256, images.variants)
+        found = hash_of(photo.sha256, images)
+        matches = await hash_lists.matches(self._db, [found])
         async with self._db.transaction() as tx:
+            await record_matches(tx, self._recorder, matches, photo_id=photo.id, author_id=photo.author.id)
             ready = await photo_processing.mark_ready(
                 tx,
                 photo.id,
@@ -99,6 +120,8 @@ class VideoHandlers:
                 exif=None,
                 video=_played(made),
             )
+            if ready:
+                await media_hashes.store(tx, photo.id, [found])
             await contents.release(tx, lease)
         if not ready:
             # The photo was deleted meanwhile, and its removal was kept off by the lease; or another delivery of the

@@ -16,6 +16,7 @@ from storage.stores import users
 from tests.support.api import Api
 from tests.support.api_user import ApiUser, Response
 from tests.support.webhooks import WebhookScene, answer
+from workers.jobs.permissions import LivePermissions
 from workers.outbound.policy import OutboundPolicy
 from workers.outbound.resolving import SystemResolver
 from workers.webhooks.payloads import EVENT_TYPES
@@ -328,7 +329,8 @@ async def test_messages_since_a_time_or_all_failed_ones_are_sent_again(api: Api,
 
 async def test_very_many_messages_are_sent_again_in_several_requests(api: Api, scene: WebhookScene) -> None:
     """One request sends a bounded number of them, in small transactions."""
-    actions = WebhookActions(api.services.db, OutboundPolicy(), SystemResolver(), max_replayed=4, batch=2)
+    permissions = LivePermissions(api.services.db, api.services.stores.publisher)
+    actions = WebhookActions(api.services.db, permissions, OutboundPolicy(), SystemResolver(), max_replayed=4, batch=2)
     ada = await api.user()
     made = await active(scene, ada)
     for _ in range(5):

@@ -197,6 +197,18 @@ async def test_a_deleted_account_ends_subscriptions_with_the_response(api: Api) 
     assert (push["channel"], push["unsubscribe"]["code"]) == (f"user:{ann.id}", 2000)
 
 
+async def test_a_deleted_webhook_ends_subscriptions_with_the_response(api: Api) -> None:
+    """Its owner's pages do not wait for further attempts."""
+    ann = await api.user()
+    made = (await ann.call("POST", "/webhooks", json={"url": "https://93.184.215.14/"})).expect(201)
+    socket = await connected(api, ann)
+    channel = f"webhook:{made['id']}"
+    assert "subscribe" in await socket.request(subscribe={"channel": channel})
+    (await ann.call("DELETE", f"/webhooks/{made['id']}")).expect(204)
+    push = (await socket.until("push"))["push"]
+    assert (push["channel"], push["unsubscribe"]["code"]) == (channel, 2000)
+
+
 async def test_signing_out_closes_the_live_connection(api: Api) -> None:
     """The end of a session closes its connections, and no others."""
     ann, bob = await api.user(), await api.user()

@@ -9,9 +9,11 @@ from typing import cast
 
 import pytest
 
+from storage.abuse import AbuseAction, Finding, FindingKind
 from storage.events import AccountDeleted, decode
 from storage.models import Activity, NotificationKind, User
 from storage.postgres.database import Database
+from storage.reports import Category, SubjectKind
 from storage.stores import (
     account_suggestions,
     blocks,
@@ -20,6 +22,7 @@ from storage.stores import (
     comment_lists,
     comments,
     erasure,
+    findings,
     follows,
     likes,
     list_members,
@@ -88,6 +91,19 @@ async def test_erase(database: Database) -> None:
             operation="record",
             activity=Activity(recipient_id=ben.id, kind=NotificationKind.FOLLOW, actor_id=ann.id, source_id=ann.id),
         )
+        await findings.record(
+            tx,
+            Finding(
+                kind=FindingKind.LINK_SPAM,
+                account_id=ben.id,
+                subject=SubjectKind.USER,
+                subject_id=ben.id,
+                action=AbuseAction.CASE,
+                category=Category.SPAM,
+                rule="links",
+                key="links",
+            ),
+        )
         await users.remove(tx, ben.id)
     assert not await _erase(database, ben, grace_minutes=1)
     assert await _erase_all(database, ben, limit=2) > 2
@@ -101,7 +117,7 @@ async def test_erase(database: Database) -> None:
     assert (await topics(database))[-1] == "actor.removed"
     for table in (
         *("following", "followers", "mutes", "collections", "collection_items"),
-        *("account_suggestions", "dismissed_suggestions", "tag_follows", "lists", "list_members"),
+        *("account_suggestions", "dismissed_suggestions", "tag_follows", "lists", "list_members", "findings"),
     ):
         rows = await database.fetch(f"SELECT * FROM {table}")  # noqa: S608
         assert not any(ben.id in tuple(row) for row in rows), table

@@ -20,7 +20,7 @@ from storage.events import PhotoDeleted, PhotoUploaded, VariantWanted, VideoUplo
 from storage.models import Photo, PhotoState, User
 from storage.postgres.database import Database
 from storage.render.photo import photo_json
-from storage.stores import photo_contents, photo_deletion, photo_processing, photos, variants
+from storage.stores import media_hashes, photo_contents, photo_deletion, photo_processing, photos, variants
 from storage.stores.variants import StoredVariant
 from tests.support.community import new_user
 from tests.support.objects import has
@@ -138,6 +138,7 @@ async def test_a_video_becomes_a_photo_that_plays(scene: Scene) -> None:
         "bytes": stored.size,
     }
     assert stored.content_type == "video/mp4"
+    assert [one.sha256 for one in await media_hashes.of_photo(scene.database, photo.id)] == [photo.sha256]
     assert "video" not in shown["images"]
     assert [size["width"] for size in shown["images"]["sizes"]] == [48, 48]
     assert await photo_contents.is_video(scene.database, photo.sha256)

@@ -23,6 +23,8 @@ DECODED: dict[str, Any] = {
     "hdr": False,
     "motion": False,
     "variants": FILES,
+    "pdq": "0f" * 32,
+    "pdq_quality": 100,
 }
 
 
@@ -56,6 +58,11 @@ def test_the_response_of_a_decoder_is_used() -> None:
         {"variants": FILES | {"320.jpg": b"<html><script>alert(1)</script>"}},
         {"variants": FILES | {"320.webp": FILES["320.jpg"]}},
         {"variants": FILES | {"320.jpg": "text"}},
+        {"pdq": "0F" * 32},
+        {"pdq": "0f" * 31},
+        {"pdq": b"0f" * 32},
+        {"pdq_quality": 101},
+        {"pdq_quality": True},
         {"more": 1},
     ],
 )

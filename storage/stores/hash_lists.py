@@ -1,0 +1,160 @@
+"""Lists of the hashes of known images: load, count and remove them, and find the pictures that they name.
+
+A list is loaded and removed in batches of one transaction each, and can be used meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from storage.abuse import AbuseAction, HashEntries, HashList, HashMatch
+from storage.errors import NotFoundError
+from storage.perceptual_hashes import MAX_DISTANCE, MediaHash, bands, nearby_bands, orientations, text_of
+from storage.postgres.database import Queryable, Transaction
+from storage.postgres.rows import Row
+from storage.reports import Category
+
+_BATCH = 1_000  # entries that are removed in one transaction
+
+
+async def create(tx: Transaction, name: str, action: AbuseAction, category: Category) -> int:
+    """Create a list, or change action and category of an existing one; return its id."""
+    list_id: int = await tx.fetchval(
+        "INSERT INTO hash_lists (name, action, category) VALUES ($1, $2, $3) "
+        "ON CONFLICT (name) DO UPDATE SET action = excluded.action, category = excluded.category RETURNING id",
+        name,
+        action.value,
+        category.value,
+    )
+    return list_id
+
+
+async def add(tx: Transaction, list_id: int, entries: HashEntries) -> int:
+    """Add entries to a list; return the number of those that it did not have."""
+    originals = await tx.fetch(
+        "INSERT INTO hash_originals (sha256, list_id) SELECT DISTINCT e.sha256, $1::integer "
+        "FROM unnest($2::text[]) AS e (sha256) ORDER BY e.sha256 ON CONFLICT DO NOTHING RETURNING 1",
+        list_id,
+        entries.originals,
+    )
+    images = await tx.fetch(
+        "INSERT INTO hash_images (pdq, list_id) SELECT DISTINCT ('x' || e.pdq)::bit(256) AS pdq, $1::integer "
+        "FROM unnest($2::text[]) AS e (pdq) ORDER BY pdq ON CONFLICT DO NOTHING RETURNING pdq::text AS pdq",
+        list_id,
+        entries.images,
+    )
+    added = [text_of(int(row["pdq"], 2)) for row in images]
+    parts = [(band, pdq) for pdq in added for band in bands(pdq)]
+    await tx.execute(
+        "INSERT INTO hash_bands (band, pdq, list_id) SELECT e.band, ('x' || e.pdq)::bit(256), $1 "
+        "FROM unnest($2::integer[], $3::text[]) AS e (band, pdq)",
+        list_id,
+        [band for band, _ in parts],
+        [pdq for _, pdq in parts],
+    )
+    return len(originals) + len(added)
+
+
+async def all_lists(db: Queryable) -> list[HashList]:
+    """Return all lists by name."""
+    rows = await db.fetch(
+        "SELECT l.name, l.action, l.category, "
+        "(SELECT count(*) FROM hash_originals o WHERE o.list_id = l.id) AS originals, "
+        "(SELECT count(*) FROM hash_images i WHERE i.list_id = l.id) AS images FROM hash_lists l ORDER BY l.name"
+    )
+    return [HashList(**dict(row) | _meaning(row)) for row in rows]
+
+
+async def find(db: Queryable, name: str) -> int:
+    """Return the id of a list; raise `NotFoundError("hash list")`."""
+    list_id: int | None = await db.fetchval("SELECT id FROM hash_lists WHERE name = $1", name)
+    if list_id is None:
+        raise NotFoundError("hash list")
+    return list_id
+
+
+async def remove_some(tx: Transaction, list_id: int, *, limit: int = _BATCH) -> int:
+    """Remove entries of a list, and the list itself once it has none; return the number of entries."""
+    rows = await tx.fetch(
+        "DELETE FROM hash_images WHERE list_id = $1 AND pdq IN ("
+        "SELECT pdq FROM hash_images WHERE list_id = $1 LIMIT $2) RETURNING pdq::text AS pdq",
+        list_id,
+        limit,
+    )
+    removed = [text_of(int(row["pdq"], 2)) for row in rows]
+    parts = [(band, pdq) for pdq in removed for band in bands(pdq)]
+    await tx.execute(
+        "DELETE FROM hash_bands b USING unnest($2::integer[], $3::text[]) AS e (band, pdq) "
+        "WHERE b.band = e.band AND b.pdq = ('x' || e.pdq)::bit(256) AND b.list_id = $1",
+        list_id,
+        [band for band, _ in parts],
+        [pdq for _, pdq in parts],
+    )
+    originals = await tx.execute(
+        "DELETE FROM hash_originals WHERE list_id = $1 AND sha256 IN ("
+        "SELECT sha256 FROM hash_originals WHERE list_id = $1 LIMIT $2)",
+        list_id,
+        limit,
+    )
+    if not (removed or originals):
+        await tx.execute("DELETE FROM hash_lists WHERE id = $1", list_id)
+    return len(removed) + originals
+
+
+async def matches(db: Queryable, hashes: Sequence[MediaHash]) -> list[HashMatch]:
+    """Return what the lists have of these pictures, one match for each picture and list: its original, or the nearest.
+
+    A picture is found as well if it is turned or mirrored. Its PDQ is not compared if its quality is too low.
+    """
+    found = await _of_originals(db, [one.sha256 for one in hashes])
+    for one in hashes:
+        if one.comparable:
+            found += await _of_image(db, one)
+    nearest: dict[tuple[str, str], HashMatch] = {}
+    for match in sorted(found, key=lambda each: -1 if each.distance is None else each.distance):
+        nearest.setdefault((match.sha256, match.list_name), match)
+    return list(nearest.values())
+
+
+async def _of_originals(db: Queryable, sha256s: Iterable[str]) -> list[HashMatch]:
+    rows = await db.fetch(
+        "SELECT l.name, l.action, l.category, o.sha256 FROM hash_originals o JOIN hash_lists l ON l.id = o.list_id "
+        "WHERE o.sha256 = ANY($1::text[])",
+        list(sha256s),
+    )
+    return [
+        HashMatch(list_name=row["name"], sha256=row["sha256"], entry=row["sha256"], **_meaning(row)) for row in rows
+    ]
+
+
+async def _of_image(db: Queryable, image: MediaHash) -> list[HashMatch]:
+    # Measured with 200,000 entries: 19 to 25 ms for all orientations, against 150 ms for a comparison with each entry.
+    shown = orientations(image.pdq)
+    parts = [(place, band) for place, pdq in enumerate(shown, 1) for band in nearby_bands(pdq)]
+    rows = await db.fetch(
+        """
+        SELECT l.name, l.action, l.category, f.pdq::text AS pdq, min(f.distance)::integer AS distance FROM (
+            SELECT b.list_id, b.pdq, bit_count(b.pdq # ('x' || ($1::text[])[e.place])::bit(256)) AS distance
+            FROM unnest($2::integer[], $3::integer[]) AS e (place, band) JOIN hash_bands b ON b.band = e.band) f
+        JOIN hash_lists l ON l.id = f.list_id
+        WHERE f.distance <= $4 GROUP BY l.name, l.action, l.category, f.pdq""",
+        shown,
+        [place for place, _ in parts],
+        [band for _, band in parts],
+        MAX_DISTANCE,
+    )
+    return [
+        HashMatch(
+            list_name=row["name"],
+            sha256=image.sha256,
+            entry=text_of(int(row["pdq"], 2)),
+            distance=row["distance"],
+            **_meaning(row),
+        )
+        for row in rows
+    ]
+
+
+def _meaning(row: Row) -> dict[str, Any]:
+    return {"action": AbuseAction(row["action"]), "category": Category(row["category"])}

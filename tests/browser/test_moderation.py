@@ -1,0 +1,200 @@
+"""Reports, the pages of moderators, decisions and appeals in the browser."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.browser.contrast import poor_contrasts
+from tests.browser.visitor import PHONE, WITHIN, Site, published
+from tests.support.api_user import PASSWORD, ApiUser
+from tests.support.cases import case_about, comment_on, decide, report
+from tests.support.documents import ROOT
+from tests.support.pictures import photograph
+
+Promote = Callable[[ApiUser], Awaitable[ApiUser]]
+
+
+@pytest.fixture
+def promote(service_folder: Path) -> Promote:
+    """Make an account that of a moderator, by the command for operators."""
+
+    async def run(account: ApiUser) -> ApiUser:
+        command = (
+            sys.executable,
+            "-m",
+            "server.cli",
+            "user",
+            "promote",
+            account.name,
+            "--data",
+            service_folder / "data",
+        )
+        process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=asyncio.subprocess.DEVNULL)
+        assert await process.wait() == 0
+        return account
+
+    return run
+
+
+async def _published(author: ApiUser) -> dict[str, Any]:
+    photo = await author.upload(photograph(), "At the lake")
+    await published(author, photo["id"])
+    return photo
+
+
+async def _report(page: Page, entry: str, category: str) -> None:
+    """Choose "Report" in the open menu, and report for a reason."""
+    await page.get_by_role("menuitem", name=entry).click()
+    dialog = page.get_by_role("dialog", name=re.compile("^Report"))
+    await dialog.get_by_role("button", name="Send report").click()
+    await expect(dialog.get_by_text("Choose what is wrong.")).to_be_visible(timeout=WITHIN)
+    await dialog.get_by_label(category).check()
+    await dialog.get_by_label("Details").fill("Look at the left side.")
+    await dialog.get_by_role("button", name="Send report").click()
+    thanks = page.get_by_role("dialog", name="Thank you")
+    await expect(thanks).to_be_visible(timeout=WITHIN)
+    await thanks.get_by_role("button", name="Done").click()
+    await expect(thanks).to_have_count(0)
+
+
+async def test_photos_comments_and_accounts_are_reported(site: Site, promote: Promote) -> None:
+    """From the menu of each, on a phone as well; a repeated report is thanked for, too. Their authors cannot."""
+    author = await site.create_account()
+    judge = await promote(await site.create_account())
+    photo = await _published(author)
+    comment_id = await comment_on(author, photo["id"])
+    visitor = await site.signed_in(viewport=PHONE)
+    page = visitor.page
+    await visitor.open(f"/p/{photo['id']}")
+    for _ in range(2):
+        await page.get_by_role("button", name="Photo options").click()
+        await _report(page, "Report photo", "Nudity")
+    await page.get_by_role("button", name="Comment options").click()
+    await _report(page, "Report comment", "Spam or advertising")
+    await visitor.open(f"/u/{author.name}")
+    await page.get_by_role("button", name="Profile options").click()
+    assert await poor_contrasts(visitor) == []
+    await _report(page, "Report account", "Harassment")
+    for subject in (photo["id"], comment_id, author.id):
+        file = (await judge.call("GET", f"/moderation/cases/{await case_about(judge, subject)}")).expect(200)
+        assert [(one["reporter"]["id"], one["text"]) for one in file["report_list"]] == [
+            (visitor.account.id, "Look at the left side.")
+        ]
+    own = await site.signed_in(author)
+    await own.open(f"/p/{photo['id']}")
+    await own.page.get_by_role("button", name="Photo options").click()
+    await expect(own.page.get_by_role("menuitem", name="Delete photo")).to_be_visible(timeout=WITHIN)
+    await expect(own.page.get_by_role("menuitem", name="Report photo")).to_have_count(0)
+
+
+async def test_a_moderator_decides_by_keyboard(site: Site, promote: Promote) -> None:
+    """The photo is blurred until it is wanted, keys are listed by "?", and the decision is in the history."""
+    author, reporter = await site.create_account(), await site.create_account()
+    photo = await _published(author)
+    await report(reporter, "photo", photo["id"], "child_safety", "Please look")
+    judge = await site.signed_in(await promote(await site.create_account()))
+    page = judge.page
+    await judge.open("/moderation")
+    link = page.get_by_role("link", name=re.compile(f"@{author.name}"))
+    await judge.sees(link)
+    await page.keyboard.press("j")
+    await expect(page.locator(".cases a").first).to_be_focused()
+    await link.click()
+    await judge.sees(page.get_by_text("Please look"))
+    figure = page.locator(".case-photo")
+    await expect(figure).to_have_attribute("data-revealed", "false")
+    assert await poor_contrasts(judge) == []
+    await page.get_by_role("heading", level=1).click()
+    await page.keyboard.press("Space")
+    await expect(figure).to_have_attribute("data-revealed", "true")
+    await page.keyboard.press("?")
+    shortcuts = page.get_by_role("dialog", name="Keyboard shortcuts")
+    await judge.sees(shortcuts.get_by_text("Escalate"))
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("a")
+    await judge.sees(page.get_by_text(f"Assigned to @{judge.account.name}"))
+    await page.keyboard.press("3")
+    dialog = page.get_by_role("dialog", name="Hide")
+    await dialog.get_by_role("button", name="Hide").click()
+    await judge.sees(dialog.get_by_text("Say why."))
+    await dialog.get_by_label("Reason").fill("It shows a stranger.")
+    await dialog.get_by_role("button", name="Hide").click()
+    await judge.sees(page.get_by_text("It shows a stranger."))
+    await judge.sees(page.get_by_text("Decided: Hide"))
+    assert (await author.call("GET", f"/photos/{photo['id']}")).expect(200)["state"] == "hidden"
+    await page.keyboard.press("u")
+    await page.keyboard.press("4")
+    await judge.sees(page.get_by_role("link", name=re.compile(f"@{author.name}")))
+
+
+async def test_an_appeal_is_made_and_answered(site: Site, promote: Promote) -> None:
+    """The author of a removed comment reads why, appeals, and another moderator brings the comment back."""
+    owner, author = await site.create_account(), await site.create_account()
+    first, second = [await promote(await site.create_account()) for _ in range(2)]
+    photo = await _published(owner)
+    comment_id = await comment_on(author, photo["id"], "What a view")
+    await report(owner, "comment", comment_id)
+    case_id = await case_about(first, comment_id)
+    visitor = await site.signed_in(author)
+    await decide(first, case_id, "remove", "Advertising.")
+    page = visitor.page
+    await visitor.visit("Notifications")
+    await page.locator("a.notification", has_text="Your comment was removed").click()
+    await visitor.sees(page.get_by_role("heading", name="Your comment was removed"))
+    assert await poor_contrasts(visitor) == []
+    await page.get_by_role("button", name="Appeal").click()
+    await page.get_by_label("Why is it wrong?").fill("It is about the photo.")
+    await page.get_by_role("button", name="Send appeal").click()
+    await visitor.sees(page.get_by_text("You have appealed."))
+    judge = await site.signed_in(second)
+    await judge.open("/moderation")
+    await judge.page.get_by_role("tab", name="Appeals").click()
+    await judge.page.get_by_role("link", name=re.compile(f"@{author.name}")).click()
+    await judge.page.get_by_role("button", name="Answer the appeal").click()
+    dialog = judge.page.get_by_role("dialog", name="Answer the appeal")
+    await dialog.get_by_label("Outcome").select_option("reverted")
+    await dialog.get_by_label("Answer").fill("You are right.")
+    await dialog.get_by_role("button", name="Answer").click()
+    await judge.sees(judge.page.get_by_text("Appeal answered: reverted"))
+    comments = (await owner.call("GET", f"/photos/{photo['id']}/comments")).expect(200)["items"]
+    assert [comment["text"] for comment in comments] == ["What a view"]
+
+
+async def test_a_suspended_user_can_appeal(site: Site, promote: Promote) -> None:
+    """The page of a suspended account closes at once; signing in shows the decision, an appeal and the export."""
+    author, reporter = await site.create_account(), await site.create_account()
+    judge = await promote(await site.create_account())
+    await report(reporter, "user", author.id)
+    visitor = await site.signed_in(author)
+    visitor.expect_error("401|403")
+    await decide(judge, await case_about(judge, author.id), "suspend", "Advertising.")
+    page = visitor.page
+    await visitor.sees(page.get_by_role("button", name="Sign in"))
+    await page.get_by_label("User name or e-mail").fill(author.name)
+    await page.get_by_label("Password", exact=True).fill(PASSWORD)
+    await page.get_by_role("button", name="Sign in").click()
+    await visitor.sees(page.get_by_role("heading", name="Your account is suspended"))
+    await visitor.sees(page.get_by_text("Advertising."))
+    await page.get_by_role("button", name="Appeal").click()
+    await page.get_by_label("Why is it wrong?").fill("It was not me.")
+    await page.get_by_role("button", name="Send appeal").click()
+    await visitor.sees(page.get_by_text("You have appealed."))
+    await page.get_by_role("button", name="Export your data").click()
+    await visitor.sees(page.get_by_text("Your export is being made."))
+
+
+async def test_pages_without_cases(site: Site) -> None:
+    """A user without decisions sees that there are none, and no queue."""
+    visitor = await site.signed_in()
+    await visitor.open("/decisions")
+    await visitor.sees(visitor.page.get_by_role("heading", name="No decisions"))
+    await visitor.open("/moderation")
+    await visitor.sees(visitor.page.get_by_role("heading", name="For moderators"))

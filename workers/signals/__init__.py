@@ -1,0 +1,1 @@
+"""Signals of abuse: rules about what accounts do, one in each file."""
