@@ -284,7 +284,7 @@ PARTS = (
     ),
     Part(
         name="s3",
-        modules=["storage/blobs/s3.py"],
+        modules=["storage/blobs/s3.py", "storage/blobs/s3_client.py"],
         tests=["tests/integration/storage/blobs", "tests/contract/test_blobs.py"],
         only="seaweed or openstack or faults",
     ),

@@ -117,6 +117,15 @@ class PhotoMarked(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PhotoHeld(Event):
+    """The variants exist, and the photo is not shown, because a decision of moderation withholds it."""
+
+    topic: ClassVar[str] = "photo.held"
+    photo_id: int
+    author_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class PhotoEdited(Event):
     """The author changed the photo's description; `mentions` are the accounts whose mention was added or removed."""
 

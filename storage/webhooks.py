@@ -53,6 +53,8 @@ class EndpointHealth:
 class Endpoint:
     """An endpoint. Without `types` it receives events of all types; with `ordered`, those of a subject in their order.
 
+    With `moderation` it is that of a service that decides about photos.
+
     `secrets` sign messages, the newest first; the one before it signs until `previous_until`.
     """
 
@@ -63,6 +65,7 @@ class Endpoint:
     types: tuple[str, ...]
     scope: EndpointScope
     ordered: bool
+    moderation: bool
     state: EndpointState
     reason: str | None
     secrets: tuple[str, ...]

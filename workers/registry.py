@@ -209,6 +209,10 @@ WORKERS: tuple[WorkerSpec, ...] = (
         name="webhooks",
         help="sends webhooks to the endpoints of subscribers",
         topics=(
+            "photo.uploaded",
+            "photo.deferred",
+            "video.uploaded",
+            "photo.held",
             "photo.ready",
             "photo.imported",
             "photo.rejected",

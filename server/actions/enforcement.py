@@ -7,7 +7,6 @@ from functools import partial
 
 from server.actions.counter_updates import update_cache
 from server.actions.live_permissions import at_once
-from server.actions.moderation import ModerationActions
 from storage.cache.cards import Cards
 from storage.cache.counters import CounterCache
 from storage.errors import ConflictError, NotFoundError
@@ -18,6 +17,7 @@ from storage.postgres.database import Database, Transaction
 from storage.reports import ERASED_AFTER, Case, CaseAction, Category, SubjectKind
 from storage.stores import account_restrictions, cases, hidden_comments, photo_lists, photo_moderation
 from workers.jobs.permissions import LivePermissions
+from workers.jobs.photo_decisions import PhotoDecisions
 from workers.jobs.sessions import SessionRevoker
 
 _NEWEST = 500  # photos of an author that a home feed may hold
@@ -43,7 +43,7 @@ class Enforcement:
         db: Database,
         cards: Cards,
         counter_cache: CounterCache,
-        moderation: ModerationActions,
+        moderation: PhotoDecisions,
         *,
         revoker: SessionRevoker,
         permissions: LivePermissions,

@@ -17,16 +17,18 @@ from pathlib import Path
 from storage.blobs.keys import original_key
 from storage.blobs.port import Blobs
 from storage.errors import UnavailableError
+from storage.holds import HoldPolicy
 from storage.imports import PhotoOrigin
 from storage.models import Photo, PhotoAudience, PhotoItem
 from storage.postgres.database import Database, Transaction
-from storage.stores import contents, photo_items, photos, uploads
+from storage.stores import contents, new_photos, photo_items, photos, uploads
 from storage.stores.contents import Lease
 
 POST_QUOTA = "uploads"
 
 REMOVAL_DEADLINE = 10.0  # seconds to wait while the same content is being removed
 STORE_TIMEOUT = 600.0  # seconds; much shorter than a lease, which protects the blob while it is written
+_NO_HOLD = HoldPolicy()
 _POLL = (0.02, 0.5)  # seconds: the first and the longest pause between two attempts
 
 
@@ -135,8 +137,11 @@ async def finalise(
     author_id: int,
     details: PhotoDetails,
     upload_ids: Sequence[int] = (),
+    hold: HoldPolicy = _NO_HOLD,
 ) -> Photo:
     """Create the photo of stored pictures, each another one, and end the leases; emits `PhotoUploaded`.
+
+    It is held if `hold` says so.
 
     `upload_ids` are the uploads that the pictures come from, which are used then; raises `ConflictError` upload_used.
     Raises `UnavailableError` if a lease has expired and the original may be gone: the upload has to be repeated.
@@ -165,7 +170,9 @@ async def finalise(
         audience=details.audience,
         origin=details.origin,
     )
-    return await photo_items.add(tx, photo, items) if len(items) > 1 else photo
+    if len(items) > 1:
+        photo = await photo_items.add(tx, photo, items)
+    return await new_photos.hold(tx, photo, hold)
 
 
 def _item(picture: StoredPicture) -> PhotoItem:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from storage.errors import ConflictError
 from storage.postgres.database import Database
+from storage.postgres.keyed_limit import KeyedLimit
 from storage.reports import Category, Report, Subject, SubjectKind
 from storage.stores import cases, moderation_audit, report_subjects, reports
 
@@ -24,6 +25,8 @@ class ReportActions:
 
     def __init__(self, db: Database) -> None:
         self._db = db
+        # Of many reports at once about one subject, few wait for its case with a connection.
+        self._subjects = KeyedLimit()
 
     async def add(self, viewer_id: int, kind: SubjectKind, subject_id: int, *, category: Category, text: str) -> Filed:
         """Report something that the viewer may see; a second report is answered with the first.
@@ -48,14 +51,13 @@ class ReportActions:
 
     async def _file(self, viewer_id: int, subject: Subject, category: Category, text: str, trust: float) -> Report:
         # No remote call is made while the case is locked: a thousand reporters may wait for it.
-        async with self._db.transaction() as tx:
+        async with self._subjects.slot(subject.id), self._db.transaction() as tx:
             case, opened = await cases.lock_open(tx, subject, category)
             report = await reports.add(
-                tx, subject, case_id=case.id, reporter_id=viewer_id, category=category, text=text, trust=trust
+                tx, subject, case=case, reporter_id=viewer_id, category=category, text=text, trust=trust
             )
             if report is None:
                 raise _RepeatedError
-            await cases.count(tx, case, report)
             if opened:
                 await moderation_audit.add(tx, case.id, "opened", actor_id=None, details={"category": category.value})
             return report

@@ -77,11 +77,14 @@ class WebhookActions:
         scope: EndpointScope,
         ordered: bool,
         signing: Scheme,
+        moderation: bool = False,
     ) -> Endpoint:
         """Create an endpoint at a checked URL, and send it a ping.
 
         Raises `ConflictError` too_many_webhooks, or webhook_scope unless an administrator asks for all events.
         """
+        if moderation and scope is not EndpointScope.ALL:
+            raise _needs_scope()
         if scope is EndpointScope.ALL and (await users.get(tx, viewer_id)).role is not Role.ADMIN:
             raise ConflictError("webhook_scope", "Only administrators receive the events of all users.", field="scope")
         endpoint = await webhook_endpoints.create(
@@ -93,6 +96,7 @@ class WebhookActions:
             scope=scope,
             ordered=ordered,
             secret=new_secret(signing),
+            moderation=moderation,
         )
         await _ping(tx, endpoint)
         return endpoint
@@ -107,6 +111,7 @@ class WebhookActions:
         types: Sequence[str] | None = None,
         ordered: bool | None = None,
         state: EndpointState | None = None,
+        moderation: bool | None = None,
     ) -> Endpoint:
         """Change what is not None. An endpoint with another URL, which is checked, is verified again.
 
@@ -120,6 +125,8 @@ class WebhookActions:
                 raise ConflictError(
                     "webhook_not_verified", "Send a ping first; the receiver has to return its challenge."
                 )
+            if moderation and current.scope is not EndpointScope.ALL:
+                raise _needs_scope()
             moved = url is not None and url != current.url
             edited = await webhook_endpoints.edit(
                 tx,
@@ -130,6 +137,7 @@ class WebhookActions:
                 types=types,
                 ordered=ordered,
                 state=EndpointState.UNVERIFIED if moved else state,
+                moderation=moderation,
             )
             if moved:
                 await _ping(tx, edited)
@@ -191,6 +199,11 @@ class WebhookActions:
             if place is None:
                 return Replayed(replayed, more=False)
         return Replayed(replayed, more=True)
+
+
+def _needs_scope() -> ConflictError:
+    detail = "A webhook decides about the photos of all users: create one with the scope all, as an administrator."
+    return ConflictError("webhook_scope", detail, field="moderation")
 
 
 async def _lock_verified(tx: Transaction, viewer_id: int, endpoint_id: int) -> None:

@@ -59,7 +59,7 @@ async def all_lists(settings: Settings) -> list[HashList]:
 
 
 async def remove(settings: Settings, name: str) -> int:
-    """Remove a list and return the number of its entries; raise `NotFoundError("hash list")`."""
+    """Remove a list and return the number of its entries; raise `NotFoundError("list")`."""
     async with open_database(settings) as db:
         list_id, removed = await hash_lists.find(db, name), 0
         while True:

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from server.actions.moderation import ModerationActions
 from server.composition.backends import Stores, open_stores
 from server.composition.embedded import reachable_backends
 from server.config.settings import Settings
@@ -14,11 +13,12 @@ from server.errors import InputError
 from storage import ids
 from storage.errors import NotFoundError
 from storage.models import Photo
-from storage.moderation import MAX_REASON, Decider, Decision
+from storage.moderation import MAX_REASON, Decider, Decision, ModerationAction
 from storage.postgres import migrate
 from storage.stores import photo_moderation, photos
 from storage.stores.photo_moderation import Decided
 from workers.jobs.permissions import LivePermissions
+from workers.jobs.photo_decisions import PhotoDecisions
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,13 +34,15 @@ async def hide(settings: Settings, photo: str, *, reason: str, rule: str) -> Dec
     if not reason.strip() or len(reason) > MAX_REASON:
         raise InputError(f"The reason is for the author and has 1 to {MAX_REASON} characters.")
     async with _stores(settings) as stores:
-        return await _actions(stores).hide(id_of(photo), by=Decider.MODERATOR, reason=reason, rule=rule)
+        hide = Decision(action=ModerationAction.HIDE, by=Decider.MODERATOR, reason=reason, rule=rule)
+        return await _decisions(stores).decide(id_of(photo), hide)
 
 
 async def restore(settings: Settings, photo: str) -> Decided:
     """Show a photo again, as a moderator; raise as `hide` does."""
     async with _stores(settings) as stores:
-        return await _actions(stores).restore(id_of(photo), by=Decider.MODERATOR)
+        allow = Decision(action=ModerationAction.ALLOW, by=Decider.MODERATOR)
+        return await _decisions(stores).decide(id_of(photo), allow)
 
 
 async def show(settings: Settings, photo: str) -> Moderated:
@@ -62,8 +64,8 @@ def id_of(photo: str) -> int:
         raise InputError(text) from error
 
 
-def _actions(stores: Stores) -> ModerationActions:
-    return ModerationActions(stores.db, stores.cards, LivePermissions(stores.db, stores.publisher))
+def _decisions(stores: Stores) -> PhotoDecisions:
+    return PhotoDecisions(stores.db, stores.cards, LivePermissions(stores.db, stores.publisher))
 
 
 @asynccontextmanager

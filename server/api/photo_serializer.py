@@ -8,7 +8,7 @@ from server.media.urls import MediaUrls
 from storage.blobs.variants import VariantRegistry
 from storage.cache.counters import CounterCache
 from storage.models import Photo
-from storage.render.photo import owner_photo_json, photo_json
+from storage.render.photo import owner_photo_json, photo_json, with_moderation
 
 
 class PhotoSerializer:
@@ -32,6 +32,11 @@ class PhotoSerializer:
         serialize = owner_photo_json if photo.author.id == viewer_id else photo_json
         return serialize(photo, self._variants, liked=liked, sign=self._urls.sign)
 
+    def serialize_for_review(self, photo: Photo) -> bytes:
+        """Return the JSON of a photo in any state for a moderator: with images if there are any, whoever may see it."""
+        return photo_json(photo, self._variants, liked=False, sign=self._urls.sign, review=True)
+
     def serialize_new(self, photo: Photo) -> bytes:
         """Return the JSON of a photo that was just created and cannot have likes."""
-        return photo_json(photo, self._variants, liked=False, sign=self._urls.sign)
+        json = photo_json(photo, self._variants, liked=False, sign=self._urls.sign)
+        return with_moderation(json, photo.moderation)

@@ -21,6 +21,7 @@ from server.identity.new_accounts import UPLOADS
 from server.identity.rate_limiter import RateLimiter
 from server.media.uploads import UploadReceiver
 from storage.blobs.port import Blobs
+from storage.holds import HoldPolicy
 from storage.postgres.database import Database, Transaction
 
 _SINGLE_FIELDS = ("caption", "alt_text", "location", "taken_at", "audience")
@@ -39,6 +40,7 @@ class UploadApi:
         staging: UploadStaging,
         idempotency: Idempotency,
         serializer: PhotoSerializer,
+        hold: HoldPolicy,
     ) -> None:
         self._db = db
         self._blobs = blobs
@@ -47,6 +49,7 @@ class UploadApi:
         self._staging = staging
         self._idempotency = idempotency
         self._serializer = serializer
+        self._hold = hold
 
     def endpoints(self) -> list[Endpoint]:
         """Return the route table of this resource."""
@@ -118,7 +121,14 @@ class UploadApi:
         stored = await store_pictures(self._db, self._blobs, pictures)
 
         async def create_photo(tx: Transaction) -> bytes:
-            photo = await finalise(tx, stored, author_id=request.viewer.user_id, details=details, upload_ids=upload_ids)
+            photo = await finalise(
+                tx,
+                stored,
+                author_id=request.viewer.user_id,
+                details=details,
+                upload_ids=upload_ids,
+                hold=self._hold,
+            )
             return self._serializer.serialize_new(photo)
 
         return await self._idempotency.create(request, fingerprint, create_photo)

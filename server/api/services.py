@@ -37,6 +37,7 @@ from storage.feeds.home import Home
 from storage.feeds.notification_log import NotificationLog
 from storage.feeds.public_cards import PublicCards
 from storage.feeds.trending import Trending
+from storage.holds import HoldPolicy
 from storage.limits.tickets import Tickets
 from storage.postgres.database import Database
 from storage.postgres.reads import Reads
@@ -49,6 +50,7 @@ class ApiSettings:
     `upload_dir` receives uploads before they become blobs and is best on the blobs' file system. `trusted_proxies` are
     the networks whose X-Forwarded-For is trusted, `allowed_origins` other web origins whose pages may use the API. With
     `static_dir` None no web application is served. With `surrogate_keys` images have the key for their purge from CDNs.
+    `hold` says which new photos are held.
     """
 
     secret: bytes = field(repr=False)
@@ -66,6 +68,7 @@ class ApiSettings:
     allowed_origins: tuple[str, ...] = ()
     surrogate_keys: bool = False
     search_timeout: float = TIMEOUT
+    hold: HoldPolicy = field(default_factory=HoldPolicy)
 
     @property
     def secure(self) -> bool:

@@ -16,6 +16,7 @@ from server.api.imports import ImportsApi
 from server.api.list_feed import ListFeed
 from server.api.lists import ListsApi
 from server.api.live import LiveApi
+from server.api.moderation import ModerationApi
 from server.api.notifications import NotificationsApi
 from server.api.photo_collections import CollectionsApi
 from server.api.photo_exif import PhotoExifApi
@@ -62,9 +63,12 @@ def _moderation_endpoints(services: Services) -> list[Endpoint]:
     db, actions, cursors = services.db, services.actions, Cursors(services.settings.secret)
     metrics = services.case_metrics
     files = CaseFiles(db, services.variants, services.media_urls)
+    serializer = PhotoSerializer(services.counter_cache, services.variants, services.media_urls)
     return [
         *ReportsApi(services.reads, cursors, actions.reports, actions.appeals, metrics).endpoints(),
         *CasesApi(db, cursors, actions.cases, actions.appeals, files=files, metrics=metrics).endpoints(),
+        # After the cases: their path is no photo.
+        *ModerationApi(actions.moderation, services.limiter, serializer).endpoints(),
     ]
 
 
@@ -105,6 +109,7 @@ def _photo_endpoints(services: Services) -> list[Endpoint]:
             staging=UploadStaging(actions.uploads, services.blobs, receiver, metrics),
             idempotency=idempotency,
             serializer=serializer,
+            hold=settings.hold,
         ).endpoints(),
         *_upload_endpoints(services),
         *ProfileImagesApi(actions.profile_images, receiver).endpoints(),

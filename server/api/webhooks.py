@@ -199,6 +199,7 @@ class WebhooksApi:
                 types=form.types,
                 scope=form.scope,
                 ordered=form.ordered,
+                moderation=form.moderation,
                 signing=form.signing,
             )
             return NewSecretResponse.from_model(made).to_bytes()
@@ -232,6 +233,7 @@ class WebhooksApi:
             description=form.description,
             types=form.types,
             ordered=form.ordered,
+            moderation=form.moderation,
             state=None if form.state is None else EndpointState(form.state),
         )
         return json_response(WebhookResponse.from_model(edited).to_bytes())

@@ -12,6 +12,7 @@ from server.edge.problems import ProblemError
 from server.media.image_checks import UploadLimits, checked_header, too_large
 from server.media.video_checks import HEAD, VideoUploadLimits, checked_video, is_video
 from storage.blobs.port import Blobs
+from storage.holds import HoldPolicy
 from storage.postgres.database import Database, Transaction
 from workers.imports.port import AcceptedFile, ImportedPhoto, RefusedItemError
 
@@ -19,8 +20,11 @@ from workers.imports.port import AcceptedFile, ImportedPhoto, RefusedItemError
 class PostingIntake:
     """Checks and posts files as the API does."""
 
-    def __init__(self, db: Database, blobs: Blobs, images: UploadLimits, videos: VideoUploadLimits) -> None:
+    def __init__(
+        self, db: Database, blobs: Blobs, images: UploadLimits, videos: VideoUploadLimits, *, hold: HoldPolicy
+    ) -> None:
         self._db = db
+        self._hold = hold
         self._blobs = blobs
         self._images = images
         self._videos = videos
@@ -49,7 +53,7 @@ class PostingIntake:
             origin=photo.origin,
         )
         async with self._db.transaction() as tx:
-            created = await finalise(tx, stored, author_id=photo.author_id, details=details)
+            created = await finalise(tx, stored, author_id=photo.author_id, details=details, hold=self._hold)
             await record(tx, created.id)
 
     def _accept(self, path: Path) -> AcceptedFile:

@@ -73,6 +73,7 @@ from storage.feeds.home import Home
 from storage.feeds.public_cards import PublicCards
 from storage.feeds.star_report import StarReport
 from storage.feeds.trending import Trending
+from storage.holds import HoldPolicy
 from storage.ids import slot_group
 from storage.limits.quotas import Quotas
 from storage.limits.recent import RecentMembers
@@ -90,9 +91,11 @@ from workers.jobs.context import NoVariantMetrics, NoWarmMetrics, WorkerContext
 from workers.jobs.counter_repair import CounterRepair
 from workers.jobs.export_removal import ExportRetention
 from workers.jobs.findings import NoFindingMetrics
+from workers.jobs.holds import HoldTasks
 from workers.jobs.import_retention import ImportRetention
 from workers.jobs.janitor import Janitor
 from workers.jobs.permissions import LivePermissions
+from workers.jobs.photo_decisions import NoModerationMetrics, PhotoDecisions
 from workers.jobs.retention import Retention
 from workers.jobs.sessions import SessionRevoker
 from workers.jobs.star_measures import StarMeasures
@@ -106,6 +109,7 @@ from workers.signals.settings import SignalSettings
 from workers.videos.limits import VideoLimits
 from workers.webhooks.port import NoWebhookMetrics
 from workers.webhooks.settings import WebhookSettings
+from workers.webhooks.verdict_tokens import VerdictTokens
 
 STATIC = Path(__file__).parents[2] / "static"
 
@@ -122,6 +126,16 @@ def media_urls(settings: Settings) -> MediaUrls:
     section = settings.media
     previous = [secret.get_secret_value().encode() for secret in section.previous_secrets]
     return MediaUrls(secret_bytes(settings), previous=previous, form=section.signature, ttl=section.url_ttl)
+
+
+def verdict_tokens(settings: Settings) -> VerdictTokens:
+    """Return the tokens with which services give verdicts."""
+    return VerdictTokens(secret_bytes(settings))
+
+
+def hold_policy(settings: Settings) -> HoldPolicy:
+    """Return which new photos are held."""
+    return from_sections(HoldPolicy, settings.moderation)
 
 
 def build_live_layer(
@@ -175,7 +189,7 @@ def build_api_app(
     require_space: Callable[[], None] = no_limit,
 ) -> web.Application:
     """Return the application of the API, images and pages, and of live connections if `live` is given."""
-    services = replace(api_services(settings, stores, passwords), require_space=require_space)
+    services = replace(api_services(settings, stores, passwords, metrics), require_space=require_space)
     return make_app(
         replace(
             services,
@@ -190,7 +204,7 @@ def build_api_app(
     )
 
 
-def api_services(settings: Settings, stores: Stores, passwords: Passwords) -> Services:
+def api_services(settings: Settings, stores: Stores, passwords: Passwords, metrics: Metrics | None = None) -> Services:
     """Return the services of the API, without live connections and metrics."""
     secret, section = secret_bytes(settings), settings.auth
     tokens, limiter = AccessTokens(secret, ttl=section.access_ttl), rate_limiter(settings, stores)
@@ -212,6 +226,8 @@ def api_services(settings: Settings, stores: Stores, passwords: Passwords) -> Se
             policy=outbound_policy(settings),
             deletion_grace=timedelta(days=settings.accounts.deletion_grace),
             tus_ttl=timedelta(hours=settings.retention.upload_hours),
+            verdict_tokens=verdict_tokens(settings),
+            metrics=metrics,
         ),
         local_presigner=presigner if isinstance(presigner, LocalPresigner) else None,
         db=stores.db,
@@ -242,6 +258,8 @@ def build_actions(
     policy: OutboundPolicy,
     deletion_grace: timedelta,
     tus_ttl: timedelta,
+    verdict_tokens: VerdictTokens,
+    metrics: Metrics | None = None,
 ) -> Actions:
     """Return the use cases; `refresh_ttl` in seconds, `policy` for addresses that users supply."""
     db = stores.db
@@ -276,17 +294,17 @@ def build_actions(
         webhooks=WebhookActions(db, permissions, policy, SystemResolver()),
         exports=ExportActions(db),
         imports=ImportActions(db),
-        moderation=ModerationActions(db, stores.cards, permissions),
         reports=ReportActions(db),
         cases=cases,
         appeals=AppealActions(db, cases),
+        moderation=ModerationActions(db, stores.cards, permissions, verdict_tokens, metrics=metrics),
     )
 
 
 def case_actions(stores: Stores, revoker: SessionRevoker) -> CaseActions:
     """Return the use cases of moderators."""
     db, permissions = stores.db, LivePermissions(stores.db, stores.publisher)
-    moderation = ModerationActions(db, stores.cards, permissions)
+    moderation = PhotoDecisions(db, stores.cards, permissions)
     enforcement = Enforcement(
         db, stores.cards, stores.counter_cache, moderation, revoker=revoker, permissions=permissions
     )
@@ -335,6 +353,7 @@ def api_settings(settings: Settings) -> ApiSettings:
         upload=from_sections(UploadLimits, settings.upload),
         video=from_sections(VideoUploadLimits, settings.video),
         body_pace=from_sections(BodyPace, settings.upload),
+        hold=hold_policy(settings),
     )
 
 
@@ -381,6 +400,8 @@ def worker_context(worker: str, settings: Settings, stores: Stores, metrics: Met
             in_flight=settings.webhooks.in_flight,
             policy=outbound_policy(settings),
         ),
+        verdict_tokens=verdict_tokens(settings),
+        moderation_metrics=metrics or NoModerationMetrics(),
         webhook_metrics=metrics or NoWebhookMetrics(),
         export_metrics=metrics or NoExportMetrics(),
         imports=import_settings(settings, stores, metrics),
@@ -393,7 +414,7 @@ def worker_context(worker: str, settings: Settings, stores: Stores, metrics: Met
 def import_settings(settings: Settings, stores: Stores, metrics: Metrics | None = None) -> ImportSettings:
     """Return what imports are worked off with."""
     images, videos = from_sections(UploadLimits, settings.upload), from_sections(VideoUploadLimits, settings.video)
-    intake = PostingIntake(stores.db, stores.blobs, images, videos)
+    intake = PostingIntake(stores.db, stores.blobs, images, videos, hold=hold_policy(settings))
     return ImportSettings(
         intake=intake,
         max_items=settings.accounts.import_photos,
@@ -414,6 +435,8 @@ def build_janitor(settings: Settings, stores: Stores, metrics: Metrics) -> Janit
         excluded=settings.discover.excluded_tags,
     )
     kept = settings.retention
+    permissions = LivePermissions(stores.db, stores.publisher)
+    decisions = PhotoDecisions(stores.db, stores.cards, permissions, metrics=metrics)
     webhooks = WebhookRetention(
         stores.db, payload_days=settings.webhooks.payload_days, log_days=settings.webhooks.log_days
     )
@@ -434,6 +457,7 @@ def build_janitor(settings: Settings, stores: Stores, metrics: Metrics) -> Janit
             *Retention(
                 stores.db, notification_days=kept.notification_days, dead_letter_days=kept.dead_letter_days
             ).tasks(),
+            *HoldTasks(stores.db, decisions, hold_policy(settings), metrics).tasks(),
             *CaseTasks(stores.db, stores.cards, metrics).tasks(),
             *AbuseTasks(stores.db, metrics, findings_days=settings.abuse.findings_days).tasks(),
         ],

@@ -27,6 +27,7 @@ from server.config.keys import (
     WorkerSection,
 )
 from server.config.media import MediaSection
+from server.config.moderation import ModerationSection
 from server.config.outbound import OutboundSection
 from server.config.retention import RetentionSection
 from server.config.section import Section
@@ -59,6 +60,7 @@ class Settings(BaseSettings):
     edge: EdgeSection = EdgeSection()
     outbound: OutboundSection = OutboundSection()
     webhooks: WebhooksSection = WebhooksSection()
+    moderation: ModerationSection = ModerationSection()
     discover: DiscoverSection = DiscoverSection()
     limits: LimitsSection = LimitsSection()
     abuse: AbuseSection = AbuseSection()

@@ -44,6 +44,8 @@ from storage.errors import (
 )
 from storage.render.timestamps import timestamp
 from workers.outbound.errors import UrlRefusedError
+from workers.webhooks.verdict_tokens import VerdictTokenError
+from workers.webhooks.verdicts import PhotoDeletedError
 
 CONTENT_TYPE = "application/problem+json"
 FieldError = tuple[str, str]  # the field's name, and what is wrong with it
@@ -186,8 +188,11 @@ def _not_found(error: NotFoundError) -> ProblemError:
 
 
 def _rate_limited(error: RateLimitedError) -> ProblemError:
-    code = "new_account_limit" if isinstance(error, NewAccountLimitedError) else "too_many_requests"
-    return ProblemError(429, code, str(error), headers=rate_limit_headers(error.charge))
+    return ProblemError(429, "too_many_requests", str(error), headers=rate_limit_headers(error.charge))
+
+
+def _new_account_limited(error: NewAccountLimitedError) -> ProblemError:
+    return ProblemError(429, "new_account_limit", str(error), headers=rate_limit_headers(error.charge))
 
 
 def _deletion_pending(error: DeletionPendingError) -> ProblemError:
@@ -288,9 +293,12 @@ _TABLE: tuple[tuple[type[Exception], Callable[[Any], ProblemError | None]], ...]
     (DeletionPendingError, _deletion_pending),
     (WrongPasswordError, _wrong_password),
     (RefreshTokenError, lambda error: unauthorized("refresh_token_invalid", str(error))),
+    (VerdictTokenError, lambda error: ProblemError(403, error.code, str(error))),
+    (PhotoDeletedError, lambda error: ProblemError(410, "photo_deleted", str(error))),
     (SessionRevokedError, lambda error: unauthorized("session_revoked", str(error))),
     (AccountSuspendedError, _suspended),
     (NotPermittedError, lambda error: ProblemError(403, error.code, str(error))),
+    (NewAccountLimitedError, _new_account_limited),
     (RateLimitedError, _rate_limited),
     (PasswordsBusyError, lambda error: ProblemError(503, "busy", str(error), headers={"Retry-After": "3"})),
     (BadCursorError, lambda error: bad_field("cursor", str(error))),

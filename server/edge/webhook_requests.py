@@ -29,7 +29,8 @@ class WebhookCreate(RequestModel):
     """A new webhook; without `types` it gets events of all types.
 
     With `ordered`, messages about a photo or follower are sent one after the other, in the order of the events. The
-    scope `all` is for administrators: the events of all users.
+    scope `all` is for administrators: the events of all users. With `moderation`, which needs that scope, messages
+    about photos have what a service decides by, and its response may have the verdict.
     """
 
     url: WebhookUrl
@@ -37,6 +38,7 @@ class WebhookCreate(RequestModel):
     types: EventTypes = Field(default_factory=list)
     scope: EndpointScope = EndpointScope.OWN
     ordered: bool = False
+    moderation: bool = False
     signing: Scheme = Scheme.HMAC
 
 
@@ -50,6 +52,7 @@ class WebhookUpdate(RequestModel):
     description: Description | None = None
     types: EventTypes | None = None
     ordered: bool | None = None
+    moderation: bool | None = None
     state: Literal["active", "paused"] | None = None
 
 

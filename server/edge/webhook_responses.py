@@ -28,6 +28,7 @@ class WebhookResponse(ResponseModel):
     types: list[str]
     scope: EndpointScope
     ordered: bool
+    moderation: bool
     state: EndpointState
     reason: str | None
     signing: Scheme
@@ -115,6 +116,7 @@ def webhook_fields(endpoint: Endpoint) -> dict[str, Any]:
         "types": list(endpoint.types),
         "scope": endpoint.scope,
         "ordered": endpoint.ordered,
+        "moderation": endpoint.moderation,
         "state": endpoint.state,
         "reason": endpoint.reason,
         "signing": scheme_of(secret),

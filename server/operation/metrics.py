@@ -11,6 +11,7 @@ from server.operation.export_metrics import ExportMetrics
 from server.operation.import_metrics import ImportMetrics
 from server.operation.live_metrics import LiveMetrics
 from server.operation.media_metrics import MediaMetrics
+from server.operation.moderation_metrics import ModerationMetrics
 from server.operation.outbound_metrics import OutboundMetrics
 from server.operation.search_metrics import SearchMetrics
 from server.operation.star_metrics import StarMetrics
@@ -34,6 +35,7 @@ class Metrics(
     ImportMetrics,
     CaseMetrics,
     AbuseMetrics,
+    ModerationMetrics,
 ):
     """Metrics of requests, jobs, feeds, images, live connections, searches, webhooks, cases and other outward calls."""
 
@@ -51,6 +53,7 @@ class Metrics(
         ImportMetrics.__init__(self, self.registry)
         CaseMetrics.__init__(self, self.registry)
         AbuseMetrics.__init__(self, self.registry)
+        ModerationMetrics.__init__(self, self.registry)
         self._requests = Counter(
             "picshare_http_requests", "Completed requests.", ("method", "route", "status"), registry=self.registry
         )

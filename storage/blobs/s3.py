@@ -3,39 +3,39 @@
 Every request has a time limit, so that a store that accepts connections and answers nothing costs a caller seconds
 instead of minutes. An object is read in ranges of `CHUNK` bytes, each of which is received completely before it is
 returned. Otherwise a client that reads slowly would use up the time limit of the request to the store.
+
+How long it takes to store or copy bytes depends on their number, on the network, and on how many are stored at once. So
+these requests may take longer than the others, as long as the store answers a small request meanwhile.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError, GenericError, PreconditionError
-from obstore.store import S3Store
 
 from storage.blobs.content_types import UNKNOWN
 from storage.blobs.file import sweep
 from storage.blobs.keys import is_key, is_prefix
 from storage.blobs.port import Blob, BlobInfo
 from storage.blobs.s3_address import S3Address, S3Keys
+from storage.blobs.s3_client import open_client
 from storage.errors import FullError, NotFoundError, StorageError, UnavailableError
-
-if TYPE_CHECKING:
-    from obstore.store import S3Config
 
 CHUNK = 1024 * 1024  # bytes
 PART = 5 * 1024 * 1024  # bytes; the smallest part of a multipart upload that S3 accepts, except for the last one
-CONNECT_TIMEOUT = 2.0  # seconds
 REQUEST_TIMEOUT = 3.0  # seconds for one attempt
-RETRIES = 3
-RETRY_TIMEOUT = 6.0  # seconds after which no further attempt begins
+WRITE_TIMEOUT = 30.0  # seconds for one attempt to store a part, or to copy an object
+ASK_AFTER = 2.5  # seconds of a write after which the store is asked for an answer, again and again until it ends
+ANSWER_TIMEOUT = 3.0  # seconds for that answer
 DEADLINE = 6.5  # seconds for one operation, if the limits above do not end it
 _PARTS_AT_ONCE = 4
 # A number alone could be the end of a key, which is in the text of an error, too.
@@ -44,6 +44,7 @@ _FULL = re.compile(
 )
 _CODE = re.compile(r"<Code>([^<]{1,80})</Code>")
 _TIMED_OUT = "error sending request"
+_NO_OBJECT = "incoming/none"  # a key that no object has
 _EMPTY = "status code: 416 "  # of a range request for an object without bytes
 
 
@@ -67,24 +68,8 @@ class S3Blobs:
     def __init__(self, address: S3Address, keys: S3Keys, *, spool: Path | None = None) -> None:
         self._spool = spool
         self._bucket = address.bucket
-        options: S3Config = {"session_token": keys.session_token} if keys.session_token is not None else {}
-        self._store = S3Store(
-            address.bucket,
-            config=options,
-            # Given in any case, because the client would otherwise take it from the environment.
-            endpoint=address.endpoint or address.base,
-            virtual_hosted_style_request=address.endpoint is None,
-            region=address.region,
-            access_key_id=keys.access_key,
-            secret_access_key=keys.secret_key,
-            copy_if_not_exists="header:if-none-match:*",
-            client_options={
-                "allow_http": (address.endpoint or "").startswith("http:"),
-                "connect_timeout": timedelta(seconds=CONNECT_TIMEOUT),
-                "timeout": timedelta(seconds=REQUEST_TIMEOUT),
-            },
-            retry_config={"max_retries": RETRIES, "retry_timeout": timedelta(seconds=RETRY_TIMEOUT)},
-        )
+        self._store = open_client(address, keys, timeout=REQUEST_TIMEOUT)
+        self._writer = open_client(address, keys, timeout=WRITE_TIMEOUT)
 
     async def put_file(self, key: str, path: Path, *, content_type: str) -> None:
         """Store a local file, which stays."""
@@ -179,9 +164,11 @@ class S3Blobs:
         return await asyncio.to_thread(sweep, self._spool, older_than) if self._spool is not None else 0
 
     async def _copy(self, source: str, target: str, *, overwrite: bool) -> None:
+        async def copy() -> None:
+            await obstore.copy_async(self._writer, source, target, overwrite=overwrite)
+
         with self._errors():
-            async with asyncio.timeout(DEADLINE):
-                await obstore.copy_async(self._store, source, target, overwrite=overwrite)
+            await self._while_it_answers(copy())
 
     async def _exists(self, key: str) -> bool:
         try:
@@ -201,14 +188,38 @@ class S3Blobs:
             await obstore.delete_async(self._store, keys)
 
     async def _put(self, key: str, data: bytes | Path | AsyncIterator[bytes], content_type: str) -> None:
-        await obstore.put_async(
-            self._store,
-            key,
-            data,
-            attributes={"Content-Type": content_type},
-            chunk_size=PART,
-            max_concurrency=_PARTS_AT_ONCE,
-        )
+        async def put() -> None:
+            await obstore.put_async(
+                self._writer,
+                key,
+                data,
+                attributes={"Content-Type": content_type},
+                chunk_size=PART,
+                max_concurrency=_PARTS_AT_ONCE,
+            )
+
+        await self._while_it_answers(put())
+
+    async def _while_it_answers(self, write: Coroutine[Any, Any, None]) -> None:
+        """Await a write; raise `UnavailableError` once the store answers nothing else meanwhile."""
+        task = asyncio.create_task(write)
+        try:
+            while not (await asyncio.wait({task}, timeout=ASK_AFTER))[0]:
+                await self._require_answer()
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
+        await task
+
+    async def _require_answer(self) -> None:
+        """Raise `UnavailableError` if the store does not answer a small request; a refusal is an answer."""
+        try:
+            async with asyncio.timeout(ANSWER_TIMEOUT):
+                await obstore.head_async(self._store, _NO_OBJECT)
+        except (TimeoutError, GenericError) as error:
+            raise UnavailableError("blobs", "it does not answer while it is to store an object") from error
+        except (FileNotFoundError, BaseError):
+            pass
 
     async def _read(self, key: str, start: int, end: int, *, etag: str | None = None) -> _Part:
         try:

@@ -43,9 +43,9 @@ _WITH_IMAGES = {PhotoState.READY, PhotoState.HIDDEN}
 _NO_IMAGES = b'[]},"urls":{}'
 
 
-def photo_card(photo: Photo, variants: VariantRegistry) -> bytes:
-    """Return the card of a ready photo, or of a hidden one, whose images have URLs of their own."""
-    hidden = photo.state is PhotoState.HIDDEN
+def photo_card(photo: Photo, variants: VariantRegistry, *, review: bool = False) -> bytes:
+    """Return the card of a ready photo, or of a hidden one, whose images have URLs of their own, as with `review`."""
+    hidden = review or photo.state is PhotoState.HIDDEN
     mark = _PRIVATE if hidden or not photo.public else b""
     lines: list[bytes] = []
     pictures: list[tuple[Picture, bytes]] = [(photo, _beginning(photo))]
@@ -172,10 +172,12 @@ def assemble(card: bytes, *, likes: int, comments: int, liked: bool, sign: Sign 
     return with_urls(card, sign) + counters_suffix(likes, comments) + (LIKED if liked else NOT_LIKED)
 
 
-def photo_json(photo: Photo, variants: VariantRegistry, *, liked: bool, sign: Sign | None = None) -> bytes:
-    """Return the JSON of a photo in any state."""
+def photo_json(
+    photo: Photo, variants: VariantRegistry, *, liked: bool, sign: Sign | None = None, review: bool = False
+) -> bytes:
+    """Return the JSON of a photo in any state; with `review` its images have the URLs for those who decide about it."""
     if photo.state in _WITH_IMAGES:
-        beginning = with_urls(photo_card(photo, variants), sign)
+        beginning = with_urls(photo_card(photo, variants, review=review), sign)
     else:
         # There are no variants to point to yet.
         beginning = _beginning(photo) + _NO_IMAGES

@@ -62,7 +62,10 @@ async def suspend(tx: Transaction, user_id: int) -> list[str]:
     await tx.execute(f"UPDATE users SET suspended_at = now() WHERE {_ACCOUNT} AND suspended_at IS NULL", user_id)
     ended = await sessions.revoke_all(tx, user_id)
     await search_index.mark_tags_of_account(tx, user_id)
-    tx.emit(MediaPurge(user_id=user_id, photos_below=ids.MAX_ID))
+    images = await tx.fetch(
+        f"SELECT sha256 FROM profile_images WHERE shard = {shard('$1')} AND user_id = $1 AND state = 'ready'", user_id
+    )
+    tx.emit(MediaPurge(user_id=user_id, sha256s=[row["sha256"] for row in images], photos_below=ids.MAX_ID))
     tx.emit(UserChanged(user_id=user_id, suspended=True))
     return ended
 

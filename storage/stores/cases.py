@@ -9,7 +9,7 @@ from storage.errors import ConflictError, NotFoundError
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.rows import Row
 from storage.postgres.sharding import shard
-from storage.reports import Case, CaseState, Category, Report, Subject, SubjectKind, more_severe, priority
+from storage.reports import Case, CaseState, Category, Subject, SubjectKind
 
 _COLUMNS = (
     "k.id, k.subject_kind, k.subject_id, k.owner_id, k.state, k.category, k.reports, k.trust, k.reach, k.priority, "
@@ -37,21 +37,6 @@ async def lock_open(tx: Transaction, subject: Subject, category: Category) -> tu
     )
     found = _found(row)
     return found, found.id == case_id
-
-
-async def count(tx: Transaction, case: Case, report: Report) -> Case:
-    """Add a report to the numbers of a case that is locked."""
-    category = more_severe(case.category, report.category)
-    trust = case.trust + report.trust
-    row = await tx.fetchrow(
-        f"UPDATE moderation_cases k SET reports = k.reports + 1, category = $2, trust = $3, priority = $4 "
-        f"WHERE {_CASE} RETURNING {_COLUMNS}",
-        case.id,
-        category.value,
-        trust,
-        priority(category, trust=trust, reach=case.reach),
-    )
-    return _found(row)
 
 
 async def get(db: Queryable, case_id: int) -> Case:

@@ -130,24 +130,34 @@ async def _with_accounts(
 ) -> list[Notification]:
     """Return the entries of rows.
 
-    Comments below photos of others are read with one query, and so are accounts that are not in `accounts`.
+    Comments below photos of others are read with one query, and so are accounts that are not in `accounts`, and the
+    decisions and reports that entries are about.
     """
     elsewhere = {row["comment_elsewhere"] for row in rows if row["comment_elsewhere"] is not None}
     comments = await notification_sources.comments(db, user_id, elsewhere) if elsewhere else {}
-    subjects = [(NotificationKind(row["kind"]), row["subject_id"]) for row in rows if row["subject_id"] is not None]
-    notices = await decision_notices.read(db, subjects) if subjects else {}
     about = [_comment_of(row, comments) for row in rows]
     named = {actor_id for row in rows for actor_id in newest_actors_of(row)}
     named |= {comment.author_id for comment in about if comment is not None}
     unknown = named - accounts.keys()
     if unknown:
         accounts = {**accounts, **await account_lists.summaries(db, unknown)}
-    return [
-        _with_notice(
-            _entry(user_id, row, accounts, comment), notices.get((NotificationKind(row["kind"]), row["subject_id"]))
-        )
-        for row, comment in zip(rows, about, strict=True)
-    ]
+    return await _with_notices(db, rows, _entries(user_id, rows, about, accounts))
+
+
+def _entries(
+    user_id: int, rows: Sequence[Row], about: Sequence[SourceComment | None], accounts: Accounts
+) -> list[Notification]:
+    return [_entry(user_id, row, accounts, comment) for row, comment in zip(rows, about, strict=True)]
+
+
+async def _with_notices(db: Queryable, rows: Sequence[Row], entries: list[Notification]) -> list[Notification]:
+    subjects = {row["id"]: row["subject_id"] for row in rows if row["subject_id"] is not None}
+    if not subjects:
+        return entries
+    notices = await decision_notices.read(
+        db, [(entry.kind, subjects[entry.id]) for entry in entries if entry.id in subjects]
+    )
+    return [_with_notice(entry, notices.get((entry.kind, subjects.get(entry.id, 0)))) for entry in entries]
 
 
 def _with_notice(entry: Notification, notice: Notice | None) -> Notification:

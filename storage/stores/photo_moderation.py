@@ -8,9 +8,9 @@ shown covers moderation, too. A photo in processing keeps its state, and becomes
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from storage.errors import NotFoundError
+from storage.errors import ConflictError, NotFoundError
 from storage.events import MediaPurge, PhotoHidden, PhotoImported, PhotoMarked, PhotoReady, PhotoRestored
 from storage.models import PhotoAudience, PhotoState
 from storage.moderation import Decider, Decision, ModerationAction, applies, from_document, to_document
@@ -47,14 +47,17 @@ class _Locked:
     imported: bool
 
 
-async def decide(tx: Transaction, photo_id: int, decision: Decision) -> Decided:
+async def decide(tx: Transaction, photo_id: int, decision: Decision, *, once: bool = False) -> Decided:
     """Store a decision about a photo in any state, in place of the former one of its source.
 
     Emits `PhotoHidden`, `PhotoRestored`, `PhotoReady` for a photo that is shown for the first time, or `PhotoMarked`,
-    if another decision applies then, and `MediaPurge`. Raises `NotFoundError("photo")` for one that is deleted. The
-    caller calls `Cards.invalidate` after the commit.
+    if another decision applies then, and `MediaPurge`. Raises `NotFoundError("photo")` for one that is deleted, and
+    with `once` `ConflictError` verdict_given if the source has decided otherwise before. The caller calls
+    `Cards.invalidate` after the commit.
     """
     photo = await _lock(tx, photo_id)
+    if once:
+        await _require_first(tx, photo_id, decision)
     await tx.execute(
         f"""
         INSERT INTO photo_moderation AS m
@@ -98,13 +101,22 @@ async def given(db: Queryable, photo_id: int, *, by: Decider, source: str) -> De
 
 
 async def expired_holds(db: Queryable, *, limit: int) -> list[tuple[int, str]]:
-    """Return photo and source of holds whose time is over, the oldest first."""
+    """Return photo and source of automatic holds whose time is over, the oldest first."""
     rows = await db.fetch(
         "/* all shards: the janitor's */ SELECT photo_id, source FROM photo_moderation "
-        "WHERE action = 'hold' AND until < now() ORDER BY until LIMIT $1",
+        "WHERE action = 'hold' AND decided_by = 'automatic' AND until < now() ORDER BY until LIMIT $1",
         limit,
     )
     return [(row["photo_id"], row["source"]) for row in rows]
+
+
+async def forget_hold(tx: Transaction, photo_id: int, source: str) -> None:
+    """Delete the hold of a source about a photo that was deleted itself."""
+    await tx.execute(
+        f"DELETE FROM photo_moderation WHERE {_PHOTO} AND decided_by = 'automatic' AND source = $2 AND action = 'hold'",
+        photo_id,
+        source,
+    )
 
 
 async def begin_holds(tx: Transaction, photo_id: int) -> None:
@@ -112,6 +124,16 @@ async def begin_holds(tx: Transaction, photo_id: int) -> None:
     await tx.execute(
         f"UPDATE photo_moderation SET until = now() + (until - decided_at) WHERE {_PHOTO} AND action = 'hold'", photo_id
     )
+
+
+async def _require_first(tx: Transaction, photo_id: int, decision: Decision) -> None:
+    before = await given(tx, photo_id, by=decision.by, source=decision.source)
+    if before is not None and replace(decision, decided_at=before.decided_at) != before:
+        raise ConflictError(
+            "verdict_given",
+            f"The verdict {before.action.value!r} about this photo was given before, and stays. A moderator can "
+            "change it.",
+        )
 
 
 async def _lock(tx: Transaction, photo_id: int) -> _Locked:

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from storage.events import (
+    PhotoHeld,
     PhotoImported,
     PhotoReady,
     PhotoRejected,
@@ -40,7 +41,7 @@ async def mark_ready(
     video: Video | None = None,
     items: Sequence[DecodedItem] = (),
 ) -> bool:
-    """Mark a photo as ready, with its upright size; emits `PhotoReady` or `PhotoImported` unless moderation holds it.
+    """Mark a photo as ready, with its upright size; emits `PhotoReady`, `PhotoImported` or `PhotoHeld`.
 
     `hdr` says that its JPEGs have a gain map, `motion` is the format of an animation's variant with all frames, `video`
     describes the one that is played. Of several pictures, `items` are all, and the EXIF is stored with them. `taken_at`
@@ -73,6 +74,7 @@ async def mark_ready(
     await photo_exif.store(tx, photo_id, exif or {}, location=author.location, suggestions=suggestions or {})
     if row["state"] == "hidden":
         await photo_moderation.begin_holds(tx, photo_id)
+        tx.emit(PhotoHeld(photo_id=photo_id, author_id=author.id))
         return True
     counted = int(row["audience"] in photos.COUNTED)
     await tx.execute(

@@ -14,7 +14,17 @@ from storage.errors import NotFoundError
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.rows import Row
 from storage.postgres.sharding import shard, shards
-from storage.reports import Category, Report, ReportOutcome, Subject, SubjectKind, trust_of
+from storage.reports import (
+    Case,
+    Category,
+    Report,
+    ReportOutcome,
+    Subject,
+    SubjectKind,
+    more_severe,
+    priority,
+    trust_of,
+)
 from storage.stores import account_locks
 
 _COLUMNS = (
@@ -43,22 +53,32 @@ async def find(db: Queryable, subject: Subject, *, reporter_id: int) -> Report |
 
 
 async def add(
-    tx: Transaction, subject: Subject, *, case_id: int, reporter_id: int, category: Category, text: str, trust: float
+    tx: Transaction, subject: Subject, *, case: Case, reporter_id: int, category: Category, text: str, trust: float
 ) -> Report | None:
-    """Add a report to a case that the caller has locked; return None if the reporter has reported the subject."""
+    """Add a report to a case that the caller has locked, and to its numbers; return None for a repeated one."""
+    severest, total = more_severe(case.category, category), case.trust + trust
+    # One statement, because the next reporter waits for it.
     row = await tx.fetchrow(
         f"""
-        INSERT INTO reports AS r (shard, id, case_id, subject_kind, subject_id, reporter_id, category, text, trust)
-        VALUES ({shard("$1")}, $1, $2, $3, $4, $5, $6, $7, $8)
-        ON CONFLICT (reporter_id, subject_id, subject_kind, shard) DO NOTHING RETURNING {_COLUMNS}""",
+        WITH r AS (
+            INSERT INTO reports AS r (shard, id, case_id, subject_kind, subject_id, reporter_id, category, text, trust)
+            VALUES ({shard("$1")}, $1, $2, $3, $4, $5, $6, $7, $8)
+            ON CONFLICT (reporter_id, subject_id, subject_kind, shard) DO NOTHING RETURNING {_COLUMNS}),
+        counted AS (
+            UPDATE moderation_cases k SET reports = k.reports + 1, category = $9, trust = $10, priority = $11
+            FROM r WHERE k.shard = {shard("$1")} AND k.id = r.case_id)
+        SELECT * FROM r""",
         tx.new_id(ids.shard_of(subject.id)),
-        case_id,
+        case.id,
         subject.kind.value,
         subject.id,
         reporter_id,
         category.value,
         text,
         trust,
+        severest.value,
+        total,
+        priority(severest, trust=total, reach=case.reach),
     )
     return None if row is None else _report_of(row)
 

@@ -27,21 +27,30 @@ _REPLAYED = "state = 'waiting', attempts = 0, next_at = statement_timestamp(), l
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Watcher:
-    """An endpoint over everything, with the types of events that it receives, all if there is none."""
+    """An endpoint over everything, with the types of events that it receives, all if there is none.
+
+    With `moderation` it is that of a service that decides about photos.
+    """
 
     id: int
+    moderation: bool
     types: tuple[str, ...]
+
+    def receives(self, kind: str) -> bool:
+        """Return whether the endpoint receives events of a type."""
+        return not self.types or kind in self.types
 
 
 async def watchers(db: Queryable) -> list[Watcher]:
     """Return the endpoints over everything whose owners are administrators now."""
     rows = await db.fetch(
         "/* all shards: endpoints over everything */ "
-        "SELECT e.id, e.types FROM webhook_endpoints e JOIN users a ON a.shard = e.shard AND a.id = e.owner_id "
+        "SELECT e.id, e.types, e.moderation FROM webhook_endpoints e "
+        "JOIN users a ON a.shard = e.shard AND a.id = e.owner_id "
         f"WHERE e.scope = 'all' AND {_RECEIVES} AND a.role = $1 AND a.deleted_at IS NULL",
         Role.ADMIN.value,
     )
-    return [Watcher(id=row["id"], types=tuple(row["types"])) for row in rows]
+    return [Watcher(id=row["id"], types=tuple(row["types"]), moderation=row["moderation"]) for row in rows]
 
 
 async def own(db: Queryable, owner_ids: Collection[int], kind: str) -> list[int]:

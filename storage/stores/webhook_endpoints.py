@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from storage import ids
 from storage.errors import ConflictError, NotFoundError
+from storage.models import Role
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.rows import Row
 from storage.postgres.sharding import shard
@@ -21,7 +22,7 @@ MAX = 10  # endpoints of one account
 PREVIOUS_SECRET_TTL = timedelta(hours=24)
 
 COLUMNS = (
-    "e.id, e.owner_id, e.url, e.description, e.types, e.scope, e.ordered, e.state, e.reason, e.secret, "
+    "e.id, e.owner_id, e.url, e.description, e.types, e.scope, e.ordered, e.moderation, e.state, e.reason, e.secret, "
     "e.previous_secret, e.previous_until, e.failures, e.failing_since, e.warned_at, e.circuit_until, e.created_at"
 )
 _ENDPOINT = f"e.shard = {shard('$1')} AND e.id = $1"
@@ -38,6 +39,7 @@ async def create(
     scope: EndpointScope,
     ordered: bool,
     secret: str,
+    moderation: bool = False,
 ) -> Endpoint:
     """Create an unverified endpoint; raise `NotFoundError("user")`, and `ConflictError` too_many_webhooks."""
     if not await account_locks.lock(tx, [owner_id]):
@@ -47,8 +49,9 @@ async def create(
     row = await tx.insert(
         ids.shard_of(owner_id),
         f"""
-        INSERT INTO webhook_endpoints AS e (shard, id, owner_id, url, description, types, scope, ordered, state, secret)
-        VALUES ({shard("$1")}, $1, $2, $3, $4, $5, $6, $7, 'unverified', $8)
+        INSERT INTO webhook_endpoints AS e
+            (shard, id, owner_id, url, description, types, scope, ordered, state, secret, moderation)
+        VALUES ({shard("$1")}, $1, $2, $3, $4, $5, $6, $7, 'unverified', $8, $9)
         ON CONFLICT (id, shard) DO NOTHING RETURNING {COLUMNS}""",
         owner_id,
         url,
@@ -57,6 +60,7 @@ async def create(
         scope,
         ordered,
         secret,
+        moderation,
     )
     return _found(row)
 
@@ -95,6 +99,7 @@ async def edit(
     types: Sequence[str] | None = None,
     ordered: bool | None = None,
     state: EndpointState | None = None,
+    moderation: bool | None = None,
 ) -> Endpoint:
     """Change what is not None of the owner's own endpoint; raise `NotFoundError("webhook")`.
 
@@ -105,7 +110,7 @@ async def edit(
             f"""
             UPDATE webhook_endpoints e SET url = coalesce($3, e.url), description = coalesce($4, e.description),
                 types = coalesce($5::jsonb, e.types), ordered = coalesce($6, e.ordered),
-                state = coalesce($7, e.state), due_at = statement_timestamp()
+                state = coalesce($7, e.state), moderation = coalesce($8, e.moderation), due_at = statement_timestamp()
             WHERE {_OWN} RETURNING {COLUMNS}""",
             endpoint_id,
             owner_id,
@@ -114,8 +119,21 @@ async def edit(
             None if types is None else list(types),
             ordered,
             state,
+            moderation,
         )
     )
+
+
+async def moderates(db: Queryable, endpoint_id: int) -> bool:
+    """Return whether an endpoint decides about photos now: it has that right, is active, and an administrator's."""
+    found: bool | None = await db.fetchval(
+        "SELECT true FROM webhook_endpoints e JOIN users a ON a.shard = e.shard AND a.id = e.owner_id "
+        f"WHERE {_ENDPOINT} AND e.moderation AND e.scope = 'all' AND e.state IN ('active', 'paused') "
+        "AND a.role = $2 AND a.deleted_at IS NULL",
+        endpoint_id,
+        Role.ADMIN.value,
+    )
+    return bool(found)
 
 
 async def replace_secret(tx: Transaction, endpoint_id: int, *, owner_id: int, secret: str) -> Endpoint:
@@ -196,6 +214,7 @@ def endpoint_of(row: Row) -> Endpoint:
         types=tuple(row["types"]),
         scope=EndpointScope(row["scope"]),
         ordered=row["ordered"],
+        moderation=row["moderation"],
         state=EndpointState(row["state"]),
         reason=row["reason"],
         secrets=tuple(secret for secret in (row["secret"], previous) if secret),

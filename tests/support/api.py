@@ -86,6 +86,11 @@ def with_accounts(services: InspectableServices, **accounts: int) -> Inspectable
     return _build(services.base.with_values("accounts", **accounts), services.stores, services.passwords)
 
 
+def with_moderation(services: InspectableServices, **moderation: Any) -> InspectableServices:
+    """Return the same services with other settings of moderation."""
+    return _build(services.base.with_values("moderation", **moderation), services.stores, services.passwords)
+
+
 def with_media(services: InspectableServices, **media: Any) -> InspectableServices:
     """Return the same services with other settings of images."""
     base = services.base.with_values("media", **media)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,6 +16,8 @@ from standardwebhooks import Webhook
 from yarl import URL
 
 from channels.bus.publisher import LivePublisher
+from storage.blobs.variants import VariantRegistry
+from storage.cache.cards import Cards
 from storage.events import Event
 from storage.feeds.notification_log import NotificationLog
 from storage.models import User
@@ -25,11 +27,18 @@ from storage.webhooks import Endpoint, EndpointScope, EndpointState, message_id
 from tests.support.eventually import eventually
 from workers.handlers import EventOrigin, handling
 from workers.jobs.inbox import Inbox
+from workers.jobs.permissions import LivePermissions
+from workers.jobs.photo_decisions import PhotoDecisions
+from workers.jobs.photo_verdicts import PhotoVerdicts
+from workers.jobs.review_payloads import ReviewPayloads
 from workers.jobs.webhook_payloads import PayloadBuilder
 from workers.jobs.webhook_sending import WebhookSending
 from workers.jobs.webhooks import WebhookHandlers
 from workers.webhooks.port import Response, SendError
 from workers.webhooks.signing import Scheme, new_secret
+from workers.webhooks.verdict_tokens import VerdictTokens
+
+PUBLIC_URL = "https://photos.example.com"
 
 Respond = Callable[["Message"], Awaitable[Response | SendError]]
 
@@ -140,6 +149,22 @@ class Metrics:
         """Ignore the age."""
 
 
+class Shown:
+    """Cards and live permissions that keep what decisions of moderation have changed."""
+
+    def __init__(self) -> None:
+        self.invalidated: list[int] = []
+        self.hidden: list[int] = []
+
+    async def invalidate(self, ids: Iterable[int]) -> None:
+        """Keep the photos whose cards are invalid."""
+        self.invalidated += ids
+
+    async def photo_hidden(self, photo_id: int) -> None:
+        """Keep a photo whose topic is closed to others."""
+        self.hidden.append(photo_id)
+
+
 class WebhookScene:
     """The worker "webhooks": the handlers of events, and the sending, which tests start."""
 
@@ -148,7 +173,15 @@ class WebhookScene:
         self.receivers = Receivers()
         self.published = Published()
         self.metrics = Metrics()
+        self.shown = Shown()
+        self.signed = 0
+        self.verdict_tokens = VerdictTokens(b"a secret of the tests")
         self.handlers = self.new_handlers()
+
+    def sign(self, prefix: str) -> str:
+        """Sign the path of an image, each time otherwise."""
+        self.signed += 1
+        return f"exp={1_800_000_000 + self.signed}&sig={len(prefix)}"
 
     def new_handlers(self, database: Database | None = None) -> WebhookHandlers:
         """Return handlers that notify no sender, and that always know all endpoints."""
@@ -159,9 +192,13 @@ class WebhookScene:
     def new_sending(self, database: Database | None = None, **options: Any) -> WebhookSending:
         """Return a sender like that of another process."""
         db = database or self.database
-        payloads = PayloadBuilder(db, public_url="https://photos.example.com")
+        reviews = ReviewPayloads(
+            db, public_url=PUBLIC_URL, variants=VariantRegistry(), sign=self.sign, tokens=self.verdict_tokens
+        )
+        payloads = PayloadBuilder(db, public_url=PUBLIC_URL, reviews=reviews)
         publisher = cast(LivePublisher, self.published)
-        options = {"spread": lambda: 0.0, "poll": 0.02, **options}
+        decisions = PhotoDecisions(db, cast(Cards, self.shown), cast(LivePermissions, self.shown))
+        options = {"spread": lambda: 0.0, "poll": 0.02, "verdicts": PhotoVerdicts(db, decisions), **options}
         return WebhookSending(db, self.receivers, payloads, publisher, self.metrics, **options)
 
     async def endpoint(self, owner: User, host: str, *, active: bool = True, **options: Any) -> Endpoint:

@@ -52,7 +52,7 @@ def problems_in_code() -> set[tuple[int, str]]:
     """Return the status and code of every problem that the API can respond with."""
     found = {(400, "invalid_parameter"), (422, "invalid_input"), (404, "route_not_found"), (405, "method_not_allowed")}
     found |= {(409, "username_taken"), (409, "email_taken"), (401, "token_expired")}
-    for name, arguments in calls("server", "storage"):
+    for name, arguments in calls("server", "storage", "workers"):
         match name, arguments:
             case (("ProblemError" | "_rejected"), [int(status), str(code), *_]):
                 found.add((status, code))
@@ -60,7 +60,7 @@ def problems_in_code() -> set[tuple[int, str]]:
                 found.add((401, code))
             case "ConflictError", [str(code), *_]:
                 found.add((409, code))
-            case "NotPermittedError", [str(code), *_]:
+            case (("NotPermittedError" | "VerdictTokenError"), [str(code), *_]):
                 found.add((403, code))
             case "NotFoundError", [str(what), *_]:
                 found.add((404, f"{what}_not_found"))

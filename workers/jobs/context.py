@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ from workers.handlers import EventHandler
 from workers.images.limits import DecoderLimits, DecoderMetrics, NoMetrics
 from workers.imports.port import ImportSettings
 from workers.jobs.findings import FindingMetrics, NoFindingMetrics
+from workers.jobs.photo_decisions import ModerationMetrics, NoModerationMetrics
 from workers.jobs.sessions import SessionRevoker
 from workers.jobs.stars import Stars
 from workers.outbound.circuits import CircuitRegistry
@@ -39,6 +41,7 @@ from workers.signals.settings import SignalSettings
 from workers.videos.limits import VideoLimits
 from workers.webhooks.port import NoWebhookMetrics, WebhookMetrics
 from workers.webhooks.settings import WebhookSettings
+from workers.webhooks.verdict_tokens import VerdictTokens
 
 
 class VariantMetrics(Protocol):
@@ -107,6 +110,8 @@ class WorkerContext:
     purge_metrics: PurgeMetrics = field(default_factory=NoPurgeMetrics)
     warm_metrics: WarmMetrics = field(default_factory=NoWarmMetrics)
     webhooks: WebhookSettings = field(default_factory=WebhookSettings)
+    verdict_tokens: VerdictTokens = field(default_factory=lambda: VerdictTokens(secrets.token_bytes(32)))
+    moderation_metrics: ModerationMetrics = field(default_factory=NoModerationMetrics)
     webhook_metrics: WebhookMetrics = field(default_factory=NoWebhookMetrics)
     export_metrics: ExportMetrics = field(default_factory=NoExportMetrics)
     finding_metrics: FindingMetrics = field(default_factory=NoFindingMetrics)

@@ -12,25 +12,35 @@ from typing import Any
 from storage.errors import NotFoundError
 from storage.ids import encode
 from storage.models import PhotoState
+from storage.moderation import Decider
 from storage.postgres.database import Queryable
 from storage.render.timestamps import timestamp
-from storage.stores import account_lists, comments, photos, webhook_subjects
+from storage.stores import account_lists, comments, photo_moderation, photos, webhook_subjects
 from storage.stores.notification_text import excerpt_of
 from storage.webhooks import PING, Delivery, Endpoint, EndpointScope
+from workers.jobs.review_payloads import ReviewPayloads
 from workers.webhooks import payloads
 from workers.webhooks.payloads import (
     CommentAddedData,
     EventAccount,
+    EventAuthor,
     LikeAddedData,
     PayloadModel,
+    PhotoData,
     PhotoDeletedData,
     PhotoReadyData,
     PhotoRejectedData,
+    PhotoUploadedData,
     PingData,
     UserFollowedData,
 )
 
 Fields = Mapping[str, Any]
+# The types about a photo as it is, with the states in which the photo is sent: a hidden one only to moderation.
+_PHOTOS: Mapping[str, tuple[type[PhotoData], frozenset[PhotoState]]] = {
+    "photo.uploaded": (PhotoUploadedData, frozenset({PhotoState.PROCESSING})),
+    "photo.ready": (PhotoReadyData, frozenset({PhotoState.READY, PhotoState.HIDDEN})),
+}
 # What a type's data are made of; the owner who looks at them, None for an endpoint over everything.
 _Make = Callable[[Fields, int | None], Awaitable[PayloadModel | None]]
 
@@ -38,11 +48,11 @@ _Make = Callable[[Fields, int | None], Awaitable[PayloadModel | None]]
 class PayloadBuilder:
     """Builds payloads; URLs in them begin with `public_url`."""
 
-    def __init__(self, db: Queryable, *, public_url: str) -> None:
+    def __init__(self, db: Queryable, *, public_url: str, reviews: ReviewPayloads | None = None) -> None:
         self._db = db
         self._public_url = public_url
+        self._reviews = reviews
         self._makers: Mapping[str, _Make] = {
-            "photo.ready": self._photo_ready,
             "photo.rejected": self._photo_rejected,
             "photo.deleted": self._photo_deleted,
             "like.added": self._like_added,
@@ -54,22 +64,37 @@ class PayloadBuilder:
     async def build(self, endpoint: Endpoint, delivery: Delivery) -> bytes | None:
         """Return the body of a message, or None if it is not to be sent."""
         viewer_id = None if endpoint.scope is EndpointScope.ALL else endpoint.owner_id
-        data = await self._makers[delivery.type](delivery.fields, viewer_id)
+        if delivery.type in _PHOTOS:
+            data = await self._photo(endpoint, delivery)
+        else:
+            data = await self._makers[delivery.type](delivery.fields, viewer_id)
         return None if data is None else payloads.encode(delivery.type, timestamp(delivery.occurred_at), data)
 
-    async def _photo_ready(self, fields: Fields, viewer_id: int | None) -> PayloadModel | None:
-        del viewer_id  # it is the author, or an administrator
-        photo = (await photos.load(self._db, [fields["photo_id"]])).get(fields["photo_id"])
-        if photo is None or photo.state is not PhotoState.READY:
+    async def _photo(self, endpoint: Endpoint, delivery: Delivery) -> PayloadModel | None:
+        """Return a photo for its author or an administrator, with more for a service that decides about it."""
+        photo_id = delivery.fields["photo_id"]
+        photo = (await photos.load(self._db, [photo_id])).get(photo_id)
+        reviews = self._reviews if endpoint.moderation else None
+        make, states = _PHOTOS[delivery.type]
+        if photo is None or photo.state not in (states if reviews is not None else states - {PhotoState.HIDDEN}):
             return None
-        return PhotoReadyData(
-            photo_id=encode(photo.id),
-            author=EventAccount(id=encode(photo.author.id), username=photo.author.username),
-            audience=photo.audience,
-            width=photo.width,
-            height=photo.height,
-            url=f"{self._public_url}/api/v1/photos/{encode(photo.id)}",
-        )
+        if reviews is not None and await self._has_decided(endpoint, photo_id):
+            return None
+        fields: dict[str, Any] = {
+            "photo_id": encode(photo.id),
+            "author": EventAuthor(id=encode(photo.author.id), username=photo.author.username),
+            "audience": photo.audience,
+            "width": photo.width,
+            "height": photo.height,
+            "url": f"{self._public_url}/api/v1/photos/{encode(photo.id)}",
+        }
+        if reviews is not None:
+            fields |= await reviews.fields(photo, endpoint.id)
+        return make(**fields)
+
+    async def _has_decided(self, endpoint: Endpoint, photo_id: int) -> bool:
+        source = encode(endpoint.id)
+        return await photo_moderation.given(self._db, photo_id, by=Decider.SERVICE, source=source) is not None
 
     async def _photo_rejected(self, fields: Fields, viewer_id: int | None) -> PayloadModel | None:
         del viewer_id

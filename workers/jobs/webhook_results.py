@@ -29,11 +29,12 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Sent:
-    """A message that was sent, and its response."""
+    """A message that was sent, and its response; `note` says why a verdict in the response was not used."""
 
     response: Response | SendError
     seconds: float = 0.0
     headers: Mapping[str, str] = field(default_factory=dict)
+    note: str | None = None
 
 
 class ResultRecorder:
@@ -68,7 +69,7 @@ class ResultRecorder:
                 delivery,
                 outcome=result.outcome,
                 status=result.status,
-                error=result.error,
+                error=result.error or sent.note,
                 milliseconds=round(sent.seconds * 1000),
                 request_headers=sent.headers,
                 response=result.response,

@@ -11,20 +11,23 @@ import random
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 
 import structlog
 
 from channels.bus.publisher import LivePublisher
-from storage.errors import StorageError
+from storage.errors import ConflictError, NotFoundError, StorageError
 from storage.postgres.database import Database
 from storage.stores import webhook_claims, webhook_deliveries
 from storage.stores.webhook_claims import Claim
 from storage.webhooks import Delivery, Endpoint, EndpointHealth, message_id
+from workers.jobs.photo_verdicts import PhotoVerdicts
 from workers.jobs.webhook_payloads import PayloadBuilder
 from workers.jobs.webhook_results import ResultRecorder, Sent
 from workers.webhooks.health import room
 from workers.webhooks.port import NoWebhookMetrics, Response, Sender, SendError, WebhookMetrics
 from workers.webhooks.signing import signed_headers
+from workers.webhooks.verdicts import BadVerdictError, verdict_in
 
 PER_ENDPOINT = 8  # attempts at one endpoint at once
 POLL = 1.0  # seconds; what another process has stored is found after so long
@@ -56,11 +59,13 @@ class WebhookSending:
         clock: Callable[[], float] = time.time,
         spread: Callable[[], float] = random.random,
         poll: float = POLL,
+        verdicts: PhotoVerdicts | None = None,
     ) -> None:
         self._db = db
         self._sender = sender
         self._payloads = payloads
         self._metrics = metrics or NoWebhookMetrics()
+        self._verdicts = verdicts
         self._results = ResultRecorder(db, publisher, self._metrics, spread=spread)
         self._clock = clock
         self._poll = poll
@@ -144,6 +149,9 @@ class WebhookSending:
     async def _send(self, endpoint: Endpoint, delivery: Delivery) -> None:
         try:
             sent = await self._attempt(endpoint, delivery)
+            if sent is not None and endpoint.moderation and isinstance(sent.response, Response):
+                # Before the result: if the process is killed in between, the message is sent again.
+                sent = replace(sent, note=await self._take_verdict(endpoint, delivery, sent.response))
             await self._results.record(endpoint, delivery, sent)
         except StorageError as error:
             # The lease expires, and the message is sent again, with the same id.
@@ -171,6 +179,22 @@ class WebhookSending:
         except SendError as error:
             response = error
         return Sent(response=response, seconds=time.perf_counter() - started, headers=headers)
+
+    async def _take_verdict(self, endpoint: Endpoint, delivery: Delivery, response: Response) -> str | None:
+        """Let the verdict in a response take effect; return why it does not, None if it does or if there is none."""
+        if self._verdicts is None or not 200 <= response.status < 300 or "photo_id" not in delivery.fields:
+            return None
+        try:
+            verdict = verdict_in(response.body)
+            if verdict is not None:
+                await self._verdicts.give(delivery.fields["photo_id"], endpoint.id, verdict)
+        except BadVerdictError as error:
+            return str(error)
+        except NotFoundError:
+            return "The verdict in the response is not used: the photo was deleted."
+        except ConflictError as error:
+            return f"The verdict in the response is not used: {error}"
+        return None
 
     async def _measure(self) -> None:
         while True:

@@ -15,11 +15,15 @@ from uuid import UUID
 from storage.events import (
     CommentAdded,
     LikeAdded,
+    PhotoDeferred,
     PhotoDeleted,
+    PhotoHeld,
     PhotoImported,
     PhotoReady,
     PhotoRejected,
+    PhotoUploaded,
     UserFollowed,
+    VideoUploaded,
     WebhookNoticed,
 )
 from storage.models import Activity, NotificationKind
@@ -30,6 +34,10 @@ from storage.webhooks import WebhookEvent
 from workers.handlers import EventHandler, event_origin, on
 from workers.jobs.context import Handlers, WorkerContext
 from workers.jobs.inbox import Inbox
+from workers.jobs.permissions import LivePermissions
+from workers.jobs.photo_decisions import PhotoDecisions
+from workers.jobs.photo_verdicts import PhotoVerdicts
+from workers.jobs.review_payloads import ReviewPayloads
 from workers.jobs.webhook_payloads import PayloadBuilder
 from workers.jobs.webhook_sending import WebhookSending
 from workers.outbound.client import OutboundClient
@@ -50,14 +58,31 @@ async def open_handlers(context: WorkerContext) -> AsyncIterator[Handlers]:
         sending = WebhookSending(
             context.db,
             OutboundSender(client),
-            PayloadBuilder(context.db, public_url=settings.public_url),
+            PayloadBuilder(context.db, public_url=settings.public_url, reviews=_reviews(context)),
             context.publisher,
             context.webhook_metrics,
             in_flight=settings.in_flight,
+            verdicts=_verdicts(context),
         )
         context.services["webhook sending"] = sending.run
         inbox = Inbox(context.db, context.notification_log)
         yield WebhookHandlers(context.db, inbox, notify=sending.notify).handlers()
+
+
+def _reviews(context: WorkerContext) -> ReviewPayloads:
+    return ReviewPayloads(
+        context.db,
+        public_url=context.webhooks.public_url,
+        variants=context.variants,
+        sign=context.sign,
+        tokens=context.verdict_tokens,
+    )
+
+
+def _verdicts(context: WorkerContext) -> PhotoVerdicts:
+    permissions = LivePermissions(context.db, context.publisher)
+    decisions = PhotoDecisions(context.db, context.cards, permissions, metrics=context.moderation_metrics)
+    return PhotoVerdicts(context.db, decisions)
 
 
 class WebhookHandlers:
@@ -76,8 +101,12 @@ class WebhookHandlers:
     def handlers(self) -> Mapping[str, EventHandler]:
         """Return the handler of each topic."""
         return {
+            **on(PhotoUploaded, self.photo_uploaded),
+            **on(PhotoDeferred, self.photo_uploaded),
+            **on(VideoUploaded, self.photo_uploaded),
+            **on(PhotoHeld, self.photo_held),
             **on(PhotoReady, self.photo_changed),
-            **on(PhotoImported, self.imported),
+            **on(PhotoImported, self.photo_held),
             **on(PhotoRejected, self.photo_changed),
             **on(PhotoDeleted, self.photo_changed),
             **on(LikeAdded, self.liked),
@@ -92,13 +121,16 @@ class WebhookHandlers:
             event.topic, event.photo_id, event.author_id, {"photo_id": event.photo_id, "author_id": event.author_id}
         )
 
-    async def imported(self, event: PhotoImported) -> None:
-        """Store the deliveries of an imported photo, which is a ready one for endpoints over everything alone.
+    async def photo_uploaded(self, event: PhotoUploaded | PhotoDeferred | VideoUploaded) -> None:
+        """Store the deliveries of a posted photo, to the endpoints that decide about photos."""
+        await self._store_for_moderation("photo.uploaded", event.photo_id, event.author_id)
 
-        These moderate; the author's own endpoints would get thousands of messages about photos of former years.
+    async def photo_held(self, event: PhotoHeld | PhotoImported) -> None:
+        """Store the deliveries of a photo that is held or imported, to the endpoints that decide about photos.
+
+        Others would get thousands of messages about imported photos of former years.
         """
-        fields = {"photo_id": event.photo_id, "author_id": event.author_id}
-        await self._store(PhotoReady.topic, event.photo_id, None, fields)
+        await self._store_for_moderation("photo.ready", event.photo_id, event.author_id)
 
     async def liked(self, event: LikeAdded) -> None:
         """Store the deliveries of a like."""
@@ -123,12 +155,18 @@ class WebhookHandlers:
             Activity(recipient_id=event.owner_id, kind=kind, actor_id=None, source_id=event.endpoint_id)
         )
 
-    async def _store(self, kind: str, subject_id: int, owner_id: int | None, fields: Mapping[str, int]) -> None:
-        owners = [] if owner_id is None else [owner_id]
+    async def _store_for_moderation(self, kind: str, photo_id: int, author_id: int) -> None:
+        watchers = [each.id for each in await self._over_everything() if each.moderation and each.receives(kind)]
+        await self._add(watchers, kind, photo_id, {"photo_id": photo_id, "author_id": author_id})
+
+    async def _store(self, kind: str, subject_id: int, owner_id: int, fields: Mapping[str, int]) -> None:
         endpoints = [
-            *(await webhook_deliveries.own(self._db, owners, kind) if owners else ()),
-            *(each.id for each in await self._over_everything() if not each.types or kind in each.types),
+            *await webhook_deliveries.own(self._db, [owner_id], kind),
+            *(each.id for each in await self._over_everything() if each.receives(kind)),
         ]
+        await self._add(endpoints, kind, subject_id, fields)
+
+    async def _add(self, endpoints: Sequence[int], kind: str, subject_id: int, fields: Mapping[str, int]) -> None:
         if not endpoints:
             return
         origin = event_origin()

@@ -14,10 +14,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from storage.models import PhotoAudience
 from storage.webhooks import PING
 
-MAX_BYTES = 2_048  # of a payload
+MAX_BYTES = 2_048  # of a payload, except to a service that decides about photos
+MAX_REVIEW_BYTES = 20_000  # of one to such a service, which has all texts of the photo
 
 # What an endpoint can ask for; a ping comes without.
-EventType = Literal["photo.ready", "photo.rejected", "photo.deleted", "like.added", "comment.added", "user.followed"]
+EventType = Literal[
+    "photo.uploaded", "photo.ready", "photo.rejected", "photo.deleted", "like.added", "comment.added", "user.followed"
+]
 EVENT_TYPES: tuple[EventType, ...] = get_args(EventType)
 
 Id = Annotated[str, Field(pattern="^[0-9A-HJKMNP-TV-Z]{13}$", examples=["01K3S9C0XG4Q7"])]
@@ -38,15 +41,63 @@ class EventAccount(PayloadModel):
     username: str
 
 
-class PhotoReadyData(PayloadModel):
-    """A photo whose images exist, so that it is shown; `url` is its resource in the API."""
+class EventAuthor(EventAccount):
+    """The author of a photo. A service that decides about photos gets more: the age of the account, and its photos."""
+
+    account_age_days: int | None = None
+    photos: int | None = None
+
+
+class ReviewMedia(PayloadModel):
+    """An image to look at, a JPEG of at most 1080 pixels: the URL needs no header, and is valid until `expires_at`."""
+
+    url: str
+    expires_at: Time
+
+
+class ReviewPicture(PayloadModel):
+    """One picture of a photo that has several; `sha256` is of its original."""
+
+    sha256: str
+    width: int
+    height: int
+    alt_text: str
+    media: ReviewMedia | None
+
+
+class PhotoData(PayloadModel):
+    """A photo; `url` is its resource in the API.
+
+    The fields after it are there for a service that decides about photos (see "moderation" of a webhook). `media` is
+    null until the images exist. `items` are all pictures of a photo with several. `pdq` is null. `held` says that the
+    photo is not shown before a verdict. `verdict_token` is for one POST of the verdict to `verdict_url`, for a week.
+    """
 
     photo_id: Id
-    author: EventAccount
+    author: EventAuthor
     audience: PhotoAudience
     width: int
     height: int
     url: str
+    caption: str | None = None
+    alt_text: str | None = None
+    tags: list[str] | None = None
+    location: str | None = None
+    sha256: str | None = None
+    pdq: str | None = None
+    held: bool | None = None
+    media: ReviewMedia | None = None
+    items: list[ReviewPicture] | None = None
+    verdict_url: str | None = None
+    verdict_token: str | None = None
+
+
+class PhotoUploadedData(PhotoData):
+    """A photo that was posted, and whose images do not exist yet."""
+
+
+class PhotoReadyData(PhotoData):
+    """A photo whose images exist, so that it is shown, unless it is held."""
 
 
 class PhotoRejectedData(PayloadModel):
@@ -109,6 +160,10 @@ class Payload(PayloadModel, Generic[T, D]):
     data: D
 
 
+class PhotoUploaded(Payload[Literal["photo.uploaded"], PhotoUploadedData]):
+    """A photo was posted; only a service that decides about photos gets this."""
+
+
 class PhotoReady(Payload[Literal["photo.ready"], PhotoReadyData]):
     """A photo is ready and shown to its audience."""
 
@@ -139,6 +194,7 @@ class EndpointPing(Payload[Literal["endpoint.ping"], PingData]):
 
 PAYLOADS: Mapping[str, type[Payload[Any, Any]]] = MappingProxyType(
     {
+        "photo.uploaded": PhotoUploaded,
         "photo.ready": PhotoReady,
         "photo.rejected": PhotoRejected,
         "photo.deleted": PhotoDeleted,
@@ -151,5 +207,5 @@ PAYLOADS: Mapping[str, type[Payload[Any, Any]]] = MappingProxyType(
 
 
 def encode(kind: str, timestamp: str, data: PayloadModel) -> bytes:
-    """Return the JSON of a payload; raise `ValueError` for data of another type."""
-    return PAYLOADS[kind](type=kind, timestamp=timestamp, data=data).model_dump_json().encode()
+    """Return the JSON of a payload, with the fields that were given; raise `ValueError` for data of another type."""
+    return PAYLOADS[kind](type=kind, timestamp=timestamp, data=data).model_dump_json(exclude_unset=True).encode()

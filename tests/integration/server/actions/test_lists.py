@@ -6,7 +6,9 @@ import asyncio
 
 import pytest
 
+from storage.errors import NotFoundError
 from storage.postgres.database import Database
+from storage.stores import lists
 from tests.support.api import InspectableServices
 from tests.support.gallery import Gallery
 from tests.support.locks import wait_for_blocked_transaction
@@ -34,3 +36,30 @@ async def test_additions_of_one_account_leave_connections_to_others(
         assert await asyncio.wait_for(actions.add(one, own[one], two), 5)
     assert all(await asyncio.gather(*waiting))
     await other.close()
+
+
+async def test_an_addition_to_a_list_that_is_being_deleted(services: InspectableServices, database_dsn: str) -> None:
+    """It waits for the deletion, and then finds no list."""
+    gallery, actions = Gallery(services.db), services.actions.lists
+    owner_id, account_id = await gallery.user(), await gallery.user()
+    async with services.db.transaction() as tx:
+        list_id = (await actions.create(tx, owner_id, title="Friends")).id
+    other = await Database.connect(database_dsn, routes=queues_of, min_size=1, max_size=2)
+    async with other.transaction() as tx:
+        await lists.delete(tx, list_id, owner_id=owner_id)
+        adding = asyncio.create_task(actions.add(owner_id, list_id, account_id))
+        await wait_for_blocked_transaction(other)
+    with pytest.raises(NotFoundError) as error:
+        await adding
+    assert error.value.what == "list"
+    await other.close()
+
+
+async def test_additions_and_removals_say_whether_they_changed_the_list(services: InspectableServices) -> None:
+    """A repetition changes nothing."""
+    gallery, actions = Gallery(services.db), services.actions.lists
+    owner_id, account_id = await gallery.user(), await gallery.user()
+    async with services.db.transaction() as tx:
+        list_id = (await actions.create(tx, owner_id, title="Friends")).id
+    assert [await actions.add(owner_id, list_id, account_id) for _ in range(2)] == [True, False]
+    assert [await actions.remove(owner_id, list_id, account_id) for _ in range(2)] == [True, False]

@@ -489,12 +489,12 @@ async def test_moderators_get_webhooks_of_imported_photos(api: Api) -> None:
     photo_id = ids.decode(done["photos"][0]["photo_id"])
     spec = next(spec for spec in WORKERS if spec.name == "webhooks")
     assert {"photo.imported"} <= set(spec.topics)
-    stored: list[tuple[str, int | None]] = []
+    stored: list[tuple[str, int]] = []
 
     class Recording(WebhookHandlers):
-        async def _store(self, kind: str, subject_id: int, owner_id: int | None, fields: Mapping[str, int]) -> None:
-            stored.append((kind, owner_id))
+        async def _store_for_moderation(self, kind: str, photo_id: int, author_id: int) -> None:
+            stored.append((kind, photo_id))
 
     handlers = Recording(api.services.db, Inbox(api.services.db, api.services.notification_log), notify=lambda: None)
     await handlers.handlers()["photo.imported"](events.PhotoImported(photo_id=photo_id, author_id=ids.decode(ann.id)))
-    assert stored == [("photo.ready", None)]
+    assert stored == [("photo.ready", photo_id)]

@@ -201,6 +201,7 @@ async def test_lists_of_others_stay_as_they_are(api: Api, monkeypatch: pytest.Mo
     (await ann.call("PUT", f"/lists/{own}/accounts/{bob.id}")).expect(204)
     (await ann.call("PUT", f"/users/{bob.id}/block")).expect(204)
     assert (await _accounts(ann, own), await _accounts(eve, other)) == ([], [bob.id])
+    assert await _accounts(eve, await _create(eve, "Another", bob)) == [bob.id]
 
 
 async def test_pages_of_accounts_skip_deleted_ones(api: Api) -> None:

@@ -10,7 +10,7 @@ from channels.contract.errors import TokenInvalidError
 from server.live.access import LiveAuthenticator
 from storage import ids
 from storage.limits.tickets import Tickets
-from storage.stores import cases
+from storage.stores import cases, profile_images
 from tests.support.api import Api
 from tests.support.api_user import PASSWORD, ApiUser
 from tests.support.cases import case_about, comment_on, decide, moderator, photo_of, report
@@ -59,6 +59,24 @@ async def test_a_suspended_account_is_gone_at_once(api: Api) -> None:
     (await ann.call("GET", "/users/me")).expect(200)
     assert len((await bob.call("GET", f"/photos/{photo_id}/comments")).expect(200)["items"]) == 1
     assert (await bob.call("GET", f"/users/{ann.id}")).expect(200)["username"] == ann.name
+
+
+async def test_images_of_a_suspended_profile(api: Api) -> None:
+    """Its avatar is not served any more, until the suspension ends."""
+    ann, sha256 = await api.user(), "ab" * 32
+    user_id = ids.decode(ann.id)
+    await api.services.db.fetch(
+        "INSERT INTO profile_images (shard, user_id, kind, sha256, content_type, bytes, state) "
+        "VALUES ($1::bigint & 1023, $1, 'avatar', $2, 'image/jpeg', 9, 'ready') RETURNING user_id",
+        user_id,
+        sha256,
+    )
+    assert await profile_images.is_shown(api.services.db, sha256)
+    judge, decision = await _restrict(api, ann, "suspend")
+    assert not await profile_images.is_shown(api.services.db, sha256)
+    path = f"/moderation/decisions/{decision['id']}/reversal"
+    (await judge.call("POST", path, json={"reason": "A mistake."})).expect(201)
+    assert await profile_images.is_shown(api.services.db, sha256)
 
 
 async def test_what_a_suspended_user_can_do(api: Api) -> None:

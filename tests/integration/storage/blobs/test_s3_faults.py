@@ -13,11 +13,12 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from storage.blobs import s3
+from storage.blobs import s3, s3_client
 from storage.blobs.port import Blobs, check_answers
 from storage.blobs.s3 import CHUNK, S3Blobs
 from storage.blobs.s3_address import S3Address, S3Keys
 from storage.errors import FullError, NotFoundError, UnavailableError
+from tests.support.eventually import eventually
 from tests.support.faulty_store import FaultyStore, Respond, close, faulty_store, stall, status
 
 KEY, TARGET = "original/aa/x", "original/aa/y"
@@ -34,6 +35,9 @@ CALLS: dict[str, Call] = {
     "delete": lambda blobs: blobs.delete([KEY]),
     "list": check_answers,
 }
+
+
+WRITES = ("put", "copy")
 
 
 def blobs_of(store: FaultyStore) -> S3Blobs:
@@ -141,7 +145,7 @@ async def test_a_file_that_could_not_be_stored_stays(tmp_path: Path) -> None:
 
 
 async def test_every_operation_has_a_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It ends all but writes, whose time depends on their size, whatever the limits of their requests."""
+    """It ends all but those whose time depends on the size of an object, whatever the limits of their requests."""
     monkeypatch.setattr(s3, "DEADLINE", 0.2)
 
     async def ends(call: Call, blobs: Blobs) -> None:
@@ -149,7 +153,83 @@ async def test_every_operation_has_a_deadline(monkeypatch: pytest.MonkeyPatch) -
             await call(blobs)
 
     async with faulty_store(stall) as store:
-        await asyncio.gather(*(ends(call, blobs_of(store)) for name, call in CALLS.items() if name != "put"))
+        await asyncio.gather(*(ends(call, blobs_of(store)) for name, call in CALLS.items() if name not in WRITES))
+
+
+def slow_write(*, answers: int) -> Respond:
+    """Return a function that ends a write after it has answered so many other requests."""
+    answered = 0
+    enough = asyncio.Event()
+
+    async def respond(request: web.Request) -> web.StreamResponse:
+        nonlocal answered
+        if request.method == "HEAD":
+            answered += 1
+            if answered >= answers:
+                enough.set()
+            return web.Response(status=404)
+        await enough.wait()
+        body = "<CopyObjectResult><ETag>&quot;one&quot;</ETag></CopyObjectResult>"
+        return web.Response(text=body, content_type="application/xml", headers={"ETag": '"one"'})
+
+    return respond
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Limits of time that are over soon."""
+    for name, seconds in {"REQUEST_TIMEOUT": 0.3, "DEADLINE": 0.3, "ASK_AFTER": 0.1, "ANSWER_TIMEOUT": 1.0}.items():
+        monkeypatch.setattr(s3, name, seconds)
+    return monkeypatch
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("name", WRITES)
+async def test_a_write_may_be_slow(name: str) -> None:
+    """A slow network, or many writes at once, are no failure as long as the store answers; it gets the bytes once."""
+    async with faulty_store(slow_write(answers=5)) as store:
+        await CALLS[name](blobs_of(store))
+        assert [request.method for request in store.requests].count("PUT") == 1
+
+
+@pytest.mark.parametrize("name", WRITES)
+@pytest.mark.parametrize("fault", ["stalls", "answers 503"])
+async def test_a_write_ends_when_the_store_does_not_answer_any_more(
+    impatient: pytest.MonkeyPatch, name: str, fault: str
+) -> None:
+    """Long before its own limit of time."""
+    impatient.setattr(s3, "WRITE_TIMEOUT", 3600.0)
+    impatient.setattr(s3, "ANSWER_TIMEOUT", 0.2 if fault == "stalls" else 3600.0)
+
+    async def respond(request: web.Request) -> web.StreamResponse:
+        failing = status(503, "SlowDown") if fault == "answers 503" and request.method == "HEAD" else stall
+        return await failing(request)
+
+    async with faulty_store(respond) as store:
+        with pytest.raises(UnavailableError, match="does not answer"):
+            await asyncio.wait_for(CALLS[name](blobs_of(store)), LIMIT)
+
+
+@pytest.mark.parametrize("name", WRITES)
+async def test_a_write_has_a_limit_all_the_same(impatient: pytest.MonkeyPatch, name: str) -> None:
+    """A store that answers other requests, and never this one, does not keep its caller for ever."""
+    impatient.setattr(s3, "WRITE_TIMEOUT", 0.4)
+    impatient.setattr(s3_client, "RETRIES", 0)
+    async with faulty_store(slow_write(answers=1_000_000)) as store:
+        with pytest.raises(UnavailableError):
+            await asyncio.wait_for(CALLS[name](blobs_of(store)), LIMIT)
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_slow_write_can_be_cancelled() -> None:
+    """Neither the write nor the questions to the store go on."""
+    async with faulty_store(slow_write(answers=1_000_000)) as store:
+        write = asyncio.create_task(blobs_of(store).put(KEY, b"data", content_type="image/png"))
+        await eventually(lambda: len(store.requests) > 2)
+        write.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await write
+        assert [task for task in asyncio.all_tasks() if "put" in repr(task.get_coro())] == []
 
 
 async def test_a_deletion_is_repeated_after_a_timeout(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from storage.stores import (
     comment_deletion,
     comment_likes,
     comments,
+    decision_notices,
     follows,
     likes,
     photo_deletion,
@@ -30,6 +31,7 @@ _OF_PICSHARE = {
     NotificationKind.WEBHOOK_DISABLED,
     NotificationKind.EXPORT_READY,
     NotificationKind.MODERATION,
+    *decision_notices.KINDS,
 }
 
 

@@ -112,6 +112,7 @@ async def test_a_photo_that_is_hidden_while_it_is_processed(database: Database) 
     assert await topics(database) == ["photo.hidden"]
     await _forget_events(database)
     assert await _finish(database, photo)
+    assert await topics(database) == ["photo.held"]
     assert (await _photo(database, photo)).state is PhotoState.HIDDEN
     assert await _ready_count(database, photo) == 0
     await _forget_events(database)

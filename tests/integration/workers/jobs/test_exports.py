@@ -29,9 +29,11 @@ from storage.postgres.database import Database
 from storage.reports import CaseAction, Category, DecisionSource, Report, SubjectKind
 from storage.stores import (
     account_restrictions,
+    blocks,
     cases,
     close_friends,
     collection_items,
+    comment_deletion,
     comment_likes,
     comments,
     decisions,
@@ -225,6 +227,22 @@ async def test_what_the_user_did_and_chose(exporter: Exporter) -> None:
     profile = _json(archive, "profile.json")
     assert (profile["username"], profile["email"], profile["followed_tags"]) == ("ada", "ada@example.org", ["hills"])
     assert _json(archive, "notifications.json") == []
+
+
+async def test_what_others_decided_about_the_user_is_left_out(exporter: Exporter) -> None:
+    """Neither who blocks or mutes the user, nor whose close friend the user is, nor deleted comments."""
+    ada, ben, cat = await new_users(exporter.db, "ada", "ben", "cat")
+    photo = await exporter.photo(cat)
+    await block(exporter.db, ben, ada)
+    async with exporter.db.transaction() as tx:
+        await blocks.mute(tx, cat.id, ada.id)
+        await close_friends.add(tx, cat.id, ada.id)
+        comment, _ = await comments.add(tx, photo_id=photo.id, author_id=ada.id, text="withdrawn")
+        await comment_deletion.delete(tx, comment.id, user_id=ada.id)
+    archive = await exporter.made(ada)
+    assert _rows(archive, "blocks.csv") == _rows(archive, "follows.csv") == set()
+    assert _json(archive, "comments.json") == []
+    assert b"withdrawn" not in b"".join(archive.read(name) for name in archive.namelist())
 
 
 async def _report(db: Database, reporter: User, subject: User) -> Report:
@@ -477,8 +495,12 @@ async def test_archives_expire_after_a_week(exporter: Exporter) -> None:
 
 
 async def test_archives_without_a_row_are_removed(exporter: Exporter, monkeypatch: pytest.MonkeyPatch) -> None:
-    """But neither new ones, which a job may be writing, nor those of exports."""
-    ada = await new_user(exporter.db, "ada")
+    """But neither new ones, which a job may be writing, nor those of exports, also of one that is running."""
+    ada, ben = await new_users(exporter.db, "ada", "ben")
+    running = await exporter.request(ben)
+    async with exporter.db.transaction() as tx:
+        await exports.begin(tx, running.export_id)
+    await exporter.stage.blobs.put(_key(running), b"begun", content_type="application/zip")
     event = await exporter.request(ada)
     await exporter.handle(event)
     lost = export_key(encode(event.export_id + 1024))
@@ -489,6 +511,7 @@ async def test_archives_without_a_row_are_removed(exporter: Exporter, monkeypatc
     assert await retention.remove_unclaimed() == 1
     assert not await has(exporter.stage.blobs, lost)
     assert await has(exporter.stage.blobs, _key(event))
+    assert await has(exporter.stage.blobs, _key(running))
 
 
 async def remove(exporter: Exporter, user: User) -> AccountDeleted:
@@ -546,6 +569,26 @@ async def test_an_account_that_is_deleted_while_its_archive_is_made(
     assert not await has(exporter.stage.blobs, _key(event))
     await exporter.worker.requested(event)
     assert await exports.state_of(exporter.db, event.export_id) is None
+
+
+async def test_only_a_running_export_of_an_account_becomes_ready(exporter: Exporter) -> None:
+    """Not one that has failed meanwhile, nor one of a deleted account."""
+    ada, ben = await new_users(exporter.db, "ada", "ben")
+    running: list[Export] = []
+    for user in (ada, ben):
+        event = await exporter.request(user)
+        async with exporter.db.transaction() as tx:
+            export = await exports.begin(tx, event.export_id)
+        assert export is not None
+        running.append(export)
+    await exporter.age(days=1)
+    async with exporter.db.transaction() as tx:
+        assert await exports.fail_lost(tx, after=timedelta(days=1), limit=1) == 1
+    await remove(exporter, ben)
+    for export in running:
+        async with exporter.db.transaction() as tx:
+            assert await exports.finish(tx, export, size=1, photos=0) is None
+    assert await exporter.db.fetchval("SELECT count(*) FROM exports WHERE state = 'ready'") == 0
 
 
 async def test_webhooks_without_their_secrets(exporter: Exporter) -> None:

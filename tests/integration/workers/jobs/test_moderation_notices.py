@@ -7,7 +7,6 @@ import pytest
 from server.actions.appeals import AppealActions
 from server.actions.cases import CaseActions
 from server.actions.enforcement import Enforcement
-from server.actions.moderation import ModerationActions
 from server.actions.reports import ReportActions
 from storage.events import AppealAnswered, CaseDecided
 from storage.limits.tickets import Tickets
@@ -17,6 +16,7 @@ from storage.stores import account_restrictions, cases, comments, erasure, notif
 from tests.support.community import follow, new_user, new_users, ready_photo
 from tests.support.stage import Stage, inbox, kinds, start_clean
 from workers.jobs.permissions import LivePermissions
+from workers.jobs.photo_decisions import PhotoDecisions
 from workers.jobs.sessions import SessionRevoker
 
 pytestmark = pytest.mark.engines
@@ -29,7 +29,7 @@ def case_actions(stage: Stage) -> CaseActions:
         stage.database,
         stage.cards,
         stage.counter_cache,
-        ModerationActions(stage.database, stage.cards, permissions),
+        PhotoDecisions(stage.database, stage.cards, permissions),
         revoker=SessionRevoker(Tickets(stage.redis), stage.publisher, access_ttl=900),
         permissions=permissions,
     )

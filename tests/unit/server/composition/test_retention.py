@@ -14,7 +14,7 @@ from tests.support.documents import codes_in, table_rows
 _OTHERS = {
     "revocations", "outbox_due_times", "stuck_photos", "stuck_profile_images", "search_index", "tag_counts",
     "notification_actors", "counters", "trending_photos", "trending_tags", "lost_trends", "stars",
-    "case_numbers", "hash_lists",
+    "case_numbers", "held_photos", "ended_holds", "hash_lists",
 }  # fmt: skip
 
 

@@ -121,6 +121,7 @@ def test_default_concurrency_comes_from_the_registry() -> None:
         16,
         2,
         1,
+        2,
         1,
         1,
         1,

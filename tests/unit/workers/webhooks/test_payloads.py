@@ -15,6 +15,7 @@ from workers.webhooks.payloads import (
     PAYLOADS,
     CommentAddedData,
     EventAccount,
+    EventAuthor,
     PhotoReadyData,
     PhotoRejectedData,
     PingData,
@@ -28,7 +29,14 @@ WIDE = "\N{GRINNING FACE}"
 def test_the_types_are_those_of_the_worker_and_a_ping() -> None:
     """Each is an event that the queue delivers, under a valid name; an imported photo is a ready one."""
     (topics,) = [spec.topics for spec in WORKERS if spec.name == "webhooks"]
-    assert set(EVENT_TYPES) == set(topics) - {"webhook.noticed", "photo.imported"}
+    # Photos of each kind are uploaded, and what is held is ready for a service that decides about it.
+    assert set(EVENT_TYPES) == set(topics) - {
+        "webhook.noticed",
+        "photo.deferred",
+        "video.uploaded",
+        "photo.held",
+        "photo.imported",
+    }
     assert set(PAYLOADS) == {*EVENT_TYPES, PING}
     assert all(re.fullmatch(r"[a-zA-Z0-9_]+(\.[a-zA-Z0-9_]+)+", kind) for kind in PAYLOADS)
 
@@ -50,7 +58,7 @@ def test_schemas_name_their_type_and_allow_more_fields(kind: str) -> None:
             "photo.ready",
             PhotoReadyData(
                 photo_id=ID,
-                author=EventAccount(id=ID, username="x" * 30),
+                author=EventAuthor(id=ID, username="x" * 30),
                 audience=PhotoAudience.CLOSE_FRIENDS,
                 width=99_999,
                 height=99_999,

@@ -1,0 +1,86 @@
+"""Let a decision of moderation about a photo take effect, wherever it was made."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import structlog
+
+from channels.contract.errors import LiveUnavailableError
+from storage.cache.cards import Cards
+from storage.errors import UnavailableError
+from storage.moderation import Decision
+from storage.postgres.database import Database, Transaction
+from storage.stores import photo_moderation
+from storage.stores.photo_moderation import Decided
+from workers.jobs.permissions import LivePermissions
+
+log = structlog.get_logger(__name__)
+
+
+class ModerationMetrics(Protocol):
+    """Measures decisions, and the photos that wait for one."""
+
+    def photo_decided(self, *, action: str, by: str) -> None:
+        """Record a decision about a photo that was stored."""
+        ...
+
+    def photos_held(self, *, number: int, oldest_seconds: float) -> None:
+        """Record how many photos are held, and for how long the oldest of them."""
+        ...
+
+
+class NoModerationMetrics:
+    """Records nothing."""
+
+    def photo_decided(self, *, action: str, by: str) -> None:
+        """Do nothing."""
+
+    def photos_held(self, *, number: int, oldest_seconds: float) -> None:
+        """Do nothing."""
+
+
+class PhotoDecisions:
+    """Decisions about photos in any state; raises `NotFoundError("photo")` for one that is deleted.
+
+    A photo that is withheld is gone for all but its author before a method returns, on open pages of it as well.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        cards: Cards,
+        permissions: LivePermissions,
+        *,
+        metrics: ModerationMetrics | None = None,
+    ) -> None:
+        self._db = db
+        self._cards = cards
+        self._permissions = permissions
+        self._metrics = metrics or NoModerationMetrics()
+
+    async def decide(self, photo_id: int, decision: Decision) -> Decided:
+        """Store a decision, and let the one that applies then take effect."""
+        async with self._db.transaction() as tx:
+            return await self.decide_in(tx, photo_id, decision)
+
+    async def decide_in(self, tx: Transaction, photo_id: int, decision: Decision, *, once: bool = False) -> Decided:
+        """Do what `decide` does in a transaction of the caller, which holds no locks but on accounts.
+
+        With `once`, raise `ConflictError` verdict_given if the same source has decided otherwise before.
+        """
+        decided = await photo_moderation.decide(tx, photo_id, decision, once=once)
+        tx.on_commit(lambda: self._take_effect(photo_id, decision, decided))
+        return decided
+
+    async def _take_effect(self, photo_id: int, decision: Decision, decided: Decided) -> None:
+        self._metrics.photo_decided(action=decision.action, by=decision.by)
+        if not decided.changed:
+            return
+        await self._cards.invalidate([photo_id])
+        if decided.applied.withholds:
+            try:
+                await self._permissions.photo_hidden(photo_id)
+            except (UnavailableError, LiveUnavailableError) as error:
+                # The decision is committed, and the worker repeats this for the event.
+                log.warning("live_permissions_not_updated", error=str(error))
