@@ -71,7 +71,7 @@ class CloseFriendChanged(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class UserChanged(Event):
-    """A profile's name, picture or privacy changed, or the account was deleted.
+    """A profile's name, picture or privacy changed, or the account was deleted, or `restored`.
 
     `profile` says that it was the name or a picture. The account is private now with `closed`, public now with
     `opened`. It is hidden from others with `suspended`. `order` names the order to live connections that followed from
@@ -81,6 +81,7 @@ class UserChanged(Event):
     topic: ClassVar[str] = "user.changed"
     user_id: int
     deleted: bool = False
+    restored: bool = False
     profile: bool = False
     closed: bool = False
     opened: bool = False

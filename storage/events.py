@@ -41,6 +41,7 @@ from storage.batch_events import (
 )
 from storage.event import Event
 from storage.export_events import ExportRequested
+from storage.import_events import ImportRequested, PhotoImported
 from storage.moderation_events import AppealAnswered, CaseDecided
 from storage.photo_events import (
     CollectionsOutdated,
@@ -99,6 +100,7 @@ __all__ = [
     "Event",
     "ExportRequested",
     "FanoutChunk",
+    "ImportRequested",
     "LikeAdded",
     "LikeRemoved",
     "MediaForget",
@@ -110,6 +112,7 @@ __all__ = [
     "PhotoEdited",
     "PhotoHeld",
     "PhotoHidden",
+    "PhotoImported",
     "PhotoItemRemoved",
     "PhotoMarked",
     "PhotoReady",

@@ -17,6 +17,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 EPOCH_MS = 1_767_225_600_000
+_FIRST_DAY_MS = 86_400_000
 SHARD_BITS = 10
 SEQUENCE_BITS = 12
 SHARDS = 1 << SHARD_BITS
@@ -78,6 +79,17 @@ def milliseconds_of(identifier: int) -> int:
 def first_id_at(seconds: float) -> int:
     """Return the lower bound of the ids that are generated from a time on, in seconds since the Unix epoch."""
     return max(int(seconds * 1000) - EPOCH_MS, 0) << (SEQUENCE_BITS + SHARD_BITS)
+
+
+def backdated(seconds: float, shard: int) -> int:
+    """Return a new id that sorts by an earlier time, in seconds since the Unix epoch; it may be taken, as any other.
+
+    Times before the first day of the ids has ended share that day, in their order.
+    """
+    milliseconds = int(seconds * 1000) - EPOCH_MS
+    if milliseconds < _FIRST_DAY_MS:
+        milliseconds = max(milliseconds + EPOCH_MS, 0) * _FIRST_DAY_MS // (EPOCH_MS + _FIRST_DAY_MS)
+    return (milliseconds << (SEQUENCE_BITS + SHARD_BITS)) | (secrets.randbits(SEQUENCE_BITS) << SHARD_BITS) | shard
 
 
 def span(duration: timedelta) -> int:

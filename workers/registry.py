@@ -56,6 +56,7 @@ WORKERS: tuple[WorkerSpec, ...] = (
         help="updates feeds and live connections after uploads, edits, follows, blocks, deletions and sign-outs",
         topics=(
             "photo.ready",
+            "photo.imported",
             "photo.edited",
             "photo.audience_changed",
             "photo.deleted",
@@ -145,6 +146,7 @@ WORKERS: tuple[WorkerSpec, ...] = (
             "comment.edited",
             "photo.ready",
             "photo.held",
+            "photo.imported",
             "photo.edited",
             "user.followed",
             "user.unfollowed",
@@ -163,6 +165,16 @@ WORKERS: tuple[WorkerSpec, ...] = (
         concurrency=1,
         concurrency_help="Exports of accounts made at once by one process.",
         # An export reads all originals of a user, for minutes. A queue of its own, so that no other bulk work waits.
+        runs_with="bulk",
+    ),
+    WorkerSpec(
+        name="imports",
+        help="makes photos of the archives that users import",
+        topics=("import.requested",),
+        module="workers.jobs.imports",
+        concurrency=1,
+        concurrency_help="Imports of archives worked off at once by one process.",
+        # A turn takes half a minute, for which no other bulk work waits.
         runs_with="bulk",
     ),
     WorkerSpec(
@@ -203,6 +215,7 @@ WORKERS: tuple[WorkerSpec, ...] = (
             "video.uploaded",
             "photo.held",
             "photo.ready",
+            "photo.imported",
             "photo.rejected",
             "photo.deleted",
             "like.added",

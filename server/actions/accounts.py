@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 
 from server.actions.live_permissions import at_once
 from server.actions.sessions import SessionService, TokenPair
-from server.identity.errors import AccountSuspendedError, WrongCredentialsError
+from server.identity.errors import (
+    AccountSuspendedError,
+    DeletionPendingError,
+    WrongCredentialsError,
+    WrongPasswordError,
+)
 from server.identity.passwords import Passwords
 from server.identity.rate_limiter import RateLimiter
 from server.identity.rate_limits import Charge, address_subject, site_subject
 from storage import texts
-from storage.errors import NotFoundError
+from storage.errors import ConflictError, NotFoundError
 from storage.models import LocationMetadata, PresenceAudience, User
-from storage.postgres.database import Database
-from storage.stores import account_restrictions, users
+from storage.postgres.database import Database, Transaction
+from storage.stores import account_deletion, account_restrictions, users
+from storage.stores.users import Credentials
+from workers.jobs.account_visibility import AccountVisibility
 from workers.jobs.permissions import LivePermissions
 
 UPDATE_QUOTA = "writes"
@@ -34,8 +42,19 @@ class NewSession:
     charge: Charge
 
 
+class _Verified(NamedTuple):
+    """Credentials that are right, a password hash with other parameters if one is due, and what the try cost."""
+
+    found: Credentials
+    renewed: str | None
+    charge: Charge
+
+
 class AccountActions:
-    """Actions on accounts; `address` is always the client's network address."""
+    """Actions on accounts; `address` is always the client's network address.
+
+    `deletion_grace` is the time in which users can undo the deletion of their account; without it none can be undone.
+    """
 
     def __init__(
         self,
@@ -44,8 +63,13 @@ class AccountActions:
         limiter: RateLimiter,
         sessions: SessionService,
         permissions: LivePermissions,
+        *,
+        visibility: AccountVisibility,
+        deletion_grace: timedelta,
     ) -> None:
+        self._visibility = visibility
         self._db = db
+        self.deletion_grace = deletion_grace
         self._permissions = permissions
         self._passwords = passwords
         self._limiter = limiter
@@ -74,37 +98,61 @@ class AccountActions:
         """Open a session by username or e-mail address and password.
 
         Raises `RateLimitedError`, and the same `WrongCredentialsError` for an unknown name and for a wrong password.
-        An account that is deleted while the password is verified is unknown. Raises `AccountSuspendedError`, with a
-        token, only for the right password.
+        An account that is deleted while the password is verified is unknown. Only for the right password it raises
+        `DeletionPendingError` for one whose deletion can be undone (`restore`), and `AccountSuspendedError`.
         """
-        # Of an IPv6 address the /48 counts: each of its 65,536 networks would otherwise have tries of its own.
-        subject = site_subject(address) or address_subject(address)
-        found = await users.credentials(self._db, login) if login.isprintable() else None
-        # The limit belongs to the account that was found. The database finds it by several spellings ("ANN", its
-        # e-mail address, letters that its locale folds), and each would otherwise have tries of its own.
-        account = f"login:{texts.fold(login)}" if found is None else f"user:{found[0].id}"
-        # It is counted for each address, so that an attacker cannot lock the owner out. The password is verified after
-        # that, because it is the expensive part.
-        charge = await self._limiter.check_address(
-            _SIGN_IN_ADDRESS_QUOTA, address, (_SIGN_IN_ACCOUNT_QUOTA, f"{account} {subject}")
-        )
-        # It is verified even where the account is unknown, so that the response takes the same time.
-        valid = await self._passwords.verify(found[1] if found else None, password)
-        if found is None or not valid:
-            raise WrongCredentialsError(charge)
-        user, encoded = found
+        verified = await self._verify(login, password, address=address)
+        if verified.found.deletion_due_at is not None:
+            raise DeletionPendingError(verified.charge, verified.found.deletion_due_at)
+        return await self._open(verified)
+
+    async def restore(self, login: str, password: str, *, address: str) -> NewSession:
+        """Undo the deletion of an account, and open a session.
+
+        Raises what `sign_in` raises, but `ConflictError` deletion_not_pending for an account that is not deleted.
+        """
+        verified = await self._verify(login, password, address=address)
+        if verified.found.deletion_due_at is None:
+            raise ConflictError("deletion_not_pending", "This account is not deleted. Sign in.")
+        return await self._open(verified, restore=True)
+
+    async def _open(self, verified: _Verified, *, restore: bool = False) -> NewSession:
+        """Open a session, in a transaction that also stores the new password hash and undoes the deletion."""
+        (user, encoded, _), renewed, charge = verified
         if await account_restrictions.is_suspended(self._db, user.id):
             raise AccountSuspendedError(self._sessions.restricted_token(user))
-        # Only now is the password known, so a hash with other parameters can be replaced.
-        renewed = await self._passwords.hash(password) if self._passwords.is_outdated(encoded) else None
         try:
             async with self._db.transaction() as tx:
+                if restore:
+                    user = await account_deletion.restore(tx, user.id)
+                    tx.on_commit(lambda: at_once(self._visibility.align(user.id)))
                 tokens = await self._sessions.open(tx, user)
                 if renewed is not None:
                     await users.replace_password_hash(tx, user.id, encoded, renewed)
         except NotFoundError as error:
             raise WrongCredentialsError(charge) from error
         return NewSession(user=user, tokens=tokens, charge=charge)
+
+    async def _verify(self, login: str, password: str, *, address: str) -> _Verified:
+        """Return the credentials of an account; raise `RateLimitedError` and `WrongCredentialsError`."""
+        # Of an IPv6 address the /48 counts: each of its 65,536 networks would otherwise have tries of its own.
+        subject = site_subject(address) or address_subject(address)
+        found = await users.credentials(self._db, login) if login.isprintable() else None
+        # The limit belongs to the account that was found. The database finds it by several spellings ("ANN", its
+        # e-mail address, letters that its locale folds), and each would otherwise have tries of its own.
+        account = f"login:{texts.fold(login)}" if found is None else _tries_of(found.user.id)
+        # It is counted for each address, so that an attacker cannot lock the owner out. The password is verified after
+        # that, because it is the expensive part.
+        charge = await self._limiter.check_address(
+            _SIGN_IN_ADDRESS_QUOTA, address, (_SIGN_IN_ACCOUNT_QUOTA, f"{account} {subject}")
+        )
+        # It is verified even where the account is unknown, so that the response takes the same time.
+        valid = await self._passwords.verify(found.password_hash if found else None, password)
+        if found is None or not valid:
+            raise WrongCredentialsError(charge)
+        # Only now is the password known, so a hash with other parameters can be replaced.
+        outdated = self._passwords.is_outdated(found.password_hash)
+        return _Verified(found, await self._passwords.hash(password) if outdated else None, charge)
 
     async def update(
         self,
@@ -145,9 +193,33 @@ class AccountActions:
                 order=order,
             )
 
-    async def delete(self, viewer_id: int) -> None:
-        """Delete an account: it disappears for everyone at once, and workers remove what belongs to it."""
+    async def delete(self, viewer_id: int, *, password: str | None = None, address: str = "") -> datetime | None:
+        """Delete an account: it disappears for everyone at once, and its sessions end.
+
+        Return until when that can be undone, None if it cannot. Workers remove what belongs to the account afterwards.
+        A `password` that is given must be right; raises `WrongPasswordError` and `RateLimitedError`.
+        """
+        if password is not None:
+            await self._confirm(viewer_id, password, address=address)
         async with self._db.transaction() as tx:
-            ended = await users.remove(tx, viewer_id)
-            tx.on_commit(lambda: at_once(self._permissions.account_deleted(viewer_id)))
+            due_at, ended = await self._delete(tx, viewer_id)
+            tx.on_commit(lambda: at_once(self._visibility.align(viewer_id)))
         await self._sessions.revoke(viewer_id, ended)
+        return due_at
+
+    async def _delete(self, tx: Transaction, viewer_id: int) -> tuple[datetime | None, list[str]]:
+        if self.deletion_grace:
+            return await account_deletion.schedule(tx, viewer_id, grace=self.deletion_grace)
+        return None, await users.remove(tx, viewer_id)
+
+    async def _confirm(self, viewer_id: int, password: str, *, address: str) -> None:
+        # A thief of a session has no more tries at the password than anyone who signs in.
+        tries = f"{_tries_of(viewer_id)} {site_subject(address) or address_subject(address)}"
+        charge = await self._limiter.check_address(_SIGN_IN_ADDRESS_QUOTA, address, (_SIGN_IN_ACCOUNT_QUOTA, tries))
+        if not await self._passwords.verify(await users.password_hash(self._db, viewer_id), password):
+            raise WrongPasswordError(charge)
+
+
+def _tries_of(user_id: int) -> str:
+    """Return the subject to which tries at an account's password are charged."""
+    return f"user:{user_id}"

@@ -9,6 +9,7 @@ from server.actions.appeals import AppealActions
 from server.actions.cases import CaseActions
 from server.actions.comments import CommentActions
 from server.actions.exports import ExportActions
+from server.actions.imports import ImportActions
 from server.actions.last_seen import LastSeen
 from server.actions.lists import ListActions
 from server.actions.moderation import ModerationActions
@@ -48,6 +49,7 @@ class Actions:
     last_seen: LastSeen
     webhooks: WebhookActions
     exports: ExportActions
+    imports: ImportActions
     moderation: ModerationActions
     reports: ReportActions
     cases: CaseActions

@@ -18,6 +18,7 @@ from storage.blobs.keys import original_key
 from storage.blobs.port import Blobs
 from storage.errors import UnavailableError
 from storage.holds import HoldPolicy
+from storage.imports import PhotoOrigin
 from storage.models import Photo, PhotoAudience, PhotoItem
 from storage.postgres.database import Database, Transaction
 from storage.stores import contents, new_photos, photo_items, photos, uploads
@@ -64,13 +65,14 @@ class StoredPicture:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PhotoDetails:
-    """The author's description of a photo, apart from that of each picture, and who may see it."""
+    """The author's description of a photo, apart from that of each picture, who may see it, and where it comes from."""
 
     caption: str
     tags: Sequence[str]
     location: str | None
     taken_at: datetime | None = None
     audience: PhotoAudience = PhotoAudience.PUBLIC
+    origin: PhotoOrigin | None = None
 
 
 async def post_photo(
@@ -166,6 +168,7 @@ async def finalise(
         location=details.location or None,
         taken_at=details.taken_at,
         audience=details.audience,
+        origin=details.origin,
     )
     if len(items) > 1:
         photo = await photo_items.add(tx, photo, items)

@@ -53,7 +53,8 @@ class StagedUpload:
 class UploadActions:
     """Uploads of the viewer; every method raises `NotFoundError("upload")` for another user's or an expired one."""
 
-    def __init__(self, db: Database, blobs: Blobs, presigner: Presigner) -> None:
+    def __init__(self, db: Database, blobs: Blobs, presigner: Presigner, *, tus_ttl: timedelta = TUS_TTL) -> None:
+        self._tus_ttl = tus_ttl
         self._db = db
         self._blobs = blobs
         self._presigner = presigner
@@ -102,7 +103,7 @@ class UploadActions:
                 size=size,
                 metadata=metadata,
                 sha256=sha256,
-                ttl=TUS_TTL,
+                ttl=self._tus_ttl,
             )
 
     async def get(self, viewer_id: int, upload_id: int) -> Upload:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 
 from pydantic import ValidationError
 
@@ -18,10 +19,11 @@ from server.edge.problems import invalid
 from server.edge.requests import NewAccount
 from server.errors import InputError
 from server.identity.passwords import Passwords, PasswordSettings
+from storage.errors import NotFoundError
 from storage.models import Role, User
 from storage.postgres import migrate as migrations
-from storage.postgres.database import Database
-from storage.stores import users
+from storage.postgres.database import Database, Transaction
+from storage.stores import account_deletion, usernames, users
 from workers.broker.port import Broker, DeadLetter
 
 
@@ -63,6 +65,34 @@ async def set_role(settings: Settings, username: str, role: Role) -> User:
     """Set the role of an account; raise `NotFoundError`."""
     async with open_database(settings) as db, db.transaction() as tx:
         return await users.set_role(tx, username, role)
+
+
+async def delete_user(settings: Settings, username: str, *, at_once: bool) -> datetime | None:
+    """Delete an account as its user would; return until when that can be undone, None if it cannot.
+
+    With `at_once` it cannot, and an account whose deletion can still be undone is deleted for good. Workers close its
+    live connections. Raises `NotFoundError`.
+    """
+    grace = timedelta(days=0 if at_once else settings.accounts.deletion_grace)
+    async with open_database(settings) as db, db.transaction() as tx:
+        user_id = await _id_of(tx, username)
+        if grace:
+            return (await account_deletion.schedule(tx, user_id, grace=grace)).due_at.astimezone(UTC)
+        await users.remove(tx, user_id)
+        return None
+
+
+async def restore_user(settings: Settings, username: str) -> User:
+    """Undo the deletion of an account and return it; raise `NotFoundError` if there is none to undo."""
+    async with open_database(settings) as db, db.transaction() as tx:
+        return await account_deletion.restore(tx, await _id_of(tx, username))
+
+
+async def _id_of(tx: Transaction, username: str) -> int:
+    user_id = await usernames.id_of(tx, username)
+    if user_id is None:
+        raise NotFoundError("user")
+    return user_id
 
 
 async def find_users(settings: Settings, prefix: str, limit: int) -> list[User]:

@@ -6,10 +6,10 @@ from aiohttp import web
 
 from server.actions.accounts import UPDATE_QUOTA, AccountActions
 from server.api.tokens import TokenResponses
-from server.edge.api_request import ApiRequest, empty_response, json_response
+from server.edge.api_request import ApiRequest, json_response
 from server.edge.endpoint import Auth, Endpoint
-from server.edge.requests import AccountUpdate, SignUpRequest
-from server.edge.responses import AccountResponse, TokensResponse
+from server.edge.requests import AccountDeletion, AccountUpdate, SignInRequest, SignUpRequest
+from server.edge.responses import AccountResponse, DeletionResponse, DeletionTermsResponse, TokensResponse
 from storage.postgres.reads import Reads
 from storage.stores import users
 
@@ -61,10 +61,32 @@ class AccountsApi:
                 method="DELETE",
                 path="/users/me",
                 handler=self.delete,
-                summary="Delete your account and everything in it",
+                summary="Delete your account and everything in it; it is hidden at once",
                 tag="accounts",
                 quota=UPDATE_QUOTA,
+                body=AccountDeletion,
                 status=202,
+                response=DeletionResponse,
+            ),
+            Endpoint(
+                method="GET",
+                path="/users/me/deletion",
+                handler=self.deletion,
+                summary="Get for how long the deletion of your account could be undone",
+                tag="accounts",
+                response=DeletionTermsResponse,
+            ),
+            Endpoint(
+                method="POST",
+                path="/users/me/restore",
+                handler=self.restore,
+                summary="Undo the deletion of your account, and sign in",
+                tag="accounts",
+                auth=Auth.NONE,
+                body=SignInRequest,
+                status=201,
+                response=TokensResponse,
+                errors=(401, 409),
             ),
         ]
 
@@ -106,5 +128,20 @@ class AccountsApi:
 
     async def delete(self, request: ApiRequest) -> web.Response:
         """Handle `DELETE /users/me`."""
-        await self._accounts.delete(request.viewer.user_id)
-        return empty_response(202)
+        form = await request.body(AccountDeletion)
+        due_at = await self._accounts.delete(request.viewer.user_id, password=form.password, address=request.address)
+        return self._responses.without_session(
+            json_response(DeletionResponse.from_model(due_at).to_bytes(), status=202)
+        )
+
+    async def deletion(self, request: ApiRequest) -> web.Response:
+        """Handle `GET /users/me/deletion`."""
+        del request
+        return json_response(DeletionTermsResponse(grace_days=self._accounts.deletion_grace.days).to_bytes())
+
+    async def restore(self, request: ApiRequest) -> web.Response:
+        """Handle `POST /users/me/restore`."""
+        form = await request.body(SignInRequest)
+        session = await self._accounts.restore(form.username, form.password, address=request.address)
+        await self._reads.keep_position(session.user.id)
+        return self._responses.new_session(request, session, by_cookie=form.cookie)

@@ -63,6 +63,7 @@ class ApiSettings:
     upload: UploadLimits
     video: VideoUploadLimits
     body_pace: BodyPace
+    import_bytes: int
     trusted_proxies: tuple[Network, ...]
     allowed_origins: tuple[str, ...] = ()
     surrogate_keys: bool = False

@@ -12,6 +12,7 @@ from server.api.comments import CommentsApi
 from server.api.exports import ExportsApi
 from server.api.feed import FeedApi
 from server.api.highlights_feed import HighlightsFeed
+from server.api.imports import ImportsApi
 from server.api.list_feed import ListFeed
 from server.api.lists import ListsApi
 from server.api.live import LiveApi
@@ -129,7 +130,14 @@ def _upload_endpoints(services: Services) -> list[Endpoint]:
     return [
         *SignedUploadsApi(actions, settings.upload, settings.video).endpoints(),
         *([] if presigner is None else SignedContentApi(actions, presigner, spool).endpoints()),
-        *TusApi(actions, spool, settings.upload, settings.video, services.upload_metrics).endpoints(),
+        *TusApi(
+            actions,
+            spool,
+            settings.upload,
+            settings.video,
+            services.upload_metrics,
+            archive_bytes=settings.import_bytes,
+        ).endpoints(),
     ]
 
 
@@ -155,5 +163,6 @@ def _viewer_endpoints(services: Services) -> list[Endpoint]:
         *SuggestionsApi(reads, cursors, actions.suggestions).endpoints(),
         *WebhooksApi(reads, cursors, actions.webhooks, Idempotency(services.db)).endpoints(),
         *ExportsApi(services.db, reads, services.blobs, actions.exports, ExportUrls(settings.secret)).endpoints(),
+        *ImportsApi(reads, cursors, actions.imports).endpoints(),
         *LiveApi(services.tickets, public_url=settings.public_url, ttl=settings.ticket_ttl).endpoints(),
     ]

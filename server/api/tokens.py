@@ -42,7 +42,10 @@ class TokenResponses:
 
     def signed_out(self) -> web.Response:
         """Return the 204 that also deletes the cookies."""
-        response = empty_response()
+        return self.without_session(empty_response())
+
+    def without_session(self, response: web.Response) -> web.Response:
+        """Return a response that also deletes the cookies."""
         self._cookies.clear(response)
         return response
 
@@ -75,7 +78,7 @@ class TokensApi:
                 body=SignInRequest,
                 status=201,
                 response=TokensResponse,
-                errors=(401,),
+                errors=(401, 403),
             ),
             Endpoint(
                 method="POST",

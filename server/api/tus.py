@@ -32,6 +32,7 @@ EXTENSIONS = "creation,creation-with-upload,checksum,expiration,termination"
 ALGORITHMS = ("sha1", "sha256")
 PART_TYPE = "application/offset+octet-stream"
 PATH = "/uploads/tus"
+ARCHIVE_TYPE = "application/zip"  # of an archive that is to be imported
 _MAX_METADATA = 4096  # bytes
 
 
@@ -45,7 +46,10 @@ class TusApi:
         limits: UploadLimits,
         videos: VideoUploadLimits,
         metrics: UploadMetrics,
+        *,
+        archive_bytes: int,
     ) -> None:
+        self._archive_bytes = archive_bytes
         self._videos = videos
         self._actions = actions
         self._spool = spool
@@ -102,7 +106,7 @@ class TusApi:
         headers = {
             "Tus-Version": VERSION,
             "Tus-Extension": EXTENSIONS,
-            "Tus-Max-Size": str(max(map(self._limit, ("", *VIDEO_TYPES)))),
+            "Tus-Max-Size": str(max(map(self._limit, ("", ARCHIVE_TYPE, *VIDEO_TYPES)))),
             "Tus-Checksum-Algorithm": ",".join(ALGORITHMS),
         }
         return web.Response(status=204, headers=headers)
@@ -162,7 +166,9 @@ class TusApi:
         raise bad_field("X-HTTP-Method-Override", "Send PATCH or DELETE.")
 
     def _limit(self, content_type: str) -> int:
-        """Return the bytes that a file of a declared type may have; the file itself is checked when it is posted."""
+        """Return the bytes that a file of a declared type may have; the file itself is checked when it is used."""
+        if content_type == ARCHIVE_TYPE:
+            return self._archive_bytes
         return (
             self._videos.max_bytes if content_type in VIDEO_TYPES and self._videos.accepted else self._limits.max_bytes
         )

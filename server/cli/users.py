@@ -17,9 +17,11 @@ RoleOption = Annotated[Role, typer.Option("--role", help="Role of the account.")
 
 def build() -> typer.Typer:
     """Return the group of commands."""
-    app = typer.Typer(help="Create accounts, set their roles and list them.", no_args_is_help=True)
+    app = typer.Typer(help="Create, list, delete and restore accounts, and set their roles.", no_args_is_help=True)
     app.command()(create)
     app.command()(promote)
+    app.command()(delete)
+    app.command()(restore)
     app.command(name="list")(list_)
     return app
 
@@ -78,6 +80,42 @@ def promote(
 
     user = run_async(commands.set_role(settings, username, role))
     typer.echo(f"{user.username} now has the role {user.role.value}.")
+
+
+def delete(
+    username: UsernameArgument,
+    now: Annotated[
+        bool,
+        typer.Option("--now", help="For good; also an account that can still be restored."),
+    ] = False,
+    config: ConfigOption = None,
+    data: DataOption = None,
+) -> None:
+    """Delete an account, which is hidden at once; until the time that is printed, `restore` undoes it.
+
+    Example: [bold]picshare user delete ada[/bold]
+    """
+    settings = settings_for(config, data=data)
+    from server.administration import commands  # noqa: PLC0415 - heavy, and only needed here
+
+    due_at = run_async(commands.delete_user(settings, username, at_once=now))
+    typer.echo(
+        f"Deleted {username} for good."
+        if due_at is None
+        else f"Deleted {username}. Until {due_at:%Y-%m-%d %H:%M} UTC this can be undone."
+    )
+
+
+def restore(username: UsernameArgument, config: ConfigOption = None, data: DataOption = None) -> None:
+    """Undo the deletion of an account.
+
+    Example: [bold]picshare user restore ada[/bold]
+    """
+    settings = settings_for(config, data=data)
+    from server.administration import commands  # noqa: PLC0415 - heavy, and only needed here
+
+    user = run_async(commands.restore_user(settings, username))
+    typer.echo(f"Restored {user.username}.")
 
 
 def list_(

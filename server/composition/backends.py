@@ -99,7 +99,7 @@ async def open_stores(settings: Settings, metrics: StoreMetrics | None = None) -
             blobs=open_blobs(settings, metrics, circuits),
             cards=cards,
             counter_cache=CounterCache(db, redis),
-            feeds=Feeds(db, redis, cards, delivery, metrics=metrics),
+            feeds=Feeds(db, redis, cards, delivery, days=settings.retention.feed_days, metrics=metrics),
             notification_log=NotificationLog(redis, delivery),
             publisher=LivePublisher(redis, slot_group),
             presence=PresenceStore(redis, slot_group),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 from aiohttp import web
@@ -18,6 +19,7 @@ from server.actions.catalog import Actions
 from server.actions.comments import CommentActions
 from server.actions.enforcement import Enforcement
 from server.actions.exports import ExportActions
+from server.actions.imports import ImportActions
 from server.actions.last_seen import LastSeen
 from server.actions.lists import ListActions
 from server.actions.moderation import ModerationActions
@@ -40,6 +42,7 @@ from server.composition.application import make_app, make_live_app
 from server.composition.backends import Stores, variant_registry
 from server.composition.blob_stores import open_presigner, upload_directory
 from server.composition.caches import cache_settings
+from server.composition.import_intake import PostingIntake
 from server.composition.outbound import outbound_policy
 from server.config.section import from_sections
 from server.config.settings import Settings
@@ -80,16 +83,20 @@ from workers.broker.port import Policy
 from workers.caches.port import NoPurgeMetrics
 from workers.exports.port import NoExportMetrics
 from workers.images.limits import DecoderLimits, NoMetrics
+from workers.imports.port import ImportSettings, NoImportMetrics
 from workers.jobs.abuse_tasks import AbuseTasks
+from workers.jobs.account_visibility import AccountVisibility
 from workers.jobs.case_tasks import CaseTasks
 from workers.jobs.context import NoVariantMetrics, NoWarmMetrics, WorkerContext
 from workers.jobs.counter_repair import CounterRepair
 from workers.jobs.export_removal import ExportRetention
 from workers.jobs.findings import NoFindingMetrics
 from workers.jobs.holds import HoldTasks
+from workers.jobs.import_retention import ImportRetention
 from workers.jobs.janitor import Janitor
 from workers.jobs.permissions import LivePermissions
 from workers.jobs.photo_decisions import NoModerationMetrics, PhotoDecisions
+from workers.jobs.retention import Retention
 from workers.jobs.sessions import SessionRevoker
 from workers.jobs.star_measures import StarMeasures
 from workers.jobs.stars import Stars
@@ -217,6 +224,8 @@ def api_services(settings: Settings, stores: Stores, passwords: Passwords, metri
             presigner=presigner,
             refresh_ttl=section.refresh_ttl,
             policy=outbound_policy(settings),
+            deletion_grace=timedelta(days=settings.accounts.deletion_grace),
+            tus_ttl=timedelta(hours=settings.retention.upload_hours),
             verdict_tokens=verdict_tokens(settings),
             metrics=metrics,
         ),
@@ -247,6 +256,8 @@ def build_actions(
     presigner: Presigner,
     refresh_ttl: int,
     policy: OutboundPolicy,
+    deletion_grace: timedelta,
+    tus_ttl: timedelta,
     verdict_tokens: VerdictTokens,
     metrics: Metrics | None = None,
 ) -> Actions:
@@ -257,13 +268,21 @@ def build_actions(
     permissions = LivePermissions(db, stores.publisher)
     cases = case_actions(stores, revoker)
     return Actions(
-        accounts=AccountActions(db, passwords, limiter, sessions, permissions),
+        accounts=AccountActions(
+            db,
+            passwords,
+            limiter,
+            sessions,
+            permissions,
+            visibility=AccountVisibility(db, stores.feeds, stores.cards, permissions),
+            deletion_grace=deletion_grace,
+        ),
         sessions=sessions,
         collections=CollectionActions(db),
         lists=ListActions(db),
         photos=PhotoActions(db, stores.cards, permissions),
         profile_images=ProfileImageActions(db, stores.blobs),
-        uploads=UploadActions(db, stores.blobs, presigner),
+        uploads=UploadActions(db, stores.blobs, presigner, tus_ttl=tus_ttl),
         reactions=ReactionActions(db, stores.counter_cache),
         comments=CommentActions(db, stores.counter_cache),
         relations=RelationActions(db, stores.feeds, permissions),
@@ -274,6 +293,7 @@ def build_actions(
         last_seen=LastSeen(db),
         webhooks=WebhookActions(db, permissions, policy, SystemResolver()),
         exports=ExportActions(db),
+        imports=ImportActions(db),
         reports=ReportActions(db),
         cases=cases,
         appeals=AppealActions(db, cases),
@@ -324,6 +344,7 @@ def api_settings(settings: Settings) -> ApiSettings:
         ApiSettings,
         settings.auth,
         settings.server,
+        settings.accounts,
         secret=secret_bytes(settings),
         public_url=settings.public_url,
         surrogate_keys=settings.edge.hook_url is not None,
@@ -383,8 +404,22 @@ def worker_context(worker: str, settings: Settings, stores: Stores, metrics: Met
         moderation_metrics=metrics or NoModerationMetrics(),
         webhook_metrics=metrics or NoWebhookMetrics(),
         export_metrics=metrics or NoExportMetrics(),
+        imports=import_settings(settings, stores, metrics),
+        export_ttl=timedelta(days=settings.retention.export_days),
         finding_metrics=metrics or NoFindingMetrics(),
         outbound_metrics=metrics or NoOutboundMetrics(),
+    )
+
+
+def import_settings(settings: Settings, stores: Stores, metrics: Metrics | None = None) -> ImportSettings:
+    """Return what imports are worked off with."""
+    images, videos = from_sections(UploadLimits, settings.upload), from_sections(VideoUploadLimits, settings.video)
+    intake = PostingIntake(stores.db, stores.blobs, images, videos, hold=hold_policy(settings))
+    return ImportSettings(
+        intake=intake,
+        max_items=settings.accounts.import_photos,
+        max_file_bytes=intake.max_file_bytes,
+        metrics=metrics or NoImportMetrics(),
     )
 
 
@@ -399,6 +434,7 @@ def build_janitor(settings: Settings, stores: Stores, metrics: Metrics) -> Janit
         metrics,
         excluded=settings.discover.excluded_tags,
     )
+    kept = settings.retention
     permissions = LivePermissions(stores.db, stores.publisher)
     decisions = PhotoDecisions(stores.db, stores.cards, permissions, metrics=metrics)
     webhooks = WebhookRetention(
@@ -411,12 +447,17 @@ def build_janitor(settings: Settings, stores: Stores, metrics: Metrics) -> Janit
         counters,
         metrics,
         unused_days=settings.media.unused_days,
+        key_ttl=timedelta(hours=kept.idempotency_hours),
         more=[
             *trends.tasks(),
             *StarMeasures(stores.db, StarReport(stores.redis), metrics).tasks(),
             *webhooks.tasks(),
+            *ExportRetention(stores.db, stores.blobs, kept=timedelta(days=kept.export_log_days)).tasks(),
+            *ImportRetention(stores.db, stores.blobs, kept=timedelta(days=kept.import_log_days)).tasks(),
+            *Retention(
+                stores.db, notification_days=kept.notification_days, dead_letter_days=kept.dead_letter_days
+            ).tasks(),
             *HoldTasks(stores.db, decisions, hold_policy(settings), metrics).tasks(),
-            *ExportRetention(stores.db, stores.blobs).tasks(),
             *CaseTasks(stores.db, stores.cards, metrics).tasks(),
             *AbuseTasks(stores.db, metrics, findings_days=settings.abuse.findings_days).tasks(),
         ],

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from server.config.abuse import AbuseSection
+from server.config.accounts import AccountsSection
 from server.config.blobs import BlobsSection
 from server.config.discover import DiscoverSection
 from server.config.edge import EdgeSection
@@ -28,6 +29,7 @@ from server.config.keys import (
 from server.config.media import MediaSection
 from server.config.moderation import ModerationSection
 from server.config.outbound import OutboundSection
+from server.config.retention import RetentionSection
 from server.config.section import Section
 from server.config.video import VideoSection
 from server.config.webhooks import WebhooksSection
@@ -46,6 +48,8 @@ class Settings(BaseSettings):
     server: ServerSection = ServerSection()
     data: DataSection = DataSection()
     auth: AuthSection = AuthSection()
+    accounts: AccountsSection = AccountsSection()
+    retention: RetentionSection = RetentionSection()
     database: DatabaseSection = DatabaseSection()
     redis: RedisSection = RedisSection()
     broker: BrokerSection = BrokerSection()

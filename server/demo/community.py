@@ -72,7 +72,9 @@ class Demo:
     async def available(self) -> bool:
         """Return whether the demonstration account exists and has its published password."""
         found = await users.credentials(self._db, USERNAME)
-        return found is not None and await self._passwords.verify(found[1], PASSWORD)
+        if found is None or found.deletion_due_at is not None:
+            return False
+        return await self._passwords.verify(found.password_hash, PASSWORD)
 
     async def _wanted(self) -> bool:
         found = await users.credentials(self._db, USERNAME)

@@ -20,7 +20,7 @@ _REFERENCE = "#/components/schemas/{model}"
 _DESCRIPTIONS = {
     400: "The request is malformed, or a parameter is invalid.",
     401: "The client is not signed in, or the session has ended.",
-    403: "The CSRF token is missing.",
+    403: "The CSRF token is missing, a confirming password is wrong, or the account is deleted; see `code`.",
     404: "There is no such resource, or the client may not see it.",
     408: "The body arrived too slowly.",
     409: "The name is taken, or the current state does not allow the request.",

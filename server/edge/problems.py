@@ -23,6 +23,7 @@ from channels.contract.errors import LiveUnavailableError
 from server.edge.paging import BadCursorError
 from server.identity.errors import (
     AccountSuspendedError,
+    DeletionPendingError,
     NewAccountLimitedError,
     NotPermittedError,
     PasswordsBusyError,
@@ -30,6 +31,7 @@ from server.identity.errors import (
     RefreshTokenError,
     SessionRevokedError,
     WrongCredentialsError,
+    WrongPasswordError,
 )
 from server.identity.rate_limits import Charge, rate_limit_headers
 from storage.errors import (
@@ -40,6 +42,7 @@ from storage.errors import (
     NotFoundError,
     UnavailableError,
 )
+from storage.render.timestamps import timestamp
 from workers.outbound.errors import UrlRefusedError
 from workers.webhooks.verdict_tokens import VerdictTokenError
 from workers.webhooks.verdicts import PhotoDeletedError
@@ -102,6 +105,7 @@ class ProblemError(Exception):
         members: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(detail)
+        self.members = dict(members or {})  # further members of the body
         self.status = status
         self.code = code
         self.detail = detail
@@ -191,6 +195,16 @@ def _new_account_limited(error: NewAccountLimitedError) -> ProblemError:
     return ProblemError(429, "new_account_limit", str(error), headers=rate_limit_headers(error.charge))
 
 
+def _deletion_pending(error: DeletionPendingError) -> ProblemError:
+    members = {"deletion_due_at": timestamp(error.due_at)}
+    return ProblemError(403, "deletion_pending", str(error), headers=rate_limit_headers(error.charge), members=members)
+
+
+def _wrong_password(error: WrongPasswordError) -> ProblemError:
+    # Not a 401, after which clients renew their tokens: the session is valid.
+    return ProblemError(403, "wrong_password", str(error), headers=rate_limit_headers(error.charge)).at("password")
+
+
 def _suspended(error: AccountSuspendedError) -> ProblemError:
     members = {} if error.token is None else {"access_token": error.token}
     return ProblemError(403, "account_suspended", str(error), members=members)
@@ -276,6 +290,8 @@ _TABLE: tuple[tuple[type[Exception], Callable[[Any], ProblemError | None]], ...]
     (UnavailableError, _unavailable),
     (LiveUnavailableError, _unavailable),
     (WrongCredentialsError, lambda error: unauthorized("wrong_credentials", str(error), charge=error.charge)),
+    (DeletionPendingError, _deletion_pending),
+    (WrongPasswordError, _wrong_password),
     (RefreshTokenError, lambda error: unauthorized("refresh_token_invalid", str(error))),
     (VerdictTokenError, lambda error: ProblemError(403, error.code, str(error))),
     (PhotoDeletedError, lambda error: ProblemError(410, "photo_deleted", str(error))),

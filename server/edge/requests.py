@@ -175,6 +175,12 @@ class SignInRequest(RequestModel):
     cookie: bool = False
 
 
+class AccountDeletion(RequestModel):
+    """The password that confirms a deletion; if it is given, it must be right."""
+
+    password: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+
+
 class RefreshRequest(RequestModel):
     """A refresh token; without it the one in the cookie is used."""
 

@@ -6,6 +6,7 @@ Their models here are documentation; a test compares them with that JSON.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -219,6 +220,23 @@ class TokensResponse(ResponseModel):
         return self.model_dump_json(exclude_none=True).encode()
 
 
+class DeletionResponse(ResponseModel):
+    """The deletion of an account: until when it can be undone, null if it cannot."""
+
+    deletion_due_at: Time | None
+
+    @classmethod
+    def from_model(cls, due_at: datetime | None) -> DeletionResponse:
+        """Return the response for a deletion."""
+        return cls(deletion_due_at=None if due_at is None else timestamp(due_at))
+
+
+class DeletionTermsResponse(ResponseModel):
+    """The days for which a deletion can be undone; 0 if an account is deleted for good at once."""
+
+    grace_days: int
+
+
 class LiveTicketResponse(ResponseModel):
     """A ticket for one live connection at `url`."""
 
@@ -235,7 +253,10 @@ class FieldProblem(ResponseModel):
 
 
 class ProblemResponse(ResponseModel):
-    """An error (RFC 9457); `code` is stable, `detail` is for human readers."""
+    """An error (RFC 9457); `code` is stable, `detail` is for human readers.
+
+    `deletion_due_at` is there with the code `deletion_pending`: until then the deletion of the account can be undone.
+    """
 
     type: str
     title: str
@@ -244,6 +265,7 @@ class ProblemResponse(ResponseModel):
     code: str
     request_id: str
     errors: list[FieldProblem] = []
+    deletion_due_at: Time | None = None
 
 
 def _public(user: models.User) -> dict[str, Any]:

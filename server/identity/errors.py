@@ -2,6 +2,8 @@
 
 IdentityError
 ├── WrongCredentialsError  an unknown username or a wrong password
+├── DeletionPendingError   the account is deleted, and that can still be undone
+├── WrongPasswordError     a password that confirms something is wrong
 ├── RefreshTokenError      a refresh token that cannot be exchanged
 ├── SessionRevokedError    an access token whose session has ended
 ├── AccountSuspendedError  the account is suspended; what its user may still do is named
@@ -12,6 +14,8 @@ IdentityError
 """
 
 from __future__ import annotations
+
+from datetime import UTC, datetime
 
 from server.identity.rate_limits import Charge
 
@@ -25,6 +29,24 @@ class WrongCredentialsError(IdentityError):
 
     def __init__(self, charge: Charge) -> None:
         super().__init__("The username or the password is wrong.")
+        self.charge = charge
+
+
+class DeletionPendingError(IdentityError):
+    """The account was deleted by its owner, who can undo that until `due_at`; `charge` is what the try cost."""
+
+    def __init__(self, charge: Charge, due_at: datetime) -> None:
+        until = f"{due_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        super().__init__(f"You have deleted this account. Until {until} you can undo that.")
+        self.charge = charge
+        self.due_at = due_at
+
+
+class WrongPasswordError(IdentityError):
+    """The password with which a signed-in user confirms something is wrong; `charge` is what the try cost."""
+
+    def __init__(self, charge: Charge) -> None:
+        super().__init__("The password is wrong.")
         self.charge = charge
 
 

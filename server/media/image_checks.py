@@ -14,6 +14,7 @@ from storage.media_types import VIDEO_TYPES
 from workers.images import formats
 from workers.images.structure import ImageHeader, StructureError
 
+_KINDS = {"application/zip": "archive"}
 _FIRST = 256 * 1024  # bytes in which most headers end
 _LAST = 16 * 1024 * 1024  # bytes in which every accepted header ends; twice as many metadata as are accepted
 
@@ -73,8 +74,8 @@ async def checked_remote_header(
 
 def too_large(limit: int, content_type: str = "") -> ProblemError:
     """Return the 413 for a file with more than `limit` bytes; the connection is closed after it."""
-    kind = "video" if content_type in VIDEO_TYPES else "photo"
-    detail = f"A {kind} may have at most {limit / 1_000_000:g} MB."
+    kind = _KINDS.get(content_type, "video" if content_type in VIDEO_TYPES else "photo")
+    detail = f"{'An' if kind == 'archive' else 'A'} {kind} may have at most {limit / 1_000_000:g} MB."
     return ProblemError(413, "photo_too_large", detail, errors=[(FILE_FIELD, detail)], headers={"Connection": "close"})
 
 

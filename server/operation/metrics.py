@@ -8,6 +8,7 @@ from server.operation.abuse_metrics import AbuseMetrics
 from server.operation.case_metrics import CaseMetrics
 from server.operation.discover_metrics import DiscoverMetrics
 from server.operation.export_metrics import ExportMetrics
+from server.operation.import_metrics import ImportMetrics
 from server.operation.live_metrics import LiveMetrics
 from server.operation.media_metrics import MediaMetrics
 from server.operation.moderation_metrics import ModerationMetrics
@@ -31,6 +32,7 @@ class Metrics(
     OutboundMetrics,
     WebhookMetrics,
     ExportMetrics,
+    ImportMetrics,
     CaseMetrics,
     AbuseMetrics,
     ModerationMetrics,
@@ -48,6 +50,7 @@ class Metrics(
         OutboundMetrics.__init__(self, self.registry)
         WebhookMetrics.__init__(self, self.registry)
         ExportMetrics.__init__(self, self.registry)
+        ImportMetrics.__init__(self, self.registry)
         CaseMetrics.__init__(self, self.registry)
         AbuseMetrics.__init__(self, self.registry)
         ModerationMetrics.__init__(self, self.registry)

@@ -15,7 +15,7 @@ const EXPIRY_KEY = "picshare.access-until";
 /** Renew the access token when it expires within this time. */
 const RENEW_BEFORE_MS = 30_000;
 
-/** An error response of the API: `status` (0 if the API is unreachable), `code`, and `fields` {name: message}. */
+/** An error response of the API: `status` (0 if the API is unreachable), `code`, `fields` {name: message}, and `deletionDueAt`. */
 export class ApiError extends Error {
   constructor(status, problem = {}, retryAfter = 0) {
     super(problem.detail || problem.title || "Something went wrong.");
@@ -23,6 +23,7 @@ export class ApiError extends Error {
     this.status = status;
     this.code = problem.code ?? "";
     this.retryAfter = retryAfter;
+    this.deletionDueAt = problem.deletion_due_at ?? null;
     /** The token of a suspended account, for what its user can still do. */
     this.token = problem.access_token ?? null;
     this.fields = Object.fromEntries((problem.errors ?? []).map(({ field, message }) => [field, message]));

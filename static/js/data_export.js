@@ -1,5 +1,6 @@
-/** The page "Your data": request an archive of the account, follow its state, and download it. */
+/** The page "Your data": request an archive of the account, follow its state, and download it; and import others. */
 
+import { DataImport } from "./data_import.js";
 import { emptyState, fill, h, icon } from "./dom.js";
 import { dateElement, timeElement } from "./time.js";
 
@@ -33,7 +34,7 @@ export function dataExportPage(app) {
     if (left) return;
     const unfinished = items.some((item) => UNFINISHED.has(item.state));
     button.disabled = unfinished;
-    const none = () => emptyState("layers", "No exports yet", "An archive stays here for seven days.");
+    const none = () => emptyState("layers", "No exports yet", "An archive stays here for some days.");
     fill(content, items.length > 0 ? h("ul.user-list.panel", {}, items.map((item) => h("li", {}, row(item)))) : none());
     if (unfinished) timer = setTimeout(load, POLL_INTERVAL);
   };
@@ -49,6 +50,7 @@ export function dataExportPage(app) {
   };
   const button = h("button.button.plain.compact", { type: "button", onclick: request }, icon("plus"), "New export");
   load();
+  const section = new DataImport(app);
   const element = h(
     "div",
     {},
@@ -59,9 +61,11 @@ export function dataExportPage(app) {
       "An archive has your original photos, your profile, and what you have written, liked and saved, with a page to look at it offline. You can request one a day. The link of a download works without signing in, so keep it to yourself.",
     ),
     content,
+    section.element,
   );
   const leave = () => {
     left = true;
+    section.leave();
     clearTimeout(timer);
   };
   return { title: "Your data", element, leave };

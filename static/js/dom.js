@@ -84,8 +84,8 @@ export function emptyPage(iconName, heading, text, ...actions) {
   return h("div.empty-state", {}, icon(iconName), h("h1", {}, heading), text && h("p", {}, text), actions);
 }
 
-/** Ask for confirmation of an action that cannot be undone; resolves to true if the user confirms. */
-export function confirmDialog({ heading, text, action }) {
+/** Ask for confirmation of an action, with `danger` of one that cannot be undone; resolves to true if the user confirms. */
+export function confirmDialog({ heading, text, action, danger = true }) {
   return new Promise((resolve) => {
     const dialog = h(
       "dialog",
@@ -96,7 +96,7 @@ export function confirmDialog({ heading, text, action }) {
         "div.dialog-actions",
         {},
         h("button.button.plain", { type: "button", onclick: () => dialog.close("") }, "Cancel"),
-        h("button.button.danger", { type: "button", onclick: () => dialog.close("yes") }, action),
+        h(danger ? "button.button.danger" : "button.button", { type: "button", onclick: () => dialog.close("yes") }, action),
       ),
     );
     dialog.addEventListener("close", () => {

@@ -48,11 +48,11 @@ export function choice(name, label, choices, { value, hint }) {
  * Return a form that shows the errors of the API and ignores a submit while another one is in progress.
  *
  * `submit()` does the work. The messages in the `fields` of its `ApiError` are shown at the fields of these names, any
- * other error above the button. `error` is one to show from the beginning.
+ * other error above the button. `error` is one to show from the beginning. With `danger` the button looks like one.
  */
-export function form({ inputs, action, submit, extra = null, error = null }) {
+export function form({ inputs, action, submit, extra = null, error = null, danger = false }) {
   const errorText = h("p.form-error", { role: "alert", hidden: true });
-  const button = h("button.button.full", { type: "submit" }, action);
+  const button = h(danger ? "button.button.full.danger" : "button.button.full", { type: "submit" }, action);
   const element = h("form.form", { novalidate: true, onsubmit: send }, inputs.map((item) => item.element), errorText, button, extra);
 
   if (error) show(error, inputs, errorText);

@@ -10,6 +10,7 @@ import { isVideo } from "./picture_types.js";
 import { retry } from "./retry.js";
 
 const PATH = "/api/v1/uploads/tus";
+const ARCHIVE_TYPE = "application/zip";
 const VERSION = { "Tus-Resumable": "1.0.0" };
 /** A request is given up if nothing of it was sent or received for this time. */
 const STALL_MS = 60_000;
@@ -96,9 +97,10 @@ export class ResumableUpload {
   }
 }
 
-/** Return the header with the type of a video: videos may be larger, and some servers take none. */
+/** Return the header with the type of a video or an archive: these may be larger, and some servers take no videos. */
 function metadataOf(file) {
-  return isVideo(file) ? { "Upload-Metadata": `filetype ${btoa(file.type)}` } : {};
+  const type = isVideo(file) ? file.type : /\.zip$/i.test(file.name) ? ARCHIVE_TYPE : null;
+  return type ? { "Upload-Metadata": `filetype ${btoa(type)}` } : {};
 }
 
 function offsetOf(response) {

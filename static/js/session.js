@@ -49,6 +49,18 @@ export class Session extends EventTarget {
     await this.#startSession("/users", body);
   }
 
+  /** Undo the deletion of an account, and sign in. */
+  async restore(username, password) {
+    await this.#startSession("/users/me/restore", { username, password });
+  }
+
+  /** Delete the account; return until when that can be undone, null if it cannot. */
+  async deleteAccount(password) {
+    const { deletion_due_at: dueAt } = await this.#api.request("DELETE", "/users/me", { body: { password } });
+    this.#change(null);
+    return dueAt;
+  }
+
   /** End the session here and on the server. */
   async signOut() {
     try {

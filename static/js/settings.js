@@ -1,5 +1,6 @@
-/** Settings: pictures, names, bio, privacy of photos and presence, webhooks, exports, and signing out. */
+/** Settings: pictures, names, bio, privacy of photos and presence, webhooks, exports, signing out, and the end of the account. */
 
+import { deleteAccountDialog } from "./account_deletion.js";
 import { h, icon } from "./dom.js";
 import { checkbox, choice, field, form } from "./form.js";
 import { isModerator } from "./moderation.js";
@@ -77,6 +78,13 @@ export function settingsPage(app) {
       app.toasts.error(error);
     }
   };
+  const deleteAccount = async () => {
+    try {
+      await deleteAccountDialog(app);
+    } catch (error) {
+      app.toasts.error(error);
+    }
+  };
   const element = h(
     "div",
     {},
@@ -104,8 +112,8 @@ export function settingsPage(app) {
         "section",
         {},
         h("h2", {}, "Your data"),
-        h("p.secondary", {}, "Download your photos and everything else that belongs to your account."),
-        h("div", {}, h("a.button.plain", { href: "/settings/data" }, icon("layers"), "Export your data")),
+        h("p.secondary", {}, "Download your photos and everything else that belongs to your account, or import photos from elsewhere."),
+        h("div", {}, h("a.button.plain", { href: "/settings/data" }, icon("layers"), "Export or import your data")),
       ),
       h(
         "section",
@@ -125,6 +133,13 @@ export function settingsPage(app) {
         h("h2", {}, "Session"),
         signedInAs,
         h("div", {}, h("button.button.plain", { type: "button", onclick: signOut }, icon("out"), "Sign out")),
+      ),
+      h(
+        "section",
+        {},
+        h("h2", {}, "Delete account"),
+        h("p.secondary", {}, "Export your data first, if you want to keep it."),
+        h("div", {}, h("button.button.plain", { type: "button", onclick: deleteAccount }, icon("trash"), "Delete account")),
       ),
     ),
   );

@@ -1,5 +1,6 @@
 /** The pages to sign in and to sign up. */
 
+import { signInOrRestore } from "./account_deletion.js";
 import { suspendedAccount } from "./decisions.js";
 import { fill, h } from "./dom.js";
 import { field, form } from "./form.js";
@@ -21,7 +22,7 @@ export function signInPage(app) {
     submit: async () => {
       requireValues([username, "Enter your user name or e-mail."], [password, "Enter your password."]);
       try {
-        await app.session.signIn(username.input.value.trim(), password.input.value);
+        await signInOrRestore(app, username.input.value.trim(), password.input.value);
       } catch (error) {
         if (!error.token) throw error;
         fill(page.element, suspendedAccount(app, error.token));

@@ -41,8 +41,12 @@ export function timeElement(text, { inSentence = false } = {}) {
 export function dateElement(text) {
   const moment = Date.parse(text);
   const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "short" }).format(moment);
-  const date = new Intl.DateTimeFormat(undefined, { dateStyle: "long" }).format(moment);
-  return h("time", { datetime: text, title: full, data: { date: "" } }, date);
+  return h("time", { datetime: text, title: full, data: { date: "" } }, formattedDate(text));
+}
+
+/** Return the date of an RFC 3339 text in the user's language. */
+export function formattedDate(text) {
+  return new Intl.DateTimeFormat(undefined, { dateStyle: "long" }).format(Date.parse(text));
 }
 
 /** Update every `<time>` with a relative time below `root` each half minute; returns a function that stops it. */

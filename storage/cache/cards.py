@@ -97,6 +97,16 @@ class Cards:
                 *(self._redis.execute_command("SET", card_key(photo_id), DELETED, "PX", CARD_TTL) for photo_id in ids)
             )
 
+    async def revive(self, ids: Iterable[int]) -> None:
+        """Let photos be shown again that are marked as deleted, if the database still has them."""
+        with redis_errors():
+            await asyncio.gather(
+                *(
+                    self._redis.execute_command("SET", card_key(photo_id), CHANGING, "PX", CHANGING_TTL)
+                    for photo_id in ids
+                )
+            )
+
     async def is_withdrawn(self, photo_id: int) -> bool:
         """Return whether a photo is marked as deleted or not visible."""
         with redis_errors():

@@ -58,8 +58,10 @@ class Feeds:
         delivery: DeliveryScript,
         *,
         window: int = WINDOW,
+        days: int = DAYS,
         metrics: FeedMetrics | None = None,
     ) -> None:
+        self._days = days  # after which an entry ends
         self._db = db
         self._cards = cards
         self._metrics = metrics
@@ -173,7 +175,7 @@ class Feeds:
 
     def oldest_id(self) -> int:
         """Return the id below which entries end."""
-        return first_id_at(time.time() - DAYS * 86400)
+        return first_id_at(time.time() - self._days * 86400)
 
     async def position(self, user_id: int) -> StreamPosition:
         """Return the end of a feed; build the feed if there is none."""

@@ -77,14 +77,18 @@ class Transaction:
         """Return a new id in a shard; see `storage.ids`."""
         return self._ids.new(shard)
 
-    async def insert(self, shard: int, sql: str, *args: object) -> asyncpg.Record | None:
+    async def insert(
+        self, shard: int, sql: str, *args: object, new_id: Callable[[int], int] | None = None
+    ) -> asyncpg.Record | None:
         """Insert one row with a new id of `shard` as `$1`; return the row that the statement returns.
+
+        `new_id` replaces the method of this name.
 
         The statement ends in ON CONFLICT (id, shard) DO NOTHING RETURNING; if the id is taken, it is run again with
         another. Return None if nothing is inserted for another reason, such as an empty SELECT.
         """
         for _ in range(3):
-            row = await self.fetchrow(sql, self.new_id(shard), *args)
+            row = await self.fetchrow(sql, (new_id or self.new_id)(shard), *args)
             if row is not None:
                 return row
         return None

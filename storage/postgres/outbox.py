@@ -18,6 +18,7 @@ import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, contextmanager
+from datetime import timedelta
 from typing import Any, Protocol
 
 import asyncpg
@@ -88,6 +89,10 @@ WITH dead AS (DELETE FROM dead_letters WHERE shard = {shard("$1")} AND id = $1 R
 SELECT pg_notify($2, queue) FROM replayed
 """
 _DELETE = f"DELETE FROM dead_letters WHERE shard = {shard('$1')} AND id = $1 RETURNING id"
+_OLD_DEAD_LETTERS = """/* all shards: the janitor's */
+SELECT id FROM dead_letters WHERE died_at < now() - $1::interval LIMIT $2
+"""
+_DELETE_ALL = "DELETE FROM dead_letters WHERE shard = ANY($1::integer[]) AND id = ANY($2::bigint[]) RETURNING id"
 _DEPTHS = """/* all shards: the depths of the queues */
 SELECT queue, count(*) AS depth FROM outbox GROUP BY queue
 UNION ALL SELECT queue || '.dead', count(*) FROM dead_letters GROUP BY queue
@@ -216,6 +221,13 @@ async def replay(tx: Writer, dead_letter_id: int) -> bool:
 async def delete(tx: Writer, dead_letter_id: int) -> bool:
     """Delete a dead letter; return False if it does not exist."""
     return bool(await tx.fetch(_DELETE, dead_letter_id))
+
+
+async def purge_dead_letters(tx: Writer, *, older_than: timedelta, limit: int) -> int:
+    """Delete up to `limit` dead letters that are so old, and return their number."""
+    rows = await tx.fetch(_OLD_DEAD_LETTERS, older_than, limit)
+    found = [row["id"] for row in rows]
+    return len(await tx.fetch(_DELETE_ALL, shards(found), found)) if found else 0
 
 
 async def depths(db: Reader) -> dict[str, int]:

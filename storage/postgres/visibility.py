@@ -12,6 +12,11 @@ shard of each side. In a statement about one account it is `shard` of a paramete
 from __future__ import annotations
 
 
+def kept(account: str = "a") -> str:
+    """Return the condition that what belongs to an account is kept: it is there, or its deletion can be undone."""
+    return f"({account}.deleted_at IS NULL OR {account}.deletion_due_at IS NOT NULL)"
+
+
 def unblocked(user_id: str, owner_shard: str) -> str:
     """Return the condition that neither the viewer nor `user_id` (an SQL expression) blocks the other."""
     return (
@@ -47,7 +52,7 @@ def met(owner_shard: str) -> str:
 
 
 def known(owner_shard: str) -> str:
-    """Return the condition for a search or a list of users: the account exists and neither side blocks the other."""
+    """Return the condition for a search or a list of users: the account is visible, and no side blocks the other."""
     return f"{visible()} AND {unblocked('a.id', owner_shard)}"
 
 

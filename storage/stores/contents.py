@@ -98,8 +98,11 @@ async def is_referenced(db: Queryable, sha256: str) -> bool:
 
 
 async def is_shown(db: Queryable, sha256: str) -> bool:
-    """Return whether signed URLs may show images of this original: not if moderation withholds all its photos."""
-    return await photo_contents.is_shown(db, sha256) or await profile_images.is_referenced(db, sha256)
+    """Return whether signed URLs may show images of this original.
+
+    Not if moderation withholds all its photos, or their accounts are hidden.
+    """
+    return await photo_contents.is_shown(db, sha256) or await profile_images.is_visible(db, sha256)
 
 
 async def is_public(db: Queryable, sha256: str) -> bool:

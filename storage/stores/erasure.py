@@ -33,6 +33,8 @@ _PLAIN = 10  # times as many rows that only the account itself could see
 _LOST_AFTER = "interval '1 hour'"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ACCOUNT = f"shard = {shard('$1')} AND id = $1"
+# Deleted for good: as long as the deletion can be undone, everything is kept.
+_ENDED = "deleted_at IS NOT NULL AND deletion_due_at IS NULL AND erased_at IS NULL"
 # What the account alone could see, with the column of its id and the rest of the key. All is in its shard.
 _OWN = (
     ("follow_requests", "followee_id", "follower_id"),
@@ -51,6 +53,8 @@ _OWN = (
     ("webhook_deliveries", "owner_id", "event_id"),
     ("webhook_endpoints", "owner_id", "id"),
     ("exports", "user_id", "id"),
+    ("import_items", "user_id", "position"),
+    ("imports", "user_id", "id"),
     ("photo_moderation", "author_id", "photo_id"),
     ("findings", "account_id", "id"),
 )
@@ -104,7 +108,7 @@ async def queue_due(tx: Transaction, *, limit: int = 100, grace_minutes: int = G
     These are accounts whose grace period is over, and those whose last event is so old that it must have been lost.
     """
     due = (
-        "deleted_at IS NOT NULL AND erased_at IS NULL AND ("
+        f"{_ENDED} AND ("
         "(erasure_queued_at IS NULL AND deleted_at <= now() - make_interval(mins => $2)) "
         f"OR erasure_queued_at < now() - {_LOST_AFTER})"
     )
@@ -137,7 +141,7 @@ async def _is_due(tx: Transaction, user_id: int, grace_minutes: int) -> bool | N
     due: bool | None = await tx.fetchval(
         f"""
         SELECT deleted_at <= now() - make_interval(mins => $2) FROM users
-        WHERE {_ACCOUNT} AND deleted_at IS NOT NULL AND erased_at IS NULL""",
+        WHERE {_ACCOUNT} AND {_ENDED}""",
         user_id,
         grace_minutes,
     )
@@ -147,7 +151,7 @@ async def _is_due(tx: Transaction, user_id: int, grace_minutes: int) -> bool | N
 async def _expect_next(tx: Transaction, user_id: int, queued_at: int) -> datetime | None:
     """Let the account expect the event of this transaction; return None if it expects another one than this."""
     expected: datetime | None = await tx.fetchval(
-        f"UPDATE users SET erasure_queued_at = now() WHERE {_ACCOUNT} AND deleted_at IS NOT NULL AND erased_at IS NULL "
+        f"UPDATE users SET erasure_queued_at = now() WHERE {_ACCOUNT} AND {_ENDED} "
         "AND ($2::timestamptz IS NULL OR erasure_queued_at = $2) RETURNING erasure_queued_at",
         user_id,
         _EPOCH + timedelta(microseconds=queued_at) if queued_at else None,

@@ -84,8 +84,8 @@ async def begin(tx: Transaction, export_id: int) -> Export | None:
     return None if row is None else _export_of(row)
 
 
-async def finish(tx: Transaction, export: Export, *, size: int, photos: int) -> Export | None:
-    """Make a running export ready, whose archive is stored.
+async def finish(tx: Transaction, export: Export, *, size: int, photos: int, ttl: timedelta = TTL) -> Export | None:
+    """Make a running export ready, whose archive is stored and kept for `ttl`.
 
     Return None if it is not running, or its account is deleted.
     """
@@ -98,7 +98,7 @@ async def finish(tx: Transaction, export: Export, *, size: int, photos: int) -> 
         export.id,
         size,
         photos,
-        TTL,
+        ttl,
     )
     return None if row is None else _export_of(row)
 

@@ -14,7 +14,7 @@ from typing import Literal
 from storage.errors import NotFoundError
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.rows import Row
-from storage.postgres.sharding import shard
+from storage.postgres.sharding import shard, shards
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,10 +76,21 @@ async def finish(tx: Transaction, *, user_id: int, key: str, fingerprint: str, s
         raise NotFoundError("user")
 
 
-async def purge(tx: Transaction, older_than: timedelta) -> int:
-    """Delete keys of a certain age and return their number."""
+async def purge(tx: Transaction, older_than: timedelta, *, limit: int) -> int:
+    """Delete up to `limit` keys of a certain age and return their number."""
+    rows = await tx.fetch(
+        "/* all shards: the keys of all users */ SELECT user_id, key FROM idempotency_keys "
+        "WHERE created_at < now() - $1::interval LIMIT $2",
+        older_than,
+        limit,
+    )
+    users = [row["user_id"] for row in rows]
     return await tx.execute(
-        "/* all shards: the keys of all users */ DELETE FROM idempotency_keys WHERE created_at < now() - $1::interval",
+        "DELETE FROM idempotency_keys WHERE shard = ANY($1::integer[]) AND user_id = ANY($2::bigint[]) "
+        "AND key = ANY($3::text[]) AND created_at < now() - $4::interval",
+        shards(users),
+        users,
+        [row["key"] for row in rows],
         older_than,
     )
 

@@ -1,9 +1,14 @@
 """Lists: accounts whose photos a user reads apart from the home feed. Only the owner knows of a list.
 
-A list and its members (`storage.stores.list_members`) are in the shard of the owner.
+A list and its members (`storage.stores.list_members`) are in the shard of the owner. Members that are hidden, since
+their accounts are deleted, are not counted.
 """
 
 from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
 
 from storage import ids
 from storage.errors import ConflictError, NotFoundError
@@ -11,7 +16,7 @@ from storage.models import AccountList
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.rows import Row
 from storage.postgres.sharding import shard
-from storage.stores import account_locks
+from storage.stores import account_lists, account_locks
 
 MAX = 50  # lists of one user
 
@@ -43,7 +48,9 @@ async def create(tx: Transaction, *, owner_id: int, title: str) -> AccountList:
 
 async def get(db: Queryable, list_id: int, *, owner_id: int) -> AccountList:
     """Return the owner's own list; raise `NotFoundError("list")` for any other."""
-    return _list_of(await db.fetchrow(f"SELECT {_COLUMNS} FROM lists l WHERE {_LIST}", list_id, owner_id))
+    found = _list_of(await db.fetchrow(f"SELECT {_COLUMNS} FROM lists l WHERE {_LIST}", list_id, owner_id))
+    (counted,) = await _without_hidden(db, [found], owner_id)
+    return counted
 
 
 async def page(db: Queryable, owner_id: int, *, before: int | None, limit: int) -> list[AccountList]:
@@ -54,7 +61,7 @@ async def page(db: Queryable, owner_id: int, *, before: int | None, limit: int) 
         ids.MAX_ID if before is None else before,
         limit,
     )
-    return [_list_of(row) for row in rows]
+    return await _without_hidden(db, [_list_of(row) for row in rows], owner_id)
 
 
 async def with_account(db: Queryable, owner_id: int, account_id: int) -> list[AccountList]:
@@ -65,7 +72,7 @@ async def with_account(db: Queryable, owner_id: int, account_id: int) -> list[Ac
         owner_id,
         account_id,
     )
-    return [_list_of(row) for row in rows]
+    return await _without_hidden(db, [_list_of(row) for row in rows], owner_id)
 
 
 async def rename(tx: Transaction, list_id: int, *, owner_id: int, title: str) -> AccountList:
@@ -80,6 +87,21 @@ async def delete(tx: Transaction, list_id: int, *, owner_id: int) -> None:
     """Delete the owner's own list with its members; raise `NotFoundError("list")`."""
     if not await tx.execute(f"DELETE FROM lists l WHERE {_LIST}", list_id, owner_id):
         raise NotFoundError("list")
+
+
+async def _without_hidden(db: Queryable, lists: Sequence[AccountList], owner_id: int) -> list[AccountList]:
+    """Return lists whose members that are hidden are not counted; a block has ended the memberships of both sides."""
+    if not any(each.accounts for each in lists):
+        return list(lists)
+    rows = await db.fetch(
+        "SELECT m.list_id, m.account_id FROM list_members m "
+        f"WHERE m.shard = {shard('$1')} AND m.owner_id = $1 AND m.list_id = ANY($2::bigint[])",
+        owner_id,
+        [each.id for each in lists if each.accounts],
+    )
+    hidden = await account_lists.hidden(db, {row["account_id"] for row in rows}, viewer_id=owner_id)
+    gone = Counter(row["list_id"] for row in rows if row["account_id"] in hidden)
+    return [replace(each, accounts=each.accounts - gone[each.id]) for each in lists]
 
 
 def _list_of(row: Row | None) -> AccountList:

@@ -9,6 +9,7 @@ from storage.postgres.visibility import visible
 
 # A photo's own columns are those of its first picture, so most originals are found without looking at the items.
 _ITEMS = "photo_items i JOIN photos p ON p.id = i.photo_id AND p.shard = i.shard"
+_ITEMS_OF_AUTHORS = f"{_ITEMS} JOIN users a ON a.id = p.author_id AND a.shard = p.shard"
 _READY = "p.state = 'ready' AND p.deleted_at IS NULL"
 
 
@@ -17,8 +18,7 @@ async def is_public(db: Queryable, sha256: str) -> bool:
     shown = f"{_READY} AND p.audience = 'public' AND NOT a.private AND {visible()} LIMIT 1"
     public: bool = await db.fetchval(
         f"/* all shards: by content */ SELECT EXISTS (SELECT 1 FROM {PHOTOS} WHERE p.sha256 = $1 AND {shown}) "
-        f"OR EXISTS (SELECT 1 FROM {_ITEMS} JOIN users a ON a.id = p.author_id AND a.shard = p.shard "
-        f"WHERE i.sha256 = $1 AND {shown})",
+        f"OR EXISTS (SELECT 1 FROM {_ITEMS_OF_AUTHORS} WHERE i.sha256 = $1 AND {shown})",
         sha256,
     )
     return public
@@ -58,12 +58,14 @@ async def is_referenced(db: Queryable, sha256: str) -> bool:
 
 
 async def is_shown(db: Queryable, sha256: str) -> bool:
-    """Return whether a photo that is neither deleted nor withheld by moderation has this original."""
+    """Return whether a photo of a visible account that moderation does not withhold has this original.
+
+    In any other state: its author may see it at least.
+    """
+    kept = f"p.state <> 'hidden' AND p.deleted_at IS NULL AND {visible()} LIMIT 1"
     shown: bool = await db.fetchval(
-        "/* all shards: by content */ SELECT EXISTS (SELECT 1 FROM photos WHERE sha256 = $1 "
-        "AND state <> 'hidden' AND deleted_at IS NULL LIMIT 1) "
-        f"OR EXISTS (SELECT 1 FROM {_ITEMS} WHERE i.sha256 = $1 AND p.state <> 'hidden' AND p.deleted_at IS NULL "
-        "LIMIT 1)",
+        f"/* all shards: by content */ SELECT EXISTS (SELECT 1 FROM {PHOTOS} WHERE p.sha256 = $1 AND {kept}) "
+        f"OR EXISTS (SELECT 1 FROM {_ITEMS_OF_AUTHORS} WHERE i.sha256 = $1 AND {kept})",
         sha256,
     )
     return shown

@@ -10,7 +10,7 @@ from storage.models import Photo
 from storage.postgres.database import Queryable
 from storage.postgres.rows import PHOTO, PHOTOS, photo_of
 from storage.postgres.sharding import shard, shards
-from storage.postgres.visibility import addressed, met, public_to_all, readable, shown, unmuted, visible
+from storage.postgres.visibility import addressed, kept, met, public_to_all, readable, shown, unmuted
 from storage.stores.photo_items import with_items
 
 ReadIds = Callable[[int | None, int], Awaitable[list[int]]]  # those below an id, up to a number, newest first
@@ -145,7 +145,11 @@ async def home_ids(db: Queryable, viewer_id: int, *, before: int | None, limit: 
 async def newest_ids(
     db: Queryable, viewer_id: int, followed: Sequence[int], *, before: int | None, limit: int
 ) -> list[int]:
-    """Return what `home_ids` does, given the followed users."""
+    """Return what `home_ids` does, given the followed users.
+
+    Photos of accounts whose deletion can be undone are among them, and hidden when they are read: a feed that is built
+    meanwhile has them when the account is back.
+    """
     authors = [*followed, viewer_id]
     # The join begins with the accounts, whose shards can be named; on a cluster each server reads those that it has.
     rows = await db.fetch(
@@ -157,7 +161,7 @@ async def newest_ids(
               AND p.state = 'ready' AND p.deleted_at IS NULL AND {addressed("a.shard")}
             ORDER BY p.id DESC LIMIT $5
         ) AS own
-        WHERE a.shard = ANY($2::integer[]) AND a.id = ANY($3::bigint[]) AND {visible()}
+        WHERE a.shard = ANY($2::integer[]) AND a.id = ANY($3::bigint[]) AND {kept()} AND a.suspended_at IS NULL
         ORDER BY own.id DESC LIMIT $5""",
         viewer_id,
         shards(authors),

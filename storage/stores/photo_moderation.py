@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from storage.errors import ConflictError, NotFoundError
-from storage.events import MediaPurge, PhotoHidden, PhotoMarked, PhotoReady, PhotoRestored
+from storage.events import MediaPurge, PhotoHidden, PhotoImported, PhotoMarked, PhotoReady, PhotoRestored
 from storage.models import PhotoAudience, PhotoState
 from storage.moderation import Decider, Decision, ModerationAction, applies, from_document, to_document
 from storage.postgres.database import Queryable, Transaction
@@ -44,6 +44,7 @@ class _Locked:
     audience: PhotoAudience
     applied: Decision | None
     published: bool
+    imported: bool
 
 
 async def decide(tx: Transaction, photo_id: int, decision: Decision, *, once: bool = False) -> Decided:
@@ -140,7 +141,7 @@ async def _lock(tx: Transaction, photo_id: int) -> _Locked:
     row = None
     if author is not None:
         row = await tx.fetchrow(
-            f"SELECT state, audience, moderation FROM photos WHERE shard = {shard('$1')} AND id = $1 "
+            f"SELECT state, audience, moderation, import_id FROM photos WHERE shard = {shard('$1')} AND id = $1 "
             "AND deleted_at IS NULL FOR NO KEY UPDATE",
             photo_id,
         )
@@ -154,6 +155,7 @@ async def _lock(tx: Transaction, photo_id: int) -> _Locked:
         audience=PhotoAudience(row["audience"]),
         applied=None if document is None else from_document(document),
         published=row["state"] == "ready" or (document is not None and document[_PUBLISHED]),
+        imported=row["import_id"] is not None,
     )
 
 
@@ -197,7 +199,9 @@ async def _show(tx: Transaction, photo: _Locked, *, shown: bool) -> None:
 def _emit(tx: Transaction, photo: _Locked, state: PhotoState, applied: Decision) -> None:
     subject = {"photo_id": photo.id, "author_id": photo.author_id}
     if photo.state is PhotoState.HIDDEN and state is PhotoState.READY:
-        tx.emit(PhotoRestored(**subject) if photo.published else PhotoReady(**subject))
+        # An imported photo was announced to nobody, and is not now.
+        shown = PhotoRestored if photo.published else PhotoReady
+        tx.emit(PhotoImported(**subject) if photo.imported else shown(**subject))
     elif photo.state is not PhotoState.REJECTED and (
         (applied.withholds and photo.state is PhotoState.READY) or applied.action is ModerationAction.HIDE
     ):

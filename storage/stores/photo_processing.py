@@ -9,6 +9,7 @@ from typing import Any
 
 from storage.events import (
     PhotoHeld,
+    PhotoImported,
     PhotoReady,
     PhotoRejected,
     PhotoUploaded,
@@ -17,8 +18,9 @@ from storage.events import (
 from storage.media_types import VIDEO_TYPES
 from storage.models import Video
 from storage.postgres.database import Transaction
+from storage.postgres.rows import Row
 from storage.postgres.sharding import shard
-from storage.stores import photo_exif, photo_items, photo_moderation, photos, search_index
+from storage.stores import import_items, photo_exif, photo_items, photo_moderation, photos, search_index
 from storage.stores.photo_items import DecodedItem
 
 _PHOTO = f"shard = {shard('$1')} AND id = $1"
@@ -39,7 +41,7 @@ async def mark_ready(
     video: Video | None = None,
     items: Sequence[DecodedItem] = (),
 ) -> bool:
-    """Mark a photo as ready, with its upright size; emits `PhotoReady`, or `PhotoHeld` if moderation withholds it.
+    """Mark a photo as ready, with its upright size; emits `PhotoReady`, `PhotoImported` or `PhotoHeld`.
 
     `hdr` says that its JPEGs have a gain map, `motion` is the format of an animation's variant with all frames, `video`
     describes the one that is played. Of several pictures, `items` are all, and the EXIF is stored with them. `taken_at`
@@ -54,7 +56,7 @@ async def mark_ready(
         UPDATE photos SET state = CASE WHEN moderation ->> 'action' IN ('hold', 'hide') THEN 'hidden' ELSE 'ready' END,
             width = $2, height = $3, placeholder = $4, taken_at = coalesce(taken_at, $5), hdr = $6,
             motion = $7, video = $8
-        WHERE {_PHOTO} AND state = 'processing' AND deleted_at IS NULL RETURNING audience, state""",
+        WHERE {_PHOTO} AND state = 'processing' AND deleted_at IS NULL RETURNING audience, state, import_id""",
         photo_id,
         width,
         height,
@@ -86,21 +88,28 @@ async def mark_ready(
         photo_id,
         counted,
     )
-    tx.emit(PhotoReady(photo_id=photo_id, author_id=author.id))
+    ready = PhotoReady if row["import_id"] is None else PhotoImported
+    tx.emit(ready(photo_id=photo_id, author_id=author.id))
     return True
 
 
 async def mark_rejected(tx: Transaction, photo_id: int, *, reason: str) -> bool:
-    """Mark a photo as rejected; emits `PhotoRejected`. Return False unless it was processing."""
-    author_id: int | None = await tx.fetchval(
+    """Mark a photo as rejected; emits `PhotoRejected`. Return False unless it was processing.
+
+    That of an import is a failed item of it instead.
+    """
+    row = await tx.fetchrow(
         "UPDATE photos SET state = 'rejected', reason = $2 "
-        f"WHERE {_PHOTO} AND state = 'processing' AND deleted_at IS NULL RETURNING author_id",
+        f"WHERE {_PHOTO} AND state = 'processing' AND deleted_at IS NULL RETURNING author_id, import_id",
         photo_id,
         reason,
     )
-    if author_id is None:
+    if row is None:
         return False
-    tx.emit(PhotoRejected(photo_id=photo_id, author_id=author_id))
+    if row["import_id"] is None:
+        tx.emit(PhotoRejected(photo_id=photo_id, author_id=row["author_id"]))
+    else:
+        await import_items.reject(tx, row["import_id"], photo_id, reason)
     return True
 
 
@@ -120,7 +129,21 @@ async def requeue_stuck(tx: Transaction, *, older_than: timedelta, younger_than:
         younger_than,
         limit,
     )
+    _emit_uploads(tx, rows)
+    return len(rows)
+
+
+async def requeue_all(tx: Transaction, author_id: int) -> None:
+    """Emit `PhotoUploaded` or `VideoUploaded` again for an author's photos in state `processing`."""
+    rows = await tx.fetch(
+        f"SELECT id, author_id, content_type FROM photos WHERE shard = {shard('$1')} AND author_id = $1 "
+        "AND state = 'processing' AND deleted_at IS NULL ORDER BY id",
+        author_id,
+    )
+    _emit_uploads(tx, rows)
+
+
+def _emit_uploads(tx: Transaction, rows: Sequence[Row]) -> None:
     for row in rows:
         topic = VideoUploaded if row["content_type"] in VIDEO_TYPES else PhotoUploaded
         tx.emit(topic(photo_id=row["id"], author_id=row["author_id"]))
-    return len(rows)

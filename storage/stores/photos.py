@@ -7,7 +7,8 @@ to everyone, and must not show that there are photos for close friends, or for t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -15,6 +16,7 @@ from storage import ids
 from storage.entities import tags_of_photo
 from storage.errors import NotFoundError
 from storage.events import PhotoDeferred, PhotoUploaded, VideoUploaded
+from storage.imports import PhotoOrigin
 from storage.media_types import VIDEO_TYPES
 from storage.models import LocationMetadata, Photo, PhotoAudience
 from storage.postgres.database import Queryable, Transaction
@@ -46,14 +48,19 @@ async def create(
     location: str | None,
     taken_at: datetime | None = None,
     audience: PhotoAudience = PhotoAudience.PUBLIC,
+    origin: PhotoOrigin | None = None,
 ) -> Photo:
     """Create a photo in state `processing` in its author's shard.
+
+    One that comes from an import has an id by which it sorts as if it had been posted when it was elsewhere.
 
     Emits `PhotoUploaded` or `PhotoDeferred`, or for a video `VideoUploaded`. `sha256` is of the stored original, in
     hex. Tags keep their order; repeated ones are dropped. The photo is found under the tags in its caption, too.
     Raises `NotFoundError("user")` once the account is deleted.
     """
-    mentioned = await mentions.resolve(tx, caption, author_id=author_id)
+    # In an archive of another service the names are those of accounts there.
+    named = origin is None or origin.mentions
+    mentioned = await mentions.resolve(tx, caption, author_id=author_id) if named else []
     row = await tx.insert(
         ids.shard_of(author_id),
         f"""
@@ -63,8 +70,8 @@ async def create(
         p AS (
             INSERT INTO photos
                 (shard, id, author_id, sha256, content_type, bytes, width, height, caption, alt_text, tags, location,
-                 taken_at, audience, mentions)
-            SELECT a.shard, $1, a.id, $3, $4, $5, $6, $7, $8, $9, $10, nullif($11, ''), $12::timestamptz, $13, $15
+                 taken_at, audience, mentions, import_id)
+            SELECT a.shard, $1, a.id, $3, $4, $5, $6, $7, $8, $9, $10, nullif($11, ''), $12::timestamptz, $13, $15, $17
             FROM a
             ON CONFLICT (id, shard) DO NOTHING RETURNING *),
         indexed AS (
@@ -89,6 +96,8 @@ async def create(
         tags_of_photo(tags, caption),
         stored_mentions(mentioned),
         search_index.words_of(caption, tags, location),
+        None if origin is None else origin.import_id,
+        new_id=None if origin is None else _id_of(origin),
     )
     if row is None:
         raise NotFoundError("user")
@@ -96,10 +105,16 @@ async def create(
     if content_type in VIDEO_TYPES:
         tx.emit(VideoUploaded(photo_id=photo.id, author_id=author_id))
         return photo
-    waits = await has_earlier_in_processing(tx, photo.id, author_id=photo.author.id)
+    # Photos of an import wait behind those that others have just posted, and so do their author's next ones.
+    waits = origin is not None or await has_earlier_in_processing(tx, photo.id, author_id=photo.author.id)
     topic = PhotoDeferred if waits else PhotoUploaded
     tx.emit(topic(photo_id=photo.id, author_id=author_id))
     return photo
+
+
+def _id_of(origin: PhotoOrigin) -> Callable[[int], int]:
+    posted_at = min(origin.posted_at.timestamp(), time.time())
+    return lambda author_shard: ids.backdated(posted_at, author_shard)
 
 
 async def get(db: Queryable, photo_id: int, *, viewer_id: int | None) -> Photo:

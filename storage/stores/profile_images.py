@@ -15,10 +15,12 @@ from storage.events import MediaPurge, ProfileImageRemoved, ProfileImageUploaded
 from storage.models import ProfileImageKind, ProfileImageState
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.sharding import shard
+from storage.postgres.visibility import visible
 from storage.stores import users
 
 _OF_KIND = f"shard = {shard('$1')} AND user_id = $1 AND kind = $2"
 _ONE = f"{_OF_KIND} AND sha256 = $3"
+_OWNED = f"EXISTS (SELECT 1 FROM users a WHERE a.shard = i.shard AND a.id = i.user_id AND {visible()})"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -101,17 +103,13 @@ async def remove(tx: Transaction, user_id: int, kind: ProfileImageKind) -> None:
 
 
 async def is_shown(db: Queryable, sha256: str) -> bool:
-    """Return whether a user shows an image with this original; those of private accounts are visible to all, too.
+    """Return whether a visible account shows an image with this original; that of a private one is public, too."""
+    return await _exists(db, f"state = 'ready' AND {_OWNED}", sha256)
 
-    Those of suspended accounts are not.
-    """
-    shown = "i.state = 'ready' AND a.suspended_at IS NULL"
-    found: bool = await db.fetchval(
-        "/* all shards: by content */ SELECT EXISTS (SELECT 1 FROM profile_images i "
-        f"JOIN users a ON a.id = i.user_id AND a.shard = i.shard WHERE i.sha256 = $1 AND {shown} LIMIT 1)",
-        sha256,
-    )
-    return found
+
+async def is_visible(db: Queryable, sha256: str) -> bool:
+    """Return whether a visible account has an image with this original in any state."""
+    return await _exists(db, _OWNED, sha256)
 
 
 async def is_referenced(db: Queryable, sha256: str) -> bool:
@@ -175,7 +173,7 @@ async def _fetch(db: Queryable, condition: str, *args: object) -> Sequence[Profi
 async def _exists(db: Queryable, condition: str, sha256: str) -> bool:
     found: bool = await db.fetchval(
         "/* all shards: by content */ "
-        f"SELECT EXISTS (SELECT 1 FROM profile_images WHERE sha256 = $1 AND {condition} LIMIT 1)",
+        f"SELECT EXISTS (SELECT 1 FROM profile_images i WHERE sha256 = $1 AND {condition} LIMIT 1)",
         sha256,
     )
     return found

@@ -13,6 +13,7 @@ from storage.events import StarChunk
 from storage.models import StarState
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.sharding import shard, shards
+from storage.postgres.visibility import kept
 
 _AUTHOR = f"shard = {shard('$1')} AND author_id = $1"
 
@@ -39,10 +40,13 @@ class Standing:
 
 
 async def standing(db: Queryable, author_id: int) -> Standing:
-    """Return how an author's photos reach the followers; a deleted account has none, so it is never promoted."""
+    """Return how an author's photos reach the followers; a deleted account has none, so it is never promoted.
+
+    One whose deletion can be undone stays what it is.
+    """
     row = await db.fetchrow(
         f"""
-        SELECT CASE WHEN u.deleted_at IS NULL THEN u.followers ELSE 0 END AS followers, s.state, s.change_id, s.since_id
+        SELECT CASE WHEN {kept("u")} THEN u.followers ELSE 0 END AS followers, s.state, s.change_id, s.since_id
         FROM users u LEFT JOIN stars s ON s.shard = {shard("$1")} AND s.author_id = $1
         WHERE u.shard = {shard("$1")} AND u.id = $1""",
         author_id,

@@ -21,6 +21,7 @@ from storage.postgres.sharding import shard
 
 MAX_OPEN = 100  # uploads of one user that are not used yet
 USED = "This upload has become a photo already. Upload the file again to post it again."
+USED_TTL = timedelta(hours=1)  # of an upload that has become a photo
 MAX_PARTS = 1_000  # requests of one resumable upload
 _UPLOAD = f"shard = {shard('$1')} AND id = $1"
 _COLUMNS = (
@@ -162,15 +163,17 @@ async def release(db: Queryable, upload_id: int, lease: int) -> None:
     )
 
 
-async def use(tx: Transaction, upload_id: int) -> None:
-    """Mark an upload as used, in the transaction that creates its photo; raise `ConflictError` upload_used.
+async def use(tx: Transaction, upload_id: int, *, kept: timedelta | None = None) -> None:
+    """Mark an upload as used, in the transaction that uses it; raise `ConflictError` upload_used.
 
-    The row stays for an hour, so that a second use gets this error.
+    The row stays for an hour at most, so that a second use gets this error, or is `kept` for so long with its bytes.
     """
+    # At the database's time; on a cluster no expression of one statement may choose between the two.
+    until = "now() + $2::interval" if kept is not None else "least(expires_at, now() + $2::interval)"
     used = await tx.execute(
-        "UPDATE uploads SET used_at = now(), expires_at = least(expires_at, now() + interval '1 hour') "
-        f"WHERE {_UPLOAD} AND used_at IS NULL",
+        f"UPDATE uploads SET used_at = now(), expires_at = {until} WHERE {_UPLOAD} AND used_at IS NULL",
         upload_id,
+        USED_TTL if kept is None else kept,
     )
     if not used:
         raise ConflictError("upload_used", USED)

@@ -1,7 +1,8 @@
 """Accounts: create, find, change and delete them.
 
 A deleted account keeps its row, with `deleted_at`. Its names are free again at once, and nothing of it is shown any
-more. What it has left may be a million rows, so these are deleted later in batches (`storage.stores.erasure`).
+more. What it has left may be a million rows, so these are deleted later in batches (`storage.stores.erasure`). While
+its deletion can be undone, it has `deletion_due_at`, too (`storage.stores.account_deletion`).
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from storage import ids, search_text
 from storage.errors import ConflictError, NotFoundError
@@ -26,7 +27,7 @@ from storage.models import LocationMetadata, PresenceAudience, Role, User
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.rows import USER, Row, user_of
 from storage.postgres.sharding import shard
-from storage.postgres.visibility import profile
+from storage.postgres.visibility import kept, profile
 from storage.stores import account_lists, comments, erasure, search_index, sessions, stars, usernames
 
 T = TypeVar("T")
@@ -106,8 +107,16 @@ async def by_name_or_id(db: Queryable, name_or_id: str, read: Callable[[int], Aw
     return await read(user_id)
 
 
-async def credentials(db: Queryable, login: str) -> tuple[User, str] | None:
-    """Return the account of a username or e-mail address and its password hash, or None."""
+class Credentials(NamedTuple):
+    """An account, its password hash, and until when its deletion can be undone, None if it is not deleted."""
+
+    user: User
+    password_hash: str
+    deletion_due_at: datetime | None
+
+
+async def credentials(db: Queryable, login: str) -> Credentials | None:
+    """Return the account of a username or e-mail address, also one whose deletion can be undone, or None."""
     if "@" in login:
         user_id = await db.fetchval("SELECT user_id FROM emails WHERE email = $1::text::citext", login)
     else:
@@ -115,15 +124,31 @@ async def credentials(db: Queryable, login: str) -> tuple[User, str] | None:
     if user_id is None:
         return None
     row = await db.fetchrow(
-        f"SELECT {USER}, a.password_hash FROM users a WHERE a.shard = {shard('$1')} AND a.id = $1 "
-        "AND a.deleted_at IS NULL",
+        f"SELECT {USER}, a.password_hash, a.deletion_due_at FROM users a "
+        f"WHERE a.shard = {shard('$1')} AND a.id = $1 AND (a.deleted_at IS NULL OR a.deletion_due_at > now())",
         user_id,
     )
     if row is None:
         return None
     fields = dict(row)
-    password_hash: str = fields.pop("password_hash")
-    return user_of(fields), password_hash
+    password_hash, due_at = fields.pop("password_hash"), fields.pop("deletion_due_at")
+    return Credentials(user_of(fields), password_hash, due_at)
+
+
+async def password_hash(db: Queryable, user_id: int) -> str | None:
+    """Return the password hash of an account, None if it is deleted."""
+    encoded: str | None = await db.fetchval(
+        f"SELECT password_hash FROM users WHERE {_ACCOUNT} AND deleted_at IS NULL", user_id
+    )
+    return encoded
+
+
+async def exists(db: Queryable, user_id: int) -> bool:
+    """Return whether an account is there and not deleted; it may be suspended."""
+    found: bool = await db.fetchval(
+        f"SELECT EXISTS (SELECT 1 FROM users WHERE {_ACCOUNT} AND deleted_at IS NULL)", user_id
+    )
+    return found
 
 
 async def replace_password_hash(tx: Transaction, user_id: int, old: str, new: str) -> None:
@@ -214,7 +239,7 @@ async def _change_copies(tx: Transaction, user_id: int) -> None:
 
 
 async def remove(tx: Transaction, user_id: int) -> list[str]:
-    """Delete an account and return the sessions that ended with it.
+    """Delete an account for good and return the sessions that ended with it.
 
     From the commit on its photos and comments are hidden. Emits `UserChanged`, `MediaPurge`, `StarChunk` for a star,
     and `AccountDeleted` and `ActorRemoved`, whose handlers delete them; raises `NotFoundError("user")`.
@@ -222,13 +247,13 @@ async def remove(tx: Transaction, user_id: int) -> list[str]:
     # This lock waits for the inserts by and about the user that are under way, and excludes new ones; the UPDATE alone
     # would not. So what is deleted later is everything that was inserted (`storage.stores.account_locks`).
     names = await tx.fetchrow(
-        f"SELECT username::text, email::text FROM users WHERE {_ACCOUNT} AND deleted_at IS NULL FOR UPDATE", user_id
+        f"SELECT username::text, email::text FROM users a WHERE {_ACCOUNT} AND {kept()} FOR UPDATE", user_id
     )
     if names is None:
         raise NotFoundError("user")
     queued_at = await tx.fetchval(
         "UPDATE users SET deleted_at = now(), email = '', password_hash = '', bio = '', settings = '{}', "
-        "avatar_sha256 = NULL, banner_sha256 = NULL, erasure_queued_at = now() "
+        "avatar_sha256 = NULL, banner_sha256 = NULL, deletion_due_at = NULL, erasure_queued_at = now() "
         f"WHERE {_ACCOUNT} RETURNING erasure_queued_at",
         user_id,
     )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -95,6 +97,43 @@ async def test_a_video_is_converted_by_its_own_process(cluster: Cluster, http: a
     await _image_is_gone(fan, cluster.nginx.url + played["url"])
     await author.leave()
     await fan.leave()
+
+
+async def test_an_export_becomes_another_account_s_photos(cluster: Cluster, http: aiohttp.ClientSession) -> None:
+    """Made and worked off by the worker "bulk", by way of RabbitMQ and the object store."""
+    author = await ApiUser.sign_up(http, cluster.url("api1"))
+    fan = await ApiUser.sign_up(http, cluster.url("api2"))
+    await author.upload(PHOTOS / "coffee.jpg", "To be moved")
+    (await author.call("POST", "/users/me/exports")).expect(202)
+
+    async def ready() -> str | None:
+        (export,) = (await author.call("GET", "/users/me/exports")).expect(200)["items"]
+        url: str | None = export["url"]
+        return url
+
+    url = await eventually(ready, within=30)
+    archive = (await fan.call("GET", cluster.url("api2") + (url or ""))).body
+    tus = {"Tus-Resumable": "1.0.0"}
+    announced = {**tus, "Upload-Length": str(len(archive)), "Upload-Metadata": "filetype YXBwbGljYXRpb24vemlw"}
+    path = (await fan.call("POST", "/uploads/tus", headers=announced)).headers["Location"].removeprefix("/api/v1")
+    part = {**tus, "Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
+    (await fan.call("PATCH", path, headers=part, data=io.BytesIO(archive))).expect(204)
+    body = {"upload_id": path.rpartition("/")[2]}
+    made = (await fan.call("POST", "/users/me/imports", json=body)).expect(202)
+
+    async def done() -> dict[str, Any] | None:
+        found: dict[str, Any] = (await fan.call("GET", f"/users/me/imports/{made['id']}")).expect(200)
+        return found if found["state"] not in {"queued", "running"} else None
+
+    found = await eventually(done, within=30)
+    assert found is not None
+    assert (found["state"], found["imported"], found["error"]) == ("done", 1, None)
+
+    async def shown() -> bool:
+        items = (await fan.call("GET", f"/users/{fan.id}/photos")).expect(200)["items"]
+        return [(item["caption"], item["state"]) for item in items] == [("To be moved", "ready")]
+
+    await eventually(shown, within=30)
 
 
 async def _texts(live: Live, count: int) -> set[str]:

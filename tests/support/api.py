@@ -81,6 +81,11 @@ def with_limits(services: InspectableServices, **limits: str) -> InspectableServ
     return _build(services.base.with_values("limits", **limits), services.stores, services.passwords)
 
 
+def with_accounts(services: InspectableServices, **accounts: int) -> InspectableServices:
+    """Return the same services with other settings of the section `[accounts]`."""
+    return _build(services.base.with_values("accounts", **accounts), services.stores, services.passwords)
+
+
 def with_moderation(services: InspectableServices, **moderation: Any) -> InspectableServices:
     """Return the same services with other settings of moderation."""
     return _build(services.base.with_values("moderation", **moderation), services.stores, services.passwords)

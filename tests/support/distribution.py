@@ -28,6 +28,7 @@ DISTRIBUTED: Mapping[str, Distribution] = {
             "collections", "collection_items", "lists", "list_members",
             "webhook_endpoints", "webhook_deliveries", "webhook_attempts", "exports", "photo_moderation",
             "moderation_cases", "reports", "moderation_decisions", "moderation_appeals", "moderation_audit",
+            "imports", "import_items",
             "media_hashes", "findings",
         ),
         _BY_SHARD,

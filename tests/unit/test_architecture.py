@@ -61,11 +61,12 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "workers/signals": "storage",
         "workers/caches": "storage storage/blobs storage/render workers/outbound workers/webhooks",
         "workers/exports": "storage storage/blobs storage/postgres storage/render storage/stores",
+        "workers/imports": "storage storage/blobs storage/postgres storage/stores",
         "workers/jobs": (
             "channels/bus channels/contract storage storage/blobs storage/cache storage/feeds storage/limits "
             "storage/postgres storage/render storage/stores workers/caches workers/errors workers/exports "
-            "workers/handlers workers/images workers/outbound workers/registry workers/signals workers/videos "
-            "workers/webhooks"
+            "workers/handlers workers/images workers/imports workers/outbound workers/registry workers/signals "
+            "workers/videos workers/webhooks"
         ),
         "workers/worker": "channels/contract storage workers/broker workers/handlers",
         # The edge and the composition root.
@@ -105,7 +106,8 @@ ALLOWED: Mapping[str, frozenset[str]] = {
             "server/edge server/errors server/identity server/live server/media server/operation storage "
             "storage/blobs storage/cache storage/embedded storage/feeds storage/limits storage/postgres storage/redis "
             "storage/render workers/broker workers/broker/rabbitmq workers/caches workers/exports workers/images "
-            "workers/jobs workers/outbound workers/registry workers/signals workers/videos workers/webhooks "
+            "workers/imports workers/jobs workers/outbound workers/registry workers/signals workers/videos "
+            "workers/webhooks "
             "workers/worker"
         ),
         "server/administration": (

@@ -92,6 +92,8 @@ class AccountArchive:
         yield "notifications.json", documents.notifications(db, user)
         yield "reports.json", documents.reports(db, user)
         yield "decisions.json", documents.decisions(db, user)
+        yield "webhooks.json", documents.webhooks(db, user)
+        yield "imports.json", documents.account_imports(db, user)
         yield "actor.json", activity_streams.actor(user, self._public_url)
         yield "outbox.json", activity_streams.outbox(db, user, self._public_url)
         yield "index.html", offline_page(db, user, self.missing)

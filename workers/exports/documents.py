@@ -19,7 +19,7 @@ from storage.render.notification import notification_fields
 from storage.render.photo import description_fields
 from storage.render.timestamps import timestamp
 from storage.reports import Decision, Report
-from storage.stores import export_contents, list_members, lists, tag_follows
+from storage.stores import export_contents, imports, list_members, lists, tag_follows, webhook_endpoints
 from storage.stores.photo_items import pictures_of
 
 _ALL_LISTS = lists.MAX
@@ -169,6 +169,49 @@ async def decisions(db: Queryable, user: User) -> AsyncIterator[bytes]:
     async def pages() -> AsyncIterator[Iterable[Any]]:
         async for page in export_contents.decisions(db, user.id):
             yield [_decision_fields(decision) for decision in page]
+
+    async for chunk in _array(pages()):
+        yield chunk
+
+
+async def webhooks(db: Queryable, user: User) -> AsyncIterator[bytes]:
+    """Yield `webhooks.json`: the user's endpoints, without secrets."""
+
+    async def pages() -> AsyncIterator[Iterable[Any]]:
+        yield [
+            {
+                "id": encode(endpoint.id),
+                "url": endpoint.url,
+                "description": endpoint.description,
+                "types": list(endpoint.types),
+                "scope": endpoint.scope,
+                "ordered": endpoint.ordered,
+                "state": endpoint.state,
+                "created_at": timestamp(endpoint.created_at),
+            }
+            for endpoint in await webhook_endpoints.of_owner(db, user.id)
+        ]
+
+    async for chunk in _array(pages()):
+        yield chunk
+
+
+async def account_imports(db: Queryable, user: User) -> AsyncIterator[bytes]:
+    """Yield `imports.json`: the newest imports with their numbers."""
+
+    async def pages() -> AsyncIterator[Iterable[Any]]:
+        for found in await imports.of_user(db, user.id):
+            yield [
+                {
+                    "id": encode(found.id),
+                    "state": found.state,
+                    "source": found.source,
+                    "imported": found.imported,
+                    "skipped": found.skipped,
+                    "failed": found.failed,
+                    "created_at": timestamp(found.created_at),
+                }
+            ]
 
     async for chunk in _array(pages()):
         yield chunk

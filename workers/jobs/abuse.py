@@ -13,6 +13,7 @@ from storage.events import (
     CommentEdited,
     PhotoEdited,
     PhotoHeld,
+    PhotoImported,
     PhotoReady,
     UserFollowed,
     UserUnfollowed,
@@ -67,6 +68,7 @@ class AbuseHandlers:
             **on(CommentEdited, self.commented),
             **on(PhotoReady, self.described),
             **on(PhotoHeld, self.described),
+            **on(PhotoImported, self.described),
             **on(PhotoEdited, self.described),
             **on(UserFollowed, self.followed),
             **on(UserUnfollowed, self.unfollowed),
@@ -91,7 +93,7 @@ class AbuseHandlers:
             )
         )
 
-    async def described(self, event: PhotoReady | PhotoHeld | PhotoEdited) -> None:
+    async def described(self, event: PhotoReady | PhotoHeld | PhotoImported | PhotoEdited) -> None:
         """Look at the caption of a photo, unless it is deleted by now."""
         photo = (await photos.load(self._db, [event.photo_id])).get(event.photo_id)
         if photo is None or not photo.caption:

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from importlib import import_module
 from typing import Protocol
 
@@ -28,6 +29,7 @@ from workers.caches.port import NoPurgeMetrics, PurgeMetrics
 from workers.exports.port import ExportMetrics, NoExportMetrics
 from workers.handlers import EventHandler
 from workers.images.limits import DecoderLimits, DecoderMetrics, NoMetrics
+from workers.imports.port import ImportSettings
 from workers.jobs.findings import FindingMetrics, NoFindingMetrics
 from workers.jobs.photo_decisions import ModerationMetrics, NoModerationMetrics
 from workers.jobs.sessions import SessionRevoker
@@ -114,6 +116,8 @@ class WorkerContext:
     export_metrics: ExportMetrics = field(default_factory=NoExportMetrics)
     finding_metrics: FindingMetrics = field(default_factory=NoFindingMetrics)
     outbound_metrics: OutboundMetrics = field(default_factory=NoOutboundMetrics)
+    imports: ImportSettings | None = None
+    export_ttl: timedelta = timedelta(days=7)
     services: dict[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)
 
 

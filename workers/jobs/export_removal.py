@@ -27,9 +27,10 @@ async def remove_archives(db: Database, blobs: Blobs, user_id: int) -> None:
 
 
 class ExportRetention:
-    """Tasks of the janitor."""
+    """Tasks of the janitor; `kept` is how long the rows of exports stay."""
 
-    def __init__(self, db: Database, blobs: Blobs) -> None:
+    def __init__(self, db: Database, blobs: Blobs, *, kept: timedelta = ROWS_KEPT) -> None:
+        self._kept = kept
         self._db = db
         self._blobs = blobs
 
@@ -90,4 +91,4 @@ class ExportRetention:
 
     async def _forget(self) -> int:
         async with self._db.transaction() as tx:
-            return await exports.forget(tx, after=ROWS_KEPT, limit=_BATCH)
+            return await exports.forget(tx, after=self._kept, limit=_BATCH)

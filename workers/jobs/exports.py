@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from datetime import timedelta
 
 import structlog
 
@@ -40,17 +41,26 @@ async def open_handlers(context: WorkerContext) -> AsyncIterator[Handlers]:
         context.blobs,
         Inbox(context.db, context.notification_log),
         public_url=context.webhooks.public_url,
+        ttl=context.export_ttl,
         metrics=context.export_metrics,
     )
     yield handlers.handlers()
 
 
 class ExportHandlers:
-    """Handlers of the queue "exports"; `public_url` is that of the service."""
+    """Handlers of the queue "exports"; `public_url` is that of the service, `ttl` how long an archive is kept."""
 
     def __init__(
-        self, db: Database, blobs: Blobs, inbox: Inbox, *, public_url: str, metrics: ExportMetrics | None = None
+        self,
+        db: Database,
+        blobs: Blobs,
+        inbox: Inbox,
+        *,
+        public_url: str,
+        ttl: timedelta = exports.TTL,
+        metrics: ExportMetrics | None = None,
     ) -> None:
+        self._ttl = ttl
         self._db = db
         self._blobs = blobs
         self._inbox = inbox
@@ -79,7 +89,7 @@ class ExportHandlers:
         async with aclosing(archive.chunks()) as chunks:
             await self._blobs.put(export_key(encode(export.id)), chunks, content_type=_CONTENT_TYPE)
         async with self._db.transaction() as tx:
-            ready = await exports.finish(tx, export, size=archive.size, photos=archive.photos)
+            ready = await exports.finish(tx, export, size=archive.size, photos=archive.photos, ttl=self._ttl)
         if ready is not None:
             seconds = time.monotonic() - started
             self._metrics.export_made(seconds=seconds, size=archive.size)

@@ -16,7 +16,7 @@ from dataclasses import replace
 from channels.bus.publisher import LivePublisher
 from storage.cache.cards import Cards
 from storage.cache.counters import CounterCache
-from storage.events import FanoutChunk, PhotoAudienceChanged, PhotoDeleted, PhotoEdited, PhotoReady
+from storage.events import FanoutChunk, PhotoAudienceChanged, PhotoDeleted, PhotoEdited, PhotoImported, PhotoReady
 from storage.feeds.feeds import Feeds
 from storage.ids import shard_of
 from storage.models import Photo, PhotoAudience, PhotoCounters
@@ -97,6 +97,7 @@ class FanoutHandlers:
         relations = RelationHandlers(self._db, self._feeds, self._cards, self._publisher)
         return {
             **on(PhotoReady, self.ready),
+            **on(PhotoImported, self.imported),
             **on(PhotoEdited, self.edited),
             **on(PhotoAudienceChanged, self.audience_changed),
             **on(PhotoDeleted, self.deleted),
@@ -140,6 +141,16 @@ class FanoutHandlers:
         if photo.audience is PhotoAudience.PUBLIC:
             # The topic is for everyone who may see the profile.
             await self._publisher.to_topic(publications.user_topic(event.author_id), document)
+
+    async def imported(self, event: PhotoImported) -> None:
+        """Store the card of an imported photo, and merge it into its author's feed; nothing is published.
+
+        Followers find it in the profile, and in their feeds at its date once these are built again.
+        """
+        stored = await self._cards.refresh(event.photo_id)
+        if stored is not None:
+            await self._counter_cache.apply(_counters(stored[0]), None)
+            await self._feeds.log.merge(event.author_id, [event.photo_id])
 
     async def audience_changed(self, event: PhotoAudienceChanged) -> None:
         """Let a photo appear in the feeds and live connections of its present audience, and nowhere else."""

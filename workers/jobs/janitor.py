@@ -22,6 +22,7 @@ from storage.limits.revocations import Revocations
 from storage.postgres import outbox
 from storage.postgres.database import Database
 from storage.stores import (
+    account_deletion,
     erasure,
     idempotency,
     notification_drift,
@@ -98,10 +99,12 @@ class Janitor:
         metrics: JanitorMetrics | None = None,
         *,
         unused_days: int = UNUSED_DAYS,
+        key_ttl: timedelta = KEY_TTL,
         more: Sequence[PeriodicTask] = (),
     ) -> None:
         self._more = more
         self._unused_days = unused_days  # after which a variant made on request is deleted
+        self._key_ttl = key_ttl
         self._metrics = metrics or NoMetrics()
         self._db = db
         self._blobs = blobs
@@ -116,6 +119,7 @@ class Janitor:
             # Until this has run after a loss of Redis' data, tokens of ended sessions are accepted.
             PeriodicTask(name="revocations", period=1, work=self.revocations.restore),
             PeriodicTask(name="outbox_due_times", period=60, work=self.bound_due_times),
+            PeriodicTask(name="due_deletions", period=60, work=self.complete_deletions),
             PeriodicTask(name="deleted_accounts", period=60, work=self.queue_erasures),
             PeriodicTask(name="idempotency_keys", period=600, work=self.purge_keys),
             PeriodicTask(name="refresh_tokens", period=3600, work=self.purge_tokens),
@@ -144,6 +148,10 @@ class Janitor:
         """Make events due that wait for a time before which PostgreSQL's clock has stepped back."""
         return await self._in_batches(self._bound_due_times)
 
+    async def complete_deletions(self) -> int:
+        """Delete accounts for good whose deletion cannot be undone any more."""
+        return await self._in_batches(self._complete_deletions)
+
     async def queue_erasures(self) -> int:
         """Emit the event of the next batch for deleted accounts that have none under way."""
         async with self._db.transaction() as tx:
@@ -151,8 +159,7 @@ class Janitor:
 
     async def purge_keys(self) -> int:
         """Delete expired idempotency keys."""
-        async with self._db.transaction() as tx:
-            return await idempotency.purge(tx, KEY_TTL)
+        return await self._in_batches(self._purge_keys)
 
     async def purge_tokens(self) -> int:
         """Delete expired refresh tokens, and their sessions."""
@@ -226,6 +233,17 @@ class Janitor:
         while done := await batch():
             total += done
         return total
+
+    async def _purge_keys(self) -> int:
+        async with self._db.transaction() as tx:
+            return await idempotency.purge(tx, self._key_ttl, limit=_BATCH)
+
+    async def _complete_deletions(self) -> int:
+        completed = 0
+        for user_id in await account_deletion.due(self._db, limit=_ENTRIES):
+            async with self._db.transaction() as tx:
+                completed += await account_deletion.complete(tx, user_id)
+        return completed
 
     async def _bound_due_times(self) -> int:
         async with self._db.transaction() as tx:

@@ -28,6 +28,7 @@ from storage.postgres.database import Database
 from storage.stores import photo_lists, users
 from workers.handlers import EventHandler, on
 from workers.jobs import publications
+from workers.jobs.account_visibility import AccountVisibility
 from workers.jobs.permissions import LivePermissions
 
 CARDS_AT_ONCE = 1_000  # invalidated in one step, some 10 ms
@@ -42,6 +43,7 @@ class RelationHandlers:
         self._cards = cards
         self._publisher = publisher
         self._permissions = LivePermissions(db, publisher)
+        self._visibility = AccountVisibility(db, feeds, cards, self._permissions)
 
     def handlers(self) -> Mapping[str, EventHandler]:
         """Return the handler of each topic."""
@@ -90,14 +92,10 @@ class RelationHandlers:
         """Rebuild an account's newest cards and publish its profile; close its topics if it became private.
 
         The queue "bulk" rebuilds the others, and grants the pending requests if the account became public. Of a deleted
-        account, close the connections and topics, and hide the photos that feeds may hold.
+        account, close the connections and topics, and hide the photos that feeds may hold, until it is restored.
         """
-        if event.deleted:
-            await self._permissions.account_deleted(event.user_id)
-            await self._feeds.discard(event.user_id)
-            # A feed holds the newest photos of all authors, so none of this author below the newest of a whole window.
-            newest = await photo_lists.author_ids(self._db, event.user_id, limit=self._feeds.log.capacity)
-            await self._cards.tombstone(*newest)
+        if event.deleted or event.restored:
+            await self._visibility.align(event.user_id)
             return
         if event.suspended:
             await self._permissions.account_deleted(event.user_id)

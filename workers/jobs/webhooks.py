@@ -18,6 +18,7 @@ from storage.events import (
     PhotoDeferred,
     PhotoDeleted,
     PhotoHeld,
+    PhotoImported,
     PhotoReady,
     PhotoRejected,
     PhotoUploaded,
@@ -105,6 +106,7 @@ class WebhookHandlers:
             **on(VideoUploaded, self.photo_uploaded),
             **on(PhotoHeld, self.photo_held),
             **on(PhotoReady, self.photo_changed),
+            **on(PhotoImported, self.photo_held),
             **on(PhotoRejected, self.photo_changed),
             **on(PhotoDeleted, self.photo_changed),
             **on(LikeAdded, self.liked),
@@ -123,8 +125,11 @@ class WebhookHandlers:
         """Store the deliveries of a posted photo, to the endpoints that decide about photos."""
         await self._store_for_moderation("photo.uploaded", event.photo_id, event.author_id)
 
-    async def photo_held(self, event: PhotoHeld) -> None:
-        """Store the deliveries of a photo that is held, to the endpoints that decide about photos."""
+    async def photo_held(self, event: PhotoHeld | PhotoImported) -> None:
+        """Store the deliveries of a photo that is held or imported, to the endpoints that decide about photos.
+
+        Others would get thousands of messages about imported photos of former years.
+        """
         await self._store_for_moderation("photo.ready", event.photo_id, event.author_id)
 
     async def liked(self, event: LikeAdded) -> None:

@@ -1,12 +1,15 @@
-"""Accounts that an operator creates."""
+"""Accounts that an operator creates, deletes and restores."""
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
-from server.administration.commands import create_user
+from server.administration.commands import create_user, delete_user, find_users, restore_user
 from server.config.settings import Settings
 from server.errors import InputError
+from storage.errors import NotFoundError
 from storage.models import Role, User
 from tests.integration.server.administration.test_doctor import settings_of
 
@@ -52,3 +55,27 @@ async def test_texts_are_stored_in_the_form_of_signing_up(database_dsn: str, val
     assert (ada.display_name, ada.role) == ("Ada Lovelace", Role.ADMIN)
     eve = await create(settings, username="eve", email="eve@example.com", display_name="\u2060 \u3164")
     assert eve.display_name == "eve"
+
+
+async def test_an_operator_deletes_and_restores(database_dsn: str, valkey_url: str) -> None:
+    """As the user could; with `at_once` for good, also an account that could still be restored."""
+    settings = settings_of(database_dsn, valkey_url)
+    ada = await create(settings)
+    due_at = await delete_user(settings, "Ada", at_once=False)
+    assert due_at is not None
+    assert due_at.utcoffset() == timedelta(0)
+    assert await find_users(settings, "ada", 1) == []
+    with pytest.raises(NotFoundError):
+        await delete_user(settings, "ada", at_once=False)
+    assert await restore_user(settings, "ada") == ada
+    assert await find_users(settings, "ada", 1) == [ada]
+    for name in ("ada", "nobody"):
+        with pytest.raises(NotFoundError):
+            await restore_user(settings, name)
+    await delete_user(settings, "ada", at_once=False)
+    assert await delete_user(settings, "ada", at_once=True) is None
+    with pytest.raises(NotFoundError):
+        await restore_user(settings, "ada")
+    assert (await create(settings)).id != ada.id
+    assert await delete_user(settings.with_values("accounts", deletion_grace=0), "ada", at_once=False) is None
+    await create(settings)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import io
 import time
+import zipfile
 from collections.abc import AsyncIterator
 
 import pytest
@@ -15,6 +17,8 @@ from storage.blobs.s3 import S3Blobs
 from storage.blobs.s3_address import S3Keys
 from storage.circuit import Circuit
 from tests.engines.object_store import ObjectStore
+from tests.integration.server.api.test_exports import make
+from tests.integration.server.api.test_imports import imported
 from tests.support.api import Api, InspectableServices, running_api, with_blobs
 from tests.support.faulty_store import faulty_store, stall
 from tests.support.pictures import photograph
@@ -54,6 +58,21 @@ async def test_images_of_a_bucket(bucket_api: Api) -> None:
     assert (part.status, part.body) == (206, DATA[-100:])
     assert part.headers["Content-Range"] == f"bytes {len(DATA) - 100}-{len(DATA) - 1}/{len(DATA)}"
     assert (await other.call("GET", original)).status == 404
+
+
+async def test_an_export_and_an_import_by_a_bucket(bucket_api: Api) -> None:
+    """The archive is written in parts and read by ranges, also from the parts of a resumable upload."""
+    ann, ben = await bucket_api.user(), await bucket_api.user()
+    await ann.upload(DATA, "by a bucket")
+    made = await make(bucket_api, ann)
+    archive = (await bucket_api.get(made["url"])).body
+    assert len(archive) == made["bytes"]
+    with zipfile.ZipFile(io.BytesIO(archive)) as opened:
+        assert DATA in [opened.read(name) for name in opened.namelist() if name.startswith("photos/")]
+    done = await imported(bucket_api, ben, archive, pieces=5)
+    assert (done["state"], done["imported"], done["failed"]) == ("done", 1, 0)
+    (photo,) = (await ben.call("GET", f"/users/{ben.id}/photos")).expect(200)["items"]
+    assert photo["caption"] == "by a bucket"
 
 
 async def test_a_direct_upload(bucket_api: Api) -> None:

@@ -15,7 +15,7 @@ from storage.ids import slot_group
 from storage.limits.tickets import revoked_key
 from storage.postgres.database import Database
 from storage.redis.client import Redis
-from tests.support.api import Api
+from tests.support.api import Api, running_api, with_accounts
 from tests.support.api_user import Response
 from tests.support.driver_commands import commands, driver_client
 
@@ -212,13 +212,14 @@ async def test_another_session_of_the_same_user_continues(api: Api) -> None:
 
 
 async def test_a_deleted_account_frees_its_name(api: Api) -> None:
-    """Deleting an account ends its sessions and makes its name available."""
-    ann = await api.user("ann")
-    (await ann.call("DELETE", "/users/me")).expect(202)
-    (await ann.call("GET", "/users/me")).expect(401)
-    (await api.visitor.call("GET", "/users/ann")).expect(404)
-    (await api.visitor.call("POST", "/tokens", json={"username": "ann", "password": PASSWORD})).expect(401)
-    await api.user("ann")
+    """Deleting an account for good ends its sessions and makes its name available."""
+    async with running_api(with_accounts(api.services, deletion_grace=0)) as final:
+        ann = await final.user("ann")
+        (await ann.call("DELETE", "/users/me")).expect(202)
+        (await ann.call("GET", "/users/me")).expect(401)
+        (await final.visitor.call("GET", "/users/ann")).expect(404)
+        (await final.visitor.call("POST", "/tokens", json={"username": "ann", "password": PASSWORD})).expect(401)
+        await final.user("ann")
 
 
 async def test_cookies_are_protected_from_scripts_and_other_sites(api: Api) -> None:

@@ -70,7 +70,7 @@ async def test_what_is_supported(api: Api) -> None:
         "creation", "creation-with-upload", "checksum", "expiration", "termination",
     }  # fmt: skip
     assert response.headers["Tus-Checksum-Algorithm"] == "sha1,sha256"
-    assert int(response.headers["Tus-Max-Size"]) == api.services.settings.video.max_bytes
+    assert int(response.headers["Tus-Max-Size"]) == api.services.settings.import_bytes
 
 
 @pytest.mark.parametrize("cuts", [[], [1], [1000, 1001, len(PHOTO) - 1]])

@@ -102,7 +102,7 @@ async def test_the_age_of_a_key_counts_from_its_response(database: Database) -> 
     await database.fetch("UPDATE idempotency_keys SET created_at = now() - interval '2 hours'")
     await _run(database, ann)
     async with database.transaction() as tx:
-        assert await idempotency.purge(tx, timedelta(hours=1)) == 0
+        assert await idempotency.purge(tx, timedelta(hours=1), limit=10) == 0
 
 
 async def test_a_deleted_account_stores_no_response(database: Database) -> None:
@@ -120,6 +120,6 @@ async def test_purge(database: Database) -> None:
     await database.fetchval("UPDATE idempotency_keys SET created_at = now() - interval '2 hours'")
     await _run(database, ann, key="young")
     async with database.transaction() as tx:
-        assert await idempotency.purge(tx, timedelta(hours=1)) == 1
+        assert await idempotency.purge(tx, timedelta(hours=1), limit=10) == 1
     assert (await _run(database, ann, key="young")).state == "stored"
     assert (await _run(database, ann, key="old")).state == "new"

@@ -39,6 +39,7 @@ from storage.stores import (
     decisions,
     erasure,
     exports,
+    imports,
     likes,
     list_members,
     lists,
@@ -47,8 +48,12 @@ from storage.stores import (
     photo_deletion,
     photo_exif,
     tag_follows,
+    uploads,
     users,
+    webhook_endpoints,
 )
+from storage.stores.uploads import UploadWay
+from storage.webhooks import EndpointScope
 from tests.support.community import block, follow, new_user, new_users, processing_photo, ready_photo, ready_post
 from tests.support.objects import has
 from tests.support.stage import Stage
@@ -584,3 +589,32 @@ async def test_only_a_running_export_of_an_account_becomes_ready(exporter: Expor
         async with exporter.db.transaction() as tx:
             assert await exports.finish(tx, export, size=1, photos=0) is None
     assert await exporter.db.fetchval("SELECT count(*) FROM exports WHERE state = 'ready'") == 0
+
+
+async def test_webhooks_without_their_secrets(exporter: Exporter) -> None:
+    """The archive has the user's own endpoints and imports, and no secret."""
+    ann, ben = await new_users(exporter.db, "ann", "ben")
+    async with exporter.db.transaction() as tx:
+        for owner in (ann, ben):
+            await webhook_endpoints.create(
+                tx,
+                owner_id=owner.id,
+                url=f"https://{owner.username}.example/hook",
+                description="mine",
+                types=["photo.ready"],
+                scope=EndpointScope.OWN,
+                ordered=False,
+                secret="whsec_very_secret",
+            )
+        upload = await uploads.create(tx, user_id=ann.id, way=UploadWay.TUS, size=7, ttl=timedelta(hours=1))
+        await imports.create(tx, ann.id, upload, audience=None)
+    archive = await exporter.made(ann)
+    (webhook,) = _json(archive, "webhooks.json")
+    assert (webhook["url"], webhook["types"], webhook["state"]) == (
+        "https://ann.example/hook",
+        ["photo.ready"],
+        "unverified",
+    )
+    (made,) = _json(archive, "imports.json")
+    assert (made["state"], made["imported"]) == ("queued", 0)
+    assert not any(b"very_secret" in archive.read(name) for name in archive.namelist())

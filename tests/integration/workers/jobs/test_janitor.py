@@ -25,6 +25,7 @@ from storage.models import NotificationKind, ProfileImageKind, User
 from storage.postgres.database import Database
 from storage.redis.client import open_redis
 from storage.stores import (
+    account_deletion,
     contents,
     erasure,
     follows,
@@ -146,9 +147,11 @@ async def test_tokens(janitor: Janitor, database: Database, monkeypatch: pytest.
 
 async def test_every_kind_of_leftover_has_a_task(janitor: Janitor, database: Database, tmp_path: Path) -> None:
     """The tasks together delete or repair everything that a crash, an outage or the time leaves behind."""
-    ann, bob, cat = await new_users(database, "ann", "bob", "cat")
+    ann, bob, cat, dan = await new_users(database, "ann", "bob", "cat", "dan")
     await ready_photo(database, ann, tags=["sea"])
     await processing_photo(database, ann)
+    async with database.transaction() as tx:
+        await account_deletion.schedule(tx, dan.id, grace=timedelta(0))
     async with database.transaction() as tx:
         ended = await sessions.open(tx, ann.id, token_sha256=b"1", expires_at=datetime.now(UTC) - timedelta(days=1))
         await idempotency.reserve(tx, user_id=ann.id, key="k", fingerprint="x")

@@ -27,10 +27,16 @@ WIDE = "\N{GRINNING FACE}"
 
 
 def test_the_types_are_those_of_the_worker_and_a_ping() -> None:
-    """Each is an event that the queue delivers, under a name of the specification's form."""
+    """Each is an event that the queue delivers, under a valid name; an imported photo is a ready one."""
     (topics,) = [spec.topics for spec in WORKERS if spec.name == "webhooks"]
     # Photos of each kind are uploaded, and what is held is ready for a service that decides about it.
-    assert set(EVENT_TYPES) == set(topics) - {"webhook.noticed", "photo.deferred", "video.uploaded", "photo.held"}
+    assert set(EVENT_TYPES) == set(topics) - {
+        "webhook.noticed",
+        "photo.deferred",
+        "video.uploaded",
+        "photo.held",
+        "photo.imported",
+    }
     assert set(PAYLOADS) == {*EVENT_TYPES, PING}
     assert all(re.fullmatch(r"[a-zA-Z0-9_]+(\.[a-zA-Z0-9_]+)+", kind) for kind in PAYLOADS)
 

@@ -1,0 +1,31 @@
+"""Request imports of archives."""
+
+from __future__ import annotations
+
+from storage.errors import ConflictError
+from storage.imports import Import
+from storage.models import PhotoAudience
+from storage.postgres.database import Database
+from storage.stores import imports, uploads
+
+QUOTA = "writes"
+
+
+class ImportActions:
+    """Imports into the viewer's account; they are worked off by the worker "imports"."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    async def request(self, viewer_id: int, upload_id: int, *, audience: PhotoAudience | None) -> Import:
+        """Request the import of a resumable upload; without an audience each photo has the one of its archive.
+
+        Raises `NotFoundError("upload")`, and `ConflictError`: upload_incomplete, upload_used, import_in_progress.
+        """
+        upload = await uploads.get(self._db, upload_id, user_id=viewer_id)
+        if upload.received < upload.bytes or not upload.parts:
+            raise ConflictError(
+                "upload_incomplete", f"The archive has not arrived: {upload.received} of {upload.bytes} bytes are here."
+            )
+        async with self._db.transaction() as tx:
+            return await imports.create(tx, viewer_id, upload, audience=audience)

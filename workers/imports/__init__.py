@@ -1,0 +1,1 @@
+"""Archives that users bring: what they contain, and their files."""
