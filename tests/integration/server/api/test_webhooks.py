@@ -204,6 +204,10 @@ async def test_a_webhook_is_paused_and_goes_on(api: Api, scene: WebhookScene) ->
     sent = await happen(scene, ada)
     await scene.send()
     assert len(scene.receivers.messages) == 1
+    (await call(ada, "POST", f"/webhooks/{made['id']}/ping")).expect(202)
+    await scene.send()
+    assert len(scene.receivers.messages) == 2
+    assert (await call(ada, "GET", f"/webhooks/{made['id']}")).expect(200)["state"] == "paused"
     (await call(ada, "PATCH", f"/webhooks/{made['id']}", {"state": "active"})).expect(200)
     await scene.send()
     assert scene.receivers.messages[-1].id == sent

@@ -151,7 +151,8 @@ async def test_likes_of_comments_count_once(database: Database) -> None:
     """Liking and unliking can be repeated, a like can be taken back when the comment is hidden, and is erased."""
     ann, ben, cat = await new_users(database, "ann", "ben", "cat")
     photo = await ready_photo(database, ann)
-    top = await write(database, photo, ben)
+    top, beside = await write(database, photo, ben), await write(database, photo, ben)
+    await like(database, beside, ann)
 
     async def change(act: str, user: User) -> tuple[bool, int]:
         async with database.transaction() as tx:
@@ -159,16 +160,18 @@ async def test_likes_of_comments_count_once(database: Database) -> None:
         return result.liked, result.likes
 
     assert [await change("add", user) for user in (cat, cat, ann)] == [(True, 1), (True, 1), (True, 2)]
-    (seen,) = await comment_lists.page(database, photo.id, viewer_id=cat.id, limit=9)
-    (other,) = await comment_lists.page(database, photo.id, viewer_id=ben.id, limit=9)
+    _, seen = await comment_lists.page(database, photo.id, viewer_id=cat.id, limit=9)
+    _, other = await comment_lists.page(database, photo.id, viewer_id=ben.id, limit=9)
     assert (seen.liked, seen.likes, other.liked) == (True, 2, False)
     async with database.transaction() as tx:
         await users.update(tx, ann.id, private=True)
     assert [await change("remove", cat), await change("remove", ann)] == [(False, 1), (False, 0)]
+    states = [await comments.state(database, comment.id) for comment in (top, beside)]
+    assert [state and (state.likes, state.version) for state in states] == [(0, 4), (1, 1)]
     await refused(change("remove", cat))
     await refused(change("add", cat))
     assert [topic for topic in await topics(database) if "liked" in topic] == [
-        *["comment.liked"] * 2, *["comment.unliked"] * 2,
+        *["comment.liked"] * 3, *["comment.unliked"] * 2,
     ]  # fmt: skip
     await change("add", ann)
     async with database.transaction() as tx:

@@ -180,6 +180,19 @@ async def test_replies_and_pins_are_published_with_the_state_of_the_comment(stag
     assert "comment" not in published[1]
 
 
+async def test_the_cached_numbers_of_a_photo_follow_its_comments(stage: Stage) -> None:
+    """Also where the process that wrote the comment could not change them."""
+    ann, ben = await new_users(stage.database, "ann", "ben")
+    photo = await ready_photo(stage.database, ann)
+    assert await stage.counter_cache.read([photo.id], ben.id) == {photo.id: (0, 0, False)}
+    comment = await write(stage, ben, photo)
+    await stage.pump()
+    assert await stage.counter_cache.read([photo.id], ben.id) == {photo.id: (0, 1, False)}
+    await delete(stage, comment)
+    await stage.pump()
+    assert await stage.counter_cache.read([photo.id], ben.id) == {photo.id: (0, 0, False)}
+
+
 async def test_publications_name_all_authors_of_a_thread(stage: Stage) -> None:
     """What is published of a comment does not reach those that a block separates from it, or from the one above it."""
     ann, ben, cat, dan = await new_users(stage.database, "ann", "ben", "cat", "dan")

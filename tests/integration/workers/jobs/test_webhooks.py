@@ -30,6 +30,7 @@ from storage.webhooks import EndpointScope, EndpointState
 from tests.support.community import new_user, new_users, processing_photo, ready_photo
 from tests.support.webhooks import WebhookScene, answer
 from workers.webhooks.payloads import EVENT_TYPES, MAX_BYTES, PAYLOADS
+from workers.webhooks.signing import Scheme, new_secret
 
 pytestmark = pytest.mark.engines
 
@@ -136,7 +137,7 @@ async def test_events_of_others_and_of_other_types_are_not_delivered(scene: Webh
 
 
 async def test_an_administrators_endpoint_over_everything_gets_all_events(scene: WebhookScene) -> None:
-    """It gets events of all accounts, those of its owner once, and none once the owner is no administrator."""
+    """It gets events of all accounts, those of its owner once, and none once the owner is none or deleted."""
     root, bob = await new_users(scene.database, "root", "bob")
     async with scene.database.transaction() as tx:
         await users.set_role(tx, "root", Role.ADMIN)
@@ -154,6 +155,11 @@ async def test_an_administrators_endpoint_over_everything_gets_all_events(scene:
     await scene.send()
     assert len(scene.receivers.messages) == 2
     assert await scene.states(endpoint) == ["done", "done", "waiting"]
+    async with scene.database.transaction() as tx:
+        await users.set_role(tx, "root", Role.ADMIN)
+        await users.remove(tx, root.id)
+    await scene.handle(PhotoReady(photo_id=photo.id, author_id=bob.id))
+    assert len(await scene.states(endpoint)) == 3
 
 
 async def test_a_suspended_administrator_gets_no_events_of_others(scene: WebhookScene) -> None:
@@ -248,7 +254,7 @@ async def test_what_the_owner_may_not_see_any_more_is_not_sent(scene: WebhookSce
 
 
 async def test_a_deleted_account_and_a_deleted_endpoint_get_nothing_more(scene: WebhookScene) -> None:
-    """What was stored for them before is not sent."""
+    """What was stored for them before is not sent, and no secret of a deleted endpoint is kept."""
     ada, bob = await new_users(scene.database, "ada", "bob")
     for user in (ada, bob):
         endpoint = await scene.endpoint(user, f"{user.username}.example.org")
@@ -256,9 +262,15 @@ async def test_a_deleted_account_and_a_deleted_endpoint_get_nothing_more(scene: 
     async with scene.database.transaction() as tx:
         await users.remove(tx, ada.id)
     async with scene.database.transaction() as tx:
+        await webhook_endpoints.replace_secret(tx, endpoint.id, owner_id=bob.id, secret=new_secret(Scheme.HMAC))
         await webhook_endpoints.delete(tx, endpoint.id, owner_id=bob.id)
     await scene.send()
     assert scene.receivers.messages == []
+    row = await scene.database.fetchrow(
+        "SELECT secret, previous_secret FROM webhook_endpoints WHERE id = $1", endpoint.id
+    )
+    assert row is not None
+    assert tuple(row) == ("", None)
 
 
 async def test_an_ordered_endpoint_gets_the_events_of_a_subject_in_their_order(scene: WebhookScene) -> None:
