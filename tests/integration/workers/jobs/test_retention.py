@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -36,11 +37,10 @@ async def test_old_notifications(database: Database, monkeypatch: pytest.MonkeyP
                     source_id=photo.id,
                 )
     for days, deleted in ((364, 0), (366, 10)):
-        now = time.time() + days * DAY
-        retention = Retention(database, notification_days=365, dead_letter_days=0, clock=lambda now=now: now)
+        retention = Retention(database, notification_days=365, dead_letter_days=0, clock=_in(days))
         assert await retention.purge_notifications() == deleted
     assert await database.fetchval("SELECT count(*) FROM notification_actors") == 0
-    kept = Retention(database, notification_days=0, dead_letter_days=0, clock=lambda: time.time() + 9999 * DAY)
+    kept = Retention(database, notification_days=0, dead_letter_days=0, clock=_in(9999))
     assert await kept.purge_notifications() == 0
 
 
@@ -93,3 +93,9 @@ async def test_a_batch_of_idempotency_keys_has_a_limit(database: Database) -> No
         async with database.transaction() as tx:
             assert await idempotency.purge(tx, timedelta(hours=1), limit=2) == deleted
     assert await database.fetchval("SELECT key FROM idempotency_keys") == "d"
+
+
+def _in(days: float) -> Callable[[], float]:
+    """Return a clock that is ahead."""
+    now = time.time() + days * DAY
+    return lambda: now
