@@ -12,7 +12,8 @@ from aiohttp import ClientSession, web
 
 from bench.feed_community import ONE_AUTHOR, community
 from server.composition.backends import open_stores
-from server.composition.services import build_api_app, secret_bytes
+from server.composition.services import build_api_app
+from server.composition.signing import secret_bytes
 from server.config.loading import load_settings
 from server.config.settings import Settings
 from server.identity.passwords import Passwords

@@ -15,7 +15,7 @@ import uvloop
 from aiohttp import web
 
 from bench.sockets.server import STATE
-from server.composition.services import secret_bytes
+from server.composition.signing import secret_bytes
 from server.config.loading import load_settings
 from server.identity.tokens import AccessTokens
 from server.live.routes import WEBSOCKET

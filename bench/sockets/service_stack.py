@@ -19,7 +19,8 @@ from bench.sockets.client.remote import Remote, remote
 from bench.sockets.machine.processes import run_redis, run_server
 from bench.sockets.server_process import OPENING, command, is_ready
 from server.composition.backends import Stores, open_stores
-from server.composition.services import secret_bytes, worker_context
+from server.composition.signing import secret_bytes
+from server.composition.workers import worker_context
 from server.config.loading import load_settings
 from server.config.settings import DELIMITER, PREFIX, Settings
 from server.identity.tokens import AccessTokens

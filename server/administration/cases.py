@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from server.actions.appeals import AppealActions
 from server.actions.cases import CaseActions, CaseFile
+from server.composition.actions import case_actions, session_revoker
 from server.composition.backends import Stores, open_stores
 from server.composition.embedded import reachable_backends
-from server.composition.services import case_actions, session_revoker
 from server.config.settings import Settings
 from server.errors import InputError
 from server.identity.errors import IdentityError

@@ -21,19 +21,13 @@ from rich.text import Text
 
 from channels.live import Live
 from server.api.services import no_limit
+from server.composition.actions import build_demo
 from server.composition.backends import Stores, open_local_broker, open_relayed_broker, open_stores
 from server.composition.embedded import disk_space, running_engines
 from server.composition.roles import API, EVERYTHING, JANITOR, LIVE, RELAY, is_local, require_backends, services_of
-from server.composition.services import (
-    build_api_app,
-    build_demo,
-    build_janitor,
-    build_live_app,
-    build_live_layer,
-    worker_context,
-    worker_policy,
-)
+from server.composition.services import build_api_app, build_live_app, build_live_layer
 from server.composition.wake_ups import relay_signal
+from server.composition.workers import build_janitor, worker_context, worker_policy
 from server.config.section import from_sections
 from server.config.settings import Settings
 from server.demo.story import PASSWORD, USERNAME

@@ -11,7 +11,7 @@ from typing import Any
 
 import aiohttp
 
-from server.composition.services import worker_context
+from server.composition.workers import worker_context
 from storage.postgres.database import Database
 from storage.redis.client import Redis
 from tests.engines.nginx import Nginx, running_nginx

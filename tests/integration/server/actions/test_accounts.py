@@ -7,7 +7,7 @@ from argon2 import PasswordHasher
 
 from server.actions.accounts import NewSession
 from server.actions.sessions import SessionService
-from server.composition.services import worker_context
+from server.composition.workers import worker_context
 from server.identity.errors import RateLimitedError, RefreshTokenError, SessionRevokedError, WrongCredentialsError
 from server.identity.passwords import Passwords
 from server.identity.tokens import refresh_digest, refresh_token_shard

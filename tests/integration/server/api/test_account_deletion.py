@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from aiohttp import FormData
 
-from server.composition.services import build_janitor, worker_context
+from server.composition.workers import build_janitor, worker_context
 from server.edge.responses import DeletionResponse, ProblemResponse
 from server.operation.metrics import Metrics
 from storage import events, ids

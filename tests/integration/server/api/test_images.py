@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import pytest
 
-from server.composition.services import media_urls
+from server.composition.signing import media_urls
 from server.media.variant_requests import VariantRequests
 from server.media.variants import DECISION_TTL
 from storage.blobs.keys import variant_key

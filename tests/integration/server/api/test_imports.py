@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from server.composition.services import import_settings, worker_context
+from server.composition.workers import import_settings, worker_context
 from server.edge.import_responses import ImportItemResponse, ImportResponse
 from storage import events, ids
 from storage.events import ExportRequested, ImportRequested, PhotoImported

@@ -8,7 +8,8 @@ from typing import Any
 import aiohttp
 import pytest
 
-from server.composition.services import hold_policy, verdict_tokens
+from server.composition.services import hold_policy
+from server.composition.signing import verdict_tokens
 from storage import ids
 from storage.holds import HoldPolicy
 from storage.models import Role

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from unittest.mock import MagicMock
 
-from server.composition.services import build_janitor
+from server.composition.workers import build_janitor
 from server.config.settings import Settings
 from server.operation.metrics import Metrics
 from tests.support.documents import codes_in, table_rows

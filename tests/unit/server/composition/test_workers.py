@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from server.composition.roles import WORKER_ROLES
-from server.composition.services import worker_context, worker_policy
+from server.composition.workers import worker_context, worker_policy
 from server.config.settings import Settings
 from storage.events import TOPICS
 from workers.jobs.context import open_handlers
@@ -32,7 +32,7 @@ registry.WORKERS += (toy,)
 
 from server.cli.main import build_app
 from server.composition.roles import EVERYTHING, WORKER_ROLES, services_of
-from server.composition.services import worker_policy
+from server.composition.workers import worker_policy
 from server.config.loading import load_settings
 from server.config.reference import markdown, toml
 from typer.testing import CliRunner

@@ -1,0 +1,126 @@
+"""Build the use cases, and what commands and the demonstration need of them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from server.actions.accounts import AccountActions
+from server.actions.appeals import AppealActions
+from server.actions.cases import CaseActions
+from server.actions.catalog import Actions
+from server.actions.comments import CommentActions
+from server.actions.enforcement import Enforcement
+from server.actions.exports import ExportActions
+from server.actions.imports import ImportActions
+from server.actions.last_seen import LastSeen
+from server.actions.lists import ListActions
+from server.actions.moderation import ModerationActions
+from server.actions.notifications import NotificationActions
+from server.actions.photo_collections import CollectionActions
+from server.actions.photos import PhotoActions
+from server.actions.presence import PresenceReader
+from server.actions.profile_images import ProfileImageActions
+from server.actions.reactions import ReactionActions
+from server.actions.relations import RelationActions
+from server.actions.reports import ReportActions
+from server.actions.sessions import SessionService
+from server.actions.suggestions import SuggestionActions
+from server.actions.tags import TagActions
+from server.actions.uploads import UploadActions
+from server.actions.webhooks import WebhookActions
+from server.composition.backends import Stores
+from server.demo.community import Demo
+from server.identity.passwords import Passwords
+from server.identity.rate_limiter import RateLimiter
+from server.identity.tokens import AccessTokens
+from server.operation.metrics import Metrics
+from storage.blobs.presign import Presigner
+from storage.limits.tickets import Tickets
+from workers.jobs.account_visibility import AccountVisibility
+from workers.jobs.permissions import LivePermissions
+from workers.jobs.photo_decisions import PhotoDecisions
+from workers.jobs.sessions import SessionRevoker
+from workers.outbound.policy import OutboundPolicy
+from workers.outbound.resolving import SystemResolver
+from workers.webhooks.verdict_tokens import VerdictTokens
+
+
+def build_actions(
+    stores: Stores,
+    *,
+    tokens: AccessTokens,
+    passwords: Passwords,
+    limiter: RateLimiter,
+    presigner: Presigner,
+    refresh_ttl: int,
+    policy: OutboundPolicy,
+    deletion_grace: timedelta,
+    tus_ttl: timedelta,
+    verdict_tokens: VerdictTokens,
+    metrics: Metrics | None = None,
+) -> Actions:
+    """Return the use cases; `refresh_ttl` in seconds, `policy` for addresses that users supply."""
+    db = stores.db
+    revoker = session_revoker(stores, tokens.ttl)
+    sessions = SessionService(db, tokens, revoker, refresh_ttl=refresh_ttl)
+    permissions = LivePermissions(db, stores.publisher)
+    cases = case_actions(stores, revoker)
+    return Actions(
+        accounts=AccountActions(
+            db,
+            passwords,
+            limiter,
+            sessions,
+            permissions,
+            visibility=AccountVisibility(db, stores.feeds, stores.cards, permissions),
+            deletion_grace=deletion_grace,
+        ),
+        sessions=sessions,
+        collections=CollectionActions(db),
+        lists=ListActions(db),
+        photos=PhotoActions(db, stores.cards, permissions),
+        profile_images=ProfileImageActions(db, stores.blobs),
+        uploads=UploadActions(db, stores.blobs, presigner, tus_ttl=tus_ttl),
+        reactions=ReactionActions(db, stores.counter_cache),
+        comments=CommentActions(db, stores.counter_cache),
+        relations=RelationActions(db, stores.feeds, permissions),
+        suggestions=SuggestionActions(db),
+        tags=TagActions(db),
+        notifications=NotificationActions(db, stores.notification_log),
+        presence=PresenceReader(db, stores.presence),
+        last_seen=LastSeen(db),
+        webhooks=WebhookActions(db, permissions, policy, SystemResolver()),
+        exports=ExportActions(db),
+        imports=ImportActions(db),
+        reports=ReportActions(db),
+        cases=cases,
+        appeals=AppealActions(db, cases),
+        moderation=ModerationActions(db, stores.cards, permissions, verdict_tokens, metrics=metrics),
+    )
+
+
+def case_actions(stores: Stores, revoker: SessionRevoker) -> CaseActions:
+    """Return the use cases of moderators."""
+    db, permissions = stores.db, LivePermissions(stores.db, stores.publisher)
+    moderation = PhotoDecisions(db, stores.cards, permissions)
+    enforcement = Enforcement(
+        db, stores.cards, stores.counter_cache, moderation, revoker=revoker, permissions=permissions
+    )
+    return CaseActions(db, enforcement)
+
+
+def session_revoker(stores: Stores, access_ttl: int) -> SessionRevoker:
+    """Return the revoker of ended sessions; `access_ttl` in seconds."""
+    return SessionRevoker(Tickets(stores.redis), stores.publisher, access_ttl=access_ttl)
+
+
+def build_demo(stores: Stores, passwords: Passwords) -> Demo:
+    """Return the demonstration community."""
+    return Demo(
+        stores.db,
+        stores.blobs,
+        passwords,
+        relations=RelationActions(stores.db, stores.feeds, LivePermissions(stores.db, stores.publisher)),
+        reactions=ReactionActions(stores.db, stores.counter_cache),
+        comments=CommentActions(stores.db, stores.counter_cache),
+    )
