@@ -134,6 +134,7 @@ PARTS = (
             "storage/stores/account_locks.py",
             "storage/stores/erasure.py",
             "storage/stores/users.py",
+            "storage/stores/account_fields.py",
             "storage/stores/photos.py",
             "storage/stores/photo_deletion.py",
             "storage/stores/photo_processing.py",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple, Unpack
 
 from server.actions.live_permissions import at_once
 from server.actions.sessions import SessionService, TokenPair
@@ -20,9 +20,10 @@ from server.identity.rate_limiter import RateLimiter
 from server.identity.rate_limits import Charge, address_subject, site_subject
 from storage import texts
 from storage.errors import ConflictError, NotFoundError
-from storage.models import LocationMetadata, PresenceAudience, User
+from storage.models import PresenceAudience, User
 from storage.postgres.database import Database, Transaction
-from storage.stores import account_deletion, account_restrictions, users
+from storage.stores import account_deletion, account_fields, account_restrictions, users
+from storage.stores.account_fields import AccountFields
 from storage.stores.users import Credentials
 from workers.jobs.account_visibility import AccountVisibility
 from workers.jobs.permissions import LivePermissions
@@ -154,44 +155,19 @@ class AccountActions:
         outdated = self._passwords.is_outdated(found.password_hash)
         return _Verified(found, await self._passwords.hash(password) if outdated else None, charge)
 
-    async def update(
-        self,
-        viewer_id: int,
-        *,
-        username: str | None = None,
-        display_name: str | None = None,
-        bio: str | None = None,
-        private: bool | None = None,
-        presence: PresenceAudience | None = None,
-        location_metadata: LocationMetadata | None = None,
-        publish_rights: bool | None = None,
-        searchable: bool | None = None,
-        settings: dict[str, Any] | None = None,
-    ) -> User:
+    async def update(self, viewer_id: int, **fields: Unpack[AccountFields]) -> User:
         """Change the fields that are not None and return the account.
 
         Raises `ConflictError` username_taken or too_many_renames.
         """
         async with self._db.transaction() as tx:
+            private = fields.get("private")
             order = secrets.token_hex(8) if private else ""
             if private:
                 tx.on_commit(lambda: at_once(self._permissions.account_closed(viewer_id, order)))
-            if presence is PresenceAudience.NOBODY:
+            if fields.get("presence") is PresenceAudience.NOBODY:
                 tx.on_commit(lambda: at_once(self._permissions.presence_hidden(viewer_id)))
-            return await users.update(
-                tx,
-                viewer_id,
-                username=username,
-                display_name=display_name,
-                bio=bio,
-                private=private,
-                presence=presence,
-                location_metadata=location_metadata,
-                publish_rights=publish_rights,
-                searchable=searchable,
-                settings=settings,
-                order=order,
-            )
+            return await account_fields.update(tx, viewer_id, order=order, **fields)
 
     async def delete(self, viewer_id: int, *, password: str | None = None, address: str = "") -> datetime | None:
         """Delete an account: it disappears for everyone at once, and its sessions end.

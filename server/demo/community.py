@@ -24,7 +24,7 @@ from storage.blobs.port import Blobs
 from storage.errors import NotFoundError
 from storage.models import Photo, PhotoState
 from storage.postgres.database import Database
-from storage.stores import comment_lists, photo_lists, photos, users
+from storage.stores import account_fields, comment_lists, photo_lists, photos, users
 
 FOLDER = Path(__file__).parent / "photos"
 READY_DEADLINE = 60.0  # seconds for the media worker to make all variants
@@ -65,7 +65,7 @@ class Demo:
         for photo_id, photo in posted:
             await self._react(photo_id, photo, ids)
         async with self._db.transaction() as tx:
-            await users.update(tx, ids[USERNAME], settings={})
+            await account_fields.update(tx, ids[USERNAME], settings={})
         log.info("demo_created", users=len(ids), photos=len(posted))
         return True
 
@@ -107,7 +107,7 @@ class Demo:
                     display_name=user.name,
                 )
                 settings = {_UNFINISHED: True} if user.username == USERNAME else None
-                await users.update(tx, account.id, bio=user.bio, settings=settings)
+                await account_fields.update(tx, account.id, bio=user.bio, settings=settings)
 
     async def _post_once(self, author_id: int, photo: DemoPhoto) -> int:
         data = await asyncio.to_thread((self._folder / photo.file).read_bytes)

@@ -16,7 +16,7 @@ from storage.models import ProfileImageKind, ProfileImageState
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.sharding import shard
 from storage.postgres.visibility import visible
-from storage.stores import users
+from storage.stores import account_fields
 
 _OF_KIND = f"shard = {shard('$1')} AND user_id = $1 AND kind = $2"
 _ONE = f"{_OF_KIND} AND sha256 = $3"
@@ -142,9 +142,9 @@ async def _lock(tx: Transaction, user_id: int) -> None:
 
 async def _show(tx: Transaction, user_id: int, kind: ProfileImageKind, sha256: str) -> None:
     if kind is ProfileImageKind.AVATAR:
-        await users.update(tx, user_id, avatar_sha256=sha256)
+        await account_fields.update(tx, user_id, avatar_sha256=sha256)
     else:
-        await users.update(tx, user_id, banner_sha256=sha256)
+        await account_fields.update(tx, user_id, banner_sha256=sha256)
 
 
 async def _remove(tx: Transaction, user_id: int, kind: ProfileImageKind, condition: str, sha256: str) -> int:

@@ -1,4 +1,4 @@
-"""Accounts: create, find, change and delete them.
+"""Accounts: create, find and delete them; `storage.stores.account_fields` changes them.
 
 A deleted account keeps its row, with `deleted_at`. Its names are free again at once, and nothing of it is shown any
 more. What it has left may be a million rows, so these are deleted later in batches (`storage.stores.erasure`). While
@@ -17,25 +17,22 @@ from storage.errors import ConflictError, NotFoundError
 from storage.events import (
     AccountDeleted,
     ActorRemoved,
-    CopiesOutdated,
     MediaPurge,
-    PresenceHidden,
     ProfileImageRemoved,
     UserChanged,
 )
-from storage.models import LocationMetadata, PresenceAudience, Role, User
+from storage.models import Role, User
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.rows import USER, Row, user_of
 from storage.postgres.sharding import shard
 from storage.postgres.visibility import kept, profile
-from storage.stores import account_lists, comments, erasure, search_index, sessions, stars, usernames
+from storage.stores import account_lists, erasure, sessions, stars, usernames
 
 T = TypeVar("T")
 
 # Without a sign of the user. A user who reads all the time is seen after at most two hours: each process tries once an
 # hour, and may have tried a moment before the last hour was over.
 NEW_VISIT = timedelta(hours=3)
-COMMENTS_AT_ONCE = 500  # in which an author's name is changed by one transaction
 _AFTER_ANY_TEXT = "\U0010ffff"  # sorts after every character of a username
 # The account of the parameter $1, or $2 where $1 is the viewer.
 _ACCOUNT = f"shard = {shard('$1')} AND id = $1"
@@ -160,82 +157,6 @@ async def publishes_rights(db: Queryable, user_id: int) -> bool:
     """Return whether new images of a user have the creator and the licence that their files name."""
     published: bool | None = await db.fetchval(f"SELECT publish_rights FROM users WHERE {_ACCOUNT}", user_id)
     return bool(published)
-
-
-async def update(
-    tx: Transaction,
-    user_id: int,
-    *,
-    username: str | None = None,
-    display_name: str | None = None,
-    bio: str | None = None,
-    private: bool | None = None,
-    presence: PresenceAudience | None = None,
-    location_metadata: LocationMetadata | None = None,
-    publish_rights: bool | None = None,
-    searchable: bool | None = None,
-    settings: dict[str, Any] | None = None,
-    avatar_sha256: str | None = None,
-    banner_sha256: str | None = None,
-    order: str = "",
-) -> User:
-    """Change the fields that are not None and return the account; an empty hash removes the avatar or banner.
-
-    Emits `UserChanged` if a name, avatar, banner or privacy is given, `MediaPurge` if the account becomes private, and
-    `PresenceHidden` if the presence is hidden from all. The names and avatar in the user's newest comments change as
-    well; for the others it emits `CopiesOutdated`. `order` is that of `UserChanged`. Raises what `usernames.rename`
-    raises.
-    """
-    renamed = username is not None and await usernames.rename(tx, user_id, username)
-    row = await tx.fetchrow(
-        f"""
-        UPDATE users AS a SET
-            username = coalesce($11::text::citext, username), display_name = coalesce($2, display_name),
-            bio = coalesce($3, bio), private = coalesce($4, private),
-            settings = coalesce($5, settings),
-            avatar_sha256 = CASE WHEN $6::text IS NULL THEN avatar_sha256 ELSE nullif($6::text, '') END,
-            presence = coalesce($7, presence), location_metadata = coalesce($9, location_metadata),
-            publish_rights = coalesce($10, publish_rights), searchable = coalesce($12, searchable),
-            banner_sha256 = CASE WHEN $8::text IS NULL THEN banner_sha256 ELSE nullif($8::text, '') END
-        WHERE {_ACCOUNT} AND deleted_at IS NULL RETURNING {USER}""",
-        user_id,
-        display_name,
-        bio,
-        private,
-        settings,
-        avatar_sha256,
-        None if presence is None else presence.value,
-        banner_sha256,
-        None if location_metadata is None else location_metadata.value,
-        publish_rights,
-        username if renamed else None,
-        searchable,
-    )
-    user = _found(row)
-    if renamed or display_name is not None or searchable is not None:
-        await search_index.write_user(tx, user)
-    if private is not None or searchable is not None:
-        await search_index.mark_tags_of_account(tx, user_id)
-    copied = renamed or display_name is not None or avatar_sha256 is not None
-    if copied:
-        await _change_copies(tx, user_id)
-    shown = copied or banner_sha256 is not None
-    if shown or private is not None:
-        changed = UserChanged(
-            user_id=user_id, profile=shown, closed=private is True, opened=private is False, order=order
-        )
-        tx.emit(changed)
-    if private:
-        tx.emit(MediaPurge(user_id=user_id, photos_below=ids.MAX_ID))
-    if presence is PresenceAudience.NOBODY:
-        tx.emit(PresenceHidden(user_id=user_id))
-    return user
-
-
-async def _change_copies(tx: Transaction, user_id: int) -> None:
-    older = await comments.rename_author(tx, user_id, below=None, limit=COMMENTS_AT_ONCE)
-    if older is not None:
-        tx.emit(CopiesOutdated(user_id=user_id, comments_below=older))
 
 
 async def remove(tx: Transaction, user_id: int) -> list[str]:

@@ -13,6 +13,7 @@ from storage.ids import IdGenerator
 from storage.models import Activity, Notification, NotificationKind, Photo, PhotoItem, User
 from storage.postgres.database import Database, Transaction
 from storage.stores import (
+    account_fields,
     blocks,
     follows,
     inbox_lock,
@@ -35,7 +36,7 @@ async def new_user(database: Database, name: str, *, private: bool = False) -> U
         user = await users.create(
             tx, username=name, email=f"{name}@example.org", password_hash="-", display_name=name.title()
         )
-        return await users.update(tx, user.id, private=True) if private else user
+        return await account_fields.update(tx, user.id, private=True) if private else user
 
 
 async def new_users(database: Database, *names: str) -> list[User]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 from storage.postgres.database import Database
-from storage.stores import follows, photo_deletion, photo_processing, photos, users
+from storage.stores import account_fields, follows, photo_deletion, photo_processing, photos, users
 
 _numbers = itertools.count(1)
 
@@ -24,7 +24,7 @@ class Gallery:
                 tx, username=name, email=f"{name}@example.org", password_hash="-", display_name=name.title()
             )
             if private:
-                await users.update(tx, user.id, private=True)
+                await account_fields.update(tx, user.id, private=True)
         return user.id
 
     async def photo(self, author_id: int, caption: str = "", *, ready: bool = True) -> int:

@@ -12,7 +12,7 @@ from storage.events import AccountOpened, CollectionsOutdated, CopiesOutdated, U
 from storage.feeds.feeds import Feeds
 from storage.postgres.database import Database
 from storage.stores import collection_items, comments, follows, photo_lists
-from storage.stores.users import COMMENTS_AT_ONCE
+from storage.stores.account_fields import COMMENTS_AT_ONCE
 from workers.handlers import EventHandler, on
 from workers.jobs.notify import NotifyHandlers
 from workers.jobs.relations import CARDS_AT_ONCE

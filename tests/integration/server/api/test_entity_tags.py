@@ -10,7 +10,7 @@ import pytest
 from server.api.table import endpoints
 from server.media import urls
 from storage import ids
-from storage.stores import users
+from storage.stores import account_fields
 from tests.support.api import Api, InspectableServices, running_api, with_limits
 from tests.support.api_user import ApiUser, Response
 from tests.support.pictures import photograph
@@ -90,7 +90,7 @@ async def test_everything_that_a_client_sees_changes_the_tag(api: Api) -> None:
 
     async def rename() -> None:
         async with api.services.db.transaction() as tx:
-            await users.update(tx, ids.decode(author.id), display_name="Another")
+            await account_fields.update(tx, ids.decode(author.id), display_name="Another")
         await api.services.stores.cards.invalidate([ids.decode(photo), ids.decode(gone)])
 
     changes: dict[str, Callable[[], Awaitable[Any]]] = {

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from storage import ids
-from storage.stores import blocks, tag_follows, users
+from storage.stores import account_fields, blocks, tag_follows, users
 from tests.support.api import Api
 from tests.support.api_user import ApiUser
 from tests.support.community import new_users, ready_photo
@@ -79,5 +79,5 @@ async def test_what_the_feed_of_followed_tags_leaves_out(api: Api) -> None:
     async with db.transaction() as tx:
         await blocks.mute(tx, me, ben.id)
         await blocks.block(tx, cat.id, me)
-        await users.update(tx, dan.id, private=True)
+        await account_fields.update(tx, dan.id, private=True)
     assert [item["id"] for item in (await feed(viewer))["items"]] == [ids.encode(shown.id)]

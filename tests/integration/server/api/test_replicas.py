@@ -24,7 +24,7 @@ from storage import ids
 from storage.models import NotificationKind, User
 from storage.postgres.migrate import migrate
 from storage.redis.client import open_redis
-from storage.stores import follows, users
+from storage.stores import account_fields, follows, users
 from tests.engines.postgres_pair import PostgresPair, postgres_pair
 from tests.support.api import SECRET
 from tests.support.api_user import ApiUser
@@ -231,7 +231,7 @@ async def test_a_relation_is_in_force_for_the_other_user(scene: Scene) -> None:
     """A block hides the blocker at once, and an accepted request shows the photos, although the replica lags."""
     ann, ben, cat = await scene.users(3)
     async with scene.stores.db.transaction() as tx:
-        await users.update(tx, ids.decode(cat.id), private=True)
+        await account_fields.update(tx, ids.decode(cat.id), private=True)
         await follows.follow(tx, ids.decode(ben.id), ids.decode(cat.id))
     await ready_photo(scene.stores.db, await scene.account(cat))
     await scene.caught_up()
@@ -267,7 +267,7 @@ async def test_no_cache_is_filled_from_the_replica(scene: Scene) -> None:
     await scene.caught_up()
     await scene.pair.standby.pause_replay()
     async with scene.stores.db.transaction() as tx:
-        await users.update(tx, author.id, display_name="New")
+        await account_fields.update(tx, author.id, display_name="New")
         await tx.execute("UPDATE photos SET likes = 5, version = version + 5 WHERE id = $1", photo.id)
     (item,) = (await ben.call("GET", "/feed")).expect(200)["items"]
     assert (item["author"]["display_name"], item["likes"]) == ("New", 5)

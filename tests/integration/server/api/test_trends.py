@@ -11,7 +11,7 @@ from storage import ids
 from storage.cache.photo_trends import PhotoTrends
 from storage.cache.tag_trends import TagTrends
 from storage.models import Photo, User
-from storage.stores import blocks, follows, likes, photo_deletion, photo_trends, tag_uses, users
+from storage.stores import account_fields, blocks, follows, likes, photo_deletion, photo_trends, tag_uses
 from tests.support.api import Api
 from tests.support.api_user import ApiUser
 from tests.support.community import new_user, old_users, ready_photo
@@ -56,7 +56,7 @@ async def test_who_is_shown_what(api: Api) -> None:
         await blocks.block(tx, me, ben.id)
         await blocks.mute(tx, me, cat.id)
         await follows.follow(tx, me, dan.id)
-        await users.update(tx, dan.id, private=True)
+        await account_fields.update(tx, dan.id, private=True)
         await photo_deletion.delete(tx, ids.decode(made[4]), author_id=eve.id)
     assert await shown(viewer) == []
     assert await shown(api.visitor) == made[:3]

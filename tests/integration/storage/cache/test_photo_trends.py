@@ -13,7 +13,7 @@ from storage.cache.counters import CounterCache
 from storage.cache.photo_trends import AUTHOR_DISTANCE, LIST_SECONDS, TOP, PhotoTrends
 from storage.models import Photo, PhotoCounters, User
 from storage.postgres.database import Database
-from storage.stores import comments, likes, photo_trends, users
+from storage.stores import account_fields, comments, likes, photo_trends
 from storage.trends import PhotoTrend
 from tests.support.community import follow, in_the_past, new_user, new_users, old_users, ready_photo
 from tests.support.driver_commands import commands
@@ -209,7 +209,7 @@ async def test_a_check_mends_what_changed_without_a_like(database: Database, red
     assert await tasks.check_photos() == 0
     await follow(database, cat, ann)
     async with database.transaction() as tx:
-        await users.update(tx, ben.id, private=True)
+        await account_fields.update(tx, ben.id, private=True)
     (_, before), (_, _) = sorted(await trends.ranking())
     assert await tasks.check_photos() == 2
     ((photo_id, after),) = await trends.ranking()

@@ -11,7 +11,7 @@ from storage import ids
 from storage.cache.tag_trends import DAYS, HOURS, TagTrends
 from storage.models import User
 from storage.postgres.database import Database
-from storage.stores import tag_uses, users
+from storage.stores import account_fields, tag_uses
 from storage.stores.tag_uses import TaggedPhoto
 from storage.trends import MIN_AUTHORS
 from tests.support.community import in_the_past, new_user, old_users, ready_photo
@@ -115,7 +115,7 @@ async def test_lost_counts_are_built_again(database: Database, redis: Any) -> No
     names = [f"user{n}" for n in range(MIN_AUTHORS + 2)]
     authors, new = await old_users(database, *names), await new_user(database, "new")
     async with database.transaction() as tx:
-        await users.update(tx, authors[-1].id, private=True)
+        await account_fields.update(tx, authors[-1].id, private=True)
     with in_the_past(database, days=20):
         await tag(database, [new], "old")
     # A tag in a caption is a use of it, too.

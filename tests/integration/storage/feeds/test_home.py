@@ -21,7 +21,7 @@ from storage.limits.tickets import Tickets
 from storage.postgres.database import Database
 from storage.postgres.reads import PrimaryReads
 from storage.redis.client import Redis
-from storage.stores import likes, photo_lists, users
+from storage.stores import account_fields, likes, photo_lists
 from tests.support.databases import NoDatabase
 from tests.support.driver_commands import commands
 from tests.support.eventually import eventually
@@ -267,7 +267,7 @@ async def test_new_name_after_a_change(world: World) -> None:
     photo = await world.gallery.photo(ann)
     await world.page(ann)
     async with world.database.transaction() as tx:
-        await users.update(tx, ann, display_name="Anna")
+        await account_fields.update(tx, ann, display_name="Anna")
     await world.cards.invalidate([photo])
     for _ in range(2):
         [listed] = shown(await world.page(ann))

@@ -19,7 +19,7 @@ from storage.postgres.database import Database, Queryable
 from storage.postgres.migrate import migrate
 from storage.postgres.primary_server import PrimaryServer
 from storage.postgres.wal_position import START
-from storage.stores import users
+from storage.stores import account_fields, users
 from tests.engines.postgres_pair import PostgresPair, postgres_pair
 from tests.support.community import new_user, new_users
 from tests.support.eventually import eventually
@@ -64,7 +64,7 @@ def name() -> Iterator[str]:
 async def _rename(scene: Replicated, user: User, display_name: str) -> None:
     """Change a name as a request of the user does: the position is kept after the commit."""
     async with scene.database.transaction() as tx:
-        await users.update(tx, user.id, display_name=display_name)
+        await account_fields.update(tx, user.id, display_name=display_name)
     await scene.reads.keep_position(user.id)
 
 
@@ -101,7 +101,7 @@ async def test_a_position_from_before_the_commit_does_not_cover_it(
     """A standby can have replayed a transaction's writes and not its commit, so the position is read after that."""
     ann, ben = await new_users(scene.database, next(name), next(name))
     async with scene.database.transaction() as tx:
-        await users.update(tx, ann.id, display_name="New")
+        await account_fields.update(tx, ann.id, display_name="New")
         before = await scene.replicas.position()
         # Another commit puts the log on the disk, so that the standby receives it.
         await _rename(scene, ben, "Flush")

@@ -13,7 +13,7 @@ from storage.postgres import visibility
 from storage.postgres.database import Database
 from storage.postgres.rows import PHOTOS
 from storage.postgres.sharding import shard
-from storage.stores import users
+from storage.stores import account_fields
 from tests.support.community import new_user, new_users, processing_photo, ready_photo
 
 pytestmark = [pytest.mark.engines, pytest.mark.usefixtures("neighbours")]
@@ -64,7 +64,7 @@ async def _account(database: Database, private: bool, deleted: bool, presence: P
     }
     await database.fetch("UPDATE photos SET deleted_at = now() WHERE id = $1", photos["deleted"].id)
     async with database.transaction() as tx:
-        await users.update(tx, user.id, private=private, presence=presence)
+        await account_fields.update(tx, user.id, private=private, presence=presence)
         if deleted:
             await tx.execute("UPDATE users SET deleted_at = now() WHERE id = $1", user.id)
     return Account(user=user, private=private, deleted=deleted, presence=presence, photos=photos)

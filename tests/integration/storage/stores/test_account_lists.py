@@ -6,7 +6,7 @@ import pytest
 
 from storage.models import User, UserSummary
 from storage.postgres.database import Database
-from storage.stores import account_lists, follows, relations, users
+from storage.stores import account_fields, account_lists, follows, relations, users
 from tests.support.community import block, follow, new_user, new_users
 
 pytestmark = pytest.mark.engines
@@ -72,7 +72,7 @@ async def test_pages_are_filled_where_accounts_are_hidden(database: Database) ->
     found = [user.username for user in await users.search(database, "", viewer_id=ann.id, after=None, limit=3)]
     assert found == ["ann", "ben", "guarded"]
     async with database.transaction() as tx:
-        await users.update(tx, guarded.id, private=False)
+        await account_fields.update(tx, guarded.id, private=False)
         # One request at a time: that of the deleted account, which is the last, is deleted and grants nothing.
         granted = [await follows.grant_requests(tx, guarded.id, limit=1) for _ in range(5)]
     assert granted == [[user.id] for user in living[:-1]] + [[], None]
@@ -84,7 +84,7 @@ async def test_a_deleted_account_grants_no_requests(database: Database) -> None:
     ben, guarded = await new_user(database, "ben"), await new_user(database, "guarded", private=True)
     await follow(database, ben, guarded)
     async with database.transaction() as tx:
-        await users.update(tx, guarded.id, private=False)
+        await account_fields.update(tx, guarded.id, private=False)
         await users.remove(tx, guarded.id)
     async with database.transaction() as tx:
         assert await follows.grant_requests(tx, guarded.id, limit=9) is None

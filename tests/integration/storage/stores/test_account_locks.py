@@ -15,6 +15,7 @@ from storage.errors import NotFoundError
 from storage.models import NotificationKind, Photo, ProfileImageKind, User
 from storage.postgres.database import Database, Transaction
 from storage.stores import (
+    account_fields,
     account_locks,
     blocks,
     close_friends,
@@ -360,7 +361,7 @@ async def test_a_comment_during_a_change_of_the_name_has_the_new_name(database: 
             await _comment(tx, scene)
 
     async with database.transaction() as renaming:
-        await users.update(renaming, scene.ben.id, display_name="Benjamin")
+        await account_fields.update(renaming, scene.ben.id, display_name="Benjamin")
         writing = asyncio.create_task(write())
         await wait_for_blocked_transaction(database)
     await writing
@@ -373,7 +374,7 @@ async def test_a_change_of_the_name_includes_comments_that_are_being_written(dat
 
     async def rename() -> None:
         async with database.transaction() as tx:
-            await users.update(tx, scene.ben.id, display_name="Benjamin")
+            await account_fields.update(tx, scene.ben.id, display_name="Benjamin")
 
     async with database.transaction() as tx:
         await _comment(tx, scene)

@@ -11,6 +11,7 @@ from storage.errors import ConflictError, NotFoundError
 from storage.models import Comment, CommentOrder, Photo, User
 from storage.postgres.database import Database
 from storage.stores import (
+    account_fields,
     comment_deletion,
     comment_likes,
     comment_lists,
@@ -164,7 +165,7 @@ async def test_likes_of_comments_count_once(database: Database) -> None:
     _, other = await comment_lists.page(database, photo.id, viewer_id=ben.id, limit=9)
     assert (seen.liked, seen.likes, other.liked) == (True, 2, False)
     async with database.transaction() as tx:
-        await users.update(tx, ann.id, private=True)
+        await account_fields.update(tx, ann.id, private=True)
     assert [await change("remove", cat), await change("remove", ann)] == [(False, 1), (False, 0)]
     states = [await comments.state(database, comment.id) for comment in (top, beside)]
     assert [state and (state.likes, state.version) for state in states] == [(0, 4), (1, 1)]

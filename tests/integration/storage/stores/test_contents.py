@@ -10,7 +10,7 @@ import pytest
 from storage.errors import UnavailableError
 from storage.models import ProfileImageKind
 from storage.postgres.database import Database, Transaction
-from storage.stores import contents, photo_deletion, photos, profile_images, users, variants
+from storage.stores import account_fields, contents, photo_deletion, photos, profile_images, variants
 from storage.stores.contents import Content, ContentState, Lease, Removal
 from tests.support.community import new_user, processing_photo, ready_photo
 from tests.support.locks import wait_for_blocked_transaction
@@ -304,7 +304,7 @@ async def test_what_uses_a_content(database: Database) -> None:
         (True, True),
     ]
     async with database.transaction() as tx:
-        await users.update(tx, ann.id, private=True)
+        await account_fields.update(tx, ann.id, private=True)
     assert [await uses(letter) for letter in "be"] == [(True, False), (True, True)]
     async with database.transaction() as tx:
         await photo_deletion.delete(tx, photo.id, author_id=ann.id)

@@ -12,6 +12,7 @@ from storage.errors import ConflictError, NotFoundError
 from storage.models import NotificationKind
 from storage.postgres.database import Database, Transaction
 from storage.stores import (
+    account_fields,
     blocks,
     comment_deletion,
     comment_likes,
@@ -78,7 +79,7 @@ class Activities:
             lambda tx: blocks.block(tx, one, other),
             lambda tx: blocks.unblock(tx, one, other),
             lambda tx: follows.accept(tx, one, other),
-            lambda tx: users.update(tx, one, private=draw.random() < 0.5, display_name=str(draw.random())),
+            lambda tx: account_fields.update(tx, one, private=draw.random() < 0.5, display_name=str(draw.random())),
             lambda tx: photo_processing.mark_ready(tx, photo_id, width=1, height=1, placeholder=None, exif={"a": "b"}),
             lambda tx: likes.add(tx, photo_id=photo_id, user_id=one),
             lambda tx: likes.remove(tx, photo_id=photo_id, user_id=one),

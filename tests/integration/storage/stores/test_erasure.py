@@ -15,6 +15,7 @@ from storage.models import Activity, NotificationKind, User
 from storage.postgres.database import Database
 from storage.reports import Category, SubjectKind
 from storage.stores import (
+    account_fields,
     account_suggestions,
     blocks,
     close_friends,
@@ -142,7 +143,7 @@ async def test_both_sides_of_every_edge_are_erased(database: Database) -> None:
         await follows.follow(tx, others[0].id, others[1].id)
         await blocks.block(tx, gone.id, others[2].id)
         await blocks.block(tx, others[2].id, gone.id)
-        await users.update(tx, gone.id, private=True)
+        await account_fields.update(tx, gone.id, private=True)
     late = await new_user(database, "late")
     await follow(database, late, gone)
     async with database.transaction() as tx:

@@ -10,7 +10,16 @@ import pytest
 from storage.errors import NotFoundError
 from storage.models import Comment, Photo, PhotoCounters, User
 from storage.postgres.database import Database
-from storage.stores import comment_deletion, comment_lists, comments, likes, photo_deletion, photos, users
+from storage.stores import (
+    account_fields,
+    comment_deletion,
+    comment_lists,
+    comments,
+    likes,
+    photo_deletion,
+    photos,
+    users,
+)
 from tests.support.community import block, new_user, new_users, processing_photo, ready_photo, topics
 from tests.support.locks import wait_for_blocked_transaction
 
@@ -138,7 +147,7 @@ async def test_a_like_can_always_be_taken_back(database: Database, cause: str) -
         await block(database, *((ann, ben) if cause == "blocked" else (ben, ann)))
     async with database.transaction() as tx:
         if cause == "private":
-            await users.update(tx, ann.id, private=True)
+            await account_fields.update(tx, ann.id, private=True)
         if cause == "rejected":
             await tx.execute("UPDATE photos SET state = 'rejected'")
         gone = await likes.remove(tx, photo_id=photo.id, user_id=ben.id)

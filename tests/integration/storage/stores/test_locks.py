@@ -12,6 +12,7 @@ from storage.errors import NotFoundError
 from storage.models import Photo, PhotoCounters, User
 from storage.postgres.database import Database, Transaction
 from storage.stores import (
+    account_fields,
     blocks,
     comment_deletion,
     comments,
@@ -85,7 +86,7 @@ async def test_accounts_are_locked_in_the_order_of_their_ids(database: Database,
     small, great = await new_users(database, "ann", "ben")
     # A row that was updated comes last in its table; then ids and the order of the rows disagree.
     async with database.transaction() as tx:
-        await users.update(tx, small.id, bio="changed")
+        await account_fields.update(tx, small.id, bio="changed")
 
     async def change_both() -> None:
         async with database.transaction() as tx:

@@ -9,6 +9,7 @@ import pytest
 from storage.models import Activity, NotificationKind, User
 from storage.postgres.database import Database
 from storage.stores import (
+    account_fields,
     blocks,
     comment_deletion,
     comment_likes,
@@ -123,7 +124,7 @@ async def test_an_activity_holds_as_long_as_its_row_is_there(database: Database,
     if kind is NotificationKind.FOLLOW_REQUEST:
         async with database.transaction() as tx:
             for user in (ann, dan):
-                await users.update(tx, user.id, private=True)
+                await account_fields.update(tx, user.id, private=True)
     scene, beside = await Scene.of(database, ann), await Scene.of(database, dan)
     await beside.act(kind, bob)
     if kind in {NotificationKind.FOLLOW, NotificationKind.FOLLOW_ACCEPTED}:

@@ -10,7 +10,16 @@ import pytest
 from storage import events
 from storage.models import LocationMetadata, Photo, User
 from storage.postgres.database import Database
-from storage.stores import contents, photo_contents, photo_deletion, photo_edits, photo_lists, photos, users
+from storage.stores import (
+    account_fields,
+    contents,
+    photo_contents,
+    photo_deletion,
+    photo_edits,
+    photo_lists,
+    photos,
+    users,
+)
 from tests.support.community import (
     follow,
     new_user,
@@ -72,7 +81,7 @@ async def test_the_exif_of_each_picture_is_kept_as_its_author_says(
     """Each picture has its EXIF, with its position according to the setting; the photo has none besides."""
     ann = await new_user(database, "ann")
     async with database.transaction() as tx:
-        await users.update(tx, ann.id, location_metadata=setting)
+        await account_fields.update(tx, ann.id, location_metadata=setting)
     post = await ready_post(database, ann, "one", "two")
     expected = {
         LocationMetadata.OFF: {},
@@ -133,7 +142,7 @@ async def test_every_picture_is_a_reference_to_its_content(database: Database, p
     assert await _facts(database, sha256, ann) == (True, True, True, post.id)
     assert await _facts(database, sha256, ben) == (True, True, False, None)
     async with database.transaction() as tx:
-        await users.update(tx, ann.id, private=True)
+        await account_fields.update(tx, ann.id, private=True)
     assert await _facts(database, sha256, ann) == (True, False, True, post.id)
     # A process of an earlier version deletes the photo and leaves its items.
     await database.fetchval("UPDATE photos SET deleted_at = now() WHERE id = $1", post.id)

@@ -11,6 +11,7 @@ from storage.errors import NotFoundError
 from storage.models import Photo, PhotoState, User
 from storage.postgres.database import Database
 from storage.stores import (
+    account_fields,
     blocks,
     likes,
     photo_contents,
@@ -120,7 +121,7 @@ async def test_what_others_do_not_see(database: Database, case: str) -> None:
         await _delete(database, photo)
     async with database.transaction() as tx:
         if case == "private":
-            await users.update(tx, ann.id, private=True)
+            await account_fields.update(tx, ann.id, private=True)
         elif case == "author gone":
             # Even a photo that the removal has missed is hidden with its author.
             await tx.execute("UPDATE users SET deleted_at = now() WHERE id = $1", ann.id)
@@ -139,7 +140,7 @@ async def test_followers_of_private_accounts(database: Database) -> None:
     await follow(database, ben, ann)
     photo = await ready_photo(database, ann, tags=["t"])
     async with database.transaction() as tx:
-        await users.update(tx, ann.id, private=True)
+        await account_fields.update(tx, ann.id, private=True)
     assert await _sees(database, photo, ben)
     assert not await _sees(database, photo, None)
     assert (await photos.get(database, photo.id, viewer_id=ben.id)).author_private

@@ -8,7 +8,7 @@ from storage import ids
 from storage.errors import NotFoundError
 from storage.models import PresenceAudience, Relation
 from storage.postgres.database import Database
-from storage.stores import blocks, profiles, relations, users
+from storage.stores import account_fields, blocks, profiles, relations, users
 from tests.support.community import block, follow, new_users
 
 pytestmark = pytest.mark.engines
@@ -49,7 +49,7 @@ async def test_photos_and_presence_are_permitted_separately(database: Database) 
     ann, fan, stranger = await new_users(database, "ann", "fan", "stranger")
     await follow(database, fan, ann)
     async with database.transaction() as tx:
-        await users.update(tx, ann.id, private=True, presence=PresenceAudience.NOBODY)
+        await account_fields.update(tx, ann.id, private=True, presence=PresenceAudience.NOBODY)
     assert await relations.may_see_photos_and_presence(database, fan.id, ann.id) == (True, False)
     assert await relations.may_see_photos_and_presence(database, stranger.id, ann.id) == (False, False)
     assert await relations.may_see_photos_and_presence(database, fan.id, 5) == (False, False)

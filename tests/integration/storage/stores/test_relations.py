@@ -11,7 +11,7 @@ from storage import ids
 from storage.errors import ConflictError, NotFoundError
 from storage.models import PresenceAudience, Relation, User
 from storage.postgres.database import Database, Transaction
-from storage.stores import blocks, follows, relations, users
+from storage.stores import account_fields, blocks, follows, relations, users
 from tests.support.community import block, follow, new_user, new_users, one_sided_edges, topics
 from tests.support.locks import wait_for_blocked_transaction
 from workers.jobs.photo_feeds import lanes
@@ -67,7 +67,7 @@ async def test_a_follow_of_an_account_that_became_public_ends_the_request(databa
     ben = await new_user(database, "ben")
     assert not await follow(database, ben, ann)
     async with database.transaction() as tx:
-        await users.update(tx, ann.id, private=False)
+        await account_fields.update(tx, ann.id, private=False)
     assert await follow(database, ben, ann)
     assert await relations.relation(database, ben.id, ann.id) == Relation(following=True)
     assert await _counters(database, ann) == (1, 0)
@@ -112,7 +112,7 @@ async def test_a_follower_of_an_account_that_became_private_stays_one(database: 
     ann, ben = await new_users(database, "ann", "ben")
     await follow(database, ben, ann)
     async with database.transaction() as tx:
-        await users.update(tx, ann.id, private=True)
+        await account_fields.update(tx, ann.id, private=True)
     assert await follow(database, ben, ann)
     assert await relations.requests(database, ann.id, before=None, limit=9) == []
 
@@ -143,7 +143,7 @@ async def test_relations_of_others_are_not_those_of_a_pair(database: Database) -
     """Two users of one shard have no relation, whatever each of them has with others."""
     ann, ben, cat, dan, eve, _, gus = await new_users(database, "ann", "ben", "cat", "dan", "eve", "fay", "gus")
     async with database.transaction() as tx:
-        await users.update(tx, dan.id, private=True)
+        await account_fields.update(tx, dan.id, private=True)
     for one in (ann, ben):
         await follow(database, one, dan)
         await block(database, one, eve)
@@ -154,7 +154,7 @@ async def test_relations_of_others_are_not_those_of_a_pair(database: Database) -
                 await blocks.mute(tx, one.id, other.id)
                 await blocks.mute(tx, other.id, one.id)
         async with database.transaction() as tx:
-            await users.update(tx, one.id, private=True)
+            await account_fields.update(tx, one.id, private=True)
         await follow(database, dan, one)
     none = Relation()
     assert [await relations.relation(database, *pair) for pair in ((ann.id, ben.id), (ben.id, ann.id))] == [none] * 2
@@ -187,7 +187,7 @@ async def test_block_ends_follows_and_requests(database: Database) -> None:
     async with database.transaction() as tx:
         assert await blocks.unblock(tx, ann.id, ben.id)
         assert not await blocks.unblock(tx, ann.id, ben.id)
-        await users.update(tx, ann.id, private=True)
+        await account_fields.update(tx, ann.id, private=True)
     await follow(database, ben, ann)
     await block(database, ann, ben)
     assert await relations.requests(database, ann.id, before=None, limit=9) == []
@@ -259,7 +259,7 @@ async def test_may_see(database: Database) -> None:
     assert await relations.may_see(database, None, ann.id)
     await follow(database, ben, ann)
     async with database.transaction() as tx:
-        await users.update(tx, ann.id, private=True)
+        await account_fields.update(tx, ann.id, private=True)
     seen = {viewer: await relations.may_see(database, viewer, ann.id) for viewer in (None, ann.id, ben.id, cat.id)}
     assert seen == {None: False, ann.id: True, ben.id: True, cat.id: False}
     await block(database, ann, ben)
@@ -283,11 +283,11 @@ async def test_may_see_presence(database: Database) -> None:
     assert [await both(database, user.id, ann.id) for user in (ben, cat)] == [(True, True), (True, False)]
     assert await both(database, ann.id, ben.id) == (True, False)
     async with database.transaction() as tx:
-        await users.update(tx, ann.id, presence=PresenceAudience.NOBODY)
+        await account_fields.update(tx, ann.id, presence=PresenceAudience.NOBODY)
     assert await seen() == {None: False, ann.id: True, ben.id: False, cat.id: False}
     assert await both(database, ben.id, ann.id) == (True, False)
     async with database.transaction() as tx:
-        await users.update(tx, ann.id, presence=PresenceAudience.FOLLOWERS)
+        await account_fields.update(tx, ann.id, presence=PresenceAudience.FOLLOWERS)
     await block(database, ben, ann)
     assert await seen() == {None: False, ann.id: True, ben.id: False, cat.id: False}
     async with database.transaction() as tx:

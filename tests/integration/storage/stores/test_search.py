@@ -11,6 +11,7 @@ from storage.models import Photo, PhotoAudience, User
 from storage.postgres.database import Database
 from storage.search_text import key, parse
 from storage.stores import (
+    account_fields,
     blocks,
     photo_audience,
     photo_deletion,
@@ -60,7 +61,7 @@ async def counted(database: Database) -> int:
 async def update(database: Database, user: User, **fields: Any) -> None:
     """Change an account."""
     async with database.transaction() as tx:
-        await users.update(tx, user.id, **fields)
+        await account_fields.update(tx, user.id, **fields)
 
 
 async def edit(database: Database, photo: Photo, **fields: Any) -> None:

@@ -10,7 +10,7 @@ from storage.errors import ConflictError, NotFoundError
 from storage.events import CopiesOutdated, UserChanged
 from storage.models import User
 from storage.postgres.database import Database
-from storage.stores import comments, mentions, usernames, users
+from storage.stores import account_fields, comments, mentions, usernames, users
 from tests.support.community import new_user, new_users, ready_photo
 
 pytestmark = pytest.mark.engines
@@ -24,7 +24,7 @@ ROWS = "SELECT (SELECT count(*) FROM usernames) AS names, (SELECT count(*) FROM 
 
 async def _rename(database: Database, user: User, name: str) -> User:
     async with database.transaction() as tx:
-        return await users.update(tx, user.id, username=name)
+        return await account_fields.update(tx, user.id, username=name)
 
 
 async def _refused(database: Database, user: User, name: str) -> str:
@@ -134,7 +134,7 @@ async def test_the_same_name_changes_nothing(database: Database) -> None:
     """A change to the present name emits no event."""
     ann = await new_user(database, "ann")
     async with database.transaction() as tx:
-        await users.update(tx, ann.id, username="ann")
+        await account_fields.update(tx, ann.id, username="ann")
         assert tx.events == []
 
 
@@ -145,21 +145,21 @@ async def test_copies(database: Database) -> None:
     async with database.transaction() as tx:
         comment, _ = await comments.add(tx, photo_id=photo.id, author_id=ann.id, text="x")
     async with database.transaction() as tx:
-        await users.update(tx, ann.id, username="anna")
+        await account_fields.update(tx, ann.id, username="anna")
         assert tx.events == [UserChanged(user_id=ann.id, profile=True)]
     assert (await comments.get(database, comment.id)).author.username == "anna"
 
 
 async def test_copies_in_many_comments(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """Older comments follow in batches."""
-    monkeypatch.setattr(users, "COMMENTS_AT_ONCE", 1)
+    monkeypatch.setattr(account_fields, "COMMENTS_AT_ONCE", 1)
     ann = await new_user(database, "ann")
     photo = await ready_photo(database, ann)
     for _ in range(2):
         async with database.transaction() as tx:
             comment, _ = await comments.add(tx, photo_id=photo.id, author_id=ann.id, text="x")
     async with database.transaction() as tx:
-        await users.update(tx, ann.id, username="anna")
+        await account_fields.update(tx, ann.id, username="anna")
         assert CopiesOutdated(user_id=ann.id, comments_below=comment.id) in tx.events
 
 

@@ -10,7 +10,7 @@ from storage import ids
 from storage.errors import ConflictError, InvalidValueError, NotFoundError
 from storage.models import PresenceAudience, Role, User
 from storage.postgres.database import Database
-from storage.stores import comment_lists, comments, photo_lists, photos, sessions, usernames, users
+from storage.stores import account_fields, comment_lists, comments, photo_lists, photos, sessions, usernames, users
 from tests.support.community import block, new_user, new_users, processing_photo, ready_photo, topics
 
 pytestmark = pytest.mark.engines
@@ -66,20 +66,20 @@ async def test_update(database: Database) -> None:
     """An update changes the given fields only, and an empty avatar removes the avatar."""
     ann = await new_user(database, "ann")
     async with database.transaction() as tx:
-        await users.update(tx, ann.id, bio="climbs", settings={"theme": "dark"}, avatar_sha256="a" * 64)
-        changed = await users.update(tx, ann.id, private=True)
+        await account_fields.update(tx, ann.id, bio="climbs", settings={"theme": "dark"}, avatar_sha256="a" * 64)
+        changed = await account_fields.update(tx, ann.id, private=True)
         assert (changed.bio, changed.settings, changed.private) == ("climbs", {"theme": "dark"}, True)
         assert changed.avatar_sha256 == "a" * 64
-        assert (await users.update(tx, ann.id, avatar_sha256="")).avatar_sha256 is None
+        assert (await account_fields.update(tx, ann.id, avatar_sha256="")).avatar_sha256 is None
 
 
 async def test_update_of_public_fields_emits_an_event(database: Database) -> None:
     """A new name emits an event; new settings do not."""
     ann = await new_user(database, "ann")
     async with database.transaction() as tx:
-        await users.update(tx, ann.id, settings={"theme": "dark"}, bio="x")
+        await account_fields.update(tx, ann.id, settings={"theme": "dark"}, bio="x")
         assert tx.events == []
-        await users.update(tx, ann.id, display_name="Ann B.")
+        await account_fields.update(tx, ann.id, display_name="Ann B.")
     assert await topics(database) == ["user.changed"]
 
 
@@ -89,7 +89,7 @@ async def test_hiding_presence_emits_an_event(database: Database) -> None:
     assert ann.presence is PresenceAudience.FOLLOWERS
     for presence in (PresenceAudience.FOLLOWERS, PresenceAudience.NOBODY, None):
         async with database.transaction() as tx:
-            ann = await users.update(tx, ann.id, presence=presence)
+            ann = await account_fields.update(tx, ann.id, presence=presence)
     assert ann.presence is PresenceAudience.NOBODY
     assert await topics(database) == ["presence.hidden"]
 
@@ -100,7 +100,7 @@ async def test_new_name_reaches_comments(database: Database) -> None:
     photo = await ready_photo(database, ann)
     async with database.transaction() as tx:
         comment, _ = await comments.add(tx, photo_id=photo.id, author_id=ben.id, text="nice")
-        await users.update(tx, ben.id, display_name="Benjamin", avatar_sha256="b" * 64)
+        await account_fields.update(tx, ben.id, display_name="Benjamin", avatar_sha256="b" * 64)
     author = (await comments.get(database, comment.id)).author
     assert (author.display_name, author.avatar_sha256) == ("Benjamin", "b" * 64)
 
@@ -109,7 +109,7 @@ async def test_special_text_is_returned(database: Database) -> None:
     """Text that looks like SQL or markup is stored unchanged in every field."""
     ann = await new_user(database, "ann")
     async with database.transaction() as tx:
-        user = await users.update(tx, ann.id, display_name=NASTY, bio=NASTY, settings={NASTY: NASTY})
+        user = await account_fields.update(tx, ann.id, display_name=NASTY, bio=NASTY, settings={NASTY: NASTY})
     assert (user.display_name, user.bio, user.settings) == (NASTY, NASTY, {NASTY: NASTY})
     photo = await ready_photo(database, ann, caption=NASTY, alt_text=NASTY, tags=[NASTY], location=NASTY)
     assert (photo.caption, photo.alt_text, photo.tags, photo.location) == (NASTY, NASTY, (NASTY,), NASTY)
@@ -130,7 +130,7 @@ async def test_text_that_cannot_be_stored(database: Database, text: str) -> None
     for changes in ({"bio": text}, {"settings": {"a": text}}):
         with pytest.raises(InvalidValueError):
             async with database.transaction() as tx:
-                await users.update(tx, ann.id, **changes)
+                await account_fields.update(tx, ann.id, **changes)
     with pytest.raises(InvalidValueError):
         await users.find(database, text)
 

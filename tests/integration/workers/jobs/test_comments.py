@@ -11,6 +11,7 @@ from storage.ids import encode
 from storage.models import Comment, Photo, User
 from storage.render.comment import comment_fields
 from storage.stores import (
+    account_fields,
     blocks,
     comment_deletion,
     comment_likes,
@@ -88,7 +89,7 @@ async def test_mentions_are_withheld(stage: Stage) -> None:
     for user in (eve, *(user for name, user in users_named.items() if name != "stranger")):
         await follow(stage.database, user, ann)
     async with stage.database.transaction() as tx:
-        await users.update(tx, ann.id, private=True)
+        await account_fields.update(tx, ann.id, private=True)
     photo = await ready_photo(stage.database, ann)
     top = await write(stage, eve, photo, " ".join(f"@{name}" for name in names))
     assert len(top.mentions) == len(names)
@@ -283,6 +284,6 @@ async def test_a_comment_is_read_only_as_long_as_its_photo(stage: Stage) -> None
     (entry,) = await notifications.inbox(stage.database, ben.id, before=None, limit=9)
     assert entry.comment is not None
     async with stage.database.transaction() as tx:
-        await users.update(tx, ann.id, private=True)
+        await account_fields.update(tx, ann.id, private=True)
     (entry,) = await notifications.inbox(stage.database, ben.id, before=None, limit=9)
     assert entry.comment is None

@@ -13,7 +13,7 @@ from storage.cache.tag_trends import TagTrends
 from storage.events import Event, PhotoReady, SuggestionsWanted
 from storage.models import User
 from storage.postgres.database import Database
-from storage.stores import account_suggestions, blocks, likes, users
+from storage.stores import account_fields, account_suggestions, blocks, likes, users
 from storage.stores.account_suggestions import SuggestionReason
 from storage.trends import MIN_AUTHORS
 from tests.support.community import follow, new_user, new_users, old_users, ready_photo, topics
@@ -121,7 +121,7 @@ async def test_who_is_not_suggested_any_more(scene: Scene, database: Database) -
             await account_suggestions.dismiss(tx, me.id, dismissed.id)
         await blocks.mute(tx, me.id, muted.id)
         await users.remove(tx, deleted.id)
-        await users.update(tx, private.id, private=True)
+        await account_fields.update(tx, private.id, private=True)
         await blocks.block(tx, me.id, blocked.id)
         await blocks.block(tx, blocking.id, me.id)
     assert await scene.shown(me) == [(left.id, KNOWN)]

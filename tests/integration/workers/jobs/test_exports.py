@@ -28,6 +28,7 @@ from storage.models import LocationMetadata, Photo, User
 from storage.postgres.database import Database
 from storage.reports import CaseAction, Category, DecisionSource, Report, SubjectKind
 from storage.stores import (
+    account_fields,
     account_restrictions,
     blocks,
     cases,
@@ -277,7 +278,7 @@ async def test_the_page_escapes_what_users_write(exporter: Exporter) -> None:
     attack = "\"><script>alert('1')</script>"
     ada = await new_user(exporter.db, "ada")
     async with exporter.db.transaction() as tx:
-        await users.update(tx, ada.id, display_name=attack, bio=attack)
+        await account_fields.update(tx, ada.id, display_name=attack, bio=attack)
     photo = await exporter.photo(ada, caption=attack, alt_text=attack, location=attack)
     page = (await exporter.made(ada)).read("index.html").decode()
     assert "<script" not in page

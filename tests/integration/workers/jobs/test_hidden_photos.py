@@ -13,7 +13,14 @@ from storage.events import PhotoHidden, PhotoRestored
 from storage.ids import encode
 from storage.models import Photo, PhotoAudience, User
 from storage.moderation import Decider, ModerationAction
-from storage.stores import close_friends, follows, photo_audience, photo_deletion, photo_processing, users
+from storage.stores import (
+    account_fields,
+    close_friends,
+    follows,
+    photo_audience,
+    photo_deletion,
+    photo_processing,
+)
 from tests.support import moderation
 from tests.support.community import follow, new_user, new_users, processing_photo, ready_photo
 from tests.support.moderation import ALLOW, HIDE, HOLD, SENSITIVE
@@ -297,7 +304,7 @@ async def test_an_account_that_became_private_meanwhile(stage: Stage) -> None:
     await decide(stage, photo, HIDE)
     await stage.pump()
     async with stage.database.transaction() as tx:
-        await users.update(tx, people[0].id, private=True)
+        await account_fields.update(tx, people[0].id, private=True)
     await stage.pump()
     await forget(stage)
     await decide(stage, photo, ALLOW)

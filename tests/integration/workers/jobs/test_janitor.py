@@ -26,6 +26,7 @@ from storage.postgres.database import Database
 from storage.redis.client import open_redis
 from storage.stores import (
     account_deletion,
+    account_fields,
     contents,
     erasure,
     follows,
@@ -170,7 +171,7 @@ async def test_every_kind_of_leftover_has_a_task(janitor: Janitor, database: Dat
         await tx.execute(UNINDEXED)
         await tx.execute("UPDATE notifications SET people = 7")
         await tx.execute("UPDATE users SET following = 7")
-        await users.update(tx, cat.id, username="cathy")
+        await account_fields.update(tx, cat.id, username="cathy")
         await tx.execute("UPDATE former_usernames SET kept_until = now() - interval '1 day'")
         await tx.execute("UPDATE idempotency_keys SET created_at = now() - interval '2 days'")
         await tx.execute("UPDATE outbox SET available_at = now() + interval '1 day'")

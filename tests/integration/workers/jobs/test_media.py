@@ -16,7 +16,7 @@ from storage.blobs.variants import Variant, VariantRegistry
 from storage.events import PhotoDeleted, PhotoUploaded
 from storage.models import LocationMetadata, Photo, PhotoState, User
 from storage.postgres.database import Database
-from storage.stores import photo_deletion, photos, users
+from storage.stores import account_fields, photo_deletion, photos
 from tests.support.community import exif_of, new_user, topics
 from tests.support.eventually import eventually
 from tests.support.objects import has
@@ -120,7 +120,7 @@ async def test_a_position_is_stored_if_the_author_asks_for_it(
     """The setting at the time of processing counts."""
     photo = await scene.upload(jpeg_with_metadata(6))
     async with scene.database.transaction() as tx:
-        await users.update(tx, scene.author.id, location_metadata=setting)
+        await account_fields.update(tx, scene.author.id, location_metadata=setting)
     await scene.process(photo)
     assert (await exif_of(scene.database, photo) or {})["location"] == expected
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from storage.events import UserFollowed
-from storage.stores import follows, notifications, users
+from storage.stores import account_fields, follows, notifications
 from tests.support.community import follow, new_user, new_users
 from tests.support.stage import Stage, inbox, kinds, start_clean
 
@@ -95,7 +95,7 @@ async def test_requests_that_are_granted_together_are_notified_as_accepted(stage
     await follow(stage.database, bob, ann)
     await stage.pump()
     async with stage.database.transaction() as tx:
-        await users.update(tx, ann.id, private=False)
+        await account_fields.update(tx, ann.id, private=False)
     await stage.pump()
     assert await inbox(stage, ann) == []
     assert await inbox(stage, bob) == ["ann accepted your request to follow"]

@@ -14,7 +14,7 @@ from storage.events import CachePurge, Event, MediaForget, MediaPurge
 from storage.ids import MAX_ID
 from storage.models import Photo, User
 from storage.postgres.database import Database
-from storage.stores import erasure, photo_deletion, users
+from storage.stores import account_fields, erasure, photo_deletion, users
 from tests.support.community import new_user, processing_photo, ready_photo, ready_post
 from workers.caches.port import CacheError, HiddenImages
 from workers.caches.purger import CIRCUIT, Purger
@@ -171,7 +171,7 @@ async def test_an_account_is_hidden_page_by_page(scene: Scene, database: Databas
     await processing_photo(database, ann)
     await database.fetch("DELETE FROM outbox")
     async with database.transaction() as tx:
-        await users.update(tx, ann.id, private=True)
+        await account_fields.update(tx, ann.id, private=True)
     pages, (event,) = [], await scene.purges()
     assert (event.photos_below, event.sha256s) == (MAX_ID, [])
     waiting: list[Event] = [event]
@@ -190,7 +190,7 @@ async def test_all_pictures_of_a_photo_are_hidden(scene: Scene, database: Databa
     pictures = {item.sha256 for item in post.items}
     await scene.purges()
     async with database.transaction() as tx:
-        await users.update(tx, ann.id, private=True)
+        await account_fields.update(tx, ann.id, private=True)
     (event,) = await scene.purges()
     await scene.handle(event)
     hidden = scene.one.newly_hidden()
@@ -288,7 +288,7 @@ async def test_every_way_to_hide_images_emits_a_purge(scene: Scene, database: Da
         await photo_deletion.delete(tx, first.id, author_id=ann.id)
     assert [(purge.user_id, purge.sha256s) for purge in await scene.purges()] == [(ann.id, [first.sha256])]
     async with database.transaction() as tx:
-        await users.update(tx, ann.id, private=False)
+        await account_fields.update(tx, ann.id, private=False)
     assert await scene.purges() == []
     async with database.transaction() as tx:
         await users.remove(tx, ann.id)

@@ -14,7 +14,7 @@ from storage.events import UserChanged
 from storage.ids import encode
 from storage.models import User
 from storage.render.photo import PRIVATE, assemble
-from storage.stores import blocks, comment_lists, comments, follows, relations, users
+from storage.stores import account_fields, blocks, comment_lists, comments, follows, relations, users
 from tests.support.community import block, follow, new_user, new_users, ready_photo
 from tests.support.stage import Stage, kinds
 from workers.jobs import publications
@@ -121,7 +121,7 @@ async def test_a_new_name_is_on_the_cards(stage: Stage) -> None:
     await stage.pump()
     await stage.cards.get([photo.id])
     async with stage.database.transaction() as tx:
-        await users.update(tx, ann.id, display_name="Ann the Second")
+        await account_fields.update(tx, ann.id, display_name="Ann the Second")
     await stage.pump()
     card = (await stage.cards.get([photo.id]))[photo.id]
     assert b"Ann the Second" in card
@@ -138,8 +138,8 @@ async def test_a_new_avatar_and_banner_are_on_cards_and_published(stage: Stage) 
     await stage.cards.get([photo.id])
     await stage.topic_publications()
     async with stage.database.transaction() as tx:
-        await users.update(tx, ann.id, avatar_sha256="a" * 64)
-        await users.update(tx, ann.id, banner_sha256="b" * 64)
+        await account_fields.update(tx, ann.id, avatar_sha256="a" * 64)
+        await account_fields.update(tx, ann.id, banner_sha256="b" * 64)
     await stage.pump()
     assert b"a" * 64 in (await stage.cards.get([photo.id]))[photo.id]
     (_, first), (_, second) = await stage.topic_publications()
@@ -168,11 +168,11 @@ async def test_topics_of_an_account_that_becomes_private_are_closed(stage: Stage
     await stage.pump()
     await stage.topic_publications()
     async with stage.database.transaction() as tx:
-        await users.update(tx, ann.id, private=True)
+        await account_fields.update(tx, ann.id, private=True)
     await stage.pump()
     assert await stage.topic_publications() == [("*", OwnerEnd(ann.id, spare_owner=True))]
     async with stage.database.transaction() as tx:
-        await users.update(tx, ann.id, private=False)
+        await account_fields.update(tx, ann.id, private=False)
     await stage.pump()
     assert await stage.topic_publications() == []
 
@@ -195,11 +195,11 @@ async def test_an_account_that_becomes_public_grants_the_pending_requests(
     await stage.online(fans[0])
     await stage.pump()
     async with stage.database.transaction() as tx:
-        await users.update(tx, ann.id, display_name="Ann")
+        await account_fields.update(tx, ann.id, display_name="Ann")
     await stage.pump()
     assert not (await relations.relation(stage.database, fans[0].id, ann.id)).following
     async with stage.database.transaction() as tx:
-        await users.update(tx, ann.id, private=False)
+        await account_fields.update(tx, ann.id, private=False)
     await stage.pump()
     for fan in fans:
         relation = await relations.relation(stage.database, fan.id, ann.id)
@@ -216,7 +216,7 @@ async def test_an_account_that_is_private_again_grants_no_request(stage: Stage) 
     await follow(stage.database, bob, ann)
     for private in (False, True):
         async with stage.database.transaction() as tx:
-            await users.update(tx, ann.id, private=private)
+            await account_fields.update(tx, ann.id, private=private)
     await stage.pump()
     relation = await relations.relation(stage.database, bob.id, ann.id)
     assert (relation.following, relation.requested) == (False, True)
@@ -231,7 +231,7 @@ async def test_all_cards_are_renewed(stage: Stage, monkeypatch: pytest.MonkeyPat
     await stage.pump()
     assert set(await stage.cards.get(ids)) == set(ids)
     async with stage.database.transaction() as tx:
-        await users.update(tx, ann.id, private=True)
+        await account_fields.update(tx, ann.id, private=True)
     await stage.pump()
     cards = await stage.cards.get(ids)
     assert [cards[photo_id][0] for photo_id in ids] == [PRIVATE] * len(ids)
@@ -239,7 +239,7 @@ async def test_all_cards_are_renewed(stage: Stage, monkeypatch: pytest.MonkeyPat
 
 async def test_all_comments_have_a_new_name(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a change of the author's name the newest comments have it at once, and the others batch by batch."""
-    for module in (users, workers.jobs.account_changes):
+    for module in (account_fields, workers.jobs.account_changes):
         monkeypatch.setattr(module, "COMMENTS_AT_ONCE", 2)
     ann, bob = await new_users(stage.database, "ann", "bob")
     photo = await ready_photo(stage.database, bob)
@@ -253,7 +253,7 @@ async def test_all_comments_have_a_new_name(stage: Stage, monkeypatch: pytest.Mo
 
     await stage.pump()
     async with stage.database.transaction() as tx:
-        await users.update(tx, ann.id, display_name="Anna")
+        await account_fields.update(tx, ann.id, display_name="Anna")
     assert await names() == ["Anna", "Anna", "Ann", "Bob", "Ann", "Ann"]
     assert (await stage.pump()).count("bulk copies.outdated") == 2
     assert await names() == ["Anna", "Anna", "Anna", "Bob", "Anna", "Anna"]

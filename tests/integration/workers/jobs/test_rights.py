@@ -16,7 +16,7 @@ from storage.cache.variant_states import VariantStates
 from storage.events import PhotoUploaded, ProfileImageUploaded, VariantWanted
 from storage.models import Photo, PhotoState, ProfileImageKind, User
 from storage.postgres.database import Database
-from storage.stores import contents, photo_deletion, photos, profile_images, users
+from storage.stores import account_fields, contents, photo_deletion, photos, profile_images
 from tests.support.community import new_user
 from tests.support.originals import post
 from tests.support.pictures import exif_with_gps, photograph
@@ -89,7 +89,7 @@ async def scene(database: Database, redis: Any, tmp_path: Path) -> AsyncIterator
     decoder = Decoder(processes=1)
     ann, ben = await new_user(database, "ann"), await new_user(database, "ben")
     async with database.transaction() as tx:
-        await users.update(tx, ben.id, publish_rights=False)
+        await account_fields.update(tx, ben.id, publish_rights=False)
     yield Scene(database, FileBlobs(tmp_path), decoder, redis, ann, ben)
     await decoder.close()
 

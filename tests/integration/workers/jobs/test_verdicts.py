@@ -14,11 +14,11 @@ from storage.models import Photo, PhotoAudience, PhotoState, Role, User
 from storage.moderation import Decider
 from storage.postgres.database import Database
 from storage.stores import (
+    account_fields,
     photo_deletion,
     photo_moderation,
     photo_processing,
     photos,
-    users,
     webhook_attempts,
     webhook_endpoints,
 )
@@ -327,7 +327,7 @@ async def test_photos_that_are_not_public(scene: WebhookScene) -> None:
     await service(scene)
     ada, bob = await new_users(scene.database, "ada", "bob")
     async with scene.database.transaction() as tx:
-        await users.update(tx, bob.id, private=True)
+        await account_fields.update(tx, bob.id, private=True)
     for photo in (
         await ready_photo(scene.database, ada, audience=PhotoAudience.ONLY_ME),
         await ready_photo(scene.database, bob),

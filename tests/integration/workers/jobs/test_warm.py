@@ -14,7 +14,7 @@ from storage.limits.quotas import QuotaPolicy, Quotas
 from storage.models import Photo, User
 from storage.postgres.database import Database
 from storage.redis.client import Redis
-from storage.stores import photo_deletion, users
+from storage.stores import account_fields, photo_deletion, users
 from tests.support.community import follow, new_user, new_users, ready_photo, ready_post
 from workers.caches.nginx import NginxCache
 from workers.caches.port import CacheError
@@ -118,7 +118,7 @@ async def test_only_public_photos_of_authors_with_many_followers_are_fetched(
         await photo_deletion.delete(tx, gone.id, author_id=ann.id)
     assert await scene.ready(gone) == []
     async with database.transaction() as tx:
-        await users.update(tx, ann.id, private=True)
+        await account_fields.update(tx, ann.id, private=True)
     assert await scene.ready(shown) == []
     async with database.transaction() as tx:
         await users.remove(tx, ann.id)
@@ -133,7 +133,7 @@ async def test_photos_that_trend_are_fetched_whoever_their_author_is(scene: Scen
     await scene.handlers.handlers()[event.topic](event)
     assert scene.one.fetched == eager(photo.sha256)
     async with database.transaction() as tx:
-        await users.update(tx, eve.id, private=True)
+        await account_fields.update(tx, eve.id, private=True)
     await scene.handlers.handlers()[event.topic](event)
     assert scene.one.fetched == eager(photo.sha256)
 
