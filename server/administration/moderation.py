@@ -10,10 +10,10 @@ from server.composition.backends import Stores, open_stores
 from server.composition.embedded import reachable_backends
 from server.config.settings import Settings
 from server.errors import InputError
-from storage import ids
+from storage import ids, texts
 from storage.errors import NotFoundError
 from storage.models import Photo
-from storage.moderation import MAX_REASON, Decider, Decision, ModerationAction
+from storage.moderation import MAX_REASON, MAX_RULE, Decider, Decision, ModerationAction
 from storage.postgres import migrate
 from storage.stores import photo_moderation, photos
 from storage.stores.photo_moderation import Decided
@@ -31,11 +31,14 @@ class Moderated:
 
 async def hide(settings: Settings, photo: str, *, reason: str, rule: str) -> Decided:
     """Hide a photo as a moderator; raise `NotFoundError`, or `InputError` for a text that is no id."""
-    if not reason.strip() or len(reason) > MAX_REASON:
-        raise InputError(f"The reason is for the author and has 1 to {MAX_REASON} characters.")
+    decision = Decision(
+        action=ModerationAction.HIDE,
+        by=Decider.MODERATOR,
+        reason=_line("--reason", reason, at_least=1, at_most=MAX_REASON),
+        rule=_line("--rule", rule, at_least=0, at_most=MAX_RULE),
+    )
     async with _stores(settings) as stores:
-        hide = Decision(action=ModerationAction.HIDE, by=Decider.MODERATOR, reason=reason, rule=rule)
-        return await _decisions(stores).decide(id_of(photo), hide)
+        return await _decisions(stores).decide(id_of(photo), decision)
 
 
 async def restore(settings: Settings, photo: str) -> Decided:
@@ -62,6 +65,17 @@ def id_of(photo: str) -> int:
     except ids.BadIdError as error:
         text = f"{photo[:50]!r} is no id of a photo: it has 13 characters, as at the end of the photo's URL."
         raise InputError(text) from error
+
+
+def _line(option: str, text: str, *, at_least: int, at_most: int) -> str:
+    """Return a text in one line; raise `InputError` that names the option."""
+    try:
+        line = texts.single_line(text)
+    except ValueError as error:
+        raise InputError(f"{option}: {error}") from error
+    if not at_least <= len(line) <= at_most:
+        raise InputError(f"{option} has {at_least} to {at_most} characters; the author reads it.")
+    return line
 
 
 def _decisions(stores: Stores) -> PhotoDecisions:

@@ -25,6 +25,7 @@ class PhotoPage {
   #id;
   #stops = [];
   #left = false;
+  #state = null;
   element = h("div", {}, h("div.spinner", { role: "status", "aria-label": "Loading the photo" }));
 
   constructor(app, id) {
@@ -69,6 +70,7 @@ class PhotoPage {
 
   #show(photo) {
     const app = this.#app;
+    this.#state = photo.state;
     const like = new Like(app, photo);
     const likes = likeButton(photo, like);
     const save = app.session.id && saveButton(app, photo);
@@ -141,6 +143,7 @@ class PhotoPage {
   async #fetchMissed(comments) {
     try {
       const photo = await this.#app.api.get(`/photos/${this.#id}`);
+      if (photo.state !== this.#state) return this.#removed(photo); // moderation has decided about an own photo
       const { likes, comments: number, liked, saved } = photo;
       this.#app.photos.patch(this.#id, { likes, comments: number, liked, saved, ...descriptionOf(photo) });
       await comments.load();

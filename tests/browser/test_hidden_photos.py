@@ -31,6 +31,8 @@ async def test_a_sensitive_photo_is_shown_when_it_is_wanted(site: Site, promote:
     await visitor.account.follow(author)
     photo = await author.upload(photograph(), "At the lake")
     await published(author, photo["id"])
+    # Away from the feed, which shows the photo as it was.
+    await visitor.page.goto("about:blank")
     await decide(moderator, photo, "sensitive", "Shows a wound")
     fetched: list[str] = []
     visitor.page.on("request", lambda request: fetched.append(request.url))

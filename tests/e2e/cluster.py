@@ -56,6 +56,7 @@ class Cluster:
             "PICSHARE_DATABASE__POOLER": "transaction",
             "PICSHARE_DATABASE__DIRECT_URL": dsn,
         }
+        self._folder, self._env = folder, env
         self._migrate = Service(["migrate"], folder=folder, name="migrate", env=env)
         self.processes: dict[str, Service] = {}
         for name, port in ports.items():
@@ -86,6 +87,13 @@ class Cluster:
         assert self._migrate.process is not None
         assert await self._migrate.process.wait() == 0, self._migrate.log()
         await asyncio.gather(self.nginx.start(), *(process.start() for process in self.processes.values()))
+
+    async def promote(self, username: str) -> None:
+        """Make a user a moderator, by the command for operators."""
+        command = Service(["user", "promote", username], folder=self._folder, name="promote", env=self._env)
+        await command.start(wait=False)
+        assert command.process is not None
+        assert await command.process.wait() == 0, command.log()
 
     async def stop(self) -> None:
         """Stop every process that still runs."""

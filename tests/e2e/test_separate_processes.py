@@ -77,6 +77,40 @@ async def test_a_follower_receives_events_of_another_process(cluster: Cluster, h
     await fan.leave()
 
 
+async def test_a_hidden_photo_is_gone_from_every_process(cluster: Cluster, http: aiohttp.ClientSession) -> None:
+    """Another process's API decides; live connections, feeds, APIs and the cache follow, and all of it returns."""
+    author = await ApiUser.sign_up(http, cluster.url("api1"))
+    fan = await ApiUser.sign_up(http, cluster.url("api2"))
+    moderator = await ApiUser.sign_up(http, cluster.url("api2"))
+    await cluster.promote(moderator.name)
+    author_live, fan_live = await author.go_live(cluster.url("live1")), await fan.go_live(cluster.url("live2"))
+    await fan.follow(author)
+    photo = await author.upload(PHOTOS / "cat.jpg", "A cat")
+    news = await fan_live.expect("feed", "photo.new", within=30)
+    cached = cluster.nginx.url + news["photo"]["images"]["sizes"][1]["webp"]
+    assert (await fan.call("GET", cached)).status == 200
+    path = f"/moderation/{photo['id']}"
+    (await moderator.call("POST", path, json={"verdict": "hide", "reason": "not here"})).expect(200)
+    for url in (cluster.url("api1"), cluster.url("api2")):
+        assert (await fan.call("GET", f"{url}/api/v1/photos/{photo['id']}")).status == 404
+        assert (await fan.call("GET", url + news["photo"]["urls"]["feed"])).status == 404
+    await fan_live.expect("feed", "photo.removed", photo_id=photo["id"])
+    assert await fan.feed() == []
+    await _image_is_gone(fan, cached)
+    assert "Your photo was hidden from others: not here" in await _texts(author_live, 2)
+    own = (await author.call("GET", f"/photos/{photo['id']}")).expect(200)
+    assert (await author.call("GET", cluster.nginx.url + own["urls"]["feed"])).status == 200
+    (await moderator.call("POST", path, json={"verdict": "allow"})).expect(200)
+
+    async def returned() -> bool:
+        return len(fan_live.of("feed", "photo.new")) == 2
+
+    await eventually(returned, within=15)
+    assert [item["id"] for item in await fan.feed()] == [photo["id"]]
+    for user in (author, fan, moderator):
+        await user.leave()
+
+
 async def test_a_video_is_converted_by_its_own_process(cluster: Cluster, http: aiohttp.ClientSession) -> None:
     """From an API process by way of the object store to the worker "video", and by ranges to a follower."""
     author = await ApiUser.sign_up(http, cluster.url("api1"))

@@ -173,6 +173,11 @@ async def test_a_held_photo_is_sent_to_services_alone(scene: WebhookScene) -> No
     assert await state_of(scene, photo) is PhotoState.READY
     await ready(scene, photo)
     assert [each.host for each in scene.receivers.messages[1:]] == ["hooks.example.org"]
+    # Hidden before the author's own endpoint was sent its message.
+    hidden = await ready_photo(scene.database, ada)
+    await moderation.decide(scene.database, hidden, HIDE)
+    await ready(scene, hidden)
+    assert [each.host for each in scene.receivers.messages[2:]] == ["moderation.example.org"]
 
 
 @pytest.mark.parametrize(
