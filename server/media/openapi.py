@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from storage.blobs.content_types import EXTENSIONS
-from storage.blobs.variants import CONTENT_TYPES, MOTION, VIDEO, VariantRegistry
+from storage.blobs.variants import CONTENT_TYPES, MOTION, REVIEW, VIDEO, VariantRegistry
 
 _PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _ERRORS = {
@@ -30,6 +30,12 @@ def image_paths(variants: VariantRegistry) -> dict[str, Any]:
         [_RECIPE, _SHA256, _choice("size", *sizes), _choice("format", *variants.formats, VIDEO.format), *signature],
         media_types=[*(CONTENT_TYPES[name] for name in variants.formats), VIDEO.content_type],
     )
+    review = _operation(
+        "get_media_variant_for_review",
+        "Get an image of a photo that is hidden or held, as its author, or to decide about it",
+        [_RECIPE, _SHA256, _choice("size", *sizes), _choice("format", *variants.formats, VIDEO.format), *signature],
+        media_types=[*(CONTENT_TYPES[name] for name in variants.formats), VIDEO.content_type],
+    )
     former = _operation(
         "get_former_media_variant",
         "Get an image of a photo under the URL that it had in earlier versions",
@@ -47,6 +53,7 @@ def image_paths(variants: VariantRegistry) -> dict[str, Any]:
     original["security"] = [{"bearer": []}, {"cookie": []}]
     return {
         "/media/r{recipe}/{sha256}/{size}.{format}": {"get": variant},
+        f"{REVIEW}/r{{recipe}}/{{sha256}}/{{size}}.{{format}}": {"get": review},
         "/media/{sha256}/{variant}.jpg": {"get": former},
         "/media/{sha256}/original.{extension}": {"get": original},
     }

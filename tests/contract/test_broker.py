@@ -40,9 +40,9 @@ async def test_a_message_arrives_byte_for_byte(kit: BrokerKit) -> None:
 
 
 async def test_every_bound_queue_gets_a_message(kit: BrokerKit) -> None:
-    """An unfollow is delivered to fanout and to notify, once each, and not to media."""
+    """That a photo is marked is delivered to fanout and to notify, once each, and not to media."""
     recorders = {queue: Recorder() for queue in ("media", "fanout", "notify")}
-    message = make_message("user.unfollowed")
+    message = make_message("photo.marked")
     async with AsyncExitStack() as stack:
         for queue, recorder in recorders.items():
             await stack.enter_async_context(consuming(kit.broker, queue, recorder))

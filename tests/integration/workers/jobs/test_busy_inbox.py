@@ -171,7 +171,7 @@ async def test_a_stored_activity_that_fails_holds_up_nothing_else(stage: Stage) 
     rejection = Activity(
         recipient_id=ann.id, kind=NotificationKind.PHOTO_REJECTED, actor_id=None, photo_id=photo.id, source_id=photo.id
     )
-    await store(stage, rejection, Operation.RECONCILE)
+    await store(stage, rejection, Operation.WITHDRAW)
     await store(stage, like_of(bob, photo))
     with capture_logs() as logs:
         await Inbox(stage.database, stage.notification_log).record(like_of(cat, photo))
@@ -202,7 +202,7 @@ async def test_an_outage_is_met_once_for_all_that_wait(stage: Stage, monkeypatch
         await asyncio.sleep(0)
     results = await asyncio.gather(*tasks, return_exceptions=True)
     assert ([type(result) for result in results], attempts) == ([UnavailableError] * 4, 2)
-    await store(stage, rejection, Operation.RECONCILE)
+    await store(stage, rejection, Operation.WITHDRAW)
     await store(stage, like_of(bob, photo))
     async with stage.database.transaction() as tx:
         await blocks.mute(tx, ann.id, cat.id)
