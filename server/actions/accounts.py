@@ -22,7 +22,7 @@ from storage import texts
 from storage.errors import ConflictError, NotFoundError
 from storage.models import PresenceAudience, User
 from storage.postgres.database import Database, Transaction
-from storage.stores import account_deletion, account_fields, account_restrictions, users
+from storage.stores import account_deletion, account_fields, users
 from storage.stores.account_fields import AccountFields
 from storage.stores.users import Credentials
 from workers.jobs.account_visibility import AccountVisibility
@@ -119,8 +119,8 @@ class AccountActions:
 
     async def _open(self, verified: _Verified, *, restore: bool = False) -> NewSession:
         """Open a session, in a transaction that also stores the new password hash and undoes the deletion."""
-        (user, encoded, _), renewed, charge = verified
-        if await account_restrictions.is_suspended(self._db, user.id):
+        (user, encoded, suspended, _), renewed, charge = verified
+        if suspended:
             raise AccountSuspendedError(self._sessions.restricted_token(user))
         try:
             async with self._db.transaction() as tx:

@@ -105,10 +105,11 @@ async def by_name_or_id(db: Queryable, name_or_id: str, read: Callable[[int], Aw
 
 
 class Credentials(NamedTuple):
-    """An account, its password hash, and until when its deletion can be undone, None if it is not deleted."""
+    """An account, its password hash, whether it is suspended, and until when its deletion can be undone, if it is."""
 
     user: User
     password_hash: str
+    suspended: bool
     deletion_due_at: datetime | None
 
 
@@ -121,15 +122,15 @@ async def credentials(db: Queryable, login: str) -> Credentials | None:
     if user_id is None:
         return None
     row = await db.fetchrow(
-        f"SELECT {USER}, a.password_hash, a.deletion_due_at FROM users a "
+        f"SELECT {USER}, a.password_hash, a.suspended_at IS NOT NULL AS suspended, a.deletion_due_at FROM users a "
         f"WHERE a.shard = {shard('$1')} AND a.id = $1 AND (a.deleted_at IS NULL OR a.deletion_due_at > now())",
         user_id,
     )
     if row is None:
         return None
     fields = dict(row)
-    password_hash, due_at = fields.pop("password_hash"), fields.pop("deletion_due_at")
-    return Credentials(user_of(fields), password_hash, due_at)
+    password_hash, suspended, due_at = map(fields.pop, ("password_hash", "suspended", "deletion_due_at"))
+    return Credentials(user_of(fields), password_hash, suspended, due_at)
 
 
 async def password_hash(db: Queryable, user_id: int) -> str | None:
