@@ -26,8 +26,12 @@ class WebhookPage {
   #id;
   #path;
   #webhook = null;
+  #heading = h("h1");
   #head = h("div.page-head");
-  #facts = h("div.webhook-facts");
+  #facts = h("div");
+  // What a user is about to choose stays where it is while attempts arrive, as long as the choices are the same.
+  #actions = h("div.webhook-actions");
+  #actionsOf = null;
   #attempts = h("ol.webhook-attempts.panel");
   #tail = h("div");
   #ids = new Set();
@@ -39,7 +43,7 @@ class WebhookPage {
     this.#app = app;
     this.#id = id;
     this.#path = `/webhooks/${id}`;
-    this.element = h("div.webhook-page", {}, this.#head, this.#facts, h("h2.webhook-heading", {}, "Attempts"), this.#attempts, this.#tail);
+    this.element = h("div.webhook-page", {}, this.#head, h("div.webhook-facts", {}, this.#facts, this.#actions), h("h2.webhook-heading", {}, "Attempts"), this.#attempts, this.#tail);
     this.#load();
   }
 
@@ -49,6 +53,7 @@ class WebhookPage {
   }
 
   async #load() {
+    this.#actions.hidden = true;
     fill(this.#tail, h("div.spinner", { role: "status", "aria-label": "Loading the webhook" }));
     try {
       this.#show(await this.#app.api.get(this.#path));
@@ -114,12 +119,9 @@ class WebhookPage {
   #show(webhook) {
     this.#webhook = webhook;
     const { url, description, state, reason, types, signing, public_key: key, failures, failing_since: since } = webhook;
-    const paused = state === "paused";
-    const verified = state === "active" || paused;
-    const ping = h("button.button.plain.compact", { type: "button", onclick: () => this.#do("ping", "A ping is on its way") }, "Send a ping");
-    const toggle = verified && h("button.button.plain.compact", { type: "button", onclick: () => this.#setState(paused ? "active" : "paused") }, paused ? "Go on" : "Pause");
-    const replay = verified && h("button.button.plain.compact", { type: "button", onclick: () => this.#replayFailed() }, "Repeat failed messages");
-    fill(this.#head, h("h1", {}, h("bdi", {}, description || new URL(url).host)), this.#menu());
+    fill(this.#heading, h("bdi", {}, description || new URL(url).host));
+    if (this.#heading.parentElement === null) fill(this.#head, this.#heading, this.#menu());
+    this.#offer(state);
     fill(
       this.#facts,
       h("p", {}, stateMark(state), h("span.secondary", {}, reason && state === "disabled" ? reason : EXPLANATIONS[state])),
@@ -131,8 +133,20 @@ class WebhookPage {
         fact("Events", types.length > 0 ? types.map((type) => EVENT_NAMES[type] ?? type).join(", ") : "All"),
         fact("Signature", signing === "hmac" ? "By a secret (HMAC)" : h("code.webhook-secret", {}, key)),
       ),
-      h("div.webhook-actions", {}, ping, toggle, replay),
     );
+  }
+
+  /** Show what can be done with the webhook in a state. */
+  #offer(state) {
+    if (state === this.#actionsOf) return;
+    this.#actionsOf = state;
+    const paused = state === "paused";
+    const verified = state === "active" || paused;
+    const ping = h("button.button.plain.compact", { type: "button", onclick: () => this.#do("ping", "A ping is on its way") }, "Send a ping");
+    const toggle = verified && h("button.button.plain.compact", { type: "button", onclick: () => this.#setState(paused ? "active" : "paused") }, paused ? "Go on" : "Pause");
+    const replay = verified && h("button.button.plain.compact", { type: "button", onclick: () => this.#replayFailed() }, "Repeat failed messages");
+    fill(this.#actions, ping, toggle, replay);
+    this.#actions.hidden = false;
   }
 
   #menu() {

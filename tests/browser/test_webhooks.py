@@ -137,6 +137,26 @@ async def test_a_webhook_is_edited_and_its_secret_replaced(site: Site, receiver:
     await visitor.sees(page.get_by_role("link", name="Another robot"))
 
 
+async def test_an_open_menu_stays_while_attempts_fail(site: Site, receiver: Receiver) -> None:
+    """What arrives meanwhile changes the facts, and takes nothing away that a user is about to choose."""
+    visitor = await site.signed_in()
+    page = visitor.page
+    await created(visitor, receiver.url)
+    await expect(page.locator(".webhook-facts .webhook-state")).to_have_text("Active", timeout=WITHIN)
+    webhook = page.url.rpartition("/")[2]
+    await visitor.subscribed(f"webhook:{webhook}")
+    receiver.status = 500
+    await page.get_by_role("button", name="Options of this webhook").click()
+    item = await page.get_by_role("menuitem", name="Edit webhook").element_handle()
+    async with page.expect_response(lambda response: response.url.endswith(f"/webhooks/{webhook}")):
+        (await visitor.account.call("POST", f"/webhooks/{webhook}/ping")).expect(202)
+    await visitor.sees(page.locator(".webhook-attempts > li").filter(has_text="Failed"))
+    assert item is not None
+    assert await item.is_visible()
+    await item.click()
+    await visitor.sees(page.get_by_role("dialog", name="Edit webhook"))
+
+
 async def test_a_webhook_that_is_not_there_says_so(site: Site) -> None:
     """As one of another user does."""
     visitor = await site.signed_in()
