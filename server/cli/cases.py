@@ -6,9 +6,8 @@ from enum import StrEnum
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from server.cli import tables
 from server.cli.options import ConfigOption, DataOption, run_async, settings_for
 from storage.ids import encode
 from storage.reports import CaseAction, CaseState, Category, SubjectKind
@@ -49,7 +48,7 @@ def list_(
     settings = settings_for(config, data=data)
     from server.administration import cases  # noqa: PLC0415 - heavy, and only needed here
 
-    table = Table("id", "about", "account", "category", "reports", "priority", "state", "assigned to", "opened")
+    table = tables.table("id", "about", "account", "category", "reports", "priority", "state", "assigned to", "opened")
     for row in run_async(cases.queue(settings, closed=closed, kind=kind, limit=limit)):
         case = row.case
         table.add_row(
@@ -63,7 +62,7 @@ def list_(
             row.assigned_to,
             f"{case.opened_at:{_TIME}}",
         )
-    Console().print(table)
+    tables.console().print(table)
 
 
 def show(case: CaseArgument, config: ConfigOption = None, data: DataOption = None) -> None:
@@ -75,17 +74,17 @@ def show(case: CaseArgument, config: ConfigOption = None, data: DataOption = Non
     from server.administration import cases  # noqa: PLC0415 - heavy, and only needed here
 
     shown = run_async(cases.show(settings, case))
-    file, names, console = shown.file, shown.names, Console()
+    file, names, console = shown.file, shown.names, tables.console()
     one = file.case
     console.print(
         f"Case {encode(one.id)}: {one.state.value}, {one.category.value}, priority {one.priority:.1f}\n"
         f"About {one.subject_kind.value} {encode(one.subject_id)} of {names.get(one.owner_id, 'a deleted account')}"
     )
-    reports = Table("reported", "by", "category", "text", title="Reports")
+    reports = tables.table("reported", "by", "category", "text", title="Reports")
     for report in file.reports:
         reporter = names.get(report.reporter_id or 0, "")
         reports.add_row(f"{report.created_at:{_TIME}}", reporter, report.category.value, report.text)
-    decisions = Table("id", "decided", "by", "action", "rule", "reason", "appeal", title="Decisions")
+    decisions = tables.table("id", "decided", "by", "action", "rule", "reason", "appeal", title="Decisions")
     for decision in file.decisions:
         decisions.add_row(
             encode(decision.id),
@@ -96,7 +95,7 @@ def show(case: CaseArgument, config: ConfigOption = None, data: DataOption = Non
             decision.reason,
             "" if decision.appeal is None else decision.appeal.value,
         )
-    audit = Table("at", "by", "action", "details", title="Audit log")
+    audit = tables.table("at", "by", "action", "details", title="Audit log")
     for entry in file.audit:
         details = ", ".join(f"{name}: {value}" for name, value in entry.details.items() if value)
         audit.add_row(f"{entry.created_at:{_TIME}}", names.get(entry.actor_id or 0, ""), entry.action, details)
@@ -194,7 +193,9 @@ def appeals(limit: LimitOption = 50, config: ConfigOption = None, data: DataOpti
     settings = settings_for(config, data=data)
     from server.administration import cases  # noqa: PLC0415 - heavy, and only needed here
 
-    table = Table("decision", "case", "account", "action", "reason", "decided by", "appeal", "since")
+    table = tables.table(
+        "decision", "case", "account", "action", "reason", "decided by", "appeal", "since", ids=("decision", "case")
+    )
     for row in run_async(cases.pending(settings, limit)):
         table.add_row(
             encode(row.appeal.decision_id),
@@ -206,7 +207,7 @@ def appeals(limit: LimitOption = 50, config: ConfigOption = None, data: DataOpti
             row.appeal.text,
             f"{row.appeal.created_at:{_TIME}}",
         )
-    Console().print(table)
+    tables.console().print(table)
 
 
 def answer(  # noqa: PLR0917 - a command's parameters are its options

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from server.cli import tables
 from server.cli.options import ConfigOption, DataOption, run_async, settings_for
 from server.config.settings import Settings
 from server.errors import ConfigError
@@ -59,12 +58,12 @@ def list_(
     if not found:
         typer.echo("There are no dead letters.")
         return
-    table = Table("id", "queue", "topic", "key", "attempts", "died", "error")
+    table = tables.table("id", "queue", "topic", "key", "attempts", "died", "error")
     for entry in found:
         died = f"{entry.died_at:%Y-%m-%d %H:%M:%S}" if entry.died_at else ""
         message = entry.message
         table.add_row(entry.id, entry.queue, message.topic, message.key, str(message.attempt), died, entry.error)
-    Console().print(table)
+    tables.console().print(table)
 
 
 def replay(

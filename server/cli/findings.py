@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from server.cli import tables
 from server.cli.options import ConfigOption, DataOption, run_async, settings_for
 
 
@@ -28,8 +27,8 @@ def findings(
     if not found:
         typer.echo("There are no findings.")
         return
-    table = Table("at", "account", "kind", "rule", "subject", "action", "facts")
+    table = tables.table("at", "account", "kind", "rule", "subject", "action", "facts")
     for row in found:
         moment = f"{row.created_at:%Y-%m-%d %H:%M:%S}"
         table.add_row(moment, row.account, row.kind, row.rule, row.subject, row.action, row.facts)
-    Console().print(table)
+    tables.console().print(table)

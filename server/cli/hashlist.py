@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from server.cli import tables
 from server.cli.options import ConfigOption, DataOption, run_async, settings_for
 from storage.abuse import AbuseAction
 from storage.perceptual_hashes import MAX_DISTANCE, MIN_QUALITY
@@ -73,10 +72,10 @@ def list_(config: ConfigOption = None, data: DataOption = None) -> None:
     if not found:
         typer.echo("There are no lists.")
         return
-    table = Table("name", "action", "category", "sha256", "pdq")
+    table = tables.table("name", "action", "category", "sha256", "pdq")
     for one in found:
         table.add_row(one.name, one.action.value, one.category.value, f"{one.originals:,}", f"{one.images:,}")
-    Console().print(table)
+    tables.console().print(table)
 
 
 def remove(name: NameArgument, config: ConfigOption = None, data: DataOption = None) -> None:

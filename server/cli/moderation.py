@@ -5,10 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from server.cli import cases
+from server.cli import cases, tables
 from server.cli.findings import findings
 from server.cli.options import ConfigOption, DataOption, run_async, settings_for
 from storage.ids import encode
@@ -84,8 +82,8 @@ def show(photo: PhotoArgument, config: ConfigOption = None, data: DataOption = N
     typer.echo(f"{encode(found.photo.id)} by {found.photo.author.username}: {state}")
     if not found.decisions:
         return
-    table = Table("decided", "by", "source", "action", "rule", "reason")
+    table = tables.table("decided", "by", "source", "action", "rule", "reason")
     for decision in found.decisions:
         moment = "" if decision.decided_at is None else f"{decision.decided_at:%Y-%m-%d %H:%M:%S}"
         table.add_row(moment, decision.by.value, decision.source, decision.action.value, decision.rule, decision.reason)
-    Console().print(table)
+    tables.console().print(table)

@@ -7,9 +7,8 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from server.cli import tables
 from server.cli.options import ConfigOption, DataOption, run_async, settings_for
 from storage.ids import encode, milliseconds_of
 from storage.models import StarState
@@ -45,11 +44,11 @@ def list_(
     if not found:
         typer.echo("There are no stars.")
         return
-    table = Table("username", "id", "state", "followers", "changed")
+    table = tables.table("username", "id", "state", "followers", "changed")
     for star in found:
         name = f"{star.username} (deleted)" if star.deleted else star.username
         table.add_row(name, encode(star.author_id), star.state.value, f"{star.followers:,}", _moment(star.change_id))
-    Console().print(table)
+    tables.console().print(table)
 
 
 def check(name: NameArgument, config: ConfigOption = None, data: DataOption = None) -> None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from server.cli import tables
 from server.cli.options import ConfigOption, DataOption, run_async, settings_for
 from storage.models import Role
 
@@ -131,7 +130,7 @@ def list_(
     settings = settings_for(config, data=data)
     from server.administration import commands  # noqa: PLC0415 - heavy, and only needed here
 
-    table = Table("username", "name", "role", "photos", "followers", "created")
+    table = tables.table("username", "name", "role", "photos", "followers", "created")
     for user in run_async(commands.find_users(settings, prefix, limit)):
         table.add_row(
             user.username,
@@ -141,4 +140,4 @@ def list_(
             str(user.followers),
             f"{user.created_at:%Y-%m-%d}",
         )
-    Console().print(table)
+    tables.console().print(table)

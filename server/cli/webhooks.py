@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from server.cli import tables
 from server.cli.options import ConfigOption, DataOption, run_async, settings_for
 
 IdArgument = Annotated[str, typer.Argument(help="The webhook's id, as `picshare webhooks list` shows it.")]
@@ -35,7 +34,7 @@ def list_(
     settings = settings_for(config, data=data)
     from server.administration import webhooks  # noqa: PLC0415 - heavy, and only needed here
 
-    table = Table("id", "owner", "url", "state", "events", "failures", "failing since")
+    table = tables.table("id", "owner", "url", "state", "events", "failures", "failing since")
     for row in run_async(webhooks.find(settings, username or None, limit)):
         since = row.failing_since
         table.add_row(
@@ -47,7 +46,7 @@ def list_(
             str(row.failures),
             "" if since is None else f"{since:%Y-%m-%d %H:%M}",
         )
-    Console().print(table)
+    tables.console().print(table)
 
 
 def attempts(
@@ -63,7 +62,7 @@ def attempts(
     settings = settings_for(config, data=data)
     from server.administration import webhooks  # noqa: PLC0415 - heavy, and only needed here
 
-    table = Table("at", "event", "message", "attempt", "outcome", "status", "ms", "error")
+    table = tables.table("at", "event", "message", "attempt", "outcome", "status", "ms", "error")
     for row in run_async(webhooks.attempts(settings, webhook, limit)):
         table.add_row(
             f"{row.created_at:%Y-%m-%d %H:%M:%S}",
@@ -75,7 +74,7 @@ def attempts(
             str(row.milliseconds),
             row.error or "",
         )
-    Console().print(table)
+    tables.console().print(table)
 
 
 def disable(

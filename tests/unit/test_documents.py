@@ -21,6 +21,7 @@ from server.cli.main import build_app
 from server.config.keys import LimitsSection
 from server.operation.event_loop import GarbageCollector, LoopWatch
 from server.operation.metrics import Metrics
+from storage.models import PhotoState
 from tests.support.documents import ROOT, blocks, codes_in, documents, table_rows
 from tests.unit.loadtest.summaries import make_summary
 from workers.broker.routing import BINDINGS
@@ -221,3 +222,15 @@ def test_the_readme_names_every_package() -> None:
     named = set(re.findall(r"^(\w+)/", layout, re.MULTILINE))
     assert named >= {*PACKAGES, "static", "tests", "bench"}
     assert all((ROOT / name).is_dir() for name in named)
+
+
+def test_guides_describe_this_version() -> None:
+    """No guide says that something is missing in this version: the sentence stays when the thing is there."""
+    guides = [path for path in documents() if path.name != "CHANGELOG.md"]
+    assert [path.name for path in guides if "not in this version" in path.read_text()] == []
+
+
+def test_the_states_of_photos_are_documented() -> None:
+    """The guide to the API explains each state that a photo can have."""
+    explained = {row[0].strip("`") for row in table_rows("docs/api.md", "Uploading")}
+    assert explained == {state.value for state in PhotoState}

@@ -18,7 +18,7 @@ from storage.moderation import ModerationAction
 from storage.postgres.database import Queryable
 from storage.render.images import Sign, review_prefix
 from storage.render.timestamps import timestamp_of
-from storage.stores import users
+from storage.stores import media_hashes, users
 from workers.webhooks.payloads import EventAuthor, ReviewMedia, ReviewPicture
 from workers.webhooks.verdict_tokens import VerdictTokens
 
@@ -40,6 +40,7 @@ class ReviewPayloads:
     async def fields(self, photo: Photo, endpoint_id: int) -> Mapping[str, Any]:
         """Return the fields of a photo, beyond those that every receiver gets, and `author` with more."""
         author = await users.get(self._db, photo.author.id)
+        hashes = {one.sha256: one.pdq for one in await media_hashes.of_photo(self._db, photo.id) if one.comparable}
         age = datetime.now(UTC) - author.created_at
         identifier = encode(photo.id)
         return {
@@ -51,18 +52,19 @@ class ReviewPayloads:
             "tags": list(photo.tags),
             "location": photo.location,
             "sha256": photo.sha256,
-            "pdq": None,
+            "pdq": hashes.get(photo.sha256),
             "held": photo.moderation is not None and photo.moderation.action is ModerationAction.HOLD,
             "media": self._media(photo, photo.sha256),
-            **({"items": self._pictures(photo)} if photo.items else {}),
+            **({"items": self._pictures(photo, hashes)} if photo.items else {}),
             "verdict_url": f"{self._public_url}/api/v1/moderation/{identifier}",
             "verdict_token": self._tokens.mint(photo.id, endpoint_id),
         }
 
-    def _pictures(self, photo: Photo) -> list[ReviewPicture]:
+    def _pictures(self, photo: Photo, hashes: Mapping[str, str]) -> list[ReviewPicture]:
         return [
             ReviewPicture(
                 sha256=item.sha256,
+                pdq=hashes.get(item.sha256),
                 width=item.width,
                 height=item.height,
                 alt_text=item.alt_text,

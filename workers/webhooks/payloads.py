@@ -56,9 +56,10 @@ class ReviewMedia(PayloadModel):
 
 
 class ReviewPicture(PayloadModel):
-    """One picture of a photo that has several; `sha256` is of its original."""
+    """One picture of a photo that has several; `sha256` is of its original, `pdq` of its image."""
 
     sha256: str
+    pdq: str | None
     width: int
     height: int
     alt_text: str
@@ -69,8 +70,9 @@ class PhotoData(PayloadModel):
     """A photo; `url` is its resource in the API.
 
     The fields after it are there for a service that decides about photos (see "moderation" of a webhook). `media` is
-    null until the images exist. `items` are all pictures of a photo with several. `pdq` is null. `held` says that the
-    photo is not shown before a verdict. `verdict_token` is for one POST of the verdict to `verdict_url`, for a week.
+    null until the images exist. `items` are all pictures of a photo with several. `pdq` is the perceptual hash, null
+    until then and for images without edges. `held` says that the photo is not shown before a verdict. `verdict_token`
+    is for one POST of the verdict to `verdict_url`, for a week.
     """
 
     photo_id: Id

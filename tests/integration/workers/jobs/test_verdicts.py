@@ -12,9 +12,11 @@ from storage.events import PhotoDeferred, PhotoHeld, PhotoReady, PhotoUploaded, 
 from storage.ids import encode
 from storage.models import Photo, PhotoAudience, PhotoState, Role, User
 from storage.moderation import Decider
+from storage.perceptual_hashes import MIN_QUALITY, MediaHash
 from storage.postgres.database import Database
 from storage.stores import (
     account_fields,
+    media_hashes,
     photo_deletion,
     photo_moderation,
     photo_processing,
@@ -30,6 +32,8 @@ from tests.support.webhooks import Message, Respond, WebhookScene, answer, respo
 from workers.webhooks.payloads import MAX_REVIEW_BYTES, PAYLOADS
 
 pytestmark = pytest.mark.engines
+
+PDQ = "0f" * 32
 
 
 @pytest.fixture
@@ -61,6 +65,12 @@ async def state_of(scene: WebhookScene, photo: Photo) -> PhotoState:
     return (await photos.load(scene.database, [photo.id]))[photo.id].state
 
 
+async def hashed(scene: WebhookScene, photo: Photo, *hashes: MediaHash) -> None:
+    """Store the hashes of the photo's pictures."""
+    async with scene.database.transaction() as tx:
+        await media_hashes.store(tx, photo.id, hashes)
+
+
 async def ready(scene: WebhookScene, photo: Photo) -> None:
     """Handle the event of a photo that is ready, and send its messages."""
     await scene.handle(PhotoReady(photo_id=photo.id, author_id=photo.author.id))
@@ -81,6 +91,7 @@ async def test_a_message_has_what_a_service_decides_by(scene: WebhookScene) -> N
     photo = await ready_photo(
         scene.database, ada, caption="c" * 2200, alt_text="a" * 1000, tags=["sea"], location="Bergen"
     )
+    await hashed(scene, photo, MediaHash(sha256=photo.sha256, pdq=PDQ, quality=MIN_QUALITY))
     await ready(scene, photo)
     (message,) = scene.receivers.of("moderation.example.org")
     PAYLOADS["photo.ready"].model_validate_json(message.body)
@@ -99,7 +110,7 @@ async def test_a_message_has_what_a_service_decides_by(scene: WebhookScene) -> N
         "tags": ["sea"],
         "location": "Bergen",
         "sha256": photo.sha256,
-        "pdq": None,
+        "pdq": PDQ,
         "held": False,
         "verdict_url": f"https://photos.example.com/api/v1/moderation/{encode(photo.id)}",
     }
@@ -129,10 +140,19 @@ async def test_all_pictures_of_a_photo(scene: WebhookScene) -> None:
     """A photo with several pictures has the image and the hash of each."""
     await service(scene)
     photo = await ready_post(scene.database, await new_user(scene.database, "ada"), "one", "two")
+    first, second = (item.sha256 for item in photo.items)
+    await hashed(
+        scene,
+        photo,
+        MediaHash(sha256=second, pdq=PDQ, quality=MIN_QUALITY),
+        MediaHash(sha256=first, pdq="1" * 64, quality=MIN_QUALITY - 1),
+    )
     await ready(scene, photo)
     (message,) = scene.receivers.messages
     items = message.document["data"]["items"]
     assert [item["alt_text"] for item in items] == ["one", "two"]
+    # The hash of an image without edges is near to those of many others, so it is left out.
+    assert [item["pdq"] for item in items] == [None, PDQ]
     assert all(item["sha256"] in item["media"]["url"] for item in items)
 
 
