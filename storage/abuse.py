@@ -23,6 +23,7 @@ class FindingKind(StrEnum):
     """What a rule has found."""
 
     LISTED_IMAGE = "listed_image"
+    SCAN_MATCH = "scan_match"  # of a service that scans originals; its case comes before all others
     REPEATED_COMMENTS = "repeated_comments"
     FOLLOW_CHURN = "follow_churn"
     LINK_SPAM = "link_spam"

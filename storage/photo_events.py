@@ -38,6 +38,24 @@ class VideoUploaded(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class PhotoUnscanned(Event):
+    """The photo is to be processed, and the service that scans originals had no answer until now."""
+
+    topic: ClassVar[str] = "photo.unscanned"
+    photo_id: int
+    author_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoUnscanned(Event):
+    """The photo of a video is to be processed, and the service that scans originals had no answer until now."""
+
+    topic: ClassVar[str] = "video.unscanned"
+    photo_id: int
+    author_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class VideoWanted(Event):
     """What is made from a video, the one that is played or its poster, is needed and not stored."""
 

@@ -16,6 +16,7 @@ from typing import Any
 ERASED_AFTER = timedelta(days=30)  # what was removed or suspended; until then the decision can be reverted
 NEW_ACCOUNT = timedelta(days=1)
 YOUNG_ACCOUNT = timedelta(days=7)
+FIRST = 1_000_000.0  # the priority of cases before all others; reports do not reach it
 
 
 class SubjectKind(StrEnum):
@@ -224,6 +225,11 @@ def priority(category: Category, *, trust: float, reach: int) -> float:
     Both count by their logarithms, so that a thousand reports do not hide a severe case from moderators.
     """
     return round(SEVERITY[category] * math.log2(1 + trust) * (1 + math.log10(1 + reach)), 3)
+
+
+def raised(case: Case, category: Category, *, trust: float) -> float:
+    """Return the priority of a case with more trust; one that comes before all others stays there."""
+    return FIRST if case.priority >= FIRST else priority(category, trust=trust, reach=case.reach)
 
 
 def more_severe(one: Category, other: Category) -> Category:

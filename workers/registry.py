@@ -41,6 +41,7 @@ WORKERS: tuple[WorkerSpec, ...] = (
         help="creates image variants and deletes unused images",
         topics=(
             "photo.uploaded",
+            "photo.unscanned",
             "photo.deleted",
             "photo.item_removed",
             "profile_image.uploaded",
@@ -200,7 +201,7 @@ WORKERS: tuple[WorkerSpec, ...] = (
     WorkerSpec(
         name="video",
         help="converts videos for playback and creates their images",
-        topics=("video.uploaded", "video.wanted"),
+        topics=("video.uploaded", "video.unscanned", "video.wanted"),
         module="workers.jobs.video",
         # A video takes up to two minutes of a core. A queue and a role of its own, so that no photo waits for it.
         concurrency=1,

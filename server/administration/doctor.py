@@ -22,6 +22,7 @@ from server.administration.broker_check import inspect_broker
 from server.administration.codec_versions import inspect_codecs
 from server.administration.findings import Finding
 from server.administration.replica_check import inspect_replica
+from server.administration.scan_check import inspect_scan
 from server.administration.search_check import inspect_search
 from server.administration.star_check import inspect_stars
 from server.composition.backends import describe_broker, open_database
@@ -86,6 +87,8 @@ async def inspect(settings: Settings) -> list[Finding]:
             else await _guarded("broker", inspect_broker, settings)
         )
         findings.append(await _guarded("blobs", inspect_blobs, settings))
+        if settings.media.scan is not None:
+            findings.append(await inspect_scan(settings))
     return findings
 
 

@@ -15,11 +15,14 @@ from server.cli.options import ConfigOption, DataOption, run_async, settings_for
 def build() -> typer.Typer:
     """Return the group of commands."""
     app = typer.Typer(
-        help="Check the stored images, make variants again, and compute missing hashes.", no_args_is_help=True
+        help="Check the stored images, make variants again, compute missing hashes, and release originals.",
+        no_args_is_help=True,
     )
     app.command()(verify)
     app.command()(rebuild)
     app.command()(hashes)
+    app.command()(quarantine)
+    app.command()(release)
     return app
 
 
@@ -90,6 +93,43 @@ def hashes(
     typer.echo(f"{outcomes.total():,} photos: {numbers or 'nothing to do'}.")
     if outcomes["unavailable"]:
         raise typer.Exit(1)
+
+
+def quarantine(config: ConfigOption = None, data: DataOption = None) -> None:
+    """List the originals in quarantine, which the service at `media.scan` has named: SHA-256, bytes, type.
+
+    They are kept whatever is deleted, and not shown.
+
+    Example: [bold]picshare media quarantine[/bold]
+    """
+    settings = settings_for(config, data=data)
+    from server.administration import quarantine as administration  # noqa: PLC0415 - heavy, and only needed here
+
+    found = run_async(administration.find(settings))
+    for one in found:
+        typer.echo(f"{one.sha256} {one.size} {one.content_type}")
+    if not found:
+        typer.echo("There are none.")
+
+
+def release(
+    sha256: Annotated[str, typer.Argument(help="The SHA-256 of the original.")],
+    config: ConfigOption = None,
+    data: DataOption = None,
+) -> None:
+    """Release an original from quarantine: it is deleted if nothing uses it, and can be posted again.
+
+    Release one once the law allows it. The exit code is 1 if it is not in quarantine.
+
+    Example: [bold]picshare media release 5994471abb01112afcc18159f6cc74b4f511b99806da59b3caf5a9c173cacfc5[/bold]
+    """
+    settings = settings_for(config, data=data)
+    from server.administration import quarantine as administration  # noqa: PLC0415 - heavy, and only needed here
+
+    if not run_async(administration.release(settings, sha256)):
+        typer.echo("This original is not in quarantine; `picshare media quarantine` lists those that are.", err=True)
+        raise typer.Exit(1)
+    typer.echo("Released.")
 
 
 def show(report: Report) -> None:

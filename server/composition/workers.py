@@ -8,7 +8,7 @@ from server.composition.actions import session_revoker
 from server.composition.backends import Stores, variant_registry
 from server.composition.caches import cache_settings
 from server.composition.import_intake import PostingIntake
-from server.composition.outbound import outbound_policy
+from server.composition.outbound import outbound_policy, scan_settings
 from server.composition.services import hold_policy
 from server.composition.signing import media_urls, secret_bytes, verdict_tokens
 from server.config.section import from_sections
@@ -46,6 +46,7 @@ from workers.jobs.stars import Stars
 from workers.jobs.trends import TrendTasks
 from workers.jobs.webhook_retention import WebhookRetention
 from workers.outbound.client import NoOutboundMetrics
+from workers.scanning.port import NoScanMetrics
 from workers.signals.settings import SignalSettings
 from workers.videos.limits import VideoLimits
 from workers.webhooks.port import NoWebhookMetrics
@@ -99,6 +100,8 @@ def worker_context(worker: str, settings: Settings, stores: Stores, metrics: Met
         moderation_metrics=metrics or NoModerationMetrics(),
         webhook_metrics=metrics or NoWebhookMetrics(),
         export_metrics=metrics or NoExportMetrics(),
+        scan=scan_settings(settings),
+        scan_metrics=metrics or NoScanMetrics(),
         imports=import_settings(settings, stores, metrics),
         export_ttl=timedelta(days=settings.retention.export_days),
         finding_metrics=metrics or NoFindingMetrics(),

@@ -1,4 +1,4 @@
-"""The section `[media]`: the variants of images, and the signatures of private images' URLs."""
+"""The section `[media]`: the variants of images, their scan, and the signatures of private images' URLs."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from server.config.section import Numbers, Secrets, Section, Texts
 from storage.blobs.variants import CONTENT_TYPES, FEED, THUMB, VariantRegistry
+from workers.outbound.errors import UrlRefusedError
+from workers.outbound.policy import TRUSTED
+from workers.outbound.urls import check_url
+from workers.scanning.port import TIMEOUT
 
 _VARIANTS = VariantRegistry()
 _MAX_SIDE = 8192  # pixels; larger variants would cost more than originals
@@ -56,6 +60,29 @@ class MediaSection(Section):
         description="Former values of `auth.secret`. URLs of private images that were signed with them stay valid "
         "until they expire.",
     )
+
+    scan: str | None = Field(
+        default=None,
+        description="URL of a service that scans each original before it is published, as `http://10.0.0.9/scan`. It "
+        "gets the bytes in a POST, and answers with 200 (pass) or 451 (match); see docs/abuse-detection.md. Images "
+        "wait for its answer.",
+    )
+    scan_timeout: float = Field(
+        default=TIMEOUT,
+        gt=0,
+        le=120,
+        description="Seconds after which a scan without a complete response has failed, and is repeated later.",
+    )
+
+    @field_validator("scan")
+    @classmethod
+    def _is_web_address(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                check_url(value, TRUSTED)
+            except UrlRefusedError as error:
+                raise ValueError(str(error).removesuffix(".")) from error
+        return value
 
     @field_validator("squares", "sizes")
     @classmethod

@@ -14,7 +14,7 @@ from storage.blobs.port import Blob, Blobs
 from storage.errors import NotFoundError, UnavailableError
 from storage.limits.tickets import Tickets
 from storage.postgres.database import Queryable
-from storage.stores import photo_contents
+from storage.stores import photo_contents, quarantine
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +38,8 @@ class OriginalRoutes:
         sha256 = request.match_info["sha256"]
         viewer = self._authentication.viewer(request)
         if viewer is None or not await photo_contents.is_owner(self._db, sha256, viewer.user_id):
+            raise NotFoundError("image")
+        if await quarantine.has(self._db, sha256):
             raise NotFoundError("image")
         if await self._tickets.is_revoked(viewer.session, viewer.user_id):
             raise SessionRevokedError

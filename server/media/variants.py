@@ -17,7 +17,7 @@ from storage.blobs.port import Blob, Blobs
 from storage.blobs.variants import FEED, REVIEW, THUMB, Variant, VariantRegistry
 from storage.errors import NotFoundError
 from storage.postgres.database import Queryable
-from storage.stores import contents, photo_contents
+from storage.stores import contents, photo_contents, quarantine
 from storage.stores.variants import StoredVariant
 
 YEAR = 365 * 86400  # seconds
@@ -142,7 +142,8 @@ class VariantRoutes:
         left = self._urls.seconds_left(signed, request.query.get("exp", ""), request.query.get("sig", ""))
         if signed.startswith(REVIEW):
             # No cache keeps what is withheld, and the next request decides again: the photo may be deleted by then.
-            if left and await contents.is_referenced(self._db, sha256):
+            shown = left and await contents.is_referenced(self._db, sha256)
+            if shown and not await quarantine.has(self._db, sha256):
                 return "private, no-store"
             raise _missing()
         if left and await contents.is_shown(self._db, sha256):

@@ -15,12 +15,19 @@ class AbuseMetrics:
             ("kind", "rule", "action"),
             registry=registry,
         )
+        self._scans = Counter(
+            "picshare_scans", "Scans of originals before publication, by result.", ("result",), registry=registry
+        )
         self._hash_list_entries = Gauge(
             "picshare_hash_list_entries",
             "Entries of a list of known images, by the hash that they are.",
             ("list", "hash"),
             registry=registry,
         )
+
+    def file_scanned(self, *, result: str) -> None:
+        """Record a scan of an original: `pass`, `match`, or `unavailable`."""
+        self._scans.labels(result).inc()
 
     def abuse_found(self, *, kind: str, rule: str, action: str) -> None:
         """Record a finding."""

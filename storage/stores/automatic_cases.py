@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from storage.abuse import Finding
+from storage.abuse import Finding, FindingKind
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.sharding import shard
-from storage.reports import Case, Subject, SubjectKind, more_severe, priority
+from storage.reports import FIRST, Case, Subject, SubjectKind, more_severe, raised
 from storage.stores import cases, moderation_audit
 
 _TRUST = 1.0
@@ -47,7 +47,7 @@ async def add(tx: Transaction, case: Case, finding: Finding) -> None:
         case.id,
         category.value,
         trust,
-        priority(category, trust=trust, reach=case.reach),
+        FIRST if finding.kind is FindingKind.SCAN_MATCH else raised(case, category, trust=trust),
     )
     facts = {"kind": finding.kind.value, "rule": finding.rule, "action": finding.action.value, **finding.facts}
     await moderation_audit.add(tx, case.id, "found", actor_id=None, details=facts)

@@ -23,7 +23,7 @@ from enum import StrEnum
 from storage.errors import UnavailableError
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.rows import Row
-from storage.stores import photo_contents, profile_images, variants
+from storage.stores import photo_contents, profile_images, quarantine, variants
 
 LEASE_TTL = timedelta(hours=1)  # far longer than an original or its variants take to be written
 REMOVAL_STALE = timedelta(minutes=5)  # far longer than the timeout of a removal
@@ -136,16 +136,20 @@ async def acquire(
 
 
 async def lease_stored(db: Queryable, sha256: str, *, ttl: timedelta = LEASE_TTL) -> Lease | None:
-    """Lease a content whose original is stored; return None if there is none, or while it is being removed."""
+    """Lease a content whose original is stored; return None if it is not, is being removed, or is in quarantine."""
     # The lock waits for a removal that is deciding, and the state is then read again.
     lease_id: int | None = await db.fetchval(
         """
-        WITH content AS (SELECT sha256 FROM contents WHERE sha256 = $1 AND state = 'stored' FOR SHARE)
+        WITH content AS (
+            SELECT sha256 FROM contents WHERE sha256 = $1 AND state = 'stored' AND NOT EXISTS (
+                SELECT 1 FROM content_leases WHERE sha256 = $1 AND id = $4 AND expires_at = 'infinity')
+            FOR SHARE)
         INSERT INTO content_leases (id, sha256, expires_at) SELECT $3, sha256, now() + $2::interval FROM content
         RETURNING id""",
         sha256,
         ttl,
         secrets.randbits(63),
+        quarantine.LEASE,
     )
     return None if lease_id is None else Lease(id=lease_id, sha256=sha256)
 

@@ -60,15 +60,25 @@ async def is_referenced(db: Queryable, sha256: str) -> bool:
 async def is_shown(db: Queryable, sha256: str) -> bool:
     """Return whether a photo of a visible account that moderation does not withhold has this original.
 
-    In any other state: its author may see it at least.
+    In any other state but `rejected`, which has no images: its author may see it at least.
     """
-    kept = f"p.state <> 'hidden' AND p.deleted_at IS NULL AND {visible()} LIMIT 1"
+    kept = f"p.state NOT IN ('hidden', 'rejected') AND p.deleted_at IS NULL AND {visible()} LIMIT 1"
     shown: bool = await db.fetchval(
         f"/* all shards: by content */ SELECT EXISTS (SELECT 1 FROM {PHOTOS} WHERE p.sha256 = $1 AND {kept}) "
         f"OR EXISTS (SELECT 1 FROM {_ITEMS_OF_AUTHORS} WHERE i.sha256 = $1 AND {kept})",
         sha256,
     )
     return shown
+
+
+async def shown_with(db: Queryable, sha256: str) -> list[tuple[int, int]]:
+    """Return photo and author of the ready photos with this original, the oldest first."""
+    rows = await db.fetch(
+        f"/* all shards: by content */ SELECT p.id, p.author_id FROM photos p WHERE p.sha256 = $1 AND {_READY} "
+        f"UNION SELECT p.id, p.author_id FROM {_ITEMS} WHERE i.sha256 = $1 AND {_READY} ORDER BY id",
+        sha256,
+    )
+    return [(row["id"], row["author_id"]) for row in rows]
 
 
 async def is_owner(db: Queryable, sha256: str, user_id: int) -> bool:

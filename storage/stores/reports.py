@@ -22,7 +22,7 @@ from storage.reports import (
     Subject,
     SubjectKind,
     more_severe,
-    priority,
+    raised,
     trust_of,
 )
 from storage.stores import account_locks
@@ -78,7 +78,7 @@ async def add(
         trust,
         severest.value,
         total,
-        priority(severest, trust=total, reach=case.reach),
+        raised(case, severest, trust=total),
     )
     return None if row is None else _report_of(row)
 

@@ -10,7 +10,7 @@ from storage.blobs.port import Blob, Blobs
 from storage.errors import NotFoundError
 from storage.models import User
 from storage.postgres.database import Queryable
-from storage.stores import export_contents
+from storage.stores import export_contents, quarantine
 from storage.stores.export_contents import BLOCKS, FOLLOWS
 from storage.stores.photo_items import pictures_of
 from workers.exports import activity_streams, documents
@@ -63,6 +63,9 @@ class AccountArchive:
 
     async def _original(self, name: str, sha256: str, modified: datetime) -> AsyncIterator[bytes]:
         """Add an original as it is, since media are compressed already."""
+        if await quarantine.has(self._db, sha256):
+            self.missing.append(name)
+            return
         try:
             blob = await self._blobs.open(original_key(sha256))
         except NotFoundError:

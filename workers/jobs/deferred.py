@@ -13,6 +13,7 @@ from workers.handlers import on
 from workers.images.pool import Decoder
 from workers.jobs.context import Handlers, WorkerContext
 from workers.jobs.media import MediaHandlers
+from workers.jobs.scans import open_gate
 
 
 @asynccontextmanager
@@ -20,9 +21,10 @@ async def open_handlers(context: WorkerContext) -> AsyncIterator[Handlers]:
     """Yield the handler of the queue "deferred"; its decoders start with the first photo."""
     decoder = Decoder(processes=context.concurrency, limits=context.decoder_limits, metrics=context.decoder_metrics)
     try:
-        yield on(
-            PhotoDeferred,
-            MediaHandlers(context.db, context.blobs, decoder, context.variants, context.finding_metrics).deferred,
-        )
+        async with open_gate(context) as gate:
+            handlers = MediaHandlers(
+                context.db, context.blobs, decoder, context.variants, context.finding_metrics, gate=gate
+            )
+            yield on(PhotoDeferred, handlers.deferred)
     finally:
         await decoder.close()

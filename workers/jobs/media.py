@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 
 from storage.blobs.port import Blobs
 from storage.blobs.variants import MOTION, VariantRegistry
-from storage.events import PhotoDeferred, PhotoDeleted, PhotoItemRemoved, PhotoUploaded, VariantWanted
+from storage.events import PhotoDeferred, PhotoDeleted, PhotoItemRemoved, PhotoUnscanned, PhotoUploaded, VariantWanted
 from storage.models import Photo, PhotoItem, PhotoState
 from storage.postgres.database import Database
 from storage.stores import contents, hash_lists, media_hashes, photo_exif, photo_processing, photos
@@ -29,6 +29,7 @@ from workers.jobs.findings import FindingMetrics, FindingRecorder, NoFindingMetr
 from workers.jobs.images import ImageMaker, hash_of
 from workers.jobs.listed_images import record_matches
 from workers.jobs.profile_images import ProfileImageHandlers
+from workers.jobs.scans import ScanGate, open_gate
 
 
 @asynccontextmanager
@@ -38,7 +39,8 @@ async def open_handlers(context: WorkerContext) -> AsyncIterator[Handlers]:
     try:
         await decoder.start()
         metrics = context.finding_metrics
-        yield MediaHandlers(context.db, context.blobs, decoder, context.variants, metrics).handlers()
+        async with open_gate(context) as gate:
+            yield MediaHandlers(context.db, context.blobs, decoder, context.variants, metrics, gate=gate).handlers()
     finally:
         await decoder.close()
 
@@ -56,18 +58,22 @@ class MediaHandlers:
         decoder: Decoder,
         variants: VariantRegistry | None = None,
         metrics: FindingMetrics | None = None,
+        *,
+        gate: ScanGate | None = None,
     ) -> None:
         self._db = db
         self._recorder = FindingRecorder(metrics or NoFindingMetrics())
         self._variants = variants or VariantRegistry()
         self._maker = ImageMaker(db, blobs, decoder, self._variants)
         self._remover = ContentRemover(db, blobs)
+        self._gate = gate or ScanGate(db, blobs)
 
     def handlers(self) -> Mapping[str, EventHandler]:
         """Return the handler of each topic."""
-        profile_images = ProfileImageHandlers(self._db, self._maker, self._remover)
+        profile_images = ProfileImageHandlers(self._db, self._maker, self._remover, self._gate)
         return {
             **on(PhotoUploaded, self.uploaded),
+            **on(PhotoUnscanned, self.deferred),
             **on(PhotoDeleted, self.deleted),
             **on(PhotoItemRemoved, self.item_removed),
             **profile_images.handlers(),
@@ -89,8 +95,8 @@ class MediaHandlers:
             return
         await self._process(photo)
 
-    async def deferred(self, event: PhotoDeferred) -> None:
-        """Process a photo that was deferred; see `_process`."""
+    async def deferred(self, event: PhotoDeferred | PhotoUnscanned) -> None:
+        """Process a photo that was deferred, or has waited for its scan; see `_process`."""
         photo = await self._in_processing(event.photo_id)
         if photo is not None:
             await self._process(photo)
@@ -101,6 +107,8 @@ class MediaHandlers:
 
     async def _process(self, photo: Photo) -> None:
         """Make the variants of all pictures and mark the photo as ready, or reject it with the reason."""
+        if not await self._gate.lets_photo(photo):
+            return
         pictures = pictures_of(photo)
         # The lease is needed when the variants are stored; taken meanwhile, it costs no time.
         decoded, leases = await asyncio.gather(

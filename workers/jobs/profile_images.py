@@ -12,15 +12,17 @@ from workers.handlers import EventHandler, on
 from workers.images.decode import ImageRejectedError
 from workers.jobs.contents import ContentRemover
 from workers.jobs.images import ImageMaker
+from workers.jobs.scans import ScanGate
 
 
 class ProfileImageHandlers:
     """Handlers of avatars and banners in the queue "media"."""
 
-    def __init__(self, db: Database, maker: ImageMaker, remover: ContentRemover) -> None:
+    def __init__(self, db: Database, maker: ImageMaker, remover: ContentRemover, gate: ScanGate) -> None:
         self._db = db
         self._maker = maker
         self._remover = remover
+        self._gate = gate
 
     def handlers(self) -> Mapping[str, EventHandler]:
         """Return the handler of each topic."""
@@ -30,7 +32,7 @@ class ProfileImageHandlers:
         """Make the variants and show the image, or reject it with the reason; the image before it stays."""
         kind = ProfileImageKind(event.kind)
         image = await profile_images.in_processing(self._db, event.user_id, kind, event.sha256)
-        if image is None:
+        if image is None or not await self._gate.lets_profile_image(image):
             return
         try:
             decoded = await self._maker.decode(image.sha256, author_id=image.user_id)

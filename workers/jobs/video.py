@@ -20,7 +20,7 @@ from storage.blobs.port import Blobs
 from storage.blobs.variants import VIDEO, VariantRegistry
 from storage.cache.variant_states import VariantState, VariantStates
 from storage.errors import NotFoundError, UnavailableError
-from storage.events import VideoUploaded, VideoWanted
+from storage.events import VideoUnscanned, VideoUploaded, VideoWanted
 from storage.models import PhotoState, Video
 from storage.postgres.database import Database
 from storage.stores import contents, hash_lists, media_hashes, photo_processing, photos, variants
@@ -33,6 +33,7 @@ from workers.jobs.context import Handlers, WorkerContext
 from workers.jobs.findings import FindingMetrics, FindingRecorder, NoFindingMetrics
 from workers.jobs.images import hash_of, local_file, put_variants
 from workers.jobs.listed_images import record_matches
+from workers.jobs.scans import ScanGate, open_gate
 from workers.videos.pool import MadeVideo, VideoDecoder
 
 log = structlog.get_logger(__name__)
@@ -48,15 +49,17 @@ async def open_handlers(context: WorkerContext) -> AsyncIterator[Handlers]:
         metrics=context.decoder_metrics,
     )
     try:
-        handlers = VideoHandlers(
-            context.db,
-            context.blobs,
-            decoder,
-            context.variants,
-            context.variant_states,
-            metrics=context.finding_metrics,
-        )
-        yield handlers.handlers()
+        async with open_gate(context) as gate:
+            handlers = VideoHandlers(
+                context.db,
+                context.blobs,
+                decoder,
+                context.variants,
+                context.variant_states,
+                metrics=context.finding_metrics,
+                gate=gate,
+            )
+            yield handlers.handlers()
     finally:
         await decoder.close()
 
@@ -73,6 +76,7 @@ class VideoHandlers:
         states: VariantStates,
         *,
         metrics: FindingMetrics | None = None,
+        gate: ScanGate | None = None,
     ) -> None:
         self._db = db
         self._recorder = FindingRecorder(metrics or NoFindingMetrics())
@@ -81,16 +85,21 @@ class VideoHandlers:
         self._registry = registry
         self._states = states
         self._remover = ContentRemover(db, blobs)
+        self._gate = gate or ScanGate(db, blobs)
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def handlers(self) -> Mapping[str, EventHandler]:
         """Return the handler of each topic."""
-        return {**on(VideoUploaded, self.uploaded), **on(VideoWanted, self.wanted)}
+        return {
+            **on(VideoUploaded, self.uploaded),
+            **on(VideoUnscanned, self.uploaded),
+            **on(VideoWanted, self.wanted),
+        }
 
-    async def uploaded(self, event: VideoUploaded) -> None:
+    async def uploaded(self, event: VideoUploaded | VideoUnscanned) -> None:
         """Make what is shown of a video and mark its photo as ready, or reject it with the reason."""
         photo = (await photos.load(self._db, [event.photo_id])).get(event.photo_id)
-        if photo is None or photo.state is not PhotoState.PROCESSING:
+        if photo is None or photo.state is not PhotoState.PROCESSING or not await self._gate.lets_photo(photo):
             return
         try:
             made = await self._made(photo.sha256)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Protocol, Self
+from typing import BinaryIO, Protocol, Self
 
 import aiohttp
 from yarl import URL
@@ -70,7 +70,7 @@ class OutboundResponse:
 class _Request:
     method: str
     url: str | URL
-    body: bytes | None
+    body: bytes | BinaryIO | None
     headers: Mapping[str, str] | None
     timeout: float
     max_response: int
@@ -126,7 +126,7 @@ class OutboundClient:
         method: str,
         url: str | URL,
         *,
-        body: bytes | None = None,
+        body: bytes | BinaryIO | None = None,
         headers: Mapping[str, str] | None = None,
         timeout: float = TIMEOUT,
         max_response: int = MAX_RESPONSE,
@@ -134,8 +134,9 @@ class OutboundClient:
     ) -> OutboundResponse:
         """Send a request; return a response with any status, or raise `OutboundError`.
 
-        It ends after `timeout` seconds at the latest. At most `max_response` bytes of the body are read, then the
-        connection is closed. A POST is sent once; aiohttp sends a GET, PUT or DELETE again whose connection was lost.
+        A `body` in a file is read part by part. The request ends after `timeout` seconds at the latest. At most
+        `max_response` bytes of the response are read, then the connection is closed. A POST is sent once; aiohttp sends
+        a GET, PUT or DELETE again whose connection was lost.
         With a `circuit`, errors and responses with 5xx count as its failures.
         """
         request = _Request(method, url, body, headers, timeout, max_response)
@@ -204,6 +205,6 @@ class OutboundClient:
             )
 
 
-def _payload(body: bytes | None) -> bytes | io.BytesIO | None:
+def _payload(body: bytes | BinaryIO | None) -> bytes | BinaryIO | None:
     # aiohttp writes bytes at once, and for a large body that would stop the event loop.
-    return io.BytesIO(body) if body is not None and len(body) > _LARGE else body
+    return io.BytesIO(body) if isinstance(body, bytes) and len(body) > _LARGE else body

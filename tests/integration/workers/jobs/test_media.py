@@ -250,6 +250,7 @@ async def test_topics(scene: Scene) -> None:
     """The handlers are those of the queue's topics."""
     assert set(scene.media.handlers()) == {
         "photo.uploaded",
+        "photo.unscanned",
         "photo.deleted",
         "photo.item_removed",
         "profile_image.uploaded",

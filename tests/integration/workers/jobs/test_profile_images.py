@@ -17,13 +17,16 @@ from storage.blobs.keys import original_key, variant_key
 from storage.errors import NotFoundError
 from storage.models import ProfileImageKind, ProfileImageState, User
 from storage.postgres.database import Database
-from storage.stores import contents, profile_images, users
+from storage.reports import FIRST, SubjectKind
+from storage.stores import cases, contents, profile_images, quarantine, users
 from tests.support.community import new_user, topics
 from tests.support.objects import has
 from tests.support.originals import post
 from tests.support.pictures import photograph
 from workers.images.pool import Decoder
 from workers.jobs.media import MediaHandlers
+from workers.jobs.scans import REASON, ScanGate
+from workers.scanning.port import ScanUnavailableError
 
 pytestmark = pytest.mark.engines
 
@@ -211,3 +214,40 @@ async def test_a_stuck_upload_is_queued_again(scene: Scene) -> None:
     assert (none, one) == (0, 1)
     await scene.work()
     assert await scene.shown() == (hash_of(ROCKET), None)
+
+
+class Scan:
+    """A scanner without an answer, or one that names every file."""
+
+    def __init__(self, *, down: bool) -> None:
+        self.down = down
+
+    async def matches(self, path: Path, *, sha256: str, content_type: str) -> bool:
+        """Name the file, or raise."""
+        assert hash_of(path.read_bytes()) == sha256
+        assert content_type == "image/jpeg"
+        if self.down:
+            raise ScanUnavailableError("it hangs")
+        return True
+
+
+async def test_an_image_waits_for_its_scan(scene: Scene) -> None:
+    """Without an answer an image is not shown, and scanned again; a match is kept, and a case about the account."""
+    service = Scan(down=True)
+    decoder = Decoder(processes=1)
+    gate = ScanGate(scene.database, scene.blobs, service)
+    scene.media = MediaHandlers(scene.database, scene.blobs, decoder, gate=gate)
+    await scene.replace(ROCKET)
+    for _ in range(3):
+        await scene.work()
+        assert await scene.shown() == (None, None)
+        assert await profile_images.in_processing(scene.database, scene.user.id, AVATAR, hash_of(ROCKET))
+    service.down = False
+    await scene.work()
+    image = await profile_images.newest(scene.database, scene.user.id, AVATAR)
+    assert image is not None
+    assert (image.state, image.reason) == (ProfileImageState.REJECTED, REASON)
+    assert await quarantine.has(scene.database, hash_of(ROCKET))
+    (case,) = await cases.queue(scene.database, limit=9)
+    assert (case.subject_kind, case.subject_id, case.priority) == (SubjectKind.USER, scene.user.id, FIRST)
+    await decoder.close()

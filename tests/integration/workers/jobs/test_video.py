@@ -16,7 +16,7 @@ from storage.blobs.file import FileBlobs
 from storage.blobs.keys import original_key, poster_key, variant_key
 from storage.blobs.variants import VariantRegistry
 from storage.cache.variant_states import VariantState, VariantStates
-from storage.events import PhotoDeleted, PhotoUploaded, VariantWanted, VideoUploaded, VideoWanted
+from storage.events import PhotoDeleted, PhotoUploaded, VariantWanted, VideoUnscanned, VideoUploaded, VideoWanted
 from storage.models import Photo, PhotoState, User
 from storage.postgres.database import Database
 from storage.render.photo import photo_json
@@ -31,9 +31,11 @@ from workers.errors import Retry
 from workers.images.decode import ImageRejectedError
 from workers.images.pool import Decoder
 from workers.jobs.media import MediaHandlers
+from workers.jobs.scans import ScanGate
 from workers.jobs.variants import VariantHandlers
 from workers.jobs.video import VideoHandlers
 from workers.registry import WORKERS
+from workers.scanning.port import ScanUnavailableError
 from workers.videos.pool import MadeVideo, VideoDecoder
 
 pytestmark = pytest.mark.engines
@@ -314,3 +316,38 @@ async def _delete(scene: Scene, photo: Photo) -> None:
         PhotoDeleted(photo_id=photo.id, author_id=scene.author.id, sha256=photo.sha256)
     )
     assert await remains(scene.database, scene.blobs) == NOTHING
+
+
+class Scan:
+    """A scanner without an answer, or one that lets every file pass."""
+
+    down = True
+
+    async def matches(self, path: Path, *, sha256: str, content_type: str) -> bool:
+        """Let the file pass, or raise."""
+        assert path.exists()
+        assert (len(sha256), content_type) == (64, "video/mp4")
+        if self.down:
+            raise ScanUnavailableError("it hangs")
+        return False
+
+
+async def test_a_video_waits_for_its_scan(scene: Scene) -> None:
+    """Without an answer nothing is made of a video, and it is scanned again by an event of its own queue."""
+    service = Scan()
+    handlers = VideoHandlers(
+        scene.database,
+        scene.blobs,
+        scene.decoder,
+        VariantRegistry(),
+        scene.states,
+        gate=ScanGate(scene.database, scene.blobs, service),
+    )
+    photo = await post(scene.database, scene.blobs, scene.author, video(turns=1))
+    await handlers.uploaded(VideoUploaded(photo_id=photo.id, author_id=scene.author.id))
+    assert (await scene.reload(photo)).state is PhotoState.PROCESSING
+    assert [row["topic"] for row in await scene.database.fetch(TOPICS)][-1] == "video.unscanned"
+    service.down = False
+    event = VideoUnscanned(photo_id=photo.id, author_id=scene.author.id)
+    await handlers.handlers()[event.topic](event)
+    assert (await scene.reload(photo)).state is PhotoState.READY

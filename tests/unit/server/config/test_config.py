@@ -121,6 +121,8 @@ def test_lists_in_the_environment_are_separated_by_commas(monkeypatch: pytest.Mo
         ('[edge]\ncaches = ["10.0.0.5:8079"]', ["edge.caches", "http://10.0.0.5:8079"]),
         ('[edge]\ncaches = ["http://10.0.0.5:8079/"]', ["edge.caches", "without user and path"]),
         ('[edge]\ncaches = ["http://me:hunter2@10.0.0.5"]', ["edge.caches", "without user and path"]),
+        ('[media]\nscan = "ftp://scanner"', ["media.scan", "https:// or http://."]),
+        ("[media]\nscan_timeout = 0", ["media.scan_timeout"]),
         ('[edge]\nhook_url = "ftp://cdn"', ["edge.hook_url", "https:// or http://."]),
         ('[edge]\nhook_url = "https://me:hunter2@cdn.example.com"', ["edge.hook_url", "everything up to the @."]),
         ("[outbound]\nports = []", ["outbound.ports", "from 1 to 65535"]),

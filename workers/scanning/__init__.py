@@ -1,0 +1,1 @@
+"""Services that scan originals before photos are published."""
