@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from storage.reports import SEVERITY, Category, more_severe, priority, trust_of
+from storage.reports import (
+    FIRST,
+    SEVERITY,
+    Case,
+    CaseState,
+    Category,
+    SubjectKind,
+    more_severe,
+    priority,
+    raised,
+    trust_of,
+)
 
 
 @pytest.mark.parametrize(
@@ -47,3 +59,26 @@ def test_the_most_severe_category() -> None:
     assert more_severe(Category.NUDITY, Category.SPAM) is Category.NUDITY
     assert more_severe(Category.HATE, Category.ILLEGAL) is Category.HATE
     assert SEVERITY.keys() == set(Category)
+
+
+def test_a_case_before_all_others_stays_there() -> None:
+    """No number of reports reaches its priority, and further ones do not lower it."""
+    assert priority(Category.CHILD_SAFETY, trust=1e9, reach=10**10) < FIRST
+    case = Case(
+        id=1,
+        subject_kind=SubjectKind.USER,
+        subject_id=2,
+        owner_id=2,
+        state=CaseState.OPEN,
+        category=Category.CHILD_SAFETY,
+        reports=1,
+        trust=1,
+        reach=9,
+        priority=FIRST,
+        assigned_to=None,
+        opened_at=datetime.now(UTC),
+        closed_at=None,
+        erase_at=None,
+    )
+    assert raised(case, Category.CHILD_SAFETY, trust=2) == FIRST
+    assert raised(replace(case, priority=5), Category.SPAM, trust=1) == priority(Category.SPAM, trust=1, reach=9)

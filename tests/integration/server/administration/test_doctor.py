@@ -19,6 +19,7 @@ from tests.engines.object_store import ObjectStore
 from tests.engines.private import free_port, redis_server
 from tests.engines.redis_cluster import RedisCluster
 from tests.support.eventually import eventually
+from tests.support.scripted_peer import responds, scripted_peer
 
 pytestmark = pytest.mark.engines
 
@@ -45,6 +46,27 @@ async def test_engines_that_work_have_no_problem(database_dsn: str, valkey_url: 
     assert "schema up to date" in findings["database"].detail
     assert findings["redis"].detail.startswith("Valkey ")
     assert list((tmp_path / "blobs").rglob("doctor-*")) == []
+
+
+@pytest.mark.parametrize(
+    ("status", "detail"),
+    [
+        ("200 OK", "lets a white pixel pass"),
+        ("451 Unavailable For Legal Reasons", "451 for a white pixel"),
+        ("404 Not Found", "status 404"),
+        ("503 Service Unavailable", "status 503"),
+    ],
+)
+async def test_the_service_that_scans_is_asked(
+    database_dsn: str, valkey_url: str, tmp_path: Path, status: str, detail: str
+) -> None:
+    """It gets a harmless image, which has to pass; without media.scan there is no line."""
+    settings = settings_of(database_dsn, valkey_url, blobs=f"file:{tmp_path}/blobs")
+    async with scripted_peer(responds(status=status)) as peer:
+        found = (await inspect(settings.with_values("media", scan=f"http://127.0.0.1:{peer.port}/scan")))["scan"]
+        assert "Content-Type: image/png" in peer.requests[0]
+    assert (found.ok, detail in found.detail) == (status == "200 OK", True)
+    assert "scan" not in await inspect(settings)
 
 
 async def test_a_search_without_trigrams_has_a_remedy(database_dsn: str, valkey_url: str, tmp_path: Path) -> None:

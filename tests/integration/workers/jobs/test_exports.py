@@ -37,6 +37,7 @@ from storage.stores import (
     comment_deletion,
     comment_likes,
     comments,
+    contents,
     decisions,
     erasure,
     exports,
@@ -48,6 +49,7 @@ from storage.stores import (
     photo_collections,
     photo_deletion,
     photo_exif,
+    quarantine,
     tag_follows,
     uploads,
     users,
@@ -316,6 +318,19 @@ async def test_a_missing_original_is_named(exporter: Exporter) -> None:
     assert name not in archive.namelist()
     assert archive.read(f"photos/{encode(kept.id)}.jpg") == b"kept"
     assert f"{name} is missing." in archive.read("index.html").decode()
+
+
+async def test_an_original_in_quarantine_is_not_exported(exporter: Exporter) -> None:
+    """It is named as missing."""
+    ada = await new_user(exporter.db, "ada")
+    photo = await exporter.photo(ada, b"not to be shown")
+    lease = await contents.acquire(exporter.db, sha256=photo.sha256, size=1, content_type="image/jpeg")
+    assert lease is not None
+    async with exporter.db.transaction() as tx:
+        await quarantine.add(tx, photo.sha256)
+    archive = await exporter.made(ada)
+    assert archive.read("missing.txt").decode() == f"photos/{encode(photo.id)}.jpg\n"
+    assert f"photos/{encode(photo.id)}.jpg" not in archive.namelist()
 
 
 async def test_other_programs_read_the_archive(exporter: Exporter, tmp_path: Path) -> None:

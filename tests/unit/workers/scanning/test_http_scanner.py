@@ -83,6 +83,13 @@ async def test_what_is_no_answer(original: Path, behave: Behaviour) -> None:
         assert peer.connections == 1
 
 
+async def test_the_deadline_is_that_of_the_settings(original: Path) -> None:
+    """A service that hangs is waited for as long as the operator has said."""
+    async with scripted_peer(hang) as peer, scanner_at(f"http://127.0.0.1:{peer.port}/", timeout=0.1) as scanner:
+        with pytest.raises(ScanUnavailableError, match=r"within 0\.1 s"):
+            await matches(scanner, original)
+
+
 async def test_its_circuit_opens(original: Path) -> None:
     """A service that is down is not asked each time, and the error has the seconds until it is."""
     circuit = Circuit("scan", CIRCUIT)
