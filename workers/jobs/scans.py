@@ -130,12 +130,12 @@ class ScanGate:
                 if matches:
                     await quarantine.add(tx, sha256)
                 await contents.release(tx, lease)
+            if not matches and not await contents.is_referenced(self._db, sha256):
+                # It was deleted meanwhile, and its removal was kept off by the lease.
+                await self._remover.remove(sha256)
         self._metrics.file_scanned(result="match" if matches else "pass")
         if matches:
             log.error("scan_matched", sha256=sha256)
-        elif not await contents.is_referenced(self._db, sha256):
-            # It was deleted meanwhile, and its removal was kept off by the lease.
-            await self._remover.remove(sha256)
         return matches
 
     async def _hide_copies(self, sha256: str) -> None:

@@ -190,8 +190,10 @@ async def test_a_service_that_is_down(scene: Scene, decoder: Decoder) -> None:
     assert await work_off(scene, "photo.unscanned") == 0
 
 
-@pytest.mark.parametrize("named", [(), (ROCKET,)], ids=["pass", "match"])
-async def test_a_photo_deleted_while_it_is_scanned(scene: Scene, decoder: Decoder, named: Sequence[bytes]) -> None:
+@pytest.mark.parametrize(
+    "inner", [Service(), Service(ROCKET), Service(down=True)], ids=["pass", "match", "unavailable"]
+)
+async def test_a_photo_deleted_while_it_is_scanned(scene: Scene, decoder: Decoder, inner: Service) -> None:
     """Its file is kept if it matches, and removed otherwise."""
     photo = await scene.upload(ROCKET)
 
@@ -201,12 +203,12 @@ async def test_a_photo_deleted_while_it_is_scanned(scene: Scene, decoder: Decode
             await scene.clean(photo)
             return await super().matches(path, sha256=sha256, content_type=content_type)
 
-    service = scanned_by(scene, decoder, Slow(*named))
+    service = scanned_by(scene, decoder, Slow(*inner.named, down=inner.down))
     with suppress(Retry):  # of the decoder: the original is gone; the next delivery finds no photo
         await scene.process(photo)
     assert service.asked == [photo.sha256]
     assert await scene.process(photo) is None
-    assert await has(scene.blobs, original_key(photo.sha256)) is bool(named)
+    assert await has(scene.blobs, original_key(photo.sha256)) is bool(inner.named)
 
 
 async def test_an_original_that_is_missing(scene: Scene, decoder: Decoder) -> None:
