@@ -22,9 +22,9 @@ WRITTEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 class Everything:
     """An owner's database, store, session and tokens in one."""
 
-    async def fetchval(self, *_: object) -> bool:
-        """Return that the photo is the viewer's."""
-        return True
+    async def fetchval(self, sql: str, *_: object) -> bool:
+        """Return that the photo is the viewer's, and not in quarantine."""
+        return "content_leases" not in sql
 
     async def is_revoked(self, *_: object) -> bool:
         """Return that the session goes on."""
