@@ -229,6 +229,16 @@ WORKERS: tuple[WorkerSpec, ...] = (
         concurrency_help="Events at once for which one process finds the webhooks; their messages are sent apart.",
     ),
     WorkerSpec(
+        name="reviews",
+        help="asks the moderation service of the settings what new photos show",
+        topics=("photo.ready", "photo.held", "photo.imported"),
+        module="workers.jobs.reviews",
+        concurrency=4,
+        concurrency_help="Photos at once about which one process asks the service at `moderation.service`.",
+        # A queue of its own, so that no webhook waits for the service.
+        runs_with="webhooks",
+    ),
+    WorkerSpec(
         name="purge",
         help="removes images that are not public any more from the caches in front of PicShare",
         topics=("media.purge", "media.purge_cache"),

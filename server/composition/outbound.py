@@ -1,9 +1,10 @@
-"""The policy of requests to addresses that users supply, and the settings of the service that scans files."""
+"""The policy of requests to addresses that users supply, and the services that the operator has chosen."""
 
 from __future__ import annotations
 
 from server.config.settings import Settings
 from workers.outbound.policy import OutboundPolicy
+from workers.reviewing.port import ReviewSettings
 from workers.scanning.port import ScanSettings
 
 
@@ -21,3 +22,18 @@ def scan_settings(settings: Settings) -> ScanSettings | None:
     """Return where originals are scanned, or None if they are not."""
     section = settings.media
     return None if section.scan is None else ScanSettings(url=section.scan, timeout=section.scan_timeout)
+
+
+def review_settings(settings: Settings) -> ReviewSettings | None:
+    """Return the service that is asked about new photos, or None if there is none."""
+    section = settings.moderation
+    if section.service is None or section.service_key is None:
+        return None
+    return ReviewSettings(
+        service=section.service,
+        key=section.service_key.get_secret_value(),
+        url=section.service_url,
+        hide=section.service_hide,
+        sensitive=section.service_sensitive,
+        labels=section.service_labels,
+    )

@@ -8,7 +8,7 @@ from server.composition.actions import session_revoker
 from server.composition.backends import Stores, variant_registry
 from server.composition.caches import cache_settings
 from server.composition.import_intake import PostingIntake
-from server.composition.outbound import outbound_policy, scan_settings
+from server.composition.outbound import outbound_policy, review_settings, scan_settings
 from server.composition.services import hold_policy
 from server.composition.signing import media_urls, secret_bytes, verdict_tokens
 from server.config.section import from_sections
@@ -100,6 +100,7 @@ def worker_context(worker: str, settings: Settings, stores: Stores, metrics: Met
         moderation_metrics=metrics or NoModerationMetrics(),
         webhook_metrics=metrics or NoWebhookMetrics(),
         export_metrics=metrics or NoExportMetrics(),
+        review=review_settings(settings),
         scan=scan_settings(settings),
         scan_metrics=metrics or NoScanMetrics(),
         imports=import_settings(settings, stores, metrics),

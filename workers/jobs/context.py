@@ -37,6 +37,7 @@ from workers.jobs.stars import Stars
 from workers.outbound.circuits import CircuitRegistry
 from workers.outbound.client import NoOutboundMetrics, OutboundMetrics
 from workers.registry import WorkerSpec
+from workers.reviewing.port import ReviewSettings
 from workers.scanning.port import NoScanMetrics, ScanMetrics, ScanSettings
 from workers.signals.settings import SignalSettings
 from workers.videos.limits import VideoLimits
@@ -117,6 +118,7 @@ class WorkerContext:
     export_metrics: ExportMetrics = field(default_factory=NoExportMetrics)
     finding_metrics: FindingMetrics = field(default_factory=NoFindingMetrics)
     outbound_metrics: OutboundMetrics = field(default_factory=NoOutboundMetrics)
+    review: ReviewSettings | None = None
     scan: ScanSettings | None = None
     scan_metrics: ScanMetrics = field(default_factory=NoScanMetrics)
     imports: ImportSettings | None = None

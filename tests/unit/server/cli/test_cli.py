@@ -86,7 +86,7 @@ def test_an_unknown_queue_lists_the_queues(monkeypatch: pytest.MonkeyPatch, caps
     assert call(monkeypatch, "deadletters", "list", "--queue", "medai") == 2
     assert (
         "'medai' is not one of media, fanout, notify, bulk, discover, abuse, exports, imports, deferred, variants, "
-        "video, webhooks, purge, forget, warm." in capsys.readouterr().err
+        "video, webhooks, reviews, purge, forget, warm." in capsys.readouterr().err
     )
 
 

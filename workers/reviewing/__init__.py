@@ -1,0 +1,1 @@
+"""Services that are asked what a photo shows, one adapter each."""
