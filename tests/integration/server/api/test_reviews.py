@@ -40,6 +40,9 @@ UNUSABLE: dict[str, Behaviour] = {
     "another service": responds(b'{"status": "success", "nudity": {"prob": 0.99}}'),
     "a wrong key": responds(b"{}", status="401 Unauthorized"),
     "down": responds(b"{}", status="503 Service Unavailable"),
+    "an error with scores": responds(
+        b'{"results": [{"category_scores": {"sexual": 0.01}}]}', status="429 Too Many Requests"
+    ),
 }
 
 
