@@ -15,11 +15,14 @@ export function notificationsPage(app) {
 class NotificationsPage {
   #app;
   #rows = new Map();
+  /** The ids of the users that each row is about. */
+  #actors = new Map();
   #newest = "";
   #thumbs = new Map();
   #cursor = null;
   #fetched = false;
   #requests;
+  #stop;
   #list = h("ul.notifications.panel");
   #tail = h("div", {}, h("div.spinner", { role: "status", "aria-label": "Loading" }));
 
@@ -35,11 +38,13 @@ class NotificationsPage {
     app.notificationCenter.addEventListener("marked", this.#marked);
     app.notificationCenter.addEventListener("removed", this.#removed);
     app.notificationCenter.addEventListener("refresh", this.#reload);
+    this.#stop = app.accounts.watch((userId) => this.#accountHidden(userId));
     app.toasts.clear("/notifications");
     this.#load();
   }
 
   leave() {
+    this.#stop();
     this.#app.notificationCenter.removeEventListener("notification", this.#received);
     this.#app.notificationCenter.removeEventListener("count", this.#countChanged);
     this.#app.notificationCenter.removeEventListener("changed", this.#changed);
@@ -103,8 +108,22 @@ class NotificationsPage {
   #removed = ({ detail: id }) => {
     this.#rows.get(id)?.remove();
     this.#rows.delete(id);
+    this.#actors.delete(id);
     this.#updateTail();
   };
+
+  /** Remove the entries about a user alone, and fetch those about several. */
+  #accountHidden(userId) {
+    const concerned = [...this.#actors].filter(([, actors]) => actors.includes(userId));
+    for (const [id, actors] of concerned) {
+      if (actors.length > 1) continue;
+      this.#rows.get(id)?.remove();
+      this.#rows.delete(id);
+      this.#actors.delete(id);
+    }
+    this.#updateTail();
+    if (concerned.length > 0) this.#app.notificationCenter.refresh();
+  }
 
   /** Show a notification; a newer version of it, with one more user, replaces the older one. */
   #put(notification, first) {
@@ -126,6 +145,7 @@ class NotificationsPage {
   }
 
   #row(notification) {
+    this.#actors.set(notification.id, notification.actors.map(({ id }) => id));
     return h(
       "li",
       { class: notification.seen ? null : "new", data: { notification: notification.id, position: notification.position } },

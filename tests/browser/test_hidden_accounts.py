@@ -1,0 +1,98 @@
+"""A suspended or deleted account leaves all open screens at once, without a reload."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.browser.test_moderation import Promote, promote
+from tests.browser.visitor import DESKTOP, PHONE, Site, published
+from tests.support.api_user import PASSWORD, ApiUser
+from tests.support.cases import case_about, comment_on, decide, report
+from tests.support.pictures import photograph
+
+__all__ = ["promote"]
+
+
+async def post(author: ApiUser, caption: str) -> dict[str, Any]:
+    """Post a photo and wait until it is ready."""
+    photo = await author.upload(photograph(), caption)
+    await published(author, photo["id"])
+    return photo
+
+
+async def suspend(judge: ApiUser, reporter: ApiUser, author: ApiUser) -> None:
+    """Suspend an account after a report."""
+    await report(reporter, "user", author.id)
+    await decide(judge, await case_about(judge, author.id), "suspend")
+
+
+@pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
+async def test_a_suspended_account_leaves_the_lists_of_followers(site: Site, promote: Promote, viewport: Any) -> None:
+    """All its cards leave the feed, its comments a photo, its entries the inbox; those of others stay."""
+    judge = await promote(await site.create_account())
+    author, other = await site.create_account(), await site.create_account()
+    feed = await site.signed_in(viewport=viewport)
+    for each in (author, other):
+        await feed.account.follow(each)
+        await each.follow(feed.account)
+    for caption in ("At the lake", "On the hill"):
+        await post(author, caption)
+    stays = await post(other, "In the town")
+    for each, text in ((author, "A remark"), (other, "An answer")):
+        await comment_on(each, stays["id"], text)
+    comments, inbox = [await site.signed_in(feed.account, viewport=viewport) for _ in range(2)]
+    await feed.open("/")
+    for caption in ("At the lake", "On the hill", "In the town"):
+        await feed.sees(feed.card(caption))
+    await comments.open(f"/p/{stays['id']}")
+    await comments.sees(comments.page.get_by_text("A remark"))
+    await inbox.open("/notifications")
+    rows = inbox.page.locator("li[data-notification]")
+    await inbox.sees(rows.filter(has_text="started following you"))
+    for visitor in (feed, comments, inbox):
+        await visitor.live()
+    await suspend(judge, other, author)
+    for caption in ("At the lake", "On the hill"):
+        await feed.loses(feed.card(caption))
+    await feed.sees(feed.card("In the town"))
+    await comments.loses(comments.page.get_by_text("A remark"))
+    await comments.sees(comments.page.get_by_text("An answer"))
+    await inbox.loses(rows.filter(has_text=author.name))
+    await inbox.sees(rows.filter(has_text=other.name))
+
+
+async def test_the_pages_of_a_suspended_account_are_not_available(site: Site, promote: Promote) -> None:
+    """Its open profile and photo say so, also to users who do not follow it."""
+    judge = await promote(await site.create_account())
+    author, reporter = await site.create_account(), await site.create_account()
+    photo = await post(author, "At the lake")
+    profile, page = [await site.signed_in() for _ in range(2)]
+    for visitor in (profile, page):
+        visitor.expect_error("404")
+    await profile.open(f"/u/{author.name}")
+    await profile.subscribed(f"user:{author.id}")
+    await profile.sees(profile.page.locator("a.cell"))
+    await page.open(f"/p/{photo['id']}")
+    await page.subscribed(f"photo:{photo['id']}")
+    await page.sees(page.page.locator(".photo-page .frame.loaded img"))
+    await suspend(judge, reporter, author)
+    await profile.sees(profile.page.get_by_text("Profile not found"))
+    await page.sees(page.page.get_by_text("Photo not available"))
+
+
+async def test_a_deleted_account_leaves_an_open_feed_until_it_is_restored(site: Site) -> None:
+    """Its cards leave at once; after the deletion is undone they are there again with the next read."""
+    author, visitor = await site.create_account(), await site.signed_in()
+    await visitor.account.follow(author)
+    await post(author, "At the lake")
+    await visitor.open("/")
+    await visitor.sees(visitor.card("At the lake"))
+    await visitor.live()
+    (await author.call("DELETE", "/users/me")).expect(202)
+    await visitor.loses(visitor.card("At the lake"))
+    body = {"username": author.name, "password": PASSWORD}
+    assert (await author.call("POST", "/users/me/restore", json=body)).status < 300
+    await visitor.open("/")
+    await visitor.sees(visitor.card("At the lake"))
