@@ -82,6 +82,57 @@ async def test_the_pages_of_a_suspended_account_are_not_available(site: Site, pr
     await page.sees(page.page.get_by_text("Photo not available"))
 
 
+async def test_photos_that_wait_and_those_of_a_list(site: Site, promote: Promote) -> None:
+    """A new photo behind a button is not offered any more; a list shows the account's photos to non-followers."""
+    judge = await promote(await site.create_account())
+    author, other = await site.create_account(), await site.create_account()
+    waiting, listed = [await site.signed_in() for _ in range(2)]
+    await waiting.account.follow(author)
+    await waiting.account.follow(other)
+    await post(other, "In the town")
+    await waiting.open("/")
+    await waiting.sees(waiting.card("In the town"))
+    await waiting.page.get_by_role("button", name="Highlights").click()
+    await waiting.live()
+    photo = await post(author, "At the lake")
+    await waiting.sees(waiting.page.get_by_role("button", name="1 new photo"))
+    found = (await listed.account.call("POST", "/lists", json={"title": "Kin"})).expect(201)
+    (await listed.account.call("PUT", f"/lists/{found['id']}/accounts/{author.id}")).expect(204)
+    await listed.open(f"/lists/{found['id']}")
+    await listed.sees(listed.card("At the lake"))
+    await listed.subscribed(f"photo:{photo['id']}")
+    await suspend(judge, other, author)
+    await waiting.loses(waiting.page.get_by_role("button", name="new photo"))
+    await listed.loses(listed.card("At the lake"))
+
+
+async def test_replies_and_photos_below_a_photo(site: Site, promote: Promote) -> None:
+    """Below a photo of another account, replies and photos of the suspended one leave; the others stay."""
+    judge = await promote(await site.create_account())
+    author, other = await site.create_account(), await site.create_account()
+    visitor = await site.signed_in()
+    await visitor.account.follow(author)
+    gone, stays = await post(author, "At the lake"), await post(other, "In the lake")
+    also = await post(other, "By the lake")
+    for each, photo in ((author, gone), (other, stays)):
+        (await each.call("PATCH", f"/photos/{photo['id']}", json={"tags": ["lake"]})).expect(200)
+    comment = await comment_on(other, stays["id"], "An answer")
+    for each, text in ((author, "A remark"), (other, "Another one")):
+        form = {"text": text, "reply_to": comment}
+        (await each.call("POST", f"/photos/{stays['id']}/comments", json=form)).expect(201)
+    await visitor.open(f"/p/{stays['id']}")
+    await visitor.page.get_by_role("button", name="View 2 replies").click()
+    await visitor.sees(visitor.page.get_by_text("A remark"))
+    cells = visitor.page.locator(".more-photos")
+    await visitor.sees(cells.locator(f"a.cell[href='/p/{gone['id']}']"))
+    await visitor.live()
+    await suspend(judge, other, author)
+    await visitor.loses(visitor.page.get_by_text("A remark"))
+    await visitor.sees(visitor.page.get_by_text("Another one"))
+    await visitor.loses(cells.locator(f"a.cell[href='/p/{gone['id']}']"))
+    await visitor.sees(cells.locator(f"a.cell[href='/p/{also['id']}']"))
+
+
 async def test_a_deleted_account_leaves_an_open_feed_until_it_is_restored(site: Site) -> None:
     """Its cards leave at once; after the deletion is undone they are there again with the next read."""
     author, visitor = await site.create_account(), await site.signed_in()
