@@ -17,6 +17,8 @@ class NotificationsPage {
   #rows = new Map();
   /** The ids of the users that each row is about. */
   #actors = new Map();
+  /** Entries about accounts that are gone: the server keeps them, without a name. */
+  #gone = new Set();
   #newest = "";
   #thumbs = new Map();
   #cursor = null;
@@ -60,7 +62,7 @@ class NotificationsPage {
       if (!this.#fetched) this.#app.live.fetched("notifications", stream);
       this.#fetched = true;
       this.#cursor = next;
-      for (const notification of items) this.#put(notification, false);
+      for (const notification of items) if (!this.#gone.has(notification.id)) this.#put(notification, false);
       this.#updateTail();
       await this.#app.notificationCenter.markSeen(this.#newest);
     } catch (error) {
@@ -115,14 +117,16 @@ class NotificationsPage {
   /** Remove the entries about a user alone, and fetch those about several. */
   #accountHidden(userId) {
     const concerned = [...this.#actors].filter(([, actors]) => actors.includes(userId));
+    const shared = concerned.filter(([, actors]) => actors.length > 1);
     for (const [id, actors] of concerned) {
       if (actors.length > 1) continue;
+      this.#gone.add(id);
       this.#rows.get(id)?.remove();
       this.#rows.delete(id);
       this.#actors.delete(id);
     }
     this.#updateTail();
-    if (concerned.length > 0) this.#app.notificationCenter.refresh();
+    if (shared.length > 0) this.#app.notificationCenter.refresh();
   }
 
   /** Show a notification; a newer version of it, with one more user, replaces the older one. */

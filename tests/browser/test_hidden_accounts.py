@@ -39,7 +39,8 @@ async def test_a_suspended_account_leaves_the_lists_of_followers(site: Site, pro
         await each.follow(feed.account)
     for caption in ("At the lake", "On the hill"):
         await post(author, caption)
-    stays = await post(other, "In the town")
+    stays, own = await post(other, "In the town"), await post(feed.account, "At home")
+    (await author.call("PUT", f"/photos/{own['id']}/like")).expect(200)
     for each, text in ((author, "A remark"), (other, "An answer")):
         await comment_on(each, stays["id"], text)
     comments, inbox = [await site.signed_in(feed.account, viewport=viewport) for _ in range(2)]
@@ -50,7 +51,8 @@ async def test_a_suspended_account_leaves_the_lists_of_followers(site: Site, pro
     await comments.sees(comments.page.get_by_text("A remark"))
     await inbox.open("/notifications")
     rows = inbox.page.locator("li[data-notification]")
-    await inbox.sees(rows.filter(has_text="started following you"))
+    for text in ("started following you", "liked your photo"):
+        await inbox.sees(rows.filter(has_text=text))
     for visitor in (feed, comments, inbox):
         await visitor.live()
     await suspend(judge, other, author)
@@ -59,7 +61,8 @@ async def test_a_suspended_account_leaves_the_lists_of_followers(site: Site, pro
     await feed.sees(feed.card("In the town"))
     await comments.loses(comments.page.get_by_text("A remark"))
     await comments.sees(comments.page.get_by_text("An answer"))
-    await inbox.loses(rows.filter(has_text=author.name))
+    for text in (author.name, "liked your photo"):
+        await inbox.loses(rows.filter(has_text=text))
     await inbox.sees(rows.filter(has_text=other.name))
 
 

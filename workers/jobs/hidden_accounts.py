@@ -1,7 +1,7 @@
-"""Publish to the connected followers of an account that was suspended or deleted that it is gone.
+"""Publish that an account was suspended or deleted, to its connected followers.
 
-It is one message for an account, not one for each of its photos: clients remove what they show of the account. Who has
-its profile or a photo of it open receives it on their topics (`workers.jobs.permissions`).
+It is one message for an account, not one for each of its photos: clients remove what they show of the account. Users
+that have its profile or a photo of it open receive it on the topics of these (`workers.jobs.permissions`).
 """
 
 from __future__ import annotations
