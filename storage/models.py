@@ -374,7 +374,7 @@ class Notification:
 
     `position` grows with each new activity of the group. An inbox is sorted by it, and it is the cursor of a page.
     `silent` is set if the latest change is not to be announced. `decision_id` is the decision about the user that the
-    entry is about.
+    entry is about, `webhook_id` the user's webhook.
     """
 
     id: int
@@ -392,6 +392,7 @@ class Notification:
     read: bool
     silent: bool = False
     decision_id: int | None = None
+    webhook_id: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

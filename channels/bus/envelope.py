@@ -73,12 +73,14 @@ class StarChange:
 class OwnerEnd:
     """Order to end the subscriptions of all users to all topics of `owner`, or of all users but the owner.
 
-    An order that has a name in `order` is carried out once, however often it is received.
+    An order that has a name in `order` is carried out once, however often it is received. `last` is a JSON document
+    that the subscribers receive on each topic before it ends; nothing if it is empty.
     """
 
     owner: int
     spare_owner: bool
     order: str = ""
+    last: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,9 +173,9 @@ def star_body(star_id: int, following: bool) -> bytes:
     return bytes(msgpack.packb({"control": "star" if following else "unstar", "star": star_id}))
 
 
-def owner_end_body(owner_id: int, *, spare_owner: bool, order: str = "") -> bytes:
+def owner_end_body(owner_id: int, *, spare_owner: bool, order: str = "", last: bytes = b"") -> bytes:
     """Return the body that ends all subscriptions to an owner's topics, or all but the owner's; see `OwnerEnd`."""
-    named = {"order": order} if order else {}
+    named: dict[str, object] = ({"order": order} if order else {}) | ({"last": last} if last else {})
     return bytes(msgpack.packb({"control": "restrict" if spare_owner else "close", "owner": owner_id, **named}))
 
 
@@ -259,7 +261,13 @@ def _relation_order(order: dict[object, object]) -> Revoke | BlockChange | StarC
         case {"control": "star" | "unstar" as control, "star": int(star)}:
             return StarChange(star, following=control == "star")
         case {"control": "close" | "restrict" as control, "owner": int(owner), **more}:
-            return OwnerEnd(owner, spare_owner=control == "restrict", order=str(more.get("order", "")))
+            last = more.get("last")
+            return OwnerEnd(
+                owner,
+                spare_owner=control == "restrict",
+                order=str(more.get("order", "")),
+                last=last if isinstance(last, bytes) else b"",
+            )
         case _:
             raise BadEnvelopeError("neither a publication nor a known order")
 

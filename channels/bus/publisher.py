@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from channels.bus.addressing import EVERY_PROCESS, channel_prefix, registry_key, topic_channel, user_field
+from channels.bus.addressing import (
+    EVERY_PROCESS,
+    STAR_CHANNELS,
+    channel_prefix,
+    registry_key,
+    topic_channel,
+    user_field,
+)
 from channels.bus.envelope import (
     block_body,
     control_body,
@@ -44,6 +51,12 @@ class LivePublisher:
                     online += int(await self._send_script(keys=[registry_key(group)], args=arguments))
         return online
 
+    async def to_followers_of_star(self, star_id: int, body: bytes) -> None:
+        """Send a body to the connected followers of a star: one message for each slot group, however many they are."""
+        message = encode_envelope([star_id], body)
+        for channel in STAR_CHANNELS:
+            await self._publish(channel, message)
+
     async def to_topic(self, name: str, data: bytes, *, author_ids: Sequence[int] = ()) -> None:
         """Send a JSON document to the subscribers of a topic.
 
@@ -69,9 +82,9 @@ class LivePublisher:
         """End all subscriptions to a topic except its owner's; clients subscribe again, if they still may."""
         await self._publish(topic_channel(name), topic_end_body(spare_owner=True, again=True))
 
-    async def close_topics_of(self, owner_id: int) -> None:
-        """End all subscriptions to all topics of an owner that no longer exists."""
-        await self._to_every_process(owner_end_body(owner_id, spare_owner=False))
+    async def close_topics_of(self, owner_id: int, *, last: bytes = b"") -> None:
+        """End all subscriptions to all topics of an owner that no longer exists; `last` is published on each before."""
+        await self._to_every_process(owner_end_body(owner_id, spare_owner=False, last=last))
 
     async def restrict_topics_of(self, owner_id: int, *, order: str = "") -> None:
         """End all subscriptions to all topics of an owner except the owner's; permitted users subscribe again.

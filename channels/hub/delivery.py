@@ -109,9 +109,10 @@ class Delivery:
                 (self._hub.block if blocked else self._hub.unblock)(envelope.user_ids, other)
             case StarChange(star, following):
                 self._hub.change_star(envelope.user_ids, star, following=following)
-            case OwnerEnd(owner, spare_owner, order):
+            case OwnerEnd(owner, spare_owner, order, last):
                 if self._is_new(order):
-                    self._hub.close_topics_of(owner, spare_owner=spare_owner)
+                    final = Publication(data=last) if last else None
+                    self._hub.close_topics_of(owner, spare_owner=spare_owner, last=final)
             case DisconnectOrder(session):
                 self._hub.disconnect(envelope.user_ids, session)
             case SessionInput(session, commands):

@@ -256,11 +256,13 @@ class Hub:
             if ended:
                 self.scheduler.send_to_all(ended, SharedMessage(unsubscribe_push(channel, code)))
 
-    def close_topics_of(self, owner_id: int, *, spare_owner: bool = False) -> None:
-        """End all subscriptions to all topics of an owner, or all but the owner's own."""
+    def close_topics_of(self, owner_id: int, *, spare_owner: bool = False, last: Publication | None = None) -> None:
+        """End all subscriptions to all topics of an owner, or all but the owner's own; `last` is delivered before."""
         for changes in self._subscribing.values():
             changes.owners.add(owner_id)
         for topic in list(self._topics_of.get(owner_id, ())):
+            if last is not None:
+                self.deliver_topic(topic, last)
             self.close_topic(topic, spare_owner=spare_owner)
 
     def end_subscription(self, connection: Connection, channel: str, code: Unsubscribed) -> None:

@@ -53,7 +53,7 @@ class NotificationResponse(ResponseModel):
     """A grouped entry of the inbox: up to three actors, newest first, of `count` in all.
 
     `position` grows with each new activity; the inbox is sorted by it. `decision_id` is the decision about the viewer
-    that the entry is about.
+    that the entry is about, `webhook_id` the viewer's webhook.
     """
 
     id: Id
@@ -64,6 +64,7 @@ class NotificationResponse(ResponseModel):
     photo_id: Id | None
     comment: CommentExcerptResponse | None
     decision_id: Id | None
+    webhook_id: Id | None
     text: str
     created_at: Time
     updated_at: Time

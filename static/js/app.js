@@ -1,6 +1,7 @@
 /** The composition root of the web application: creates every part with its dependencies, and starts. */
 
 import { LiveClient } from "../live.js";
+import { Accounts } from "./accounts.js";
 import { Api } from "./api.js";
 import { forgetAudience } from "./audience.js";
 import { closeFriendsPage } from "./close_friends.js";
@@ -81,6 +82,7 @@ class App extends EventTarget {
     this.api = new Api();
     this.session = new Session(this.api);
     this.photos = new Photos();
+    this.accounts = new Accounts();
     this.toasts = new Toasts();
     this.live = new LiveClient({ ticket: () => this.#ticket() });
     this.notificationCenter = new NotificationCenter(this);
@@ -109,6 +111,7 @@ class App extends EventTarget {
     this.live.addEventListener("state", ({ detail }) => detail.state === "stopped" && detail.reason && this.#disconnected());
     this.router.addEventListener("shown", () => this.shell.markCurrentLink());
     this.live.on("feed", ({ data }) => data.type === "photo.removed" && this.photos.remove(data.photo_id));
+    this.live.on("feed", ({ data }) => this.accounts.received(data));
     acceptDrops((files) => this.#drop(files), () => this.session.user !== null);
     keepTimesUpdated();
     if (this.session.user) this.#begin();

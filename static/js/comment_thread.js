@@ -55,6 +55,12 @@ export class CommentThread {
     this.#showToggle();
   }
 
+  /** Remove the replies of a user; those that are not shown yet are fetched when they are. */
+  removeRepliesBy(userId) {
+    if (this.comment.first_replies?.some(({ author }) => author.id === userId)) this.comment.first_replies = null;
+    for (const [id, { comment }] of [...this.#replies]) if (comment.author.id === userId) this.removeReply(id);
+  }
+
   #put(reply) {
     const shown = this.#replies.get(reply.id);
     if (shown) {

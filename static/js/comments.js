@@ -83,6 +83,14 @@ export class Comments {
     this.#update();
   }
 
+  /** Remove all that a user has written. */
+  removeBy(userId) {
+    for (const thread of this.#threads.values()) {
+      thread.removeRepliesBy(userId);
+      if (thread.comment.author.id === userId) this.remove(thread.comment.id);
+    }
+  }
+
   /** Show what a publication on the photo's channel says about its comments. */
   received({ type, comment, comment_id: deleted, comment_state: state }) {
     if (type === "photo.commented") this.add(comment);

@@ -60,6 +60,7 @@ class Feed {
       app.live.on("feed", ({ data }) => this.#received(data)),
       app.live.onGap("feed", () => this.#fetchMissed()),
       app.uploads.onReady((photo) => this.#arrived(photo)),
+      app.accounts.watch((userId) => this.#accountHidden(userId)),
     ];
     app.router.addEventListener("clicked-again", this.#linkClickedAgain);
     addEventListener("scroll", this.#scrolled, { passive: true });
@@ -112,6 +113,11 @@ class Feed {
       this.#pending.delete(data.photo_id);
       this.#updateButton();
     }
+  }
+
+  #accountHidden(userId) {
+    for (const [id, { author }] of [...this.#pending]) if (author.id === userId) this.#pending.delete(id);
+    this.#updateButton();
   }
 
   #arrived(photo) {

@@ -16,7 +16,7 @@ export function morePhotos(app, photo) {
     const { items } = await request;
     const others = items.filter(({ id }) => id !== photo.id).slice(0, SHOWN);
     if (left || others.length === 0) return null;
-    const drawn = others.map((other) => photoCell(app, other));
+    const drawn = others.map((other) => ({ ...photoCell(app, other), author: other.author.id }));
     cells.push(...drawn);
     const title = h("h2.section-head", {}, heading, h("a", { href, "aria-label": `${heading}: show all` }, "Show all"));
     return h("section", { "aria-label": heading }, title, h("div.grid", {}, drawn.map((cell) => cell.element)));
@@ -33,8 +33,12 @@ export function morePhotos(app, photo) {
     if (!left) fill(element, loaded.map(({ value }) => value ?? null));
   };
   load();
+  const stop = app.accounts.watch((userId) => {
+    for (const cell of cells) if (cell.author === userId) cell.element.remove();
+  });
   const leave = () => {
     left = true;
+    stop();
     for (const cell of cells) cell.leave();
   };
   return { element, leave };

@@ -15,11 +15,16 @@ export function notificationsPage(app) {
 class NotificationsPage {
   #app;
   #rows = new Map();
+  /** The ids of the users that each row is about. */
+  #actors = new Map();
+  /** Entries about accounts that are gone: the server keeps them, without a name. */
+  #gone = new Set();
   #newest = "";
   #thumbs = new Map();
   #cursor = null;
   #fetched = false;
   #requests;
+  #stop;
   #list = h("ul.notifications.panel");
   #tail = h("div", {}, h("div.spinner", { role: "status", "aria-label": "Loading" }));
 
@@ -35,11 +40,13 @@ class NotificationsPage {
     app.notificationCenter.addEventListener("marked", this.#marked);
     app.notificationCenter.addEventListener("removed", this.#removed);
     app.notificationCenter.addEventListener("refresh", this.#reload);
+    this.#stop = app.accounts.watch((userId) => this.#accountHidden(userId));
     app.toasts.clear("/notifications");
     this.#load();
   }
 
   leave() {
+    this.#stop();
     this.#app.notificationCenter.removeEventListener("notification", this.#received);
     this.#app.notificationCenter.removeEventListener("count", this.#countChanged);
     this.#app.notificationCenter.removeEventListener("changed", this.#changed);
@@ -55,7 +62,7 @@ class NotificationsPage {
       if (!this.#fetched) this.#app.live.fetched("notifications", stream);
       this.#fetched = true;
       this.#cursor = next;
-      for (const notification of items) this.#put(notification, false);
+      for (const notification of items) if (!this.#gone.has(notification.id)) this.#put(notification, false);
       this.#updateTail();
       await this.#app.notificationCenter.markSeen(this.#newest);
     } catch (error) {
@@ -103,8 +110,24 @@ class NotificationsPage {
   #removed = ({ detail: id }) => {
     this.#rows.get(id)?.remove();
     this.#rows.delete(id);
+    this.#actors.delete(id);
     this.#updateTail();
   };
+
+  /** Remove the entries about a user alone, and fetch those about several. */
+  #accountHidden(userId) {
+    const concerned = [...this.#actors].filter(([, actors]) => actors.includes(userId));
+    const shared = concerned.filter(([, actors]) => actors.length > 1);
+    for (const [id, actors] of concerned) {
+      if (actors.length > 1) continue;
+      this.#gone.add(id);
+      this.#rows.get(id)?.remove();
+      this.#rows.delete(id);
+      this.#actors.delete(id);
+    }
+    this.#updateTail();
+    if (shared.length > 0) this.#app.notificationCenter.refresh();
+  }
 
   /** Show a notification; a newer version of it, with one more user, replaces the older one. */
   #put(notification, first) {
@@ -126,6 +149,7 @@ class NotificationsPage {
   }
 
   #row(notification) {
+    this.#actors.set(notification.id, notification.actors.map(({ id }) => id));
     return h(
       "li",
       { class: notification.seen ? null : "new", data: { notification: notification.id, position: notification.position } },
@@ -143,6 +167,7 @@ class NotificationsPage {
     if (notification.photo_id) return photoPath(notification.photo_id);
     if (notification.decision_id) return "/decisions";
     if (notification.kind === "export_ready") return "/settings/data";
+    if (notification.webhook_id) return `/settings/webhooks/${notification.webhook_id}`;
     if (notification.kind.startsWith("webhook_")) return "/settings/webhooks";
     return notification.actors[0] ? profilePath(notification.actors[0]) : "/notifications";
   }

@@ -17,6 +17,7 @@ export class PhotoList {
   #cursor = null;
   #state = "idle";
   #observer;
+  #stop;
   #tail = h("div");
   element;
 
@@ -33,6 +34,7 @@ export class PhotoList {
     this.element = h("div", {}, this.body, this.#tail);
     this.#observer = new IntersectionObserver(([entry]) => entry.isIntersecting && this.more(), { rootMargin: PRELOAD_DISTANCE });
     this.#observer.observe(this.#tail);
+    this.#stop = app.accounts.watch((userId) => this.#removeBy(userId));
     fill(this.#tail, skeleton(className));
   }
 
@@ -99,6 +101,7 @@ export class PhotoList {
 
   leave() {
     this.#state = "left";
+    this.#stop();
     this.#observer.disconnect();
     for (const id of [...this.#entries.keys()]) this.#dispose(id);
   }
@@ -106,12 +109,17 @@ export class PhotoList {
   #add(photo, byId) {
     if (this.has(photo.id)) return this.#entries.get(photo.id);
     const entry = this.#draw(photo, this.size);
+    entry.author = photo.author.id;
     entry.stop = this.#app.photos.watch(photo.id, (_fields, removed) => removed && this.remove(photo.id));
     this.#entries.set(photo.id, entry);
     // Ids are ordered by upload time, but photos arrive in the order in which their processing has finished.
     const older = byId ? [...this.body.children].find((other) => other.dataset.photo < photo.id) : null;
     this.body.insertBefore(entry.element, older ?? null);
     return entry;
+  }
+
+  #removeBy(userId) {
+    for (const [id, { author }] of [...this.#entries]) if (author === userId) this.remove(id);
   }
 
   #dispose(id) {

@@ -117,7 +117,7 @@ class PhotoPage {
   }
 
   #subscribe(photo, comments, update, parts) {
-    const { photos, live } = this.#app;
+    const { photos, accounts, live } = this.#app;
     this.#stops.push(
       photos.watch(photo.id, (fields, removed) => {
         applyFields(photo, fields);
@@ -133,9 +133,11 @@ class PhotoPage {
           photos.patch(photo.id, { ...countersOf(data), ...descriptionOf(data) });
           comments.received(data);
           if (data.type === "photo.removed") photos.remove(photo.id);
+          accounts.received(data);
         },
         resumed: () => this.#fetchMissed(comments),
       }),
+      accounts.watch((userId) => (userId === photo.author.id ? this.#removed(photo) : comments.removeBy(userId))),
     );
   }
 

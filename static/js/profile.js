@@ -66,6 +66,15 @@ class ProfilePage {
     }
   }
 
+  /** Show that there is no such profile any more. */
+  #hidden() {
+    for (const stop of this.#stops) stop();
+    this.#stops = [];
+    this.#presence.leave();
+    this.#list.leave();
+    this.#load();
+  }
+
   #show() {
     const user = this.#user;
     const own = this.#isOwn();
@@ -94,8 +103,12 @@ class ProfilePage {
       if (data.type === "photo.new") this.#list.insert(data.photo);
       if (data.type === "photo.removed") this.#check(data.photo_id);
       if (data.type === "user.changed") this.#redraw(data.user);
+      this.#app.accounts.received(data);
     };
-    this.#stops.push(this.#app.live.subscribe(`user:${user.id}`, { publication: received }));
+    this.#stops.push(
+      this.#app.live.subscribe(`user:${user.id}`, { publication: received }),
+      this.#app.accounts.watch((userId) => userId === user.id && this.#hidden()),
+    );
   }
 
   /** Remove a photo that is deleted, or that is for an audience without the user by now. */

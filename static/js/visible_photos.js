@@ -44,7 +44,10 @@ export class VisiblePhotos {
 
   #subscribe(item) {
     item.stop = this.#app.live.subscribe(`photo:${item.id}`, {
-      publication: (data) => this.#app.photos.patch(item.id, { ...countersOf(data), ...descriptionOf(data) }),
+      publication: (data) => {
+        this.#app.photos.patch(item.id, { ...countersOf(data), ...descriptionOf(data) });
+        this.#app.accounts.received(data);
+      },
     });
   }
 

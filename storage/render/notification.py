@@ -29,6 +29,7 @@ def notification_fields(notification: Notification) -> dict[str, Any]:
         "photo_id": None if notification.photo_id is None else encode(notification.photo_id),
         "comment": None if comment is None else {"id": encode(comment.id), "excerpt": comment.excerpt},
         "decision_id": None if notification.decision_id is None else encode(notification.decision_id),
+        "webhook_id": None if notification.webhook_id is None else encode(notification.webhook_id),
         "text": notification.text,
         "created_at": timestamp(notification.created_at),
         "updated_at": timestamp(notification.updated_at),

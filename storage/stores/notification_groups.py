@@ -27,15 +27,23 @@ from storage.errors import NotFoundError
 from storage.models import Activity, NotificationKind, UserSummary
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.sharding import shard
-from storage.stores import account_lists, decision_notices, notification_removal, notification_sources
+from storage.stores import (
+    account_lists,
+    decision_notices,
+    notification_removal,
+    notification_sources,
+    webhook_notices,
+)
 from storage.stores.notification_lookup import SHOWN_ACTORS, Situation
 
+# Kinds whose entries name what they are about.
+_WITH_SUBJECT = (*decision_notices.KINDS, *webhook_notices.KINDS)
 _NEVER_GROUPED = (
     NotificationKind.COMMENT,
     NotificationKind.REPLY,
     NotificationKind.MENTION,
     NotificationKind.FOLLOW_REQUEST,
-    *decision_notices.KINDS,
+    *_WITH_SUBJECT,
 )
 _SHARD = shard("$1")
 _NEXT = timedelta(microseconds=1)
@@ -219,7 +227,7 @@ async def _create_entry(tx: Transaction, activity: Activity, found: Situation) -
         activity.source_id,
         found.now,
         notification_sources.comment_of(activity),
-        activity.source_id if activity.kind in decision_notices.KINDS else None,
+        activity.source_id if activity.kind in _WITH_SUBJECT else None,
     )
     if row is None:
         raise NotFoundError("user")

@@ -14,7 +14,7 @@ from storage.models import Activity, NotificationKind
 from storage.postgres.database import Transaction
 from storage.postgres.rows import Row
 from storage.postgres.sharding import shard
-from storage.stores import decision_notices, notification_sources
+from storage.stores import decision_notices, notification_sources, webhook_notices
 
 SHOWN_ACTORS = 3
 GROUPED_FOR = "interval '24 hours'"  # after which a group is closed, and a repeated activity is news again
@@ -45,15 +45,13 @@ _HOLDS = {
         f"EXISTS (SELECT 1 FROM following f WHERE f.shard = {_SHARD} AND f.follower_id = $1 AND f.followee_id = $4)"
     ),
     NotificationKind.PHOTO_REJECTED: "true",
-    NotificationKind.WEBHOOK_FAILING: "true",
-    NotificationKind.WEBHOOK_DISABLED: "true",
     NotificationKind.EXPORT_READY: "true",
     NotificationKind.MODERATION: (
         f"EXISTS (SELECT 1 FROM photos p WHERE p.shard = {_SHARD} AND p.id = $5 "
         "AND p.moderation ->> 'action' IN ('hide', 'sensitive'))"
     ),
     **dict.fromkeys(notification_sources.KINDS, "$6::boolean"),
-    **dict.fromkeys(decision_notices.KINDS, "true"),
+    **dict.fromkeys((*decision_notices.KINDS, *webhook_notices.KINDS), "true"),
 }
 # The actor's rows in another entry `n` count one actor once: groups of an earlier version have several comments of one.
 _COUNTED = (
@@ -73,7 +71,7 @@ _RECORDED_FOR_PICSHARE = f"""
     SELECT n.id AS recorded, false AS deleted, false AS retracted, true AS recent, false AS recorded_counts
     FROM notifications n
     WHERE {_OF_KIND} AND n.photo_id = $5 AND n.deleted_at IS NULL LIMIT 1"""
-# An entry does not say which webhook or export it is about, so one that was not read within a day stands for all.
+# An entry does not say which export it is about, so one that was not read within a day stands for all.
 _RECORDED_WITHOUT_SUBJECT = f"""
     SELECT n.id AS recorded, false AS deleted, false AS retracted, true AS recent, false AS recorded_counts
     FROM notifications n
@@ -85,12 +83,18 @@ _RECORDED_ABOUT_SUBJECT = f"""
     SELECT n.id AS recorded, false AS deleted, false AS retracted, true AS recent, false AS recorded_counts
     FROM notifications n
     WHERE {_OF_KIND} AND n.subject_id = $5 AND $4::bigint IS NULL AND n.deleted_at IS NULL LIMIT 1"""
+# A webhook may fail again, which is news a day later, or once the entry was read.
+_RECORDED_ABOUT_WEBHOOK = f"""
+    SELECT n.id AS recorded, false AS deleted, false AS retracted, true AS recent, false AS recorded_counts
+    FROM notifications n
+    WHERE {_OF_KIND} AND n.subject_id = $5 AND $4::bigint IS NULL AND n.deleted_at IS NULL
+      AND n.read_at IS NULL AND n.created_at > now() - {GROUPED_FOR}
+    ORDER BY n.id DESC LIMIT 1"""
 _RECORDED_BY_KIND = {
     **dict.fromkeys(decision_notices.KINDS, _RECORDED_ABOUT_SUBJECT),
+    **dict.fromkeys(webhook_notices.KINDS, _RECORDED_ABOUT_WEBHOOK),
     NotificationKind.PHOTO_REJECTED: _RECORDED_FOR_PICSHARE,
     NotificationKind.MODERATION: _RECORDED_FOR_PICSHARE,
-    NotificationKind.WEBHOOK_FAILING: _RECORDED_WITHOUT_SUBJECT,
-    NotificationKind.WEBHOOK_DISABLED: _RECORDED_WITHOUT_SUBJECT,
     NotificationKind.EXPORT_READY: _RECORDED_WITHOUT_SUBJECT,
 }
 

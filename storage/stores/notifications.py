@@ -18,11 +18,12 @@ from storage.moderation import from_document
 from storage.postgres.database import Queryable
 from storage.postgres.rows import Row
 from storage.postgres.sharding import shard
-from storage.stores import account_lists, decision_notices, notification_sources, waiting_activities
+from storage.stores import account_lists, decision_notices, notification_sources, waiting_activities, webhook_notices
 from storage.stores.decision_notices import Notice
 from storage.stores.notification_lookup import NEWEST, newest_actors_of
 from storage.stores.notification_sources import SourceComment
 from storage.stores.notification_text import excerpt_of, sentence
+from storage.stores.webhook_notices import WebhookNotice
 
 _SHARD = shard("$1")
 _OF_PHOTO = f"(SELECT {{column}} FROM photos p WHERE p.shard = {_SHARD} AND p.id = n.photo_id)"
@@ -131,7 +132,7 @@ async def _with_accounts(
     """Return the entries of rows.
 
     Comments below photos of others are read with one query, and so are accounts that are not in `accounts`, and the
-    decisions and reports that entries are about.
+    decisions, reports and webhooks that entries are about.
     """
     elsewhere = {row["comment_elsewhere"] for row in rows if row["comment_elsewhere"] is not None}
     comments = await notification_sources.comments(db, user_id, elsewhere) if elsewhere else {}
@@ -141,7 +142,7 @@ async def _with_accounts(
     unknown = named - accounts.keys()
     if unknown:
         accounts = {**accounts, **await account_lists.summaries(db, unknown)}
-    return await _with_notices(db, rows, _entries(user_id, rows, about, accounts))
+    return await _with_notices(db, user_id, rows, _entries(user_id, rows, about, accounts))
 
 
 def _entries(
@@ -150,18 +151,28 @@ def _entries(
     return [_entry(user_id, row, accounts, comment) for row, comment in zip(rows, about, strict=True)]
 
 
-async def _with_notices(db: Queryable, rows: Sequence[Row], entries: list[Notification]) -> list[Notification]:
+async def _with_notices(
+    db: Queryable, user_id: int, rows: Sequence[Row], entries: list[Notification]
+) -> list[Notification]:
     subjects = {row["id"]: row["subject_id"] for row in rows if row["subject_id"] is not None}
-    if not subjects:
-        return entries
-    notices = await decision_notices.read(
-        db, [(entry.kind, subjects[entry.id]) for entry in entries if entry.id in subjects]
-    )
+    about = {(entry.kind, subjects[entry.id]) for entry in entries if entry.id in subjects}
+    of_webhooks = {each for each in about if each[0] in webhook_notices.KINDS}
+    notices: dict[tuple[NotificationKind, int], Notice | WebhookNotice] = {}
+    if about - of_webhooks:
+        notices |= await decision_notices.read(db, about - of_webhooks)
+    if of_webhooks:
+        notices |= await webhook_notices.read(db, user_id, of_webhooks)
     return [_with_notice(entry, notices.get((entry.kind, subjects.get(entry.id, 0)))) for entry in entries]
 
 
-def _with_notice(entry: Notification, notice: Notice | None) -> Notification:
-    return entry if notice is None else replace(entry, text=notice.text, decision_id=notice.decision_id)
+def _with_notice(entry: Notification, notice: Notice | WebhookNotice | None) -> Notification:
+    match notice:
+        case Notice(text, decision_id):
+            return replace(entry, text=text, decision_id=decision_id)
+        case WebhookNotice(text, webhook_id):
+            return replace(entry, text=text, webhook_id=webhook_id)
+        case _:
+            return entry
 
 
 def _comment_of(row: Row, elsewhere: Mapping[int, SourceComment]) -> SourceComment | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from playwright.async_api import Locator, expect
+from playwright.async_api import Locator, Route, expect
 
 from tests.browser.visitor import WITHIN, Site, Visitor, published
 from tests.support.api_user import ApiUser
@@ -88,3 +88,22 @@ async def test_a_change_updates_an_entry_without_counting_as_news(site: Site) ->
     await expect(owner.page.locator(".notifications li").nth(1)).to_contain_text(f"{fan.name} liked your photo")
     await expect(badge(owner)).to_be_hidden()
     await expect(owner.page.locator(".toast")).to_have_count(0)
+
+
+async def test_an_entry_about_a_webhook_leads_to_it(site: Site) -> None:
+    """The entry is the server's answer in another form: a webhook has to fail for an hour before there is one."""
+    visitor, _ = await liked(site, "older")
+    webhook = "03B2GR6ZXXJ5W"
+    visitor.expect_error("404")
+
+    async def about_webhook(route: Route) -> None:
+        response = await route.fetch()
+        body = await response.json()
+        for item in body["items"]:
+            item |= {"kind": "webhook_failing", "actors": [], "photo_id": None, "webhook_id": webhook}
+        await route.fulfill(response=response, json=body)
+
+    await visitor.page.route(re.compile("/api/v1/notifications\\?"), about_webhook)
+    await visitor.open("/notifications")
+    await visitor.page.locator(".notifications li a").click()
+    await visitor.page.wait_for_url(f"**/settings/webhooks/{webhook}", timeout=WITHIN)

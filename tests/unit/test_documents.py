@@ -122,7 +122,9 @@ def test_the_live_guide_lists_every_error_that_is_used() -> None:
 def test_the_live_guide_lists_every_publication() -> None:
     """The table has each type of published document."""
     published = set(
-        re.findall(r'"((?:photo|user|notifications?|presence|webhook)(?:\.\w+)?)"', inspect.getsource(publications))
+        re.findall(
+            r'"((?:photo|user|account|notifications?|presence|webhook)(?:\.\w+)?)"', inspect.getsource(publications)
+        )
     )
     published |= {"photo.new"}  # made of bytes
     published -= {"photo", "user", "notifications", "webhook"}  # fields, and a stream

@@ -63,9 +63,9 @@ class LivePermissions:
         await self._publisher.restrict_topics_of(user_id, order=order)
 
     async def account_deleted(self, user_id: int) -> None:
-        """Close the connections of a deleted account, and end all subscriptions to its topics."""
+        """Close the connections of a deleted or suspended account, publish that it is gone, and end its topics."""
         await self._publisher.to_users([user_id], control_body(control="disconnect"))
-        await self._publisher.close_topics_of(user_id)
+        await self._publisher.close_topics_of(user_id, last=publications.account_hidden(user_id))
 
     async def webhook_deleted(self, endpoint_id: int) -> None:
         """End all subscriptions to the attempts at a webhook."""

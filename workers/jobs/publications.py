@@ -84,6 +84,11 @@ def photo_removed(photo_id: int) -> bytes:
     return orjson.dumps({"type": "photo.removed", "photo_id": encode(photo_id)})
 
 
+def account_hidden(user_id: int) -> bytes:
+    """Return the document of an account that was suspended or deleted, with all that it has posted."""
+    return orjson.dumps({"type": "account.hidden", "user_id": encode(user_id)})
+
+
 def photo_liked(counters: PhotoCounters) -> bytes:
     """Return the document of a like, with the counters after it."""
     return _counted("photo.liked", counters)

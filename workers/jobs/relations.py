@@ -29,6 +29,7 @@ from storage.stores import photo_lists, users
 from workers.handlers import EventHandler, on
 from workers.jobs import publications
 from workers.jobs.account_visibility import AccountVisibility
+from workers.jobs.hidden_accounts import HiddenAccounts
 from workers.jobs.permissions import LivePermissions
 
 CARDS_AT_ONCE = 1_000  # invalidated in one step, some 10 ms
@@ -44,6 +45,7 @@ class RelationHandlers:
         self._publisher = publisher
         self._permissions = LivePermissions(db, publisher)
         self._visibility = AccountVisibility(db, feeds, cards, self._permissions)
+        self._hidden_accounts = HiddenAccounts(db, publisher)
 
     def handlers(self) -> Mapping[str, EventHandler]:
         """Return the handler of each topic."""
@@ -92,8 +94,11 @@ class RelationHandlers:
         """Rebuild an account's newest cards and publish its profile; close its topics if it became private.
 
         The queue "bulk" rebuilds the others, and grants the pending requests if the account became public. Of a deleted
-        account, close the connections and topics, and hide the photos that feeds may hold, until it is restored.
+        account, close the connections and topics, and hide the photos that feeds may hold, until it is restored. The
+        connected followers of one that was deleted or suspended receive that.
         """
+        if event.deleted or event.suspended:
+            await self._hidden_accounts.publish(event.user_id)
         if event.deleted or event.restored:
             await self._visibility.align(event.user_id)
             return

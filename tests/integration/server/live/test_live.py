@@ -194,8 +194,9 @@ async def test_a_deleted_account_ends_subscriptions_with_the_response(api: Api) 
     socket = await connected(api, bob)
     assert "subscribe" in await socket.request(subscribe={"channel": f"user:{ann.id}"})
     (await ann.call("DELETE", "/users/me")).expect(202)
-    push = (await socket.until("push"))["push"]
-    assert (push["channel"], push["unsubscribe"]["code"]) == (f"user:{ann.id}", 2000)
+    hidden, ended = [(await socket.until("push"))["push"] for _ in range(2)]
+    assert hidden["pub"]["data"] == {"type": "account.hidden", "user_id": ann.id}
+    assert (ended["channel"], ended["unsubscribe"]["code"]) == (f"user:{ann.id}", 2000)
 
 
 async def test_a_deleted_webhook_ends_subscriptions_with_the_response(api: Api) -> None:
@@ -325,7 +326,11 @@ async def test_a_suspended_account_is_disconnected(api: Api) -> None:
     await report(bob, "user", ann.id)
     await decide(judge, await case_about(judge, ann.id), "suspend")
     assert await own.closed() == 3500
-    ended = [(await other.until("push"))["push"] for _ in range(2)]
+    pushed = [(await other.until("push"))["push"] for _ in range(4)]
+    for channel in (f"photo:{photo['id']}", f"user:{ann.id}"):
+        first, _ = (push for push in pushed if push["channel"] == channel)
+        assert first["pub"]["data"] == {"type": "account.hidden", "user_id": ann.id}
+    ended = [push for push in pushed if "unsubscribe" in push]
     assert {push["channel"] for push in ended} == {f"photo:{photo['id']}", f"user:{ann.id}"}
     assert {push["unsubscribe"]["code"] for push in ended} == {2000}
     for channel in (f"photo:{photo['id']}", f"user:{ann.id}"):

@@ -273,9 +273,10 @@ async def test_a_deleted_account_leaves_feeds_and_connections(stage: Stage) -> N
     async with stage.database.transaction() as tx:
         await users.remove(tx, ann.id)
     await stage.pump()
-    assert ("*", OwnerEnd(ann.id, spare_owner=False)) in await stage.topic_publications()
+    last = publications.account_hidden(ann.id)
+    assert ("*", OwnerEnd(ann.id, spare_owner=False, last=last)) in await stage.topic_publications()
     assert await stage.feed(bob) == []
-    assert kinds(await stage.deliveries(bob)) == ["photo.removed"]
+    assert kinds(await stage.deliveries(bob)) == ["account.hidden", "photo.removed"]
     assert await stage.feeds.log.head(ann.id) is None
     await stage.fanout.handlers()["user.changed"](UserChanged(user_id=ann.id, deleted=True))
     assert {"control": "disconnect", "session": None} in [message.body for message in await stage.deliveries(ann)]

@@ -70,6 +70,7 @@ def test_layout() -> None:
         (owner_end_body(5, spare_owner=False), OwnerEnd(5, spare_owner=False)),
         (owner_end_body(5, spare_owner=True), OwnerEnd(5, spare_owner=True)),
         (owner_end_body(5, spare_owner=True, order="a"), OwnerEnd(5, spare_owner=True, order="a")),
+        (owner_end_body(5, spare_owner=False, last=b'"x"'), OwnerEnd(5, spare_owner=False, last=b'"x"')),
         (control_body(control="disconnect", session="s"), DisconnectOrder("s")),
         (control_body(control="disconnect"), DisconnectOrder(None)),
     ],

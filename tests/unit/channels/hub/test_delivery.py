@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from channels.bus.addressing import topic_channel
+from channels.bus.addressing import STAR_CHANNELS, star_channel, topic_channel
 from channels.bus.envelope import (
     PRESENCE_HEADER,
     block_body,
@@ -20,6 +20,7 @@ from channels.bus.envelope import (
 )
 from channels.contract.ports import Grant
 from channels.hub.delivery import Delivery
+from storage.ids import slot_group
 from tests.support.fake_ports import FakePresences
 from tests.support.recovery_scene import Scene
 
@@ -34,7 +35,11 @@ class Calls:
         self.losses: list[str] = []
         self.inputs: list[tuple[str, bytes | str]] = []
         self.delivery = Delivery(
-            scene.hub, FakePresences(), frozenset([PROCESS]), self, lambda *given: self.inputs.append(given)
+            scene.hub,
+            FakePresences(),
+            frozenset([PROCESS, *STAR_CHANNELS]),
+            self,
+            lambda *given: self.inputs.append(given),
         )
 
     def lost(self) -> None:
@@ -98,6 +103,26 @@ async def test_an_order_ends_what_it_names(scene: Scene, calls: Calls, body: byt
     subscribe(scene)
     calls.order(body)
     assert is_subscribed(scene) is not ends
+
+
+async def test_what_is_last_precedes_the_end(scene: Scene, calls: Calls) -> None:
+    """The subscribers of each topic of the owner receive the document, then the end of their subscription."""
+    subscribe(scene)
+    scene.hub.subscribe(scene.connection, "photo:2", Grant(topic="photo:2", owner_id=AUTHOR))
+    calls.order(owner_end_body(OWNER, spare_owner=False, last=b'"gone"'))
+    received = await written(scene)
+    assert received.count(b'"gone"') == 1
+    assert received.index(b'"gone"') < received.index(b'"unsubscribe"')
+    assert b"photo:2" not in received
+
+
+async def test_a_message_to_followers_of_a_star(scene: Scene, calls: Calls) -> None:
+    """It reaches users who follow the star, also without an offset, and no others."""
+    body = stream_body("feed", b'"gone"')
+    for star in (OWNER, AUTHOR):
+        scene.hub.change_star([VIEWER], star, following=star == AUTHOR)
+        calls.delivery.message(star_channel(slot_group(VIEWER)), encode_envelope([star], body), more=False)
+        assert (b'"gone"' in await written(scene)) is (star == AUTHOR)
 
 
 async def test_a_block_and_its_end(scene: Scene, calls: Calls) -> None:

@@ -79,6 +79,7 @@ def test_notification_documents() -> None:
         "photo_id": None,
         "comment": None,
         "decision_id": None,
+        "webhook_id": None,
         "text": "bob started following you",
         "created_at": "2026-11-20T12:00:00.123Z",
         "updated_at": "2026-11-20T12:00:00.123Z",
