@@ -49,7 +49,6 @@ CLIENT_ROUTES = (
     "/decisions",
     "/moderation",
     "/moderation/{id}",
-    "/search",
     "/p/{id}",
     "/u/{username}",
     "/u/{username}/{list:followers|following}",

@@ -107,8 +107,14 @@ class QueuePage {
   }
 }
 
+/** Return how many users have reported the subject of a case; a case without reports was opened by an automatic rule. */
+export function numberOfReports(reports) {
+  if (reports === 0) return "Found automatically";
+  return reports === 1 ? "1 report" : `${reports} reports`;
+}
+
 function caseRow({ id, kind, category, account, reports, priority, state, assigned_to: assignee, opened_at: openedAt }) {
-  const facts = [`${reports} ${reports === 1 ? "report" : "reports"}`, assignee && `@${assignee.username}`].filter(Boolean);
+  const facts = [numberOfReports(reports), assignee && `@${assignee.username}`].filter(Boolean);
   return h(
     "li",
     {},

@@ -2,7 +2,7 @@
 
 import { decisionDialog, ACTIONS, answerDialog, noteDialog, reversalDialog } from "./decision_dialogs.js";
 import { emptyPage, fill, h, icon } from "./dom.js";
-import { isModerator } from "./moderation.js";
+import { isModerator, numberOfReports } from "./moderation.js";
 import { photoFrame } from "./photo_image.js";
 import { CATEGORIES } from "./report_dialog.js";
 import { handleShortcuts, shortcutsDialog } from "./shortcuts.js";
@@ -75,7 +75,7 @@ class CasePage {
         h("h1", {}, title),
         h("button.button.plain.compact.shortcuts-button", { type: "button", onclick: () => shortcutsDialog(shortcuts) }, "Shortcuts"),
       ),
-      h("p.secondary.case-facts", {}, `${amount(reports, "report")} · priority ${Math.round(found.priority)} · ${state} · `, timeElement(found.opened_at)),
+      h("p.secondary.case-facts", {}, `${numberOfReports(reports)} · priority ${Math.round(found.priority)} · ${state} · `, timeElement(found.opened_at)),
       h("div.case-columns", {}, h("div", {}, this.#subject(), this.#concerned()), h("div", {}, this.#actions(), this.#reports(), this.#decisions(), this.#others(), this.#audit())),
     );
     this.#app.router.setTitle(title);
@@ -152,6 +152,7 @@ class CasePage {
   }
 
   #reports() {
+    if (this.#case.report_list.length === 0) return null;
     const rows = this.#case.report_list.map(({ category, text, reporter, trust, created_at: createdAt }) =>
       h("li", {}, h("b", {}, CATEGORIES[category] ?? category), text && h("p", { dir: "auto" }, text), h("p.secondary.small", {}, reporter ? `@${reporter.username}` : "a deleted account", ` · trust ${trust} · `, timeElement(createdAt))),
     );

@@ -29,14 +29,14 @@ async def subject_of(db: Queryable, finding: Finding) -> Subject | None:
     return Subject(kind=finding.subject, id=finding.subject_id, owner_id=finding.account_id, reach=followers)
 
 
-async def lock(tx: Transaction, subject: Subject, finding: Finding) -> Case:
-    """Lock the open case of a subject, or open one."""
+async def lock(tx: Transaction, subject: Subject, finding: Finding) -> tuple[Case, bool]:
+    """Lock the open case of a subject, or open one; return it, and whether it was opened."""
     case, opened = await cases.lock_open(tx, subject, finding.category)
     if opened:
         await moderation_audit.add(
             tx, case.id, "opened", actor_id=None, details={"category": finding.category.value, "by": "automatic"}
         )
-    return case
+    return case, opened
 
 
 async def add(tx: Transaction, case: Case, finding: Finding) -> None:

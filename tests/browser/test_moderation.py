@@ -17,6 +17,7 @@ from tests.browser.visitor import PHONE, WITHIN, Site, published
 from tests.support.api_user import PASSWORD, ApiUser
 from tests.support.cases import case_about, comment_on, decide, report
 from tests.support.documents import ROOT
+from tests.support.eventually import eventually
 from tests.support.pictures import photograph
 
 Promote = Callable[[ApiUser], Awaitable[ApiUser]]
@@ -93,6 +94,29 @@ async def test_photos_comments_and_accounts_are_reported(site: Site, promote: Pr
     await own.page.get_by_role("button", name="Photo options").click()
     await expect(own.page.get_by_role("menuitem", name="Delete photo")).to_be_visible(timeout=WITHIN)
     await expect(own.page.get_by_role("menuitem", name="Report photo")).to_have_count(0)
+
+
+async def test_a_case_of_an_automatic_rule(site: Site, promote: Promote) -> None:
+    """The queue and the case say that it was found automatically, and there is no empty list of reports."""
+    author, spammer = await site.create_account(), await site.create_account()
+    photo = await _published(author)
+    await comment_on(spammer, photo["id"], " ".join(f"https://spam.example/{number}" for number in range(5)))
+    judge = await promote(await site.create_account())
+
+    async def is_found() -> bool:
+        cases = (await judge.call("GET", "/moderation/cases?kind=comment&limit=100")).expect(200)["items"]
+        return any(case["account"]["username"] == spammer.name for case in cases)
+
+    await eventually(is_found)
+    visitor = await site.signed_in(judge)
+    page = visitor.page
+    await visitor.open("/moderation")
+    row = page.get_by_role("link", name=re.compile(f"@{spammer.name}"))
+    await expect(row.get_by_text("Found automatically")).to_be_visible(timeout=WITHIN)
+    await row.click()
+    await expect(page.locator(".case-facts")).to_contain_text("Found automatically", timeout=WITHIN)
+    await expect(page.get_by_role("heading", name="Reports")).to_have_count(0)
+    await expect(page.get_by_text("Found automatically: link_spam")).to_be_visible()
 
 
 async def test_a_moderator_decides_by_keyboard(site: Site, promote: Promote) -> None:

@@ -6,11 +6,12 @@ from storage.postgres.database import Database
 from tests.support.eventually import eventually
 
 
-async def wait_for_blocked_transaction(database: Database) -> None:
-    """Wait until a transaction of this database is blocked by another one's lock."""
+async def wait_for_blocked_transaction(database: Database, number: int = 1) -> None:
+    """Wait until so many transactions of this database are blocked by others' locks."""
     await eventually(
         lambda: database.fetchval(
-            "SELECT count(*) FROM pg_stat_activity "
-            "WHERE datname = current_database() AND wait_event_type = 'Lock' AND state = 'active'"
+            "SELECT count(*) >= $1 FROM pg_stat_activity "
+            "WHERE datname = current_database() AND wait_event_type = 'Lock' AND state = 'active'",
+            number,
         )
     )

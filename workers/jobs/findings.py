@@ -14,6 +14,7 @@ from storage.moderation import Decider, Decision, ModerationAction
 from storage.postgres.database import Transaction
 from storage.reports import SubjectKind
 from storage.stores import automatic_cases, findings, photo_moderation
+from workers.errors import Retry
 
 log = structlog.get_logger(__name__)
 
@@ -48,14 +49,17 @@ class FindingRecorder:
     async def record(self, tx: Transaction, finding: Finding) -> bool:
         """Record a finding with its consequence, unless it is known; return whether it was recorded.
 
-        The transaction holds no locks yet. Nothing is recorded about a deleted account, photo or comment.
+        The transaction holds no locks yet. Nothing is recorded about a deleted account, photo or comment. Raise `Retry`
+        if the same was found about another subject at this moment, so that no case without a reason is opened.
         """
         subject = await automatic_cases.subject_of(tx, finding)
         if subject is None or await findings.is_known(tx, finding):
             return False
         # The case first, as moderators lock it, then the account, then the photo.
-        case = await automatic_cases.lock(tx, subject, finding)
+        case, opened = await automatic_cases.lock(tx, subject, finding)
         if not await findings.record(tx, finding):
+            if opened:
+                raise Retry("the same was found about another subject meanwhile")
             return False
         await automatic_cases.add(tx, case, finding)
         if finding.subject is SubjectKind.PHOTO and finding.action in _DECISIONS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,9 +15,11 @@ from storage.limits.recent import RecentMembers
 from storage.models import Photo, User
 from storage.postgres.database import Database
 from storage.reports import SubjectKind
-from storage.stores import comment_deletion, comments, findings
+from storage.stores import account_locks, comment_deletion, comments, findings
 from storage.stores.findings import RecordedFinding
 from tests.support.community import new_user, new_users, ready_photo
+from tests.support.locks import wait_for_blocked_transaction
+from workers.errors import Retry
 from workers.handlers import EventOrigin, handling
 from workers.jobs.abuse import AbuseHandlers, signals
 from workers.jobs.findings import FindingRecorder, NoFindingMetrics
@@ -92,6 +95,29 @@ async def test_the_same_comment_below_many_photos(scene: Scene) -> None:
     await scene.comment(photos[3], spammer, SPAM)
     assert len(await scene.found(spammer)) == 1
     assert await scene.cases() == [("comment", comment_id, spammer.id)]
+
+
+async def test_two_comments_at_once_that_reach_the_number(scene: Scene) -> None:
+    """One of them is the finding. The other one is handled again, and leaves no case without a reason."""
+    ann, spammer = await new_users(scene.database, "ann", "spammer")
+    photos = await photos_of(scene, ann, 4)
+    for photo in photos[:2]:
+        await scene.comment(photo, spammer, SPAM)
+    comment_ids = [await scene.comment(photo, spammer, SPAM, times=0) for photo in photos[2:]]
+    events = [
+        CommentAdded(comment_id=comment_id, photo_id=photo.id, owner_id=ann.id, user_id=spammer.id)
+        for comment_id, photo in zip(comment_ids, photos[2:], strict=True)
+    ]
+    async with scene.database.transaction() as tx:
+        await account_locks.lock(tx, [spammer.id])
+        at_once = [asyncio.create_task(scene.handle(event)) for event in events]
+        await wait_for_blocked_transaction(scene.database, len(events))
+    outcomes = await asyncio.gather(*at_once, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes if outcome is not None] == [Retry]
+    for event in events:
+        await scene.handle(event)
+    (one,) = await scene.found(spammer)
+    assert await scene.cases() == [("comment", one.finding.subject_id, spammer.id)]
 
 
 async def test_comments_that_are_no_spam(scene: Scene) -> None:

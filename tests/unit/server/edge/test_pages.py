@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from server.edge.pages import Pages
+from server.edge.pages import CLIENT_ROUTES, Pages
+from tests.support.documents import ROOT
 from tests.support.raw_http import exchange
 
 
@@ -48,3 +50,15 @@ async def test_nothing_outside_the_directory_is_served(tmp_path: Path, path: str
         request = f"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
         response = await exchange(server.port or 0, request.encode(), within=5)
     assert response.status == status, response.text
+
+
+def test_the_pages_are_those_of_the_application() -> None:
+    """Each path that the browser routes is a page, and any other one is a 404 by its status, too."""
+    text = (ROOT / "static/js/app.js").read_text().partition("const ROUTES = [")[2].partition("];")[0]
+    routed = {re.sub(r":(\w+)", "{}", path) for path in re.findall(r'\["([^"]+)"', text)}
+    served = {
+        re.sub(r"\{\w+\}", "{}", path.replace("{list:followers|following}", name))
+        for path in CLIENT_ROUTES
+        for name in ("followers", "following")
+    }
+    assert served == routed
