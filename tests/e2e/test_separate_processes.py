@@ -85,7 +85,7 @@ async def test_a_hidden_photo_is_gone_from_every_process(cluster: Cluster, http:
     await cluster.promote(moderator.name)
     author_live, fan_live = await author.go_live(cluster.url("live1")), await fan.go_live(cluster.url("live2"))
     await fan.follow(author)
-    photo = await author.upload(PHOTOS / "cat.jpg", "A cat")
+    photo = await author.upload(PHOTOS / "flower.jpg", "A flower")
     news = await fan_live.expect("feed", "photo.new", within=30)
     cached = cluster.nginx.url + news["photo"]["images"]["sizes"][1]["webp"]
     assert (await fan.call("GET", cached)).status == 200
