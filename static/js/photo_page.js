@@ -135,19 +135,24 @@ class PhotoPage {
           if (data.type === "photo.removed") photos.remove(photo.id);
           accounts.received(data);
         },
-        resumed: () => this.#fetchMissed(comments),
+        resumed: () => this.#fetchMissed(photo, comments),
       }),
       accounts.watch((userId) => (userId === photo.author.id ? this.#removed(photo) : comments.removeBy(userId))),
     );
   }
 
   /** Fetch what was missed without a connection: a photo's channel keeps no history. */
-  async #fetchMissed(comments) {
+  async #fetchMissed(shown, comments) {
+    const before = { liked: shown.liked, saved: shown.saved };
     try {
       const photo = await this.#app.api.get(`/photos/${this.#id}`);
       if (photo.state !== this.#state) return this.#removed(photo); // moderation has decided about an own photo
       const { likes, comments: number, liked, saved } = photo;
-      this.#app.photos.patch(this.#id, { likes, comments: number, liked, saved, ...descriptionOf(photo) });
+      const fields = { comments: number, ...descriptionOf(photo) };
+      // What the user has changed meanwhile is newer than the response.
+      if (shown.liked === before.liked) Object.assign(fields, { likes, liked });
+      if (shown.saved === before.saved) fields.saved = saved;
+      this.#app.photos.patch(this.#id, fields);
       await comments.load();
     } catch (error) {
       if (error.status === 404) this.#app.photos.remove(this.#id);

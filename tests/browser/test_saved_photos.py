@@ -234,3 +234,33 @@ async def test_collections_on_a_profile(site: Site) -> None:
         await expect(region.get_by_text("Only you")).to_have_count(expected - 13)
     await fan.page.get_by_role("link", name="Space 12").click()
     await fan.sees(fan.page.get_by_role("heading", name="Space 12"))
+
+
+async def test_a_response_from_before_takes_nothing_back(site: Site) -> None:
+    """What is read again with a connection may be older than what the user does meanwhile."""
+    owner, fan = await site.signed_in(), await site.signed_in()
+    (photo,) = await _shared(site, owner, "A rocket")
+    held, asked, reads = asyncio.Event(), asyncio.Event(), 0
+
+    async def answer(route: Route) -> None:
+        nonlocal reads
+        reads += 1
+        response = await route.fetch()
+        if reads > 1:
+            asked.set()
+            await held.wait()
+        await route.fulfill(response=response)
+
+    await fan.page.route(f"**/api/v1/photos/{photo}", answer)
+    await fan.open(f"/p/{photo}")
+    await asyncio.wait_for(asked.wait(), WITHIN / 1000)
+    button = _save_button(fan.page.locator(".photo-page"))
+    like = fan.page.locator(".photo-page").get_by_role("button", name="Like")
+    await button.click()
+    await like.click()
+    await fan.sees(fan.toast("Saved"))
+    await expect(like).to_have_attribute("aria-pressed", "true", timeout=WITHIN)
+    async with fan.page.expect_response(lambda response: f"/photos/{photo}/comments" in response.url):
+        held.set()
+    await _is_pressed(button, True)
+    await expect(like).to_have_attribute("aria-pressed", "true", timeout=WITHIN)
