@@ -30,6 +30,11 @@ class WebhookMetrics:
             "Seconds for which the oldest delivery has been due that no worker has looked at.",
             registry=registry,
         )
+        self._webhook_circuits = Gauge(
+            "picshare_webhook_circuits_open",
+            "Webhooks with messages that wait for the end of a pause after failures.",
+            registry=registry,
+        )
 
     def webhook_attempted(self, *, outcome: str, seconds: float) -> None:
         """Record an attempt, which was `delivered`, `failed` or `gone`, and its duration."""
@@ -39,6 +44,7 @@ class WebhookMetrics:
         """Record a delivery that needs no further attempt: it is `done`, `failed` or `void`."""
         self._webhook_deliveries.labels(state).inc()
 
-    def webhooks_due(self, *, oldest_seconds: float) -> None:
-        """Record for how long the oldest delivery has been due that no worker has looked at."""
+    def webhooks_due(self, *, oldest_seconds: float, circuits_open: int) -> None:
+        """Record for how long the oldest delivery has been due that no worker has looked at, and the open circuits."""
         self._webhook_oldest.set(oldest_seconds)
+        self._webhook_circuits.set(circuits_open)

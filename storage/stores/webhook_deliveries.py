@@ -18,7 +18,7 @@ from storage.models import Role
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.sharding import shard, shards
 from storage.postgres.visibility import visible
-from storage.webhooks import PING, DeliveryState, WebhookEvent
+from storage.webhooks import CIRCUIT_FAILURES, PING, DeliveryState, WebhookEvent
 
 # Endpoints that receive events; those for a paused one wait until it is active again.
 _RECEIVES = "e.state IN ('active', 'paused')"
@@ -210,6 +210,15 @@ async def event_of_attempt(db: Queryable, attempt_id: int, *, endpoint_id: int) 
     if event_id is None:
         raise NotFoundError("attempt")
     return event_id
+
+
+async def open_circuits(db: Queryable) -> int:
+    """Return how many endpoints have messages that wait for the end of the pause after ten failures in a row."""
+    number: int = await db.fetchval(
+        "/* all shards: the endpoints that pause */ SELECT count(*) FROM webhook_endpoints e "
+        f"WHERE (e.failures >= {CIRCUIT_FAILURES}) AND e.due_at IS NOT NULL AND e.circuit_until > statement_timestamp()"
+    )
+    return number
 
 
 async def oldest_due(db: Queryable) -> float:

@@ -135,6 +135,7 @@ class Metrics:
     def __init__(self) -> None:
         self.attempts: list[str] = []
         self.ended: list[str] = []
+        self.circuits_open = 0
 
     def webhook_attempted(self, *, outcome: str, seconds: float) -> None:
         """Keep an outcome."""
@@ -145,8 +146,10 @@ class Metrics:
         """Keep a state."""
         self.ended.append(state)
 
-    def webhooks_due(self, *, oldest_seconds: float) -> None:
-        """Ignore the age."""
+    def webhooks_due(self, *, oldest_seconds: float, circuits_open: int) -> None:
+        """Keep the open circuits."""
+        assert oldest_seconds >= 0
+        self.circuits_open = circuits_open
 
 
 class Shown:

@@ -199,7 +199,10 @@ class WebhookSending:
     async def _measure(self) -> None:
         while True:
             try:
-                self._metrics.webhooks_due(oldest_seconds=await webhook_deliveries.oldest_due(self._db))
+                self._metrics.webhooks_due(
+                    oldest_seconds=await webhook_deliveries.oldest_due(self._db),
+                    circuits_open=await webhook_deliveries.open_circuits(self._db),
+                )
             except StorageError as error:
                 log.warning("webhooks_not_measured", error=str(error))
             await asyncio.sleep(_MEASURED)

@@ -49,8 +49,8 @@ class WebhookMetrics(Protocol):
         """Record a delivery that needs no further attempt: it is `done`, `failed` or `void`."""
         ...
 
-    def webhooks_due(self, *, oldest_seconds: float) -> None:
-        """Record for how long the oldest delivery that could be attempted has waited for it."""
+    def webhooks_due(self, *, oldest_seconds: float, circuits_open: int) -> None:
+        """Record for how long the oldest delivery that could be attempted has waited, and how many endpoints pause."""
         ...
 
 
@@ -63,5 +63,5 @@ class NoWebhookMetrics:
     def webhook_ended(self, *, state: str) -> None:
         """Do nothing."""
 
-    def webhooks_due(self, *, oldest_seconds: float) -> None:
+    def webhooks_due(self, *, oldest_seconds: float, circuits_open: int) -> None:
         """Do nothing."""

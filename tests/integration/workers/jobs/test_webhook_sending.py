@@ -169,9 +169,11 @@ async def test_ten_failures_in_a_row_open_the_circuit_for_a_minute(scene: Webhoo
     # Those that were on their way when the circuit opened have ended, too.
     assert 10 <= tried < 10 + PER_ENDPOINT
     assert await scene.database.fetchval("SELECT count(*) FROM webhook_deliveries WHERE attempts = 0") == 30 - tried
-    await scene.send()
+    async with scene.sending():
+        await eventually(lambda: scene.metrics.circuits_open == 1)
     assert len(scene.receivers.messages) == tried
     await scene.advance(timedelta(seconds=61))
+    assert await webhook_deliveries.open_circuits(scene.database) == 0
     await scene.send()
     assert len(scene.receivers.messages) == tried + 1
     scene.receivers.by_host.clear()
