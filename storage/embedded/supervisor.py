@@ -228,6 +228,10 @@ async def _wait_ready(
                 if process.returncode is not None:
                     raise EngineError(name, f"stopped with code {process.returncode}: {log_tail(log_file)}")
                 await asyncio.sleep(0.01)
+            # A driver may take a cancellation for the end of its connection. The stop would then wait for ever.
+            task = asyncio.current_task()
+            if task is not None and task.cancelling() > 0:
+                raise asyncio.CancelledError
     except TimeoutError as error:
         raise EngineError(name, f"not ready after {deadline:.0f} s: {log_tail(log_file)}") from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 from collections.abc import Callable
@@ -168,6 +169,39 @@ async def test_a_killed_postgresql_continues_with_its_data(short_dir: Path) -> N
 
         await eventually(kept, within=20)
         connection.terminate()
+
+
+async def test_a_stop_while_a_driver_hides_the_cancellation(short_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The context ends although the check of a restarted engine returns as if nothing had been cancelled."""
+    monkeypatch.setattr(supervisor, "RESTART_DELAYS", (0.0, 0.0))
+    checks = 0
+    checking = asyncio.Event()
+
+    async def ready() -> bool:
+        nonlocal checks
+        checks += 1
+        if checks > 1:
+            checking.set()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.Event().wait()
+        return True
+
+    def opener() -> AbstractAsyncContextManager[asyncio.subprocess.Process]:
+        script = SLEEPER.format(folder=short_dir)
+        return child(
+            ["sh", "-c", script],
+            name="demo",
+            log_file=short_dir / "demo.log",
+            stop_signal=signal.SIGTERM,
+            ready=ready,
+            deadline=60,
+        )
+
+    async with asyncio.timeout(20), supervised(opener, name="demo", log_file=short_dir / "demo.log"):
+        (first,) = await eventually(lambda: started_pids(short_dir))
+        os.kill(first, signal.SIGKILL)
+        await checking.wait()
+    assert not any(psutil.pid_exists(pid) for pid in started_pids(short_dir))
 
 
 async def test_a_killed_valkey_continues_with_its_data(short_dir: Path) -> None:
