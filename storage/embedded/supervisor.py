@@ -25,6 +25,7 @@ from typing import NoReturn
 
 import structlog
 
+from storage.cancellation import cancel_requested
 from storage.embedded.disk_space import DiskSpace
 from storage.errors import EngineError, EngineLostError
 
@@ -229,8 +230,7 @@ async def _wait_ready(
                     raise EngineError(name, f"stopped with code {process.returncode}: {log_tail(log_file)}")
                 await asyncio.sleep(0.01)
             # A driver may take a cancellation for the end of its connection. The stop would then wait for ever.
-            task = asyncio.current_task()
-            if task is not None and task.cancelling() > 0:
+            if cancel_requested():
                 raise asyncio.CancelledError
     except TimeoutError as error:
         raise EngineError(name, f"not ready after {deadline:.0f} s: {log_tail(log_file)}") from error

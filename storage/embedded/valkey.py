@@ -16,6 +16,7 @@ import structlog
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from storage.cancellation import cancel_requested
 from storage.embedded.disk_space import DiskSpace
 from storage.embedded.supervisor import EngineWatch, child, socket_directory, supervised
 from storage.errors import EngineError
@@ -84,6 +85,9 @@ async def _keep_writable(socket: Path, files: Path, space: DiskSpace) -> NoRetur
     """
     full = False
     while True:
+        # A driver may take a cancellation for the end of its connection.
+        if cancel_requested():
+            raise asyncio.CancelledError
         await space.changed_from(full)
         try:
             if space.full:

@@ -53,7 +53,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "workers/registry": "",
         "workers/handlers": "storage",
         "workers/broker": "storage storage/postgres workers/errors workers/registry",
-        "workers/broker/rabbitmq": "workers/broker workers/errors",
+        "workers/broker/rabbitmq": "storage workers/broker workers/errors",
         "workers/images": "storage storage/blobs workers/errors",
         "workers/videos": "storage/blobs workers/images",
         "workers/outbound": "storage",

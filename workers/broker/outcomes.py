@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from enum import StrEnum
 
+from storage.cancellation import cancel_requested
 from workers.broker.backoff import delay_after
 from workers.broker.port import Handler, Message, Policy
 from workers.errors import Discard, Retry
@@ -59,12 +60,6 @@ async def run_handler(handler: Handler, message: Message, policy: Policy) -> Out
     except Exception as error:  # noqa: BLE001 - the boundary: every failure becomes an outcome, which keeps its text
         return decide(error, message.attempt, policy)
     return decide(None, message.attempt, policy)
-
-
-def cancel_requested() -> bool:
-    """Return whether the running task has been asked to end."""
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0
 
 
 def error_text(error: BaseException) -> str:

@@ -12,7 +12,7 @@ from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractQueue
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS, ChannelPreconditionFailed, PublishError
 from yarl import URL
 
-from workers.broker.outcomes import cancel_requested
+from storage.cancellation import cancel_requested
 from workers.broker.rabbitmq.driver import AmqpConnection
 from workers.broker.rabbitmq.topology import QueueSpec, Topology
 from workers.errors import BrokerError, UnroutableError
