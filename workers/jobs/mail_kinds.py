@@ -1,0 +1,18 @@
+"""The kinds of mails, and the functions that write them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from storage.mails import MailKind
+from workers.jobs import account_mails
+from workers.jobs.mail_requests import MailSpec
+
+MAIL_KINDS: Mapping[MailKind, MailSpec] = MappingProxyType(
+    {
+        MailKind.VERIFY_EMAIL: MailSpec(compose=account_mails.verify_email, rationed=True),
+        MailKind.PASSWORD_RESET: MailSpec(compose=account_mails.password_reset, rationed=True),
+        MailKind.PASSWORD_CHANGED: MailSpec(compose=account_mails.password_changed),
+    }
+)
