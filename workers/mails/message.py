@@ -8,7 +8,8 @@ from datetime import datetime
 from email.errors import MessageError
 from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
-from email.policy import SMTP, EmailPolicy
+from email.policy import SMTP, Policy
+from typing import Any
 
 from workers.mails.letter import Letter
 from workers.mails.port import Envelope, MailRefusedError
@@ -20,7 +21,7 @@ class _VerbatimHeader(UnstructuredHeader, BaseHeader):
 
     max_count = 1
 
-    def fold(self, *, policy: EmailPolicy[EmailMessage]) -> str:
+    def fold(self, *, policy: Policy[Any]) -> str:
         """Return the field in one line."""
         return f"{self.name}: {self}{policy.linesep}"
 
