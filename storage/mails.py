@@ -25,8 +25,22 @@ class TokenPurpose(StrEnum):
 
     VERIFY_EMAIL = "verify_email"
     PASSWORD_RESET = "password_reset"  # noqa: S105 - a name
-    OLD_EMAIL = "old_email"
-    NEW_EMAIL = "new_email"
+    EMAIL_CHANGE = "email_change"
+
+
+class ChangeEnd(StrEnum):
+    """The two addresses that confirm a change of one into the other."""
+
+    OLD = "old"
+    NEW = "new"
+
+
+class ChangeProgress(StrEnum):
+    """What an answer to a change of an address has led to."""
+
+    WAITING = "waiting"  # for the other address
+    CHANGED = "changed"
+    STOPPED = "stopped"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

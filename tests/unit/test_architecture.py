@@ -86,7 +86,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         ),
         "server/actions": (
             "channels/bus channels/contract server/identity storage storage/blobs storage/cache storage/feeds "
-            "storage/postgres storage/stores workers/jobs workers/outbound workers/webhooks"
+            "storage/postgres storage/stores workers/jobs workers/mails workers/outbound workers/webhooks"
         ),
         "server/media": (
             "server/edge server/identity storage storage/blobs storage/cache storage/limits storage/postgres "

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from storage.mails import TokenPurpose
-from storage.stores import email_addresses
+from storage.mails import ChangeEnd, TokenPurpose
+from storage.stores import email_addresses, email_changes
 from workers.jobs.mail_requests import MailRequest
 from workers.mails.letter import Button, Letter
 
 VERIFY_TTL = timedelta(days=3)
 RESET_TTL = timedelta(hours=1)
+CHANGE_TTL = email_changes.TTL
 
 
 async def verify_email(request: MailRequest) -> Letter | None:
@@ -20,7 +21,7 @@ async def verify_email(request: MailRequest) -> Letter | None:
         return None
     holder = await email_addresses.claimant(request.db, recipient.address)
     if holder not in {None, recipient.user_id}:
-        return _taken(request)
+        return _taken(request, recipient.address)
     url = await request.one_time_url(
         TokenPurpose.VERIFY_EMAIL, "/verify", ttl=VERIFY_TTL, payload={"email": recipient.address}
     )
@@ -43,14 +44,14 @@ async def verify_email(request: MailRequest) -> Letter | None:
     )
 
 
-def _taken(request: MailRequest) -> Letter:
+def _taken(request: MailRequest, address: str) -> Letter:
     return Letter(
-        to=request.recipient.address,
+        to=address,
         subject="You already have an account",
         heading="You already have an account",
         paragraphs=[
-            "A new account on PicShare was created with your e-mail address, which belongs to your account already. "
-            "If that was you, sign in to your account; if you have forgotten the password, choose a new one.",
+            "This e-mail address was entered for another account on PicShare, but it belongs to your account. If that "
+            "was you, sign in to your account; if you have forgotten the password, choose a new one.",
             "If it was not you, nothing needs to be done: your address stays with your account.",
         ],
         button=Button(label="Sign in", url=request.url("/signin")),
@@ -91,4 +92,51 @@ async def password_changed(request: MailRequest) -> Letter | None:
             "If that was not you, choose a new password at once.",
         ],
         button=Button(label="I have not done this", url=request.url("/forgot")),
+    )
+
+
+async def email_change(request: MailRequest) -> Letter | None:
+    """Write the mail to one of the two addresses that confirm a change."""
+    change = await email_changes.waiting(request.db, request.recipient.user_id)
+    if change is None or change.id != request.params["change_id"]:
+        return None  # it was stopped, or replaced by another
+    end = ChangeEnd(request.params["end"])
+    if end is ChangeEnd.NEW and await email_addresses.claimant(request.db, change.email) is not None:
+        return _taken(request, change.email)
+    url = await request.one_time_url(
+        TokenPurpose.EMAIL_CHANGE,
+        "/email-change",
+        ttl=CHANGE_TTL,
+        payload={"change_id": change.id, "end": end.value},
+    )
+    if url is None:
+        return None
+    account = f"@{request.recipient.username}"
+    what = (
+        f"This address is to become the address of the account {account} on PicShare."
+        if end is ChangeEnd.NEW
+        else f"The address of your account {account} on PicShare is to be changed to {change.email}."
+    )
+    both = ["The change takes effect when both addresses have confirmed it."] if change.from_email is not None else []
+    return Letter(
+        to=change.email if end is ChangeEnd.NEW else change.from_email,
+        subject="Confirm the change of your e-mail address",
+        heading="Confirm the change of your e-mail address",
+        paragraphs=[what, *both],
+        button=Button(label="Confirm or stop the change", url=url),
+        notes=["The link works once, for a day. If that was not you, open it and stop the change."],
+    )
+
+
+async def email_changed(request: MailRequest) -> Letter | None:
+    """Write the notice to the former address of an account."""
+    return Letter(
+        to=str(request.params["former"]),
+        subject="The e-mail address of your account was changed",
+        heading="Your e-mail address was changed",
+        paragraphs=[
+            f"Your account @{request.recipient.username} on PicShare has another e-mail address now. This is the last "
+            "mail to this one."
+        ],
+        notes=["If that was not you, contact the operator of this service at once."],
     )

@@ -14,5 +14,7 @@ MAIL_KINDS: Mapping[MailKind, MailSpec] = MappingProxyType(
         MailKind.VERIFY_EMAIL: MailSpec(compose=account_mails.verify_email, rationed=True),
         MailKind.PASSWORD_RESET: MailSpec(compose=account_mails.password_reset, rationed=True),
         MailKind.PASSWORD_CHANGED: MailSpec(compose=account_mails.password_changed),
+        MailKind.EMAIL_CHANGE: MailSpec(compose=account_mails.email_change, rationed=True),
+        MailKind.EMAIL_CHANGED: MailSpec(compose=account_mails.email_changed),
     }
 )
