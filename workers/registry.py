@@ -161,7 +161,7 @@ WORKERS: tuple[WorkerSpec, ...] = (
     WorkerSpec(
         name="mail",
         help="sends mails",
-        topics=("mail.requested", "password_reset.requested"),
+        topics=("mail.requested", "password_reset.requested", "webhook.noticed"),
         module="workers.jobs.mail",
         concurrency=4,
         concurrency_help="Mails that one process sends at once.",

@@ -38,6 +38,7 @@ from workers.jobs.findings import NoFindingMetrics
 from workers.jobs.holds import HoldTasks
 from workers.jobs.import_retention import ImportRetention
 from workers.jobs.janitor import Janitor
+from workers.jobs.mail_retention import MailRetention
 from workers.jobs.permissions import LivePermissions
 from workers.jobs.photo_decisions import NoModerationMetrics, PhotoDecisions
 from workers.jobs.retention import Retention
@@ -160,6 +161,7 @@ def build_janitor(settings: Settings, stores: Stores, metrics: Metrics) -> Janit
             *Retention(
                 stores.db, notification_days=kept.notification_days, dead_letter_days=kept.dead_letter_days
             ).tasks(),
+            *MailRetention(stores.db).tasks(),
             *HoldTasks(stores.db, decisions, hold_policy(settings), metrics).tasks(),
             *CaseTasks(stores.db, stores.cards, metrics).tasks(),
             *AbuseTasks(stores.db, metrics, findings_days=settings.abuse.findings_days).tasks(),

@@ -58,7 +58,8 @@ async def verify(tx: Transaction, email: str, user_id: int) -> bool:
     if locked is None or not await claim(tx, email, user_id):
         return False
     await tx.execute(
-        f"UPDATE users a SET email_verified_at = coalesce(a.email_verified_at, statement_timestamp()) WHERE {_ACCOUNT}",
+        "UPDATE users a SET email_verified_at = statement_timestamp() "
+        f"WHERE {_ACCOUNT} AND a.email_verified_at IS NULL",
         user_id,
     )
     return True

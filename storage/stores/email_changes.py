@@ -79,7 +79,7 @@ async def confirm(tx: Transaction, user_id: int, change_id: int, end: ChangeEnd)
     """Confirm a change by one of its addresses and return it; None if it was stopped, or its time is over."""
     column = "old_confirmed_at" if end is ChangeEnd.OLD else "new_confirmed_at"
     row = await tx.fetchrow(
-        f"UPDATE email_changes SET {column} = coalesce({column}, now()) "
+        f"UPDATE email_changes SET {column} = now() "
         f"WHERE {_ACCOUNT} AND id = $2 AND expires_at > now() RETURNING {_COLUMNS}",
         user_id,
         change_id,

@@ -67,7 +67,7 @@ async def create(
         f"""
         WITH account AS (
             INSERT INTO users AS a (shard, id, username, email, password_hash, display_name, role, email_verified_at)
-            VALUES ({shard("$1")}, $1, $2::text, $3::text, $4, $5, $6, CASE WHEN $9 THEN NULL ELSE now() END)
+            VALUES ({shard("$1")}, $1, $2::text, $3::text, $4, $5, $6, $9)
             ON CONFLICT (id, shard) DO NOTHING RETURNING {USER}),
         inbox AS (INSERT INTO inboxes (shard, user_id) SELECT {shard("$1")}, id FROM account),
         indexed AS (
@@ -81,7 +81,7 @@ async def create(
         role.value,
         username.lower(),
         search_text.key(display_name),
-        pending,
+        None if pending else datetime.now(UTC),
     )
     if row is None:
         raise ConflictError("conflict", "no free id was found; try again")

@@ -11,12 +11,13 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from email.headerregistry import Address
 from email.message import EmailMessage
+from typing import Any
 
 import structlog
 
 from storage.circuit import Circuit, CircuitPolicy
+from storage.events import MailRequested, PasswordResetRequested, WebhookNoticed
 from storage.limits.quotas import QuotaPolicy, Quotas
-from storage.mail_events import MailRequested, PasswordResetRequested
 from storage.mails import MailKind, Recipient
 from storage.postgres.database import Database
 from storage.stores import email_addresses, mail_opt_outs, mails
@@ -140,21 +141,33 @@ class MailHandlers:
 
     def handlers(self) -> Mapping[str, EventHandler]:
         """Return the handler of each topic."""
-        return {**on(MailRequested, self.requested), **on(PasswordResetRequested, self.reset_requested)}
+        return {
+            **on(MailRequested, self.requested),
+            **on(PasswordResetRequested, self.reset_requested),
+            **on(WebhookNoticed, self.webhook_noticed),
+        }
 
     async def requested(self, event: MailRequested) -> None:
-        """Send a mail, unless there is nothing to say any more, or its recipient does not want it."""
+        """Send the mail of an event."""
         # A worker of an earlier version does not know every kind; a newer one will get the message.
-        kind = MailKind(event.kind)
+        await self._send(event.user_id, MailKind(event.kind), event.params)
+
+    async def webhook_noticed(self, event: WebhookNoticed) -> None:
+        """Send a mail about a webhook to its owner."""
+        kind = MailKind.WEBHOOK_DISABLED if event.disabled else MailKind.WEBHOOK_FAILING
+        await self._send(event.owner_id, kind, {"webhook_id": event.endpoint_id})
+
+    async def _send(self, user_id: int, kind: MailKind, params: Mapping[str, Any]) -> None:
+        """Send a mail, unless there is nothing to say any more, or its recipient does not want it."""
         spec, origin = MAIL_KINDS[kind], event_origin()
-        recipient = await email_addresses.recipient(self._db, event.user_id)
+        recipient = await email_addresses.recipient(self._db, user_id)
         if recipient is None:
             self._mailer.skip(kind, "account deleted", event_id=origin.id)
             return
         request = MailRequest(
             db=self._db,
             recipient=recipient,
-            params=event.params,
+            params=params,
             event_id=origin.id,
             due_at=origin.due_at,
             public_url=self._mailer.public_url,

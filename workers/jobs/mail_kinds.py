@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from storage.mails import MailKind
-from workers.jobs import account_mails
+from storage.models import NotificationKind
+from workers.jobs import account_mails, notice_mails
 from workers.jobs.mail_requests import MailSpec
 
 MAIL_KINDS: Mapping[MailKind, MailSpec] = MappingProxyType(
@@ -16,5 +17,12 @@ MAIL_KINDS: Mapping[MailKind, MailSpec] = MappingProxyType(
         MailKind.PASSWORD_CHANGED: MailSpec(compose=account_mails.password_changed),
         MailKind.EMAIL_CHANGE: MailSpec(compose=account_mails.email_change, rationed=True),
         MailKind.EMAIL_CHANGED: MailSpec(compose=account_mails.email_changed),
+        MailKind.ACCOUNT_DECISION: MailSpec(compose=notice_mails.account_decision),
+        MailKind.WEBHOOK_FAILING: MailSpec(
+            compose=notice_mails.webhook_failing, list_name=NotificationKind.WEBHOOK_FAILING.value
+        ),
+        MailKind.WEBHOOK_DISABLED: MailSpec(
+            compose=notice_mails.webhook_disabled, list_name=NotificationKind.WEBHOOK_DISABLED.value
+        ),
     }
 )
