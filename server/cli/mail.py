@@ -14,7 +14,7 @@ def build() -> typer.Typer:
     app = typer.Typer(help="Try the mail server of the settings.", no_args_is_help=True)
     # Without a callback, a group of one command would be that command itself.
     app.callback()(_group)
-    app.command()(test)
+    app.command(name="test")(send_test)
     return app
 
 
@@ -22,7 +22,7 @@ def _group() -> None:
     """Try the mail server of the settings."""
 
 
-def test(
+def send_test(
     address: Annotated[str, typer.Argument(help="The address to which the mail is sent.")],
     config: ConfigOption = None,
     data: DataOption = None,

@@ -98,11 +98,13 @@ def _error_of(error: Exception, where: str) -> MailError:
             final = error.code >= _PERMANENT and isinstance(error, SMTPRecipientRefused | SMTPDataError)
             kind = MailRefusedError if final else MailDeferredError
             return kind(f"{where} answers with {error.code}: {_first_line(error)}")
-        case SMTPNotSupported():
-            return MailUnavailableError(f"{where} lacks what mail.url asks for: {error.message}")
+        case TimeoutError():
+            return MailUnavailableError(f"{where} has not answered in time")
+        case OSError():
+            return MailUnavailableError(f"{where} cannot be reached: {type(error).__name__}")
         case _:
-            what = "has not answered in time" if isinstance(error, TimeoutError) else "cannot be reached"
-            return MailUnavailableError(f"{where} {what}: {type(error).__name__}")
+            # For example that STARTTLS is required and not offered.
+            return MailUnavailableError(f"{where}: {error}")
 
 
 def _first_line(error: SMTPResponseException) -> str:
