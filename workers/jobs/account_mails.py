@@ -47,6 +47,7 @@ async def verify_email(request: MailRequest) -> Letter | None:
 def _taken(request: MailRequest, address: str) -> Letter:
     return Letter(
         to=address,
+        to_another=True,
         subject="You already have an account",
         heading="You already have an account",
         paragraphs=[

@@ -97,7 +97,7 @@ class Mailer:
         recipient = request.recipient
         return build_message(
             letter,
-            self._footer(recipient, list_name),
+            self._footer(letter, recipient, list_name),
             sender=self._sender,
             address=letter.to or recipient.address,
             # An address that is not the account's may be a stranger's, to whom nobody may send a text of theirs.
@@ -120,7 +120,9 @@ class Mailer:
                 raise
             permit.succeeded()
 
-    def _footer(self, recipient: Recipient, list_name: str | None) -> Footer:
+    def _footer(self, letter: Letter, recipient: Recipient, list_name: str | None) -> Footer:
+        if letter.to_another:
+            return Footer(reason=f"You receive this mail because your address was entered at {self.public_url}.")
         account = f"the account @{recipient.username} at {self.public_url}"
         if list_name is None:
             return Footer(reason=f"You receive this mail because of {account}.")
