@@ -1,12 +1,10 @@
 /** The composition root of the web application: creates every part with its dependencies, and starts. */
 
 import { LiveClient } from "../live.js";
+import { emailChangePage, forgotPage, resetPage, verifyPage } from "./account_links.js";
 import { Accounts } from "./accounts.js";
 import { Api } from "./api.js";
 import { forgetAudience } from "./audience.js";
-import { closeFriendsPage } from "./close_friends.js";
-import { dataExportPage } from "./data_export.js";
-import { decisionsPage } from "./decisions.js";
 import { discoverPage, tagPage } from "./discover.js";
 import { emptyPage, fill, h } from "./dom.js";
 import { acceptDrops } from "./drag_and_drop.js";
@@ -25,7 +23,7 @@ import { forgetSearches } from "./recent_searches.js";
 import { Router } from "./router.js";
 import { collectionPage, savedPage } from "./saved.js";
 import { Session } from "./session.js";
-import { settingsPage } from "./settings.js";
+import { SETTINGS_ROUTES } from "./settings.js";
 import { Shell } from "./shell.js";
 import { signInPage, signUpPage } from "./sign_in.js";
 import { keepTimesUpdated } from "./time.js";
@@ -35,8 +33,6 @@ import { uploadPage } from "./upload.js";
 import { UploadDraft } from "./upload_draft.js";
 import { Uploads } from "./uploads.js";
 import { followersPage, followingPage } from "./user_list.js";
-import { webhookPage } from "./webhook_page.js";
-import { webhooksPage } from "./webhooks.js";
 
 const ROUTES = [
   ["/", homePage],
@@ -51,12 +47,9 @@ const ROUTES = [
   ["/lists/:id/accounts", listAccountsPage],
   ["/saved", savedPage],
   ["/c/:id", collectionPage],
-  ["/settings", settingsPage],
-  ["/settings/close-friends", closeFriendsPage],
-  ["/settings/data", dataExportPage],
-  ["/settings/webhooks", webhooksPage],
-  ["/settings/webhooks/:id", webhookPage],
-  ["/decisions", decisionsPage],
+  ...SETTINGS_ROUTES,
+  // The address of the decisions before they had their place in the settings.
+  ["/decisions", () => "/settings/decisions"],
   ["/moderation", moderationPage],
   ["/moderation/:id", moderationCasePage],
   ["/p/:id", photoPage],
@@ -65,8 +58,14 @@ const ROUTES = [
   ["/u/:username/following", followingPage],
   ["/signin", signInPage],
   ["/signup", signUpPage],
+  ["/forgot", forgotPage],
+  ["/reset", resetPage],
+  ["/verify", verifyPage],
+  ["/email-change", emailChangePage],
 ];
 const SIGNED_OUT_PAGES = new Set([signInPage, signUpPage]);
+/** Pages without navigation that are open to signed-in users and visitors alike. */
+const OPEN_PAGES = new Set([forgotPage, resetPage, verifyPage, emailChangePage]);
 
 /** The parts of the application, which every page receives, and a photo on its way to the upload page. */
 class App extends EventTarget {
@@ -140,6 +139,10 @@ class App extends EventTarget {
 
   #open(page, params) {
     const visitor = this.session.user === null;
+    if (OPEN_PAGES.has(page)) {
+      this.#drawShell(true);
+      return page(this, params);
+    }
     if (visitor && !SIGNED_OUT_PAGES.has(page)) {
       this.#pathAfterSignIn = location.pathname + location.search;
       return "/signin";
