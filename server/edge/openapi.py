@@ -17,10 +17,12 @@ from server.edge.requests import ID_PATTERN, NAME_OR_ID_PATTERN
 from server.edge.responses import ProblemResponse
 
 _REFERENCE = "#/components/schemas/{model}"
+_SESSION = {"type": "string", "format": "uuid"}
 _DESCRIPTIONS = {
     400: "The request is malformed, or a parameter is invalid.",
     401: "The client is not signed in, or the session has ended.",
-    403: "The CSRF token is missing, a confirming password is wrong, or the account is deleted; see `code`.",
+    403: "The CSRF token is missing, a confirming password or code is wrong or required, or the account is deleted; "
+    "see `code`.",
     404: "There is no such resource, or the client may not see it.",
     408: "The body arrived too slowly.",
     409: "The name is taken, or the current state does not allow the request.",
@@ -159,7 +161,7 @@ def _error_statuses(endpoint: Endpoint) -> set[int]:
 def _path_parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
     schema = {"type": "string", "pattern": NAME_OR_ID_PATTERN if endpoint.by_name else ID_PATTERN}
     return [
-        {"name": name, "in": "path", "required": True, "schema": schema}
+        {"name": name, "in": "path", "required": True, "schema": _SESSION if name == "session" else schema}
         for name in re.findall(r"{(\w+)", endpoint.path)
     ]
 

@@ -57,6 +57,9 @@ _OWN = (
     ("imports", "user_id", "id"),
     ("photo_moderation", "author_id", "photo_id"),
     ("findings", "account_id", "id"),
+    ("totp", "user_id", "user_id"),
+    ("recovery_codes", "user_id", "code_sha256"),
+    ("passkeys", "user_id", "id"),
 )
 
 
