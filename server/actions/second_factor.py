@@ -16,6 +16,7 @@ from server.identity.clients import Client
 from server.identity.errors import WrongCodeError
 from server.identity.rate_limits import Charge
 from server.identity.secret_box import SecretBox, UnreadableError
+from storage import ids
 from storage.errors import ConflictError
 from storage.postgres.database import Database, Transaction
 from storage.stores import second_factors, users
@@ -90,14 +91,10 @@ class SecondFactor:
             security_notices.record(tx, user_id, SecurityEvent.FACTOR_ADDED, device=client.name)
         return codes
 
-    async def remove(self, user_id: int, *, client: Client | None = None) -> bool:
+    async def remove(self, user_id: int, *, client: Client) -> bool:
         """Turn the factor off, and delete the recovery codes; return whether it was on."""
         async with self._db.transaction() as tx:
-            removed = await second_factors.remove(tx, user_id)
-            if removed:
-                name = "" if client is None else client.name
-                security_notices.record(tx, user_id, SecurityEvent.FACTOR_REMOVED, device=name)
-        return removed
+            return await remove_in(tx, user_id, device=client.name)
 
     async def renew_recovery_codes(self, user_id: int) -> list[str]:
         """Replace the recovery codes, and return the new ones; raise `ConflictError` second_factor_off."""
@@ -131,10 +128,21 @@ class SecondFactor:
             secret = self._box.decrypt(factor.secret, owner_id=user_id)
         except UnreadableError:
             # The operator has replaced the installation's secret: recovery codes still work.
-            log.warning("second_factor_unreadable", user=user_id)
+            log.warning("second_factor_unreadable", user=ids.encode(user_id))
             return False
         step = totp.matching_step(secret, "".join(code.split()), now=self._clock())
         return step is not None and await second_factors.use_step(tx, user_id, step, secret=factor.secret)
+
+
+async def remove_in(tx: Transaction, user_id: int, *, device: str = "") -> bool:
+    """Turn the factor of an account off within a transaction; return whether it was on.
+
+    `device` is the client that did it; without one it was an operator.
+    """
+    removed = await second_factors.remove(tx, user_id)
+    if removed:
+        security_notices.record(tx, user_id, SecurityEvent.FACTOR_REMOVED, device=device)
+    return removed
 
 
 async def _replace_codes(tx: Transaction, user_id: int, codes: list[str]) -> None:

@@ -44,6 +44,8 @@ CLIENT_ROUTES = (
     "/settings",
     "/settings/profile",
     "/settings/account",
+    "/settings/security",
+    "/settings/sessions",
     "/settings/privacy",
     "/settings/close-friends",
     "/settings/blocked",
