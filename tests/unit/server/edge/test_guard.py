@@ -177,3 +177,18 @@ def test_an_unknown_limit_is_found_at_the_start() -> None:
     scene = Scene()
     with pytest.raises(KeyError):
         scene.guard.bind(scene.endpoint(quota="misspelt"))
+
+
+async def test_a_dangerous_step_needs_a_proof() -> None:
+    """Without a recent proof the handler is not called; a suspended user's token is one, and other steps need none."""
+    scene = Scene()
+    await scene.request(scene.endpoint(recent_proof=True), BEARER)
+    assert scene.proofs == [(7, "s")]
+    scene.proven = False
+    with pytest.raises(ReauthenticationRequiredError):
+        await scene.request(scene.endpoint(recent_proof=True), BEARER)
+    assert scene.handled == [7]
+    await scene.request(scene.endpoint(), BEARER)
+    restricted = f"Bearer {TOKENS.issue(user_id=7, session='none', role=Role.USER, restricted=True)}"
+    await scene.request(scene.endpoint(recent_proof=True, while_suspended=True), restricted)
+    assert scene.handled == [7, 7, 7]
