@@ -32,6 +32,8 @@ from storage.batch_events import (
     AccountOpened,
     ActivitiesWithdrawn,
     ActorRemoved,
+    ActorVisibilityChanged,
+    BellChunk,
     CachePurge,
     CopiesOutdated,
     FanoutChunk,
@@ -43,6 +45,7 @@ from storage.event import Event
 from storage.export_events import ExportRequested
 from storage.import_events import ImportRequested, PhotoImported
 from storage.moderation_events import AppealAnswered, CaseDecided
+from storage.notification_events import NotificationChanged, SecurityNoticed
 from storage.photo_events import (
     CollectionsOutdated,
     PhotoAudienceChanged,
@@ -85,8 +88,10 @@ __all__ = [
     "AccountOpened",
     "ActivitiesWithdrawn",
     "ActorRemoved",
+    "ActorVisibilityChanged",
     "AppealAnswered",
     "BadEventError",
+    "BellChunk",
     "CachePurge",
     "CaseDecided",
     "CloseFriendChanged",
@@ -107,6 +112,7 @@ __all__ = [
     "LikeRemoved",
     "MediaForget",
     "MediaPurge",
+    "NotificationChanged",
     "NotificationsOutdated",
     "PhotoAudienceChanged",
     "PhotoDeferred",
@@ -127,6 +133,7 @@ __all__ = [
     "ProfileImageRemoved",
     "ProfileImageUploaded",
     "RepliesOrphaned",
+    "SecurityNoticed",
     "SessionEnded",
     "StarChunk",
     "SuggestionsWanted",
