@@ -11,12 +11,12 @@ from collections.abc import Awaitable
 from typing import Any, NamedTuple, Protocol
 
 from server.actions import security_notices
-from server.actions.security_notices import SecurityEvent
 from server.identity.clients import Client
 from server.identity.errors import PasskeyError
 from server.identity.relying_party import TIMEOUT, RelyingParty
 from storage import ids
 from storage.errors import ConflictError
+from storage.models import SecurityEvent
 from storage.postgres.database import Database
 from storage.stores import passkeys, users
 from storage.stores.passkeys import Passkey

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from server.actions import security_notices
 from server.actions.credentials import CredentialChecks
-from server.actions.security_notices import SecurityEvent
 from server.actions.sessions import SessionService
 from server.identity.clients import Client
 from server.identity.errors import ReauthenticationRequiredError
 from server.identity.passwords import Passwords
+from storage.models import SecurityEvent
 from storage.postgres.database import Database
 from storage.stores import session_lists, sessions, users
 

@@ -10,7 +10,6 @@ import structlog
 
 from server.actions import security_notices
 from server.actions.credentials import CredentialChecks
-from server.actions.security_notices import SecurityEvent
 from server.identity import recovery_codes, totp
 from server.identity.clients import Client
 from server.identity.errors import WrongCodeError
@@ -18,6 +17,7 @@ from server.identity.rate_limits import Charge
 from server.identity.secret_box import SecretBox, UnreadableError
 from storage import ids
 from storage.errors import ConflictError
+from storage.models import SecurityEvent
 from storage.postgres.database import Database, Transaction
 from storage.stores import second_factors, users
 from storage.stores.second_factors import Totp

@@ -9,7 +9,6 @@ from server.actions.credentials import CredentialChecks, VerifiedCredentials
 from server.actions.live_permissions import at_once
 from server.actions.passkeys import PasskeyActions
 from server.actions.second_factor import SecondFactor
-from server.actions.security_notices import SecurityEvent
 from server.actions.sessions import NewSession, SessionService
 from server.actions.sign_in_challenges import SignInChallenges
 from server.identity.clients import Client, device_name
@@ -24,7 +23,7 @@ from server.identity.errors import (
 )
 from server.identity.rate_limits import Charge
 from storage.errors import ConflictError, NotFoundError
-from storage.models import User
+from storage.models import SecurityEvent, User
 from storage.postgres.database import Database, Transaction
 from storage.stores import account_deletion, session_lists, users
 from storage.stores.users import Credentials

@@ -12,8 +12,10 @@ import pytest
 
 from server.identity import totp
 from server.identity.totp import PERIOD
-from storage import ids
+from storage import events, ids
+from storage.models import SecurityEvent, SecurityNotice
 from storage.stores.passkeys import MOST
+from storage.stores.security_notices import text_of
 from tests.support.api import Api, InspectableServices, running_api, with_limits
 from tests.support.api_user import PASSWORD, ApiUser, Response
 from tests.support.authenticator import Authenticator
@@ -450,3 +452,51 @@ async def test_cookies_need_the_csrf_token(api: Api) -> None:
         assert problem["code"] == "csrf_token_missing", path
     given = {**headers, "X-CSRF-Token": jar["picshare_csrf"].value}
     (await api.visitor.call("POST", "/users/me/totp", headers=given)).expect(201)
+
+
+async def notices(api: Api) -> list[tuple[str, str]]:
+    """Return the event and the device of each notice since the last call."""
+    rows = await api.services.db.fetch("DELETE FROM outbox WHERE topic = 'security.noticed' RETURNING id, topic, body")
+    found = [events.decode(row["topic"], row["body"]) for row in sorted(rows, key=lambda row: int(row["id"]))]
+    return [(each.event, each.device) for each in found if isinstance(each, events.SecurityNoticed)]
+
+
+async def test_users_are_notified_of_new_devices(api: Api) -> None:
+    """A browser with the cookie, and a program like one of before in its network, are known; all others are new."""
+    ann, firefox = await api.user(), {"User-Agent": FIREFOX}
+    assert await notices(api) == []
+    (await sign_in(api, ann.name)).expect(201)
+    assert await notices(api) == []
+    body = {"username": ann.name, "password": PASSWORD, "cookie": True}
+    first = await api.visitor.call("POST", "/tokens", json=body, headers=firefox)
+    assert await notices(api) == [("new_sign_in", "Firefox on Linux")]
+    (await sign_in(api, ann.name, headers={"User-Agent": FIREFOX.replace("142", "143")})).expect(201)
+    assert await notices(api) == []
+
+    jar: SimpleCookie = SimpleCookie()
+    for header in first.headers.getall("Set-Cookie"):  # type: ignore[attr-defined]
+        jar.load(header)
+    cookie = {"Cookie": f"picshare_device={jar['picshare_device'].value}"}
+    (await sign_in(api, ann.name, headers={"User-Agent": "curl/8", **cookie})).expect(201)
+    assert await notices(api) == []
+    # The cookie says nothing about another user.
+    ben = await api.user()
+    (await sign_in(api, ben.name, headers={"User-Agent": FIREFOX, **cookie})).expect(201)
+    assert await notices(api) == [("new_sign_in", "Firefox on Linux")]
+    (await sign_in(api, ann.name, WRONG, headers={"User-Agent": "okhttp/4"})).expect(401)
+    assert await notices(api) == []
+
+
+async def test_users_are_notified_of_changes(api: Api) -> None:
+    """Each change of how an account is protected is a notice with the device; one that changes nothing is none."""
+    ann, phone = await api.user(), Phone(api)
+    await phone.set_up(ann)
+    await browser_of(ann, api)
+    (await ann.call("DELETE", "/users/me/totp")).expect(204)
+    (await ann.call("DELETE", "/users/me/totp")).expect(204)
+    body = {"current_password": PASSWORD, "new_password": NEW_PASSWORD}
+    (await ann.call("PATCH", "/users/me/password", json=body)).expect(204)
+    names = ["factor_added", "passkey_added", "factor_removed", "password_changed"]
+    assert await notices(api) == [(name, "Python") for name in names]
+    for name in names:
+        assert text_of(SecurityNotice(event=SecurityEvent(name), device="Python")).endswith("from Python")
