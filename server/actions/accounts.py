@@ -13,9 +13,10 @@ from server.actions.sessions import NewSession, SessionService
 from server.identity.clients import Client
 from server.identity.passwords import Passwords
 from server.identity.rate_limiter import RateLimiter
+from storage.mails import MailKind
 from storage.models import PresenceAudience, User
 from storage.postgres.database import Database, Transaction
-from storage.stores import account_deletion, account_fields, users
+from storage.stores import account_deletion, account_fields, mails, users
 from storage.stores.account_fields import AccountFields
 from workers.jobs.account_visibility import AccountVisibility
 from workers.jobs.permissions import LivePermissions
@@ -43,8 +44,8 @@ class AccountActions:
         visibility: AccountVisibility,
         deletion_grace: timedelta,
     ) -> None:
-        self._visibility = visibility
         self._checks = checks
+        self._visibility = visibility
         self._reauthentication = reauthentication
         self._db = db
         self.deletion_grace = deletion_grace
@@ -58,7 +59,8 @@ class AccountActions:
     ) -> NewSession:
         """Create an account and open a session; an empty `display_name` becomes the username.
 
-        Raises `RateLimitedError`, and `ConflictError` username_taken or email_taken.
+        The response does not disclose whether another account has the address: that is said in a mail to it. Raises
+        `RateLimitedError`, and `ConflictError` username_taken.
         """
         # Charged before the password is hashed, which is the expensive part.
         charge = await self._limiter.check_address(_SIGN_UP_QUOTA, client.address)
@@ -70,7 +72,9 @@ class AccountActions:
                 email=email,
                 password_hash=password_hash,
                 display_name=display_name or username,
+                pending=True,
             )
+            mails.request(tx, user.id, MailKind.VERIFY_EMAIL)
             tokens = await self._sessions.open(tx, user, client=client)
         return NewSession(user=user, tokens=tokens, charge=charge)
 

@@ -11,15 +11,18 @@ from server.actions.cases import CaseActions
 from server.actions.catalog import Actions
 from server.actions.comments import CommentActions
 from server.actions.credentials import CredentialChecks
+from server.actions.email_addresses import EmailActions
 from server.actions.enforcement import Enforcement
 from server.actions.exports import ExportActions
 from server.actions.imports import ImportActions
 from server.actions.last_seen import LastSeen
 from server.actions.lists import ListActions
+from server.actions.mail_lists import MailLists
 from server.actions.moderation import ModerationActions
 from server.actions.notifications import NotificationActions
 from server.actions.passkeys import PasskeyActions
 from server.actions.password_change import PasswordChange
+from server.actions.password_resets import PasswordResetActions
 from server.actions.photo_collections import CollectionActions
 from server.actions.photos import PhotoActions
 from server.actions.presence import PresenceReader
@@ -54,6 +57,7 @@ from workers.jobs.account_visibility import AccountVisibility
 from workers.jobs.permissions import LivePermissions
 from workers.jobs.photo_decisions import PhotoDecisions
 from workers.jobs.sessions import SessionRevoker
+from workers.mails.tokens import MailTokens
 from workers.outbound.policy import OutboundPolicy
 from workers.outbound.resolving import SystemResolver
 from workers.webhooks.verdict_tokens import VerdictTokens
@@ -80,6 +84,7 @@ def build_actions(
     deletion_grace: timedelta,
     tus_ttl: timedelta,
     verdict_tokens: VerdictTokens,
+    mail_tokens: MailTokens,
     metrics: Metrics | None = None,
 ) -> Actions:
     """Return the use cases; `refresh_ttl` in seconds, `policy` for addresses that users supply."""
@@ -120,6 +125,9 @@ def build_actions(
         password_change=PasswordChange(db, checks, passwords, sessions),
         second_factor=factor,
         passkeys=passkeys,
+        emails=EmailActions(db, checks),
+        password_resets=PasswordResetActions(db, passwords, limiter, sessions),
+        mail_lists=MailLists(db, mail_tokens),
         collections=CollectionActions(db),
         lists=ListActions(db),
         photos=PhotoActions(db, stores.cards, permissions),

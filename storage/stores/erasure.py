@@ -60,6 +60,9 @@ _OWN = (
     ("totp", "user_id", "user_id"),
     ("recovery_codes", "user_id", "code_sha256"),
     ("passkeys", "user_id", "id"),
+    ("one_time_tokens", "user_id", "sha256"),
+    ("email_changes", "user_id", "id"),
+    ("mail_opt_outs", "user_id", "list"),
 )
 
 

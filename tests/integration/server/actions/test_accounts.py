@@ -176,12 +176,12 @@ async def test_a_sign_in_during_the_deletion_of_the_account_fails(
     services: InspectableServices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An account that is deleted while its password is verified gets no session."""
-    user = (await sign_up(services)).user
+    claims = services.tokens.verify((await sign_up(services)).tokens.access)
     verify = services.passwords.verify
 
     async def verify_while_deleting(encoded: str | None, password: str) -> bool:
         valid = await verify(encoded, password)
-        await services.actions.accounts.delete(user.id, "", password=PASSWORD, client=HERE)
+        await services.actions.accounts.delete(claims.user_id, claims.session, client=HERE)
         return valid
 
     monkeypatch.setattr(services.passwords, "verify", verify_while_deleting)
