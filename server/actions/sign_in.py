@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from server.actions import security_notices
-from server.actions.credentials import CredentialChecks, VerifiedCredentials
+from server.actions.credentials import CredentialChecks
 from server.actions.live_permissions import at_once
 from server.actions.passkeys import PasskeyActions
 from server.actions.second_factor import SecondFactor
@@ -65,7 +65,8 @@ class SignInActions:
         verified = await self._checks.verify(login, password, address=client.address)
         if verified.found.deletion_due_at is not None:
             raise DeletionPendingError(verified.charge, verified.found.deletion_due_at)
-        return await self._after_password(verified, client=client)
+        found, renewed, charge = verified
+        return await self.after_first_factor(found, charge, client=client, renewed=renewed)
 
     async def restore(self, login: str, password: str, *, client: Client) -> NewSession:
         """Undo the deletion of an account, and open a session.
@@ -75,7 +76,8 @@ class SignInActions:
         verified = await self._checks.verify(login, password, address=client.address)
         if verified.found.deletion_due_at is None:
             raise ConflictError("deletion_not_pending", "This account is not deleted. Sign in.")
-        return await self._after_password(verified, client=client, restore=True)
+        found, renewed, charge = verified
+        return await self.after_first_factor(found, charge, client=client, renewed=renewed, restore=True)
 
     async def by_code(self, challenge: str, code: str, *, client: Client) -> NewSession:
         """Finish a sign-in that needs a code, a one-time code or a recovery code.
@@ -91,7 +93,7 @@ class SignInActions:
             raise ChallengeError
         charge = await self._factor.use(claimed.user_id, code, client=client)
         await self._challenges.close(claimed)
-        return await self.open(found, charge, client=client, restore=claimed.restore)
+        return await self._open(found, charge, client=client, restore=claimed.restore)
 
     async def by_passkey(self, credential: dict[str, Any], *, client: Client) -> NewSession:
         """Open a session by a passkey.
@@ -107,11 +109,33 @@ class SignInActions:
         if found.deletion_due_at is not None:
             raise DeletionPendingError(charge, found.deletion_due_at)
         # Without a PIN or the like the passkey shows only that its device is at hand.
-        if found.second_factor and not verified.user_verified:
-            raise SecondFactorRequiredError(charge, self._challenges.mint(found))
-        return await self.open(found, charge, client=client)
+        proceed = self._open if verified.user_verified else self.after_first_factor
+        return await proceed(found, charge, client=client)
 
-    async def open(
+    async def after_first_factor(
+        self,
+        found: Credentials,
+        charge: Charge,
+        *,
+        client: Client,
+        renewed: str | None = None,
+        restore: bool = False,
+    ) -> NewSession:
+        """Open a session for a user whose password is right, or who is known in an equal way.
+
+        `renewed` is a password hash with other parameters. Raises `SecondFactorRequiredError` if the account asks for a
+        code, and what `_open` raises.
+        """
+        if not found.second_factor:
+            return await self._open(found, charge, client=client, renewed=renewed, restore=restore)
+        if renewed is not None:
+            # The password is known at this step alone, and the challenge has a digest of the hash.
+            async with self._db.transaction() as tx:
+                await users.replace_password_hash(tx, found.user.id, found.password_hash, renewed)
+            found = found._replace(password_hash=renewed)
+        raise SecondFactorRequiredError(charge, self._challenges.mint(found, restore=restore))
+
+    async def _open(
         self,
         found: Credentials,
         charge: Charge,
@@ -123,7 +147,8 @@ class SignInActions:
         """Open a session for a user who is authenticated.
 
         Its transaction also stores a password hash with other parameters and undoes the deletion, and notifies the user
-        of a device that is new. Raises `AccountSuspendedError`, and `WrongCredentialsError` for a deleted account.
+        of a device that is new. Raises `AccountSuspendedError`, and `WrongCredentialsError` for an account that was
+        deleted meanwhile, or whose password was changed.
         """
         user = found.user
         if found.suspended:
@@ -134,25 +159,12 @@ class SignInActions:
                     user = await account_deletion.restore(tx, user.id)
                     tx.on_commit(lambda: at_once(self._visibility.align(user.id)))
                 await self._notify_of_new_device(tx, user, client)
-                tokens = await self._sessions.open(tx, user, client=client)
+                tokens = await self._sessions.open(tx, user, client=client, password_hash=found.password_hash)
                 if renewed is not None:
                     await users.replace_password_hash(tx, user.id, found.password_hash, renewed)
         except NotFoundError as error:
             raise WrongCredentialsError(charge) from error
         return NewSession(user=user, tokens=tokens, charge=charge)
-
-    async def _after_password(
-        self, verified: VerifiedCredentials, *, client: Client, restore: bool = False
-    ) -> NewSession:
-        found, renewed, charge = verified
-        if not found.second_factor:
-            return await self.open(found, charge, client=client, renewed=renewed, restore=restore)
-        if renewed is not None:
-            # The password is known at this step alone, and the challenge has a digest of the hash.
-            async with self._db.transaction() as tx:
-                await users.replace_password_hash(tx, found.user.id, found.password_hash, renewed)
-            found = found._replace(password_hash=renewed)
-        raise SecondFactorRequiredError(charge, self._challenges.mint(found, restore=restore))
 
     async def _notify_of_new_device(self, tx: Transaction, user: User, client: Client) -> None:
         """Notify the user unless the browser, or a program like this one in the same network, has signed in before."""
