@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from aiohttp import web
 
@@ -15,7 +17,7 @@ _PUBLIC_MODULES = ("live.js", "live/")
 _ASK_EACH_TIME = "no-cache"
 _KEEP = "public, max-age=31536000, immutable"
 
-# Paths that the application routes in the browser (see static/js/app.js).
+# Paths that the application routes in the browser (see static/js/app.js and static/js/settings.js).
 CLIENT_ROUTES = (
     "/",
     "/discover",
@@ -30,10 +32,18 @@ CLIENT_ROUTES = (
     "/saved",
     "/c/{id}",
     "/settings",
+    "/settings/profile",
+    "/settings/account",
+    "/settings/security",
+    "/settings/sessions",
+    "/settings/privacy",
     "/settings/close-friends",
-    "/settings/data",
+    "/settings/blocked",
     "/settings/webhooks",
     "/settings/webhooks/{id}",
+    "/settings/data",
+    "/settings/decisions",
+    "/settings/deletion",
     "/decisions",
     "/moderation",
     "/moderation/{id}",
@@ -42,7 +52,10 @@ CLIENT_ROUTES = (
     "/u/{username}/{list:followers|following}",
     "/signin",
     "/signup",
+    "/forgot",
 )
+# Pages that links in mails lead to, with a token in the fragment.
+LINK_ROUTES = ("/verify", "/reset", "/email-change")
 
 
 class Pages:
@@ -55,6 +68,7 @@ class Pages:
         """Return the routes of the pages and their files."""
         return [
             *(web.get(path, self.index) for path in CLIENT_ROUTES),
+            *(web.get(path, self.link) for path in LINK_ROUTES),
             web.get("/docs", self.docs),
             web.get("/static/{path:.+}", self.file),
         ]
@@ -62,6 +76,10 @@ class Pages:
     async def index(self, request: web.Request) -> web.StreamResponse:
         """Return the application's page."""
         return await self._page(request, "index.html")
+
+    async def link(self, request: web.Request) -> web.StreamResponse:
+        """Return the application's page, which names itself to no other address."""
+        return await self._page(request, "index.html", {"Referrer-Policy": "no-referrer"})
 
     async def docs(self, request: web.Request) -> web.StreamResponse:
         """Return the page that shows the API's documentation."""
@@ -78,9 +96,11 @@ class Pages:
             headers["Access-Control-Allow-Origin"] = "*"
         return _send(request, version, path, headers)
 
-    async def _page(self, request: web.Request, name: str) -> web.StreamResponse:
-        headers = {"Cache-Control": _ASK_EACH_TIME, "Content-Security-Policy": PAGE_POLICY}
-        return _send(request, await self._current(), name, headers)
+    async def _page(
+        self, request: web.Request, name: str, headers: Mapping[str, str] = MappingProxyType({})
+    ) -> web.StreamResponse:
+        page = {"Cache-Control": _ASK_EACH_TIME, "Content-Security-Policy": PAGE_POLICY}
+        return _send(request, await self._current(), name, {**page, **headers})
 
     async def _current(self) -> StaticVersion:
         return await asyncio.to_thread(self._files.current) if self._files.due else self._files.current()
