@@ -32,6 +32,8 @@ from storage.batch_events import (
     AccountOpened,
     ActivitiesWithdrawn,
     ActorRemoved,
+    ActorVisibilityChanged,
+    BellChunk,
     CachePurge,
     CopiesOutdated,
     FanoutChunk,
@@ -44,6 +46,7 @@ from storage.export_events import ExportRequested
 from storage.import_events import ImportRequested, PhotoImported
 from storage.mail_events import MailRequested, PasswordResetRequested
 from storage.moderation_events import AppealAnswered, CaseDecided
+from storage.notification_events import NotificationChanged, SecurityNoticed
 from storage.photo_events import (
     CollectionsOutdated,
     PhotoAudienceChanged,
@@ -86,8 +89,10 @@ __all__ = [
     "AccountOpened",
     "ActivitiesWithdrawn",
     "ActorRemoved",
+    "ActorVisibilityChanged",
     "AppealAnswered",
     "BadEventError",
+    "BellChunk",
     "CachePurge",
     "CaseDecided",
     "CloseFriendChanged",
@@ -109,6 +114,7 @@ __all__ = [
     "MailRequested",
     "MediaForget",
     "MediaPurge",
+    "NotificationChanged",
     "NotificationsOutdated",
     "PasswordResetRequested",
     "PhotoAudienceChanged",
@@ -130,6 +136,7 @@ __all__ = [
     "ProfileImageRemoved",
     "ProfileImageUploaded",
     "RepliesOrphaned",
+    "SecurityNoticed",
     "SessionEnded",
     "StarChunk",
     "SuggestionsWanted",

@@ -126,7 +126,10 @@ class SuggestionsResponse(ListResponse[SuggestedUserResponse]):
 
 
 class RelationToViewer(ResponseModel):
-    """The relation between the viewer and a user; `close_friend` if the user is one of the viewer's."""
+    """The relation between the viewer and a user; `close_friend` if the user is one of the viewer's.
+
+    `bell` if the viewer is notified of each new photo of the user.
+    """
 
     following: bool
     requested: bool
@@ -134,6 +137,7 @@ class RelationToViewer(ResponseModel):
     blocking: bool
     muting: bool
     close_friend: bool
+    bell: bool
 
 
 class ProfileResponse(UserFields):
@@ -258,6 +262,7 @@ class ProblemResponse(ResponseModel):
     """An error (RFC 9457); `code` is stable, `detail` is for human readers.
 
     `deletion_due_at` is there with the code `deletion_pending`: until then the deletion of the account can be undone.
+    `challenge` is there with the code `second_factor_required`: send it with a code to `POST /tokens/second-factor`.
     """
 
     type: str
@@ -268,6 +273,7 @@ class ProblemResponse(ResponseModel):
     request_id: str
     errors: list[FieldProblem] = []
     deletion_due_at: Time | None = None
+    challenge: str | None = None
 
 
 def _public(user: models.User) -> dict[str, Any]:

@@ -20,6 +20,7 @@ import { photoPage } from "./photo_page.js";
 import { Photos } from "./photos.js";
 import { profilePage } from "./profile.js";
 import { forgetSearches } from "./recent_searches.js";
+import { proveIdentity } from "./reauthentication.js";
 import { Router } from "./router.js";
 import { collectionPage, savedPage } from "./saved.js";
 import { Session } from "./session.js";
@@ -79,6 +80,7 @@ class App extends EventTarget {
   constructor(root) {
     super();
     this.api = new Api();
+    this.api.prove = () => proveIdentity(this);
     this.session = new Session(this.api);
     this.photos = new Photos();
     this.accounts = new Accounts();
