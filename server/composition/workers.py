@@ -37,6 +37,7 @@ from workers.jobs.export_removal import ExportRetention
 from workers.jobs.findings import NoFindingMetrics
 from workers.jobs.holds import HoldTasks
 from workers.jobs.import_retention import ImportRetention
+from workers.jobs.inbox_metrics import NoInboxMetrics
 from workers.jobs.janitor import Janitor
 from workers.jobs.permissions import LivePermissions
 from workers.jobs.photo_decisions import NoModerationMetrics, PhotoDecisions
@@ -106,6 +107,7 @@ def worker_context(worker: str, settings: Settings, stores: Stores, metrics: Met
         imports=import_settings(settings, stores, metrics),
         export_ttl=timedelta(days=settings.retention.export_days),
         finding_metrics=metrics or NoFindingMetrics(),
+        inbox_metrics=metrics or NoInboxMetrics(),
         outbound_metrics=metrics or NoOutboundMetrics(),
     )
 
