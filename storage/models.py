@@ -87,6 +87,9 @@ class SecurityEvent(StrEnum):
     PASSWORD_CHANGED = "password_changed"  # noqa: S105
     PASSWORD_RESET = "password_reset"  # noqa: S105
     EMAIL_CHANGED = "email_changed"
+    FACTOR_ADDED = "factor_added"
+    FACTOR_REMOVED = "factor_removed"
+    PASSKEY_ADDED = "passkey_added"
 
 
 class CommentOrder(StrEnum):
@@ -158,6 +161,7 @@ class User:
     display_name: str
     bio: str = ""
     email: str
+    email_verified: bool = False
     role: Role = Role.USER
     private: bool = False
     presence: PresenceAudience = PresenceAudience.FOLLOWERS
