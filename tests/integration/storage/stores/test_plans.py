@@ -216,9 +216,9 @@ async def test_a_rare_kind_is_read_in_a_full_inbox(populated: Database) -> None:
     """A page of some kinds reads a page of each kind, and not the entries of others; the counters read no rows."""
     async with populated.transaction() as tx:
         await tx.execute(
-            "INSERT INTO notifications (shard, id, user_id, kind, photo_id, position, people, newest_actors) "
-            "SELECT 1, i * 1024 + 1, 1, CASE WHEN i % 1000 = 7 THEN 'mention' ELSE 'like' END, i, i, 1, ARRAY[2] "
-            "FROM generate_series(1, 5000) AS i"
+            "INSERT INTO notifications (shard, id, user_id, kind, photo_id, position, people, newest_actors, read_at) "
+            "SELECT 1, i * 1024 + 1, 1, CASE WHEN i % 1000 = 7 THEN 'mention' ELSE 'like' END, i, i, 1, ARRAY[2], "
+            "CASE WHEN i % 100 <> 7 THEN now() END FROM generate_series(1, 5000) AS i"
         )
     await populated.fetchval("VACUUM ANALYZE notifications")
     explained = Explaining(populated)
