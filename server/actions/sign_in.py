@@ -126,7 +126,7 @@ class SignInActions:
         renewed: str | None = None,
         restore: bool = False,
     ) -> NewSession:
-        """Open a session for a user whose password is right, or who is known in an equal way.
+        """Open a session for a user whose password is right, or who was authenticated in an equal way.
 
         `renewed` is a password hash with other parameters. Raises `SecondFactorRequiredError` if the account asks for a
         code, and what `_open` raises.
