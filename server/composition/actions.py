@@ -119,6 +119,7 @@ def build_actions(
             challenges=SignInChallenges(Challenges(identity.secret), once),
             devices=DeviceTokens(identity.secret),
             visibility=visibility,
+            metrics=metrics,
         ),
         sessions=sessions,
         reauthentication=reauthentication,

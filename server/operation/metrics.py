@@ -15,6 +15,7 @@ from server.operation.media_metrics import MediaMetrics
 from server.operation.moderation_metrics import ModerationMetrics
 from server.operation.outbound_metrics import OutboundMetrics
 from server.operation.search_metrics import SearchMetrics
+from server.operation.sign_in_metrics import SignInMetrics
 from server.operation.star_metrics import StarMetrics
 from server.operation.webhook_metrics import WebhookMetrics
 from server.operation.worker_metrics import WorkerMetrics
@@ -37,6 +38,7 @@ class Metrics(
     CaseMetrics,
     MailMetrics,
     AbuseMetrics,
+    SignInMetrics,
     ModerationMetrics,
 ):
     """Metrics of requests, jobs, feeds, images, live connections, searches, webhooks, cases and other outward calls."""
@@ -56,6 +58,7 @@ class Metrics(
         CaseMetrics.__init__(self, self.registry)
         MailMetrics.__init__(self, self.registry)
         AbuseMetrics.__init__(self, self.registry)
+        SignInMetrics.__init__(self, self.registry)
         ModerationMetrics.__init__(self, self.registry)
         self._requests = Counter(
             "picshare_http_requests", "Completed requests.", ("method", "route", "status"), registry=self.registry
