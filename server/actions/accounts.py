@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple, Unpack
@@ -95,6 +96,28 @@ class AccountActions:
             tokens = await self._sessions.open(tx, user)
         return NewSession(user=user, tokens=tokens, charge=charge)
 
+    async def sign_up_as(
+        self,
+        claim: Callable[[Transaction, User], Awaitable[object]],
+        *,
+        username: str,
+        email: str,
+        display_name: str,
+        address: str,
+    ) -> NewSession:
+        """Create an account without a password and open a session; `claim` makes it the account of an identity.
+
+        Raises what `sign_up` and `claim` raise.
+        """
+        charge = await self._limiter.check_address(_SIGN_UP_QUOTA, address)
+        async with self._db.transaction() as tx:
+            user = await users.create(
+                tx, username=username, email=email, password_hash="", display_name=display_name or username
+            )
+            await claim(tx, user)
+            tokens = await self._sessions.open(tx, user)
+        return NewSession(user=user, tokens=tokens, charge=charge)
+
     async def sign_in(self, login: str, password: str, *, address: str) -> NewSession:
         """Open a session by username or e-mail address and password.
 
@@ -106,6 +129,20 @@ class AccountActions:
         if verified.found.deletion_due_at is not None:
             raise DeletionPendingError(verified.charge, verified.found.deletion_due_at)
         return await self._open(verified)
+
+    async def sign_in_as(self, user_id: int, *, address: str, restore: bool = False) -> NewSession:
+        """Open a session of an account whose user has been identified otherwise than by its password.
+
+        With `restore` its deletion is undone, if it is deleted. Raises what `sign_in` raises.
+        """
+        charge = await self._limiter.check_address(_SIGN_IN_ADDRESS_QUOTA, address)
+        found = await users.credentials_of(self._db, user_id)
+        if found is None:
+            raise WrongCredentialsError(charge)
+        pending = found.deletion_due_at
+        if pending is not None and not restore:
+            raise DeletionPendingError(charge, pending)
+        return await self._open(_Verified(found, None, charge), restore=pending is not None)
 
     async def restore(self, login: str, password: str, *, address: str) -> NewSession:
         """Undo the deletion of an account, and open a session.

@@ -18,6 +18,7 @@ from server.actions.photo_collections import CollectionActions
 from server.actions.photos import PhotoActions
 from server.actions.presence import PresenceReader
 from server.actions.profile_images import ProfileImageActions
+from server.actions.provider_accounts import ProviderAccounts
 from server.actions.reactions import ReactionActions
 from server.actions.relations import RelationActions
 from server.actions.reports import ReportActions
@@ -54,3 +55,4 @@ class Actions:
     reports: ReportActions
     cases: CaseActions
     appeals: AppealActions
+    provider_accounts: ProviderAccounts

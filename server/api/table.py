@@ -18,6 +18,7 @@ from server.api.lists import ListsApi
 from server.api.live import LiveApi
 from server.api.moderation import ModerationApi
 from server.api.notifications import NotificationsApi
+from server.api.oidc import OidcApi
 from server.api.photo_collections import CollectionsApi
 from server.api.photo_exif import PhotoExifApi
 from server.api.photo_serializer import PhotoSerializer
@@ -84,6 +85,7 @@ def _user_endpoints(services: Services) -> list[Endpoint]:
     return [
         *AccountsApi(reads, actions.accounts, responses).endpoints(),
         *tokens.endpoints(),
+        *OidcApi(actions.provider_accounts, reads, responses, secure=settings.secure).endpoints(),
         *RelationsApi(reads, cursors, actions.relations).endpoints(),
         *ProfilesApi(reads, cursors, serializer, actions.presence).endpoints(),
         *SearchApi(

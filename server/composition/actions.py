@@ -29,6 +29,8 @@ from server.actions.tags import TagActions
 from server.actions.uploads import UploadActions
 from server.actions.webhooks import WebhookActions
 from server.composition.backends import Stores
+from server.composition.oidc import provider_accounts
+from server.config.settings import Settings
 from server.demo.community import Demo
 from server.identity.passwords import Passwords
 from server.identity.rate_limiter import RateLimiter
@@ -57,6 +59,7 @@ def build_actions(
     deletion_grace: timedelta,
     tus_ttl: timedelta,
     verdict_tokens: VerdictTokens,
+    settings: Settings,
     metrics: Metrics | None = None,
 ) -> Actions:
     """Return the use cases; `refresh_ttl` in seconds, `policy` for addresses that users supply."""
@@ -65,16 +68,18 @@ def build_actions(
     sessions = SessionService(db, tokens, revoker, refresh_ttl=refresh_ttl)
     permissions = LivePermissions(db, stores.publisher)
     cases = case_actions(stores, revoker)
+    accounts = AccountActions(
+        db,
+        passwords,
+        limiter,
+        sessions,
+        permissions,
+        visibility=AccountVisibility(db, stores.feeds, stores.cards, permissions),
+        deletion_grace=deletion_grace,
+    )
     return Actions(
-        accounts=AccountActions(
-            db,
-            passwords,
-            limiter,
-            sessions,
-            permissions,
-            visibility=AccountVisibility(db, stores.feeds, stores.cards, permissions),
-            deletion_grace=deletion_grace,
-        ),
+        accounts=accounts,
+        provider_accounts=provider_accounts(settings, stores, accounts, metrics),
         sessions=sessions,
         collections=CollectionActions(db),
         lists=ListActions(db),

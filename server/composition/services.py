@@ -150,6 +150,7 @@ def api_services(settings: Settings, stores: Stores, passwords: Passwords, metri
             deletion_grace=timedelta(days=settings.accounts.deletion_grace),
             tus_ttl=timedelta(hours=settings.retention.upload_hours),
             verdict_tokens=verdict_tokens(settings),
+            settings=settings,
             metrics=metrics,
         ),
         local_presigner=presigner if isinstance(presigner, LocalPresigner) else None,

@@ -28,6 +28,7 @@ from server.config.keys import (
 )
 from server.config.media import MediaSection
 from server.config.moderation import ModerationSection
+from server.config.oidc import OidcSection
 from server.config.outbound import OutboundSection
 from server.config.retention import RetentionSection
 from server.config.section import Section
@@ -49,6 +50,7 @@ class Settings(BaseSettings):
     data: DataSection = DataSection()
     auth: AuthSection = AuthSection()
     accounts: AccountsSection = AccountsSection()
+    oidc: OidcSection = OidcSection()
     retention: RetentionSection = RetentionSection()
     database: DatabaseSection = DatabaseSection()
     redis: RedisSection = RedisSection()

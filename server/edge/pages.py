@@ -44,6 +44,7 @@ CLIENT_ROUTES = (
     "/settings",
     "/settings/profile",
     "/settings/account",
+    "/settings/provider",
     "/settings/privacy",
     "/settings/close-friends",
     "/settings/blocked",
@@ -59,6 +60,7 @@ CLIENT_ROUTES = (
     "/u/{username}",
     "/u/{username}/{list:followers|following}",
     "/signin",
+    "/signin/provider",
     "/signup",
 )
 

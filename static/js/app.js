@@ -18,6 +18,7 @@ import { notificationsPage } from "./notifications.js";
 import { photoPage } from "./photo_page.js";
 import { Photos } from "./photos.js";
 import { profilePage } from "./profile.js";
+import { providerSignInPage } from "./providers.js";
 import { forgetSearches } from "./recent_searches.js";
 import { Router } from "./router.js";
 import { collectionPage, savedPage } from "./saved.js";
@@ -56,9 +57,13 @@ const ROUTES = [
   ["/u/:username/followers", followersPage],
   ["/u/:username/following", followingPage],
   ["/signin", signInPage],
+  ["/signin/provider", providerSignInPage],
   ["/signup", signUpPage],
 ];
-const SIGNED_OUT_PAGES = new Set([signInPage, signUpPage]);
+const SIGNED_OUT_PAGES = new Set([signInPage, signUpPage, providerSignInPage]);
+
+/** The key in sessionStorage of the path to open after signing in, while the browser is at a provider. */
+const PATH_KEY = "picshare.path-after-sign-in";
 
 /** The parts of the application, which every page receives, and a photo on its way to the upload page. */
 class App extends EventTarget {
@@ -67,7 +72,7 @@ class App extends EventTarget {
   /** Whether the shell is drawn without navigation; null before it is drawn. */
   #bare = null;
   /** The path to open after signing in. */
-  #pathAfterSignIn = "/";
+  #pathAfterSignIn = sessionStorage.getItem(PATH_KEY) ?? "/";
 
   constructor(root) {
     super();
@@ -128,6 +133,11 @@ class App extends EventTarget {
     const refused = this.#refused;
     this.#refused = null;
     return refused;
+  }
+
+  /** Keep the path to open after signing in, because the browser is going to leave this page for a provider. */
+  keepPathAfterSignIn() {
+    sessionStorage.setItem(PATH_KEY, this.#pathAfterSignIn);
   }
 
   #open(page, params) {
@@ -191,6 +201,7 @@ class App extends EventTarget {
       this.#begin();
       const path = this.#pathAfterSignIn;
       this.#pathAfterSignIn = "/";
+      sessionStorage.removeItem(PATH_KEY);
       history.replaceState(history.state, "", path);
     } else {
       history.replaceState(history.state, "", "/signin");

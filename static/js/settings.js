@@ -10,6 +10,7 @@ import { h, icon } from "./dom.js";
 import { isModerator } from "./moderation.js";
 import { privacySection } from "./privacy_settings.js";
 import { profileSection } from "./profile_settings.js";
+import { providerLinkPage } from "./providers.js";
 import { webhookPage } from "./webhook_page.js";
 import { webhooksPage } from "./webhooks.js";
 
@@ -31,6 +32,7 @@ const SECTIONS = [
 /** Pages below a section: pattern, path of the section, page. */
 const PAGES_BELOW = [
   ["/settings/close-friends", "/settings/privacy", closeFriendsPage],
+  ["/settings/provider", "/settings/account", providerLinkPage],
   ["/settings/webhooks/:id", "/settings/webhooks", webhookPage],
 ];
 

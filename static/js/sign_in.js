@@ -5,6 +5,7 @@ import { suspendedAccount } from "./decisions.js";
 import { fill, h } from "./dom.js";
 import { field, form } from "./form.js";
 import { squareFrame } from "./photo_image.js";
+import { providerLinks } from "./providers.js";
 
 /** From this window width on, photos are shown next to the form; css/forms.css has the same value. */
 const WIDE_WINDOW = "(min-width: 54rem)";
@@ -70,7 +71,7 @@ function accountPage(app, heading, sheet, question, path, answer) {
       h("p", {}, "New photos, likes and comments appear without reloading."),
       samplePhotos(app),
     ),
-    h("div.sheet.form", {}, h("h2", {}, heading), sheet, h("p.other", {}, `${question} `, h("a", { href: path }, answer))),
+    h("div.sheet.form", {}, h("h2", {}, heading), sheet, providerLinks(app), h("p.other", {}, `${question} `, h("a", { href: path }, answer))),
   );
   return { title: heading, element };
 }

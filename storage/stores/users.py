@@ -26,7 +26,7 @@ from storage.postgres.database import Queryable, Transaction
 from storage.postgres.rows import USER, Row, user_of
 from storage.postgres.sharding import shard
 from storage.postgres.visibility import kept, profile
-from storage.stores import account_lists, erasure, sessions, stars, usernames
+from storage.stores import account_lists, erasure, identities, sessions, stars, usernames
 
 T = TypeVar("T")
 
@@ -43,7 +43,10 @@ _TAKE_EMAIL = "INSERT INTO emails (email, user_id) VALUES ($1::text::citext, $2)
 async def create(
     tx: Transaction, *, username: str, email: str, password_hash: str, display_name: str, role: Role = Role.USER
 ) -> User:
-    """Create an account in a random shard; raise `ConflictError` username_taken or email_taken."""
+    """Create an account in a random shard; without a password its `password_hash` is empty.
+
+    Raises `ConflictError` username_taken or email_taken.
+    """
     user_id = tx.new_id(ids.draw_shard())
     await usernames.take(tx, username, user_id)
     if not await tx.execute(_TAKE_EMAIL, email, user_id):
@@ -105,7 +108,10 @@ async def by_name_or_id(db: Queryable, name_or_id: str, read: Callable[[int], Aw
 
 
 class Credentials(NamedTuple):
-    """An account, its password hash, whether it is suspended, and until when its deletion can be undone, if it is."""
+    """An account, its password hash, whether it is suspended, and until when its deletion can be undone, if it is.
+
+    The hash is empty if the account has no password.
+    """
 
     user: User
     password_hash: str
@@ -119,8 +125,11 @@ async def credentials(db: Queryable, login: str) -> Credentials | None:
         user_id = await db.fetchval("SELECT user_id FROM emails WHERE email = $1::text::citext", login)
     else:
         user_id = await usernames.id_of(db, login)
-    if user_id is None:
-        return None
+    return None if user_id is None else await credentials_of(db, user_id)
+
+
+async def credentials_of(db: Queryable, user_id: int) -> Credentials | None:
+    """Return the credentials of an account, also of one whose deletion can be undone; None if it is deleted."""
     row = await db.fetchrow(
         f"SELECT {USER}, a.password_hash, a.suspended_at IS NOT NULL AS suspended, a.deletion_due_at FROM users a "
         f"WHERE a.shard = {shard('$1')} AND a.id = $1 AND (a.deleted_at IS NULL OR a.deletion_due_at > now())",
@@ -134,7 +143,7 @@ async def credentials(db: Queryable, login: str) -> Credentials | None:
 
 
 async def password_hash(db: Queryable, user_id: int) -> str | None:
-    """Return the password hash of an account, None if it is deleted."""
+    """Return the password hash of an account, "" without a password, None if it is deleted."""
     encoded: str | None = await db.fetchval(
         f"SELECT password_hash FROM users WHERE {_ACCOUNT} AND deleted_at IS NULL", user_id
     )
@@ -180,6 +189,7 @@ async def remove(tx: Transaction, user_id: int) -> list[str]:
         user_id,
     )
     await usernames.free_all(tx, user_id, names[0])
+    await identities.free_all(tx, user_id)
     await tx.execute("DELETE FROM emails WHERE email = $1::text::citext AND user_id = $2", names[1], user_id)
     ended = await sessions.revoke_all(tx, user_id)
     images = await tx.fetch(
