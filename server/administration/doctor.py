@@ -21,6 +21,7 @@ from channels.bus.addressing import GROUPS
 from server.administration.broker_check import inspect_broker
 from server.administration.codec_versions import inspect_codecs
 from server.administration.findings import Finding
+from server.administration.oidc_check import inspect_providers
 from server.administration.replica_check import inspect_replica
 from server.administration.scan_check import inspect_scan
 from server.administration.search_check import inspect_search
@@ -89,6 +90,7 @@ async def inspect(settings: Settings) -> list[Finding]:
         findings.append(await _guarded("blobs", inspect_blobs, settings))
         if settings.media.scan is not None:
             findings.append(await inspect_scan(settings))
+        findings += await inspect_providers(settings)
     return findings
 
 

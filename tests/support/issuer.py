@@ -185,10 +185,10 @@ class Issuer:
 
 
 @asynccontextmanager
-async def running_issuer(**knobs: Any) -> AsyncIterator[Issuer]:
-    """Serve a provider on a free port of the loopback."""
+async def running_issuer(*, port: int | None = None, **knobs: Any) -> AsyncIterator[Issuer]:
+    """Serve a provider on a port of the loopback, by default a free one."""
     issuer = Issuer(**knobs)
-    server = TestServer(issuer.app(), host="127.0.0.1")
+    server = TestServer(issuer.app(), host="127.0.0.1", port=port)
     await server.start_server()
     issuer.url = str(server.make_url("")).rstrip("/")
     try:
