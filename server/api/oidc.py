@@ -172,14 +172,14 @@ class OidcApi:
         form = await request.body(ProviderSignIn)
         token = request.http.cookies.get(COOKIE, "")
         if form.username is None or form.email is None:
-            session = await self._accounts.sign_in(token, address=request.address, restore=form.restore)
+            session = await self._accounts.sign_in(token, client=request.client, restore=form.restore)
         else:
             session = await self._accounts.sign_up(
                 token,
                 username=form.username,
                 email=form.email,
                 display_name=form.display_name,
-                address=request.address,
+                client=request.client,
             )
         await self._reads.keep_position(session.user.id)
         return self._without_cookie(self._responses.new_session(request, session, by_cookie=form.cookie))
@@ -196,19 +196,21 @@ class OidcApi:
         It is no `GET`, which another page could cause: a user who is signed in at the provider as an attacker would
         link the attacker's account with the own one.
         """
-        departure = await self._flow.depart(_provider(request), linked_to=request.viewer.user_id)
+        viewer = request.viewer
+        departure = await self._accounts.start_link(_provider(request), viewer.user_id, viewer.session)
         body = ProviderAddressResponse(url=departure.url, expires_in=self._flow.sign_ins.ttl)
         return self._with_cookie(json_response(body.to_bytes(), status=201), departure)
 
     async def link(self, request: ApiRequest) -> web.Response:
         """Handle `POST /users/me/identities`."""
-        linked = await self._accounts.link(request.http.cookies.get(COOKIE, ""), request.viewer.user_id)
+        token = request.http.cookies.get(COOKIE, "")
+        linked = await self._accounts.link(token, request.viewer.user_id, client=request.client)
         body = IdentityResponse.from_model(linked.identity, provider=linked.provider, label=linked.label)
         return self._without_cookie(json_response(body.to_bytes(), status=201))
 
     async def unlink(self, request: ApiRequest) -> web.Response:
         """Handle `DELETE /users/me/identities/{provider}`."""
-        await self._accounts.unlink(request.viewer.user_id, _provider(request))
+        await self._accounts.unlink(request.viewer.user_id, request.viewer.session, _provider(request))
         return empty_response()
 
     def _to_page(self, page: str, *, error: str | None = None) -> web.Response:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from server.actions.accounts import AccountActions
+from server.actions.credentials import CredentialChecks
 from server.actions.provider_accounts import ProviderAccounts
 from server.actions.provider_flow import ProviderFlow
+from server.actions.reauthentication import Reauthentication
+from server.actions.sign_in import SignInActions
 from server.composition.backends import Stores
 from server.config.settings import Settings
 from server.openid.client import CIRCUIT, ProviderClient
@@ -35,7 +38,14 @@ def provider_settings(settings: Settings) -> list[ProviderSettings]:
 
 
 def provider_accounts(
-    settings: Settings, stores: Stores, accounts: AccountActions, metrics: Metrics | None
+    settings: Settings,
+    stores: Stores,
+    *,
+    accounts: AccountActions,
+    sign_in: SignInActions,
+    checks: CredentialChecks,
+    reauthentication: Reauthentication,
+    metrics: Metrics | None,
 ) -> ProviderAccounts:
     """Return the use cases of sign-in with providers."""
     circuits = CircuitRegistry(metrics)
@@ -45,4 +55,4 @@ def provider_accounts(
     flow = ProviderFlow(
         clients, ProviderSignIns(stores.redis, ttl=TTL), public_url=settings.public_url, metrics=metrics
     )
-    return ProviderAccounts(stores.db, flow, accounts)
+    return ProviderAccounts(stores.db, flow, accounts, sign_in, checks=checks, reauthentication=reauthentication)

@@ -26,6 +26,7 @@ from server.config.keys import (
     UploadSection,
     WorkerSection,
 )
+from server.config.mail import MailSection
 from server.config.media import MediaSection
 from server.config.moderation import ModerationSection
 from server.config.oidc import OidcSection
@@ -63,6 +64,7 @@ class Settings(BaseSettings):
     outbound: OutboundSection = OutboundSection()
     webhooks: WebhooksSection = WebhooksSection()
     moderation: ModerationSection = ModerationSection()
+    mail: MailSection = MailSection()
     discover: DiscoverSection = DiscoverSection()
     limits: LimitsSection = LimitsSection()
     abuse: AbuseSection = AbuseSection()

@@ -73,13 +73,18 @@ export async function signInOrRestore(app, username, password) {
     return true;
   } catch (error) {
     if (error.code !== "deletion_pending") throw error;
-    const restored = await confirmDialog({
-      heading: "Restore your account?",
-      text: `You have deleted this account. Until ${formattedDate(error.deletionDueAt)} you can restore it, with everything as it was.`,
-      action: "Restore account",
-      danger: false,
-    });
+    const restored = await offerToRestore(error);
     if (restored) await app.session.restore(username, password);
     return restored;
   }
+}
+
+/** Ask whether a deleted account is to be restored; `error` is the response of the sign-in. */
+export function offerToRestore({ deletionDueAt }) {
+  return confirmDialog({
+    heading: "Restore your account?",
+    text: `You have deleted this account. Until ${formattedDate(deletionDueAt)} you can restore it, with everything as it was.`,
+    action: "Restore account",
+    danger: false,
+  });
 }

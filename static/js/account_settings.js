@@ -2,7 +2,6 @@
 
 import { h } from "./dom.js";
 import { field, form } from "./form.js";
-import { linkedProviders } from "./linked_providers.js";
 
 /** Create the page at "/settings/account". */
 export function accountSection(app) {
@@ -28,7 +27,6 @@ export function accountSection(app) {
       {},
       sheet,
       h("section", {}, h("h2", {}, "E-mail address"), h("p", {}, h("bdi", {}, user.email)), h("p.secondary.small", {}, "Only you can see it.")),
-      linkedProviders(app),
     ),
   );
   return { title: "Account", element };

@@ -18,8 +18,9 @@ import { notificationsPage } from "./notifications.js";
 import { photoPage } from "./photo_page.js";
 import { Photos } from "./photos.js";
 import { profilePage } from "./profile.js";
-import { providerSignInPage } from "./providers.js";
+import { providerSignInPage } from "./provider_pages.js";
 import { forgetSearches } from "./recent_searches.js";
+import { proveIdentity } from "./reauthentication.js";
 import { Router } from "./router.js";
 import { collectionPage, savedPage } from "./saved.js";
 import { Session } from "./session.js";
@@ -77,6 +78,7 @@ class App extends EventTarget {
   constructor(root) {
     super();
     this.api = new Api();
+    this.api.prove = () => proveIdentity(this);
     this.session = new Session(this.api);
     this.photos = new Photos();
     this.accounts = new Accounts();

@@ -14,6 +14,7 @@ from datetime import datetime
 from storage.errors import ConflictError, NotFoundError
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.sharding import shard
+from storage.stores import passkeys
 
 _OWN = f"shard = {shard('$1')} AND user_id = $1"
 _ACCOUNT = f"shard = {shard('$1')} AND id = $1"
@@ -99,15 +100,15 @@ async def used(db: Queryable, user_id: int, issuer: str) -> None:
 async def remove(tx: Transaction, user_id: int, issuer: str, *, usable: Collection[str]) -> None:
     """Remove the identity of an issuer; `usable` are the issuers with which users can sign in at present.
 
-    Raises `NotFoundError("identity")`, and `ConflictError` last_sign_in_method if the account has no password and no
-    other identity of a usable issuer.
+    Raises `NotFoundError("identity")`, and `ConflictError` last_sign_in_method if the account has no password, no
+    passkey and no other identity of a usable issuer.
     """
     await _lock(tx, user_id)
     found = {identity.issuer: identity for identity in await of_account(tx, user_id)}
     if issuer not in found:
         raise NotFoundError("identity")
     others = (found.keys() - {issuer}) & set(usable)
-    if not others and not await has_password(tx, user_id):
+    if not others and not await has_password(tx, user_id) and not await passkeys.of_user(tx, user_id):
         raise ConflictError(
             "last_sign_in_method", "This is the only way to sign in to your account. Add another one before."
         )

@@ -33,7 +33,7 @@ async def test_a_user_signs_up_with_a_provider_and_returns(site: Site, issuer_po
         await visitor.live()
         await expect(page).to_have_url(re.compile("/notifications$"))
 
-        await visitor.open("/settings/account")
+        await visitor.open("/settings/security")
         await page.get_by_role("button", name="Unlink Example ID").click()
         await page.get_by_role("dialog").get_by_role("button", name="Unlink").click()
         await visitor.sees(visitor.toast("This is the only way to sign in"))
@@ -55,7 +55,7 @@ async def test_a_user_with_a_password_links_a_provider(site: Site, issuer_port: 
     async with running_issuer(port=issuer_port) as issuer:
         issuer.user |= {"sub": visitor.account.name}
         issuer.denies = True
-        await visitor.open("/settings/account")
+        await visitor.open("/settings/security")
         await page.get_by_role("button", name="Link Example ID").click()
         await visitor.sees(page.get_by_role("heading", name="You are not signed in"))
         issuer.denies = False

@@ -12,9 +12,11 @@ from yarl import URL
 
 from server.edge.provider_responses import IdentitiesResponse, ProvidersResponse
 from storage import ids
-from storage.stores import account_restrictions, identities, users
+from storage.stores import account_restrictions, email_addresses, identities, users
+from tests.integration.server.api.test_account_security import Phone
 from tests.support.api import Api, InspectableServices, running_api, with_accounts, with_limits, with_providers
 from tests.support.api_user import API, PASSWORD, ApiUser, Response
+from tests.support.community import topics
 from tests.support.issuer import ADA, Issuer, running_issuer
 
 pytestmark = pytest.mark.engines
@@ -315,3 +317,80 @@ async def test_an_identity_of_a_provider_that_is_gone(services: InspectableServi
         found = await api.get(f"{API}/users/me/identities", headers={"Authorization": f"Bearer {token}"})
         (item,) = found.expect(200)["items"]
         assert (item["provider"], item["label"]) == (None, None)
+
+
+async def verify_address(api: Api, user: ApiUser, email: str) -> None:
+    """Let a user have an address, and have proven it."""
+    user_id = ids.decode(user.id)
+    async with api.services.db.transaction() as tx:
+        await tx.execute("UPDATE users SET email = $2 WHERE id = $1", user_id, email)
+        assert await email_addresses.verify(tx, email, user_id)
+
+
+@pytest.mark.parametrize(("here", "there"), [(True, True), (True, False), (False, True)])
+async def test_an_identity_is_linked_by_an_address_that_both_sides_have_verified(
+    provided: Api, issuer: Issuer, here: bool, there: bool
+) -> None:
+    """Otherwise whoever enters a foreign address at one of them would take over an account; the owner is notified."""
+    owner = await provided.user()
+    if here:
+        await verify_address(provided, owner, "ada@id.example")
+    else:
+        await provided.services.db.fetch("UPDATE users SET email = 'ada@id.example'")
+    issuer.user["email_verified"] = there
+    browser = Browser(provided, issuer)
+    await browser.arrive()
+    if here and there:
+        assert (await browser.finish()).expect(201)["user"]["id"] == owner.id
+        assert "security.noticed" in await topics(provided.services.db)
+        issuer.user = {**ADA, "sub": "another"}
+        await browser.arrive()
+    # The account has an identity of this provider by now, or none may be linked with it.
+    assert (await browser.finish()).expect(409)["code"] == "account_required"
+    created = (await browser.finish(username="ada", email="ada@id.example")).expect(201)["user"]
+    assert created["id"] != owner.id
+    claimant = await email_addresses.claimant(provided.services.db, "ada@id.example")
+    assert claimant == ids.decode(owner.id if here else created["id"])
+
+
+async def test_a_second_factor_is_asked_for_after_the_provider(provided: Api, issuer: Issuer) -> None:
+    """The identity alone opens no session then, and cannot be used again."""
+    ann = await provided.user()
+    phone = Phone(provided)
+    await phone.set_up(ann)
+    async with provided.services.db.transaction() as tx:
+        await identities.add(tx, ids.decode(ann.id), issuer.url, str(ADA["sub"]), email="")
+    browser = Browser(provided, issuer)
+    await browser.arrive()
+    asked = (await browser.finish()).expect(403)
+    assert asked["code"] == "second_factor_required"
+    assert (await browser.finish()).expect(410)["code"] == "sign_in_expired"
+    answer = {"challenge": asked["challenge"], "code": await phone.next_code(), "cookie": True}
+    assert (await browser.request("POST", f"{API}/tokens/second-factor", json=answer)).status == 201
+
+
+async def test_links_need_a_proof(provided: Api, issuer: Issuer) -> None:
+    """A thief of a session cannot add a way to sign in, nor remove one."""
+    browser = await of_user(provided, issuer, await provided.user())
+    await browser.come_back(await browser.start_link())
+    (await browser.request("POST", f"{API}/users/me/identities")).expect(201)
+    assert "security.noticed" in await topics(provided.services.db)
+    await provided.services.db.fetch("UPDATE sessions SET authenticated_at = authenticated_at - interval '16 minutes'")
+    for method in ("POST", "DELETE"):
+        refused = await browser.request(method, f"{API}/users/me/identities/id")
+        assert refused.expect(403)["code"] == "reauthentication_required"
+
+
+async def test_a_passkey_is_another_way_to_sign_in(provided: Api, issuer: Issuer) -> None:
+    """So the last identity of an account without a password may go."""
+    browser = Browser(provided, issuer)
+    user = await browser.sign_up("ada")
+    path = f"{API}/users/me/identities/id"
+    assert (await browser.request("DELETE", path)).expect(409)["code"] == "last_sign_in_method"
+    async with provided.services.db.transaction() as tx:
+        await tx.execute(
+            "INSERT INTO passkeys (shard, user_id, id, credential_id, public_key, sign_count, transports, name) "
+            "VALUES ($1::bigint & 1023, $1, $1, 'x', 'y', 0, '{}', 'z')",
+            ids.decode(user["id"]),
+        )
+    (await browser.request("DELETE", path)).expect(204)
