@@ -66,8 +66,14 @@ class SessionService:
         """Return how many seconds an access token is valid."""
         return self._tokens.ttl
 
-    async def open(self, tx: Transaction, user: User, *, client: Client | None = None) -> TokenPair:
-        """Open a session of a client within a transaction; its user has just been authenticated."""
+    async def open(
+        self, tx: Transaction, user: User, *, client: Client | None = None, password_hash: str | None = None
+    ) -> TokenPair:
+        """Open a session of a client within a transaction; its user has just been authenticated.
+
+        `password_hash` is the one that the account had then. Raises `NotFoundError("user")` if the account was deleted
+        or suspended meanwhile, or has another one now.
+        """
         refresh = new_refresh_token(ids.shard_of(user.id))
         session = await sessions.open(
             tx,
@@ -75,6 +81,7 @@ class SessionService:
             token_sha256=refresh_digest(refresh),
             expires_at=self._expiry(),
             device=None if client is None else client.device,
+            password_hash=password_hash,
         )
         return self._pair(user.id, user.role, session, refresh)
 

@@ -109,9 +109,8 @@ class SignInActions:
         if found.deletion_due_at is not None:
             raise DeletionPendingError(charge, found.deletion_due_at)
         # Without a PIN or the like the passkey shows only that its device is at hand.
-        if found.second_factor and not verified.user_verified:
-            raise SecondFactorRequiredError(charge, self._challenges.mint(found))
-        return await self._open(found, charge, client=client)
+        proceed = self._open if verified.user_verified else self.after_first_factor
+        return await proceed(found, charge, client=client)
 
     async def after_first_factor(
         self,
@@ -148,7 +147,8 @@ class SignInActions:
         """Open a session for a user who is authenticated.
 
         Its transaction also stores a password hash with other parameters and undoes the deletion, and notifies the user
-        of a device that is new. Raises `AccountSuspendedError`, and `WrongCredentialsError` for a deleted account.
+        of a device that is new. Raises `AccountSuspendedError`, and `WrongCredentialsError` for an account that was
+        deleted meanwhile, or whose password was changed.
         """
         user = found.user
         if found.suspended:
@@ -159,7 +159,7 @@ class SignInActions:
                     user = await account_deletion.restore(tx, user.id)
                     tx.on_commit(lambda: at_once(self._visibility.align(user.id)))
                 await self._notify_of_new_device(tx, user, client)
-                tokens = await self._sessions.open(tx, user, client=client)
+                tokens = await self._sessions.open(tx, user, client=client, password_hash=found.password_hash)
                 if renewed is not None:
                     await users.replace_password_hash(tx, user.id, found.password_hash, renewed)
         except NotFoundError as error:

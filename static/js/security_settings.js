@@ -27,7 +27,7 @@ export function securitySection(app) {
 }
 
 function passwordForm(app) {
-  const current = field("current_password", "Present password", { kind: "password", attributes: { autocomplete: "current-password" } });
+  const current = field("current_password", "Current password", { kind: "password", attributes: { autocomplete: "current-password" } });
   const chosen = field("new_password", "New password", {
     kind: "password",
     hint: "At least 8 characters. You are signed out everywhere else.",
@@ -40,7 +40,7 @@ function passwordForm(app) {
     action: "Change password",
     submit: async () => {
       const body = { current_password: current.input.value, new_password: chosen.input.value };
-      const missing = { current_password: "Enter your present password.", new_password: "Choose a new password." };
+      const missing = { current_password: "Enter your current password.", new_password: "Choose a new password." };
       const empty = Object.entries(missing).filter(([name]) => body[name] === "");
       if (empty.length > 0) throw Object.assign(new Error("Fill in both fields."), { fields: Object.fromEntries(empty) });
       try {

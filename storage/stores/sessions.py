@@ -83,11 +83,18 @@ class Ended:
 
 
 async def open(  # noqa: A001 - always called as sessions.open()
-    tx: Transaction, user_id: int, *, token_sha256: bytes, expires_at: datetime, device: Device | None = None
+    tx: Transaction,
+    user_id: int,
+    *,
+    token_sha256: bytes,
+    expires_at: datetime,
+    device: Device | None = None,
+    password_hash: str | None = None,
 ) -> str:
     """Create a session with its first refresh token and return the session's id; its user has just been authenticated.
 
-    Raises `NotFoundError("user")` once the account is deleted or suspended.
+    Raises `NotFoundError("user")` once the account is deleted or suspended, or does not have `password_hash` any more,
+    unless this is None.
     """
     session_id = uuid.uuid4()
     opened = await tx.execute(
@@ -95,7 +102,9 @@ async def open(  # noqa: A001 - always called as sessions.open()
         WITH account AS (
             SELECT shard, id FROM users
             WHERE shard = {shard_of("$2")} AND id = $2 AND deleted_at IS NULL AND suspended_at IS NULL
-            FOR KEY SHARE),
+                AND ($7::text IS NULL OR password_hash = $7)
+            -- A change of the password, which ends all sessions, waits for this one or is seen by it.
+            FOR SHARE),
         opened AS (
             INSERT INTO sessions (shard, id, user_id, user_agent, network, last_seen_at, authenticated_at)
             SELECT shard, $1, id, $5, $6, now(), now() FROM account RETURNING shard, id)
@@ -107,6 +116,7 @@ async def open(  # noqa: A001 - always called as sessions.open()
         expires_at,
         None if device is None else device.user_agent,
         None if device is None else device.network,
+        password_hash,
     )
     if not opened:
         raise NotFoundError("user")

@@ -97,10 +97,10 @@ async def test_the_password_is_changed_and_sessions_end(site: Site) -> None:
 
     await visitor.open("/settings/security")
     visitor.expect_error("status of 403")
-    present, chosen = page.get_by_label("Present password"), page.get_by_label("New password")
+    present, chosen = page.get_by_label("Current password"), page.get_by_label("New password")
     change = page.get_by_role("button", name="Change password")
     await change.click()
-    await visitor.sees(page.get_by_text("Enter your present password."))
+    await visitor.sees(page.get_by_text("Enter your current password."))
     await present.fill("not this one, surely")
     await chosen.fill(NEW_PASSWORD)
     await change.click()

@@ -112,7 +112,7 @@ class Visitor:
 
     def _logged(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:
-            self._record(f"console: {message.text}")
+            self._record(f"console: {message.text} {message.location['url']}")
 
     def _failed(self, error: Error) -> None:
         self._record(f"exception: {error}")
@@ -144,8 +144,12 @@ class Site:
         return await ApiUser.sign_up(self._http, self.url, f"p{uuid.uuid4().hex[:12]}")
 
     async def visitor(self, account: ApiUser | None = None, *, url: str | None = None, **options: Any) -> Visitor:
-        """Open a browser for a user, with an empty page; `options` are those of a Playwright context."""
+        """Open a browser for a user, with an empty page; `options` are those of a Playwright context.
+
+        Without animations, which would take a third of the browser's drawing, unless a test is about them.
+        """
         options.setdefault("viewport", DESKTOP)
+        options.setdefault("reduced_motion", "reduce")
         context = await self._browser.new_context(**options)
         visitor = Visitor(context, await context.new_page(), account or await self.create_account(), url or self.url)
         self._visitors.append(visitor)

@@ -190,6 +190,27 @@ async def test_a_sign_in_during_the_deletion_of_the_account_fails(
     assert await services.db.fetchval("SELECT count(*) FROM sessions WHERE revoked_at IS NULL") == 0
 
 
+async def test_a_sign_in_during_a_change_of_the_password_fails(
+    services: InspectableServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The change ends all sessions, so a sign-in with the former password opens none after it."""
+    claims = services.tokens.verify((await sign_up(services)).tokens.access)
+    verify, changes = services.passwords.verify, [services.actions.password_change]
+
+    async def verify_while_changing(encoded: str | None, password: str) -> bool:
+        valid = await verify(encoded, password)
+        while changes:
+            change = changes.pop()
+            await change.change(claims.user_id, claims.session, current=PASSWORD, new="staple battery", client=HERE)
+        return valid
+
+    monkeypatch.setattr(services.passwords, "verify", verify_while_changing)
+    with pytest.raises(WrongCredentialsError):
+        await services.actions.sign_in.by_password("ann", PASSWORD, client=HERE)
+    active = await services.actions.sessions.active(claims.user_id)
+    assert [session.id for session in active] == [claims.session]
+
+
 async def test_a_deleted_account_gets_no_new_tokens(services: InspectableServices) -> None:
     """A session that is left of a deleted account is not refreshed."""
     session = await sign_up(services)
