@@ -43,6 +43,7 @@ from storage.event import Event
 from storage.export_events import ExportRequested
 from storage.import_events import ImportRequested, PhotoImported
 from storage.moderation_events import AppealAnswered, CaseDecided
+from storage.notification_events import NotificationChanged, SecurityNoticed
 from storage.photo_events import (
     CollectionsOutdated,
     PhotoAudienceChanged,
@@ -107,6 +108,7 @@ __all__ = [
     "LikeRemoved",
     "MediaForget",
     "MediaPurge",
+    "NotificationChanged",
     "NotificationsOutdated",
     "PhotoAudienceChanged",
     "PhotoDeferred",
@@ -127,6 +129,7 @@ __all__ = [
     "ProfileImageRemoved",
     "ProfileImageUploaded",
     "RepliesOrphaned",
+    "SecurityNoticed",
     "SessionEnded",
     "StarChunk",
     "SuggestionsWanted",

@@ -102,6 +102,7 @@ WORKERS: tuple[WorkerSpec, ...] = (
             "user.unfollowed",
             "case.decided",
             "appeal.answered",
+            "security.noticed",
         ),
         former_topics=("user.blocked", "actor.removed"),
         module="workers.jobs.notify",

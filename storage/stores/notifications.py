@@ -18,7 +18,14 @@ from storage.moderation import from_document
 from storage.postgres.database import Queryable
 from storage.postgres.rows import Row
 from storage.postgres.sharding import shard
-from storage.stores import account_lists, decision_notices, notification_sources, waiting_activities, webhook_notices
+from storage.stores import (
+    account_lists,
+    decision_notices,
+    notification_sources,
+    security_notices,
+    waiting_activities,
+    webhook_notices,
+)
 from storage.stores.decision_notices import Notice
 from storage.stores.notification_lookup import NEWEST, newest_actors_of
 from storage.stores.notification_sources import SourceComment
@@ -32,7 +39,7 @@ _ENTRY = (
     f"{NEWEST}, {_OF_PHOTO.format(column='p.reason')} AS reason, CASE WHEN n.kind = 'moderation' THEN "
     f"{_OF_PHOTO.format(column='p.moderation')} END AS moderation, "
     "comment.id AS comment_id, comment.text AS comment_text, comment.author_id AS comment_author, "
-    "CASE WHEN n.kind <> 'comment' THEN n.comment_id END AS comment_elsewhere, n.subject_id"
+    "CASE WHEN n.kind <> 'comment' THEN n.comment_id END AS comment_elsewhere, n.subject_id, n.details"
 )
 # Entries, each with the comment below the recipient's photo that it is about. The shard of `n` is still to be named.
 _ENTRIES = f"""
@@ -155,14 +162,16 @@ async def _with_notices(
     db: Queryable, user_id: int, rows: Sequence[Row], entries: list[Notification]
 ) -> list[Notification]:
     subjects = {row["id"]: row["subject_id"] for row in rows if row["subject_id"] is not None}
-    about = {(entry.kind, subjects[entry.id]) for entry in entries if entry.id in subjects}
+    kinds = {row["id"]: NotificationKind(row["kind"]) for row in rows}
+    about = {(kinds[entry_id], subject_id) for entry_id, subject_id in subjects.items()}
     of_webhooks = {each for each in about if each[0] in webhook_notices.KINDS}
+    of_decisions = {each for each in about if each[0] in decision_notices.KINDS}
     notices: dict[tuple[NotificationKind, int], Notice | WebhookNotice] = {}
-    if about - of_webhooks:
-        notices |= await decision_notices.read(db, about - of_webhooks)
+    if of_decisions:
+        notices |= await decision_notices.read(db, of_decisions)
     if of_webhooks:
         notices |= await webhook_notices.read(db, user_id, of_webhooks)
-    return [_with_notice(entry, notices.get((entry.kind, subjects.get(entry.id, 0)))) for entry in entries]
+    return [_with_notice(entry, notices.get((kinds[entry.id], subjects.get(entry.id, 0)))) for entry in entries]
 
 
 def _with_notice(entry: Notification, notice: Notice | WebhookNotice | None) -> Notification:
@@ -186,20 +195,23 @@ def _comment_of(row: Row, elsewhere: Mapping[int, SourceComment]) -> SourceComme
 
 def _entry(user_id: int, row: Row, accounts: Accounts, comment: SourceComment | None) -> Notification:
     kind = NotificationKind(row["kind"])
+    security = security_notices.from_document(row["details"])
     moderation = None if row["moderation"] is None else from_document(row["moderation"])
     actors = tuple(accounts[actor_id] for actor_id in newest_actors_of(row) if actor_id in accounts)
     return Notification(
         id=row["id"],
         position=row["position"],
         user_id=user_id,
-        kind=kind,
+        kind=kind.shown,
         actors=actors,
         count=row["people"],
         photo_id=row["photo_id"],
         comment=CommentExcerpt(id=comment.id, excerpt=excerpt_of(comment.text))
         if comment is not None and comment.author_id in accounts
         else None,
-        text=sentence(
+        text=security_notices.text_of(security)
+        if security is not None
+        else sentence(
             kind,
             [actor.username for actor in actors],
             row["people"],
@@ -212,4 +224,5 @@ def _entry(user_id: int, row: Row, accounts: Accounts, comment: SourceComment | 
         seen=row["seen_at"] is not None or row["read_at"] is not None,
         read=row["read_at"] is not None,
         silent=row["silent"],
+        security=security,
     )

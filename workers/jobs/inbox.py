@@ -197,7 +197,11 @@ class Inbox:
         # publish last.
         async with inbox_lock.hold(self._db, recipient_id) as lock:
             async with self._db.transaction(lock, repeated=True) as tx:
-                changed = _merged([item for change in changes for item in await change(tx)])
+                recorded = [item for change in changes for item in await change(tx)]
+                for item in recorded:
+                    if item.news is not None:
+                        tx.emit(item.news)
+                changed = _merged(recorded)
                 # Read before the commit, which saves a round trip: under the lock nothing else changes the inbox.
                 states = [
                     await notifications.inbox_state(tx, recipient_id, item.entry_id, accounts=item.accounts)
@@ -237,7 +241,7 @@ def _merged(items: Iterable[Recorded]) -> list[Recorded]:
         merged[item.entry_id] = Recorded(
             item.entry_id,
             repeated=before.repeated and item.repeated,
-            news=before.news or item.news,
+            news=item.news or before.news,
             accounts={**before.accounts, **item.accounts},
         )
     return list(merged.values())

@@ -21,10 +21,11 @@ from storage.events import (
     PhotoMarked,
     PhotoRejected,
     PhotoRestored,
+    SecurityNoticed,
     UserFollowed,
     UserUnfollowed,
 )
-from storage.models import Activity, NotificationKind, PhotoState
+from storage.models import Activity, NotificationKind, PhotoState, SecurityEvent, SecurityNotice
 from storage.postgres.database import Database
 from storage.stores import photos
 from workers.handlers import EventHandler, on
@@ -88,6 +89,7 @@ class NotifyHandlers:
             **on(PhotoRejected, self.rejected),
             **on(PhotoDeleted, self.deleted),
             **on(PhotoMarked, self.moderated),
+            **on(SecurityNoticed, self.security_noticed),
         }
 
     async def like_changed(self, event: LikeAdded | LikeRemoved) -> None:
@@ -146,6 +148,17 @@ class NotifyHandlers:
             source_id=event.photo_id,
         )
         await self._inbox.reconcile(activity)
+
+    async def security_noticed(self, event: SecurityNoticed) -> None:
+        """Notify a user of what happened to the own account."""
+        activity = Activity(
+            recipient_id=event.user_id,
+            kind=NotificationKind.SECURITY,
+            actor_id=None,
+            source_id=event.notice_id,
+            security=SecurityNotice(event=SecurityEvent(event.event), device=event.device),
+        )
+        await self._inbox.record(activity)
 
     async def _request_changed(self, event: UserFollowed | UserUnfollowed) -> None:
         """Record a request to follow, or retract it once it is accepted, declined or withdrawn."""
