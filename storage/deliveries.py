@@ -17,9 +17,6 @@ _LAST_RETRY = timedelta(hours=1)
 _TOO_LATE = timedelta(hours=24)  # after its news, a push is not worth a ring
 HOUR = timedelta(hours=1)
 
-# Kinds whose activities share an entry of the inbox; an entry of another kind is a group of its own.
-_GROUPED = frozenset({NotificationKind.LIKE, NotificationKind.COMMENT_LIKE, NotificationKind.FOLLOW})
-
 
 class DeliveryChannel(StrEnum):
     """A way out of the application; a digest is one mail about several notifications."""
@@ -115,13 +112,6 @@ class Postpone:
 Decision = Send | Drop | Postpone
 
 
-def group_of(kind: NotificationKind, notification_id: int, *, subject_id: int | None) -> str:
-    """Return the key of an entry's group; `subject_id` is the photo or comment that grouped activities are about."""
-    if kind not in _GROUPED:
-        return f"{kind}:{notification_id}"
-    return kind.value if subject_id is None else f"{kind}:{subject_id}"
-
-
 def decide(
     delivery: Delivery,
     entry: Entry | None,
@@ -136,15 +126,10 @@ def decide(
 
     The order is that of certainty: what is not wanted at all, then what is not wanted now, then limits.
     """
-    if entry is None:
-        return Drop(Reason.DELETED)
-    if entry.read:
-        return Drop(Reason.READ)
-    if entry.blocked:
-        return Drop(Reason.BLOCKED)
-    if not preferences.allow(entry.kind, Channel(delivery.channel.value), followed=entry.followed):
-        return Drop(Reason.PREFERENCE)
-    if entry.kind in URGENT:
+    unwanted = _unwanted(delivery, entry, preferences)
+    if entry is None or unwanted is not None:
+        return Drop(unwanted or Reason.DELETED)
+    if entry.kind.shown in URGENT:
         return Send()
     allowed = next_allowed(now, quiet)
     if allowed > now:
@@ -156,18 +141,30 @@ def decide(
 
 def first_due(now: datetime, kind: NotificationKind, quiet: QuietHours | None, *, delay: timedelta) -> datetime:
     """Return when a delivery is due that may go out `delay` after now."""
-    return now + delay if kind in URGENT else next_allowed(now + delay, quiet)
+    return now + delay if kind.shown in URGENT else next_allowed(now + delay, quiet)
 
 
 def retry_at(now: datetime, attempts: int, *, retry_after: timedelta | None) -> datetime | None:
     """Return when to try again after `attempts` failures (1 or more), None after the last one.
 
-    The pause doubles from 30 seconds to an hour; a longer one that the other side asks for is kept, up to an hour.
+    The pause grows fourfold from 30 seconds. A longer one that the other side asks for is kept, up to an hour.
     """
     if attempts >= MAX_ATTEMPTS:
         return None
-    pause = min(_FIRST_RETRY * 2 ** (2 * (attempts - 1)), _LAST_RETRY)
+    pause: timedelta = min(_FIRST_RETRY * 4 ** (attempts - 1), _LAST_RETRY)
     return now + max(pause, min(retry_after or pause, _LAST_RETRY))
+
+
+def _unwanted(delivery: Delivery, entry: Entry | None, preferences: Preferences) -> Reason | None:
+    """Return why a delivery is not wanted at all, None if it is."""
+    if entry is None:
+        return Reason.DELETED
+    if entry.read:
+        return Reason.READ
+    if entry.blocked:
+        return Reason.BLOCKED
+    channel = Channel(delivery.channel.value)
+    return None if preferences.allow(entry.kind, channel, followed=entry.followed) else Reason.PREFERENCE
 
 
 def _limited(delivery: Delivery, entry: Entry, recent: Recent, *, now: datetime, limits: Limits) -> Decision:

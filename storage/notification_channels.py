@@ -31,8 +31,8 @@ class Audience(StrEnum):
     NOBODY = "nobody"
 
 
-# Channels that lead out of the application.
-OUTWARD = (Channel.PUSH, Channel.EMAIL)
+# The kinds that users read, each with choices of its own (`NotificationKind.shown`).
+KINDS = tuple(kind for kind in NotificationKind if kind.shown is kind)
 
 # Kinds whose activities are those of other users; PicShare itself is the author of all others.
 OF_USERS = frozenset(
@@ -45,15 +45,17 @@ OF_USERS = frozenset(
         NotificationKind.MENTION,
         NotificationKind.REPLY,
         NotificationKind.COMMENT_LIKE,
+        NotificationKind.POST_BY,
     }
 )
 # Kinds about the user's security, and decisions of moderators about the user. They are always recorded in the inbox,
 # and wait for no quiet hours.
-URGENT = frozenset({NotificationKind.MODERATION, NotificationKind.DECISION, NotificationKind.APPEAL_ANSWERED})
+URGENT = frozenset({NotificationKind.MODERATION, NotificationKind.SECURITY})
 
 # Everything is recorded, published and pushed unless the user chooses otherwise. Mail goes out only about what is rare
 # or waits for an answer.
-_MAILED = URGENT | {
+_MAILED = {
+    NotificationKind.MODERATION,
     NotificationKind.COMMENT,
     NotificationKind.REPLY,
     NotificationKind.MENTION,
@@ -64,14 +66,14 @@ _MAILED = URGENT | {
 
 def default_audience(kind: NotificationKind, channel: Channel) -> Audience:
     """Return the audience of a user who has not chosen one."""
-    if channel is Channel.EMAIL and kind not in _MAILED:
+    if channel is Channel.EMAIL and kind.shown not in _MAILED:
         return Audience.NOBODY
     return Audience.EVERYONE
 
 
 def choices(kind: NotificationKind, channel: Channel) -> tuple[Audience, ...]:
     """Return the audiences that a user may choose; a single one cannot be changed."""
-    if kind in URGENT and channel is Channel.INBOX:
+    if kind.shown in URGENT and channel is Channel.INBOX:
         return (Audience.EVERYONE,)
     if kind not in OF_USERS:
         return (Audience.EVERYONE, Audience.NOBODY)
@@ -88,7 +90,7 @@ class Preferences:
 
     def audience(self, kind: NotificationKind, channel: Channel) -> Audience:
         """Return the audience of a channel; a stored one that may not be chosen (any more) does not count."""
-        chosen = self.deviations.get((kind, channel))
+        chosen = self.deviations.get((kind.shown, channel))
         return chosen if chosen in choices(kind, channel) else default_audience(kind, channel)
 
     def allow(self, kind: NotificationKind, channel: Channel, *, followed: bool) -> bool:
@@ -102,7 +104,9 @@ def deviations(
 ) -> dict[tuple[NotificationKind, Channel], Audience]:
     """Return which choices differ from the defaults."""
     return {
-        (kind, channel): audience for kind, channel, audience in chosen if audience is not default_audience(kind, channel)
+        (kind, channel): audience
+        for kind, channel, audience in chosen
+        if audience is not default_audience(kind, channel)
     }
 
 

@@ -76,7 +76,10 @@ def is_quiet(moment: datetime, quiet: QuietHours) -> bool:
 
 
 def next_allowed(moment: datetime, quiet: QuietHours | None) -> datetime:
-    """Return the first moment from an aware `moment` on that is not quiet, in UTC."""
+    """Return the first moment from an aware `moment` on that is in no window, in UTC.
+
+    If the clock is put back within a window, to a time before it, that is the end of the window.
+    """
     moment = moment.astimezone(UTC)
     if quiet is None:
         return moment

@@ -13,6 +13,7 @@ from server.actions.imports import ImportActions
 from server.actions.last_seen import LastSeen
 from server.actions.lists import ListActions
 from server.actions.moderation import ModerationActions
+from server.actions.notification_preferences import NotificationPreferenceActions
 from server.actions.notifications import NotificationActions
 from server.actions.photo_collections import CollectionActions
 from server.actions.photos import PhotoActions
@@ -45,6 +46,7 @@ class Actions:
     suggestions: SuggestionActions
     tags: TagActions
     notifications: NotificationActions
+    notification_preferences: NotificationPreferenceActions
     presence: PresenceReader
     last_seen: LastSeen
     webhooks: WebhookActions

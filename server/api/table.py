@@ -17,6 +17,7 @@ from server.api.list_feed import ListFeed
 from server.api.lists import ListsApi
 from server.api.live import LiveApi
 from server.api.moderation import ModerationApi
+from server.api.notification_preferences import NotificationPreferencesApi
 from server.api.notifications import NotificationsApi
 from server.api.photo_collections import CollectionsApi
 from server.api.photo_exif import PhotoExifApi
@@ -160,6 +161,7 @@ def _viewer_endpoints(services: Services) -> list[Endpoint]:
         *ListsApi(reads, cursors, actions.lists, Idempotency(services.db)).endpoints(),
         *TagsApi(reads, actions.tags).endpoints(),
         *NotificationsApi(services.db, reads, services.notification_log, cursors, actions.notifications).endpoints(),
+        *NotificationPreferencesApi(reads, cursors, actions.notification_preferences).endpoints(),
         *SuggestionsApi(reads, cursors, actions.suggestions).endpoints(),
         *WebhooksApi(reads, cursors, actions.webhooks, Idempotency(services.db)).endpoints(),
         *ExportsApi(services.db, reads, services.blobs, actions.exports, ExportUrls(settings.secret)).endpoints(),

@@ -15,6 +15,7 @@ from server.actions.imports import ImportActions
 from server.actions.last_seen import LastSeen
 from server.actions.lists import ListActions
 from server.actions.moderation import ModerationActions
+from server.actions.notification_preferences import NotificationPreferenceActions
 from server.actions.notifications import NotificationActions
 from server.actions.photo_collections import CollectionActions
 from server.actions.photos import PhotoActions
@@ -87,6 +88,7 @@ def build_actions(
         suggestions=SuggestionActions(db),
         tags=TagActions(db),
         notifications=NotificationActions(db, stores.notification_log),
+        notification_preferences=NotificationPreferenceActions(db),
         presence=PresenceReader(db, stores.presence),
         last_seen=LastSeen(db),
         webhooks=WebhookActions(db, permissions, policy, SystemResolver()),

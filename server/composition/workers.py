@@ -26,6 +26,8 @@ from storage.limits.revocations import Revocations
 from storage.limits.tickets import REVOCATION_MARGIN
 from workers.broker.port import Policy
 from workers.caches.port import NoPurgeMetrics
+from workers.deliveries.port import NoDeliveryMetrics
+from workers.deliveries.settings import DeliverySettings
 from workers.exports.port import NoExportMetrics
 from workers.images.limits import DecoderLimits, NoMetrics
 from workers.imports.port import ImportSettings, NoImportMetrics
@@ -33,6 +35,7 @@ from workers.jobs.abuse_tasks import AbuseTasks
 from workers.jobs.case_tasks import CaseTasks
 from workers.jobs.context import NoVariantMetrics, NoWarmMetrics, WorkerContext
 from workers.jobs.counter_repair import CounterRepair
+from workers.jobs.delivery_retention import DeliveryRetention
 from workers.jobs.export_removal import ExportRetention
 from workers.jobs.findings import NoFindingMetrics
 from workers.jobs.holds import HoldTasks
@@ -106,6 +109,8 @@ def worker_context(worker: str, settings: Settings, stores: Stores, metrics: Met
         imports=import_settings(settings, stores, metrics),
         export_ttl=timedelta(days=settings.retention.export_days),
         finding_metrics=metrics or NoFindingMetrics(),
+        deliveries=from_sections(DeliverySettings, settings.notifications),
+        delivery_metrics=metrics or NoDeliveryMetrics(),
         outbound_metrics=metrics or NoOutboundMetrics(),
     )
 
@@ -151,6 +156,7 @@ def build_janitor(settings: Settings, stores: Stores, metrics: Metrics) -> Janit
             *trends.tasks(),
             *StarMeasures(stores.db, StarReport(stores.redis), metrics).tasks(),
             *webhooks.tasks(),
+            *DeliveryRetention(stores.db, kept=timedelta(days=kept.delivery_days)).tasks(),
             *ExportRetention(stores.db, stores.blobs, kept=timedelta(days=kept.export_log_days)).tasks(),
             *ImportRetention(stores.db, stores.blobs, kept=timedelta(days=kept.import_log_days)).tasks(),
             *Retention(

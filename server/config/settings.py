@@ -28,6 +28,7 @@ from server.config.keys import (
 )
 from server.config.media import MediaSection
 from server.config.moderation import ModerationSection
+from server.config.notifications import NotificationsSection
 from server.config.outbound import OutboundSection
 from server.config.retention import RetentionSection
 from server.config.section import Section
@@ -60,6 +61,7 @@ class Settings(BaseSettings):
     edge: EdgeSection = EdgeSection()
     outbound: OutboundSection = OutboundSection()
     webhooks: WebhooksSection = WebhooksSection()
+    notifications: NotificationsSection = NotificationsSection()
     moderation: ModerationSection = ModerationSection()
     discover: DiscoverSection = DiscoverSection()
     limits: LimitsSection = LimitsSection()

@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from server.operation.abuse_metrics import AbuseMetrics
 from server.operation.case_metrics import CaseMetrics
+from server.operation.delivery_metrics import DeliveryMetrics
 from server.operation.discover_metrics import DiscoverMetrics
 from server.operation.export_metrics import ExportMetrics
 from server.operation.import_metrics import ImportMetrics
@@ -31,6 +32,7 @@ class Metrics(
     WorkerMetrics,
     OutboundMetrics,
     WebhookMetrics,
+    DeliveryMetrics,
     ExportMetrics,
     ImportMetrics,
     CaseMetrics,
@@ -49,6 +51,7 @@ class Metrics(
         WorkerMetrics.__init__(self, self.registry)
         OutboundMetrics.__init__(self, self.registry)
         WebhookMetrics.__init__(self, self.registry)
+        DeliveryMetrics.__init__(self, self.registry)
         ExportMetrics.__init__(self, self.registry)
         ImportMetrics.__init__(self, self.registry)
         CaseMetrics.__init__(self, self.registry)

@@ -31,7 +31,7 @@ class NewDelivery:
 
 
 async def add(tx: Transaction, user_id: int, delivery: NewDelivery, *, since: datetime | None = None) -> bool:
-    """Add a delivery, unless the notification has one that waits, or was sent one `since` then; return whether it is new.
+    """Add a delivery, unless the notification has one that waits, or was sent one `since` then; return if it is new.
 
     Nothing is added for a deleted account.
     """
@@ -66,9 +66,7 @@ async def add(tx: Transaction, user_id: int, delivery: NewDelivery, *, since: da
 async def set_digest(tx: Transaction, user_id: int, due_at: datetime | None) -> None:
     """Let the next digest of a user be due at a moment, or have none with None."""
     await tx.execute(f"SELECT 1 FROM delivery_queues WHERE {_USER} FOR NO KEY UPDATE", user_id)
-    await tx.execute(
-        f"DELETE FROM deliveries WHERE {_USER} AND channel = '{_DIGEST}' AND state = 'waiting'", user_id
-    )
+    await tx.execute(f"DELETE FROM deliveries WHERE {_USER} AND channel = '{_DIGEST}' AND state = 'waiting'", user_id)
     if due_at is not None:
         digest = NewDelivery(
             channel=DeliveryChannel.DIGEST, notification_id=user_id, kind=_DIGEST, group=_DIGEST, due_at=due_at

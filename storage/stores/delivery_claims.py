@@ -89,7 +89,9 @@ async def holds(tx: Transaction, turn: Turn) -> bool:
     return leased_until == turn.leased_until
 
 
-async def finish(tx: Transaction, delivery: Delivery, state: DeliveryState, *, error: str | None, attempts: int) -> bool:
+async def finish(
+    tx: Transaction, delivery: Delivery, state: DeliveryState, *, error: str | None, attempts: int
+) -> bool:
     """End a delivery; return False if it has ended meanwhile. The user's row is locked."""
     return bool(
         await tx.execute(

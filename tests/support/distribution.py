@@ -30,6 +30,7 @@ DISTRIBUTED: Mapping[str, Distribution] = {
             "moderation_cases", "reports", "moderation_decisions", "moderation_appeals", "moderation_audit",
             "imports", "import_items",
             "media_hashes", "findings",
+            "notification_preferences", "notification_schedules", "muted_subjects", "delivery_queues", "deliveries",
         ),
         _BY_SHARD,
     ),

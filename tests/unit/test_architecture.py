@@ -58,6 +58,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "workers/videos": "storage/blobs workers/images",
         "workers/outbound": "storage",
         "workers/webhooks": "storage workers/outbound",
+        "workers/deliveries": "storage",
         "workers/reviewing": "storage",
         "workers/scanning": "storage workers/outbound",
         "workers/signals": "storage",
@@ -66,9 +67,9 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "workers/imports": "storage storage/blobs storage/postgres storage/stores",
         "workers/jobs": (
             "channels/bus channels/contract storage storage/blobs storage/cache storage/feeds storage/limits "
-            "storage/postgres storage/render storage/stores workers/caches workers/errors workers/exports "
-            "workers/handlers workers/images workers/imports workers/outbound workers/registry workers/reviewing "
-            "workers/scanning workers/signals workers/videos workers/webhooks"
+            "storage/postgres storage/render storage/stores workers/caches workers/deliveries workers/errors "
+            "workers/exports workers/handlers workers/images workers/imports workers/outbound workers/registry "
+            "workers/reviewing workers/scanning workers/signals workers/videos workers/webhooks"
         ),
         "workers/worker": "channels/contract storage workers/broker workers/handlers",
         # The edge and the composition root.

@@ -25,6 +25,4 @@ class DeliverySettings:
     @property
     def limits(self) -> Limits:
         """Return the limits of pushes."""
-        return Limits(
-            pushes_per_hour=self.pushes_per_hour, group_pause=timedelta(minutes=self.push_pause_minutes)
-        )
+        return Limits(pushes_per_hour=self.pushes_per_hour, group_pause=timedelta(minutes=self.push_pause_minutes))

@@ -26,6 +26,8 @@ from storage.postgres.database import Database
 from storage.render.images import Sign
 from workers.caches.opening import CacheSettings
 from workers.caches.port import NoPurgeMetrics, PurgeMetrics
+from workers.deliveries.port import DeliveryMetrics, NoDeliveryMetrics
+from workers.deliveries.settings import DeliverySettings
 from workers.exports.port import ExportMetrics, NoExportMetrics
 from workers.handlers import EventHandler
 from workers.images.limits import DecoderLimits, DecoderMetrics, NoMetrics
@@ -117,6 +119,8 @@ class WorkerContext:
     webhook_metrics: WebhookMetrics = field(default_factory=NoWebhookMetrics)
     export_metrics: ExportMetrics = field(default_factory=NoExportMetrics)
     finding_metrics: FindingMetrics = field(default_factory=NoFindingMetrics)
+    deliveries: DeliverySettings = field(default_factory=DeliverySettings)
+    delivery_metrics: DeliveryMetrics = field(default_factory=NoDeliveryMetrics)
     outbound_metrics: OutboundMetrics = field(default_factory=NoOutboundMetrics)
     review: ReviewSettings | None = None
     scan: ScanSettings | None = None

@@ -37,9 +37,7 @@ async def open_handlers(context: WorkerContext) -> AsyncIterator[Handlers]:
     )
     sending = DeliverySending(context.db, turns, context.delivery_metrics, in_flight=settings.in_flight)
     context.services["deliveries"] = sending.run
-    yield DeliverHandlers(
-        context.db, channels, mail_delay=settings.mail_delay, notify=sending.notify
-    ).handlers()
+    yield DeliverHandlers(context.db, channels, mail_delay=settings.mail_delay, notify=sending.notify).handlers()
 
 
 class DeliverHandlers:

@@ -1,4 +1,4 @@
-"""Sending of deliveries: finds users whose deliveries are due, and takes their turns (`workers.jobs.delivery_turns`)."""
+"""Sending of deliveries: finds the users whose deliveries are due, and takes turns (`workers.jobs.delivery_turns`)."""
 
 from __future__ import annotations
 

@@ -93,9 +93,7 @@ class DeliveryTurns:
             else:
                 recent = await self._deliver(turn, delivery, context, recent, now)
 
-    async def _deliver(
-        self, turn: Turn, delivery: Delivery, context: Context, recent: Recent, now: datetime
-    ) -> Recent:
+    async def _deliver(self, turn: Turn, delivery: Delivery, context: Context, recent: Recent, now: datetime) -> Recent:
         """Send a push or a mail if it is still wanted; return the pushes of the user after that."""
         entry, channel = context.entries.get(delivery.notification_id), self._channels.get(delivery.channel)
         decision: Decision = decide(
@@ -144,9 +142,7 @@ class DeliveryTurns:
         async with self._db.transaction() as tx:
             if isinstance(decision, Postpone):
                 await _require(tx, turn)
-                await delivery_claims.postpone(
-                    tx, delivery, decision.until, error=None, attempts=delivery.attempts
-                )
+                await delivery_claims.postpone(tx, delivery, decision.until, error=None, attempts=delivery.attempts)
             elif isinstance(decision, Drop):
                 await self._finish(
                     tx,
