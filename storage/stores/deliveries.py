@@ -63,6 +63,16 @@ async def add(tx: Transaction, user_id: int, delivery: NewDelivery, *, since: da
     return row is not None
 
 
+async def waiting_channels(db: Queryable, user_id: int, notification_id: int) -> set[DeliveryChannel]:
+    """Return the channels on which a delivery of a notification waits."""
+    rows = await db.fetch(
+        f"SELECT channel FROM deliveries WHERE {_USER} AND notification_id = $2 AND state = 'waiting'",
+        user_id,
+        notification_id,
+    )
+    return {DeliveryChannel(row["channel"]) for row in rows}
+
+
 async def set_digest(tx: Transaction, user_id: int, due_at: datetime | None) -> None:
     """Let the next digest of a user be due at a moment, or have none with None."""
     await tx.execute(f"SELECT 1 FROM delivery_queues WHERE {_USER} FOR NO KEY UPDATE", user_id)

@@ -47,22 +47,19 @@ async def due_users(db: Queryable, *, limit: int) -> list[int]:
 
 async def take(tx: Transaction, user_id: int) -> Turn | None:
     """Lease a user's due deliveries, up to `TURN` of them; return None if another worker was faster."""
-    row = await tx.fetchrow(
-        f"""
-        UPDATE delivery_queues q SET leased_until = statement_timestamp() + $2::interval
-        FROM (SELECT user_id FROM delivery_queues WHERE {_USER} AND {_FREE} FOR NO KEY UPDATE SKIP LOCKED) AS free
-        WHERE q.shard = {shard("$1")} AND q.user_id = free.user_id
-        RETURNING q.leased_until, statement_timestamp() AS now""",
+    now: datetime | None = await tx.fetchval(
+        f"SELECT statement_timestamp() FROM delivery_queues WHERE {_USER} AND {_FREE} FOR NO KEY UPDATE SKIP LOCKED",
         user_id,
-        LEASE,
     )
-    if row is None:
+    if now is None:
         return None
+    leased_until = now + LEASE
+    await tx.execute(f"UPDATE delivery_queues SET leased_until = $2 WHERE {_USER}", user_id, leased_until)
     found = await tx.fetch(
         "SELECT id, channel, notification_id, kind, group_key, attempts, created_at FROM deliveries "
         f"WHERE {_USER} AND state = 'waiting' AND due_at <= $2 ORDER BY due_at LIMIT $3",
         user_id,
-        row["now"],
+        now,
         TURN,
     )
     deliveries = [
@@ -78,7 +75,7 @@ async def take(tx: Transaction, user_id: int) -> Turn | None:
         )
         for each in found
     ]
-    return Turn(user_id=user_id, deliveries=deliveries, leased_until=row["leased_until"], now=row["now"])
+    return Turn(user_id=user_id, deliveries=deliveries, leased_until=leased_until, now=now)
 
 
 async def holds(tx: Transaction, turn: Turn) -> bool:
@@ -123,13 +120,17 @@ async def release(tx: Transaction, turn: Turn) -> bool:
     """End a turn; return whether the user has more that is due. The next turn is after those of all who wait now."""
     if not await holds(tx, turn):
         return False
-    # A statement of its own after the lock, so that it sees what others have added before they lost the lock.
+    # A statement of its own after the lock, so that it sees what others have added before.
     row = await tx.fetchrow(
-        f"""
-        UPDATE delivery_queues SET leased_until = NULL, due_at = (
-            SELECT greatest(min(d.due_at), statement_timestamp()) FROM deliveries d
-            WHERE d.shard = {shard("$1")} AND d.user_id = $1 AND d.state = 'waiting' HAVING count(*) > 0)
-        WHERE {_USER} RETURNING due_at, statement_timestamp() AS now""",
+        f"SELECT min(due_at) AS due_at, statement_timestamp() AS now FROM deliveries WHERE {_USER} "
+        "AND state = 'waiting'",
         turn.user_id,
     )
-    return row is not None and row["due_at"] is not None and row["due_at"] <= row["now"]
+    now, due_at = (None, None) if row is None else (row["now"], row["due_at"])
+    more = now is not None and due_at is not None and due_at <= now
+    await tx.execute(
+        f"UPDATE delivery_queues SET leased_until = NULL, due_at = $2 WHERE {_USER}",
+        turn.user_id,
+        now if more else due_at,
+    )
+    return more

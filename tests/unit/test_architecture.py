@@ -108,9 +108,9 @@ ALLOWED: Mapping[str, frozenset[str]] = {
             "channels/bus channels/contract channels/live server/actions server/api server/config server/demo "
             "server/edge server/errors server/identity server/live server/media server/operation storage "
             "storage/blobs storage/cache storage/embedded storage/feeds storage/limits storage/postgres storage/redis "
-            "storage/render workers/broker workers/broker/rabbitmq workers/caches workers/exports workers/images "
-            "workers/imports workers/jobs workers/outbound workers/registry workers/reviewing workers/scanning "
-            "workers/signals workers/videos workers/webhooks workers/worker"
+            "storage/render workers/broker workers/broker/rabbitmq workers/caches workers/deliveries workers/exports "
+            "workers/images workers/imports workers/jobs workers/outbound workers/registry workers/reviewing "
+            "workers/scanning workers/signals workers/videos workers/webhooks workers/worker"
         ),
         "server/administration": (
             "channels/bus server/actions server/composition server/config server/edge server/errors server/identity "

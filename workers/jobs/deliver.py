@@ -71,7 +71,14 @@ class DeliverHandlers:
         if event.kind not in _KINDS:
             return
         kind = NotificationKind(event.kind)
-        reached = [each for each, channel in self._channels.items() if await channel.reaches(event.user_id)]
+        # Without a lock, so that the likes of a popular photo cost little. A delivery that is being sent while another
+        # like arrives stands for both.
+        waiting = await deliveries.waiting_channels(self._db, event.user_id, event.notification_id)
+        reached = [
+            each
+            for each, channel in self._channels.items()
+            if each not in waiting and await channel.reaches(event.user_id)
+        ]
         if not reached:
             return
         chosen = await notification_preferences.preferences(self._db, event.user_id)
