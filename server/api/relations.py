@@ -73,6 +73,8 @@ class RelationsApi:
             self._change("PUT", circle, act.add_close_friend, "Make a user one of your close friends, without notice"),
             self._change("DELETE", circle, act.remove_close_friend, "Remove one of your close friends, without notice"),
             _list("/users/me/close-friends", self.close_friends, "List your close friends", Auth.REQUIRED),
+            _list("/users/me/blocks", self.blocks, "List the accounts that you block", Auth.REQUIRED),
+            _list("/users/me/mutes", self.mutes, "List the accounts that you mute", Auth.REQUIRED),
             self._change("PUT", requests + "/{id}", act.accept, "Accept a request to follow you"),
             self._change("DELETE", requests + "/{id}", act.decline, "Decline a request to follow you, without notice"),
         ]
@@ -92,6 +94,14 @@ class RelationsApi:
     async def close_friends(self, request: ApiRequest) -> web.Response:
         """Handle `GET /users/me/close-friends`."""
         return await self._own(request, "close friends of", relations.close_friends)
+
+    async def blocks(self, request: ApiRequest) -> web.Response:
+        """Handle `GET /users/me/blocks`."""
+        return await self._own(request, "blocks of", relations.blocks)
+
+    async def mutes(self, request: ApiRequest) -> web.Response:
+        """Handle `GET /users/me/mutes`."""
+        return await self._own(request, "mutes of", relations.mutes)
 
     async def _own(self, request: ApiRequest, name: str, page: OwnPage) -> web.Response:
         user_id = request.viewer.user_id

@@ -27,7 +27,7 @@ _TYPES = {
 _PUBLIC_MODULES = ("live.js", "live/")
 _TEXT = ("text/", "application/json", "application/manifest", "image/svg")
 
-# Paths that the application routes in the browser (see static/js/app.js).
+# Paths that the application routes in the browser (see static/js/app.js and static/js/settings.js).
 CLIENT_ROUTES = (
     "/",
     "/discover",
@@ -42,10 +42,16 @@ CLIENT_ROUTES = (
     "/saved",
     "/c/{id}",
     "/settings",
+    "/settings/profile",
+    "/settings/account",
+    "/settings/privacy",
     "/settings/close-friends",
-    "/settings/data",
+    "/settings/blocked",
     "/settings/webhooks",
     "/settings/webhooks/{id}",
+    "/settings/data",
+    "/settings/decisions",
+    "/settings/deletion",
     "/decisions",
     "/moderation",
     "/moderation/{id}",

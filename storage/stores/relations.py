@@ -99,6 +99,16 @@ async def close_friends(db: Queryable, user_id: int, *, before: int | None, limi
     return await _users(db, "close_friends", "outgoing AND owner_id", "other_id", (user_id, user_id, before, limit))
 
 
+async def blocks(db: Queryable, user_id: int, *, before: int | None, limit: int) -> list[User]:
+    """Return the users that a user blocks, newest account first, with ids below `before`; also those who block back."""
+    return await _users(db, "blocks", "outgoing AND owner_id", "other_id", (None, user_id, before, limit))
+
+
+async def mutes(db: Queryable, user_id: int, *, before: int | None, limit: int) -> list[User]:
+    """Return the users that a user mutes, newest account first, with ids below `before`; also those who block back."""
+    return await _users(db, "mutes", "outgoing AND owner_id", "other_id", (None, user_id, before, limit))
+
+
 async def _is_visible(db: Queryable, condition: str, viewer_id: int | None, owner_id: int) -> bool:
     visible: bool = await db.fetchval(
         f"SELECT EXISTS (SELECT 1 FROM users a WHERE a.shard = {_OTHER} AND a.id = $2 AND {condition})",
