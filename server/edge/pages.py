@@ -46,6 +46,7 @@ CLIENT_ROUTES = (
     "/settings/account",
     "/settings/privacy",
     "/settings/close-friends",
+    "/settings/notifications",
     "/settings/blocked",
     "/settings/webhooks",
     "/settings/webhooks/{id}",

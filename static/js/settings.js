@@ -8,6 +8,7 @@ import { dataExportPage } from "./data_export.js";
 import { decisionsPage } from "./decisions.js";
 import { h, icon } from "./dom.js";
 import { isModerator } from "./moderation.js";
+import { notificationSection } from "./notification_settings.js";
 import { privacySection } from "./privacy_settings.js";
 import { profileSection } from "./profile_settings.js";
 import { webhookPage } from "./webhook_page.js";
@@ -21,6 +22,7 @@ const SECTIONS = [
   { path: "/settings/profile", label: "Profile", iconName: "person", text: "Pictures, name and what you say about you", page: profileSection },
   { path: "/settings/account", label: "Account", iconName: "gear", text: "User name and e-mail address", page: accountSection },
   { path: "/settings/privacy", label: "Privacy", iconName: "lock", text: "Who sees you, and what your photos reveal", page: privacySection },
+  { path: "/settings/notifications", label: "Notifications", iconName: "bell", text: "What reaches you, how and when", page: notificationSection },
   { path: "/settings/blocked", label: "Blocked and muted", iconName: "block", text: "Accounts that you do not want to see", page: blockedSection },
   { path: "/settings/webhooks", label: "Webhooks", iconName: "link", text: "Messages to your own programs", page: webhooksPage },
   { path: "/settings/data", label: "Your data", iconName: "layers", text: "Export it, or import photos from elsewhere", page: dataExportPage },

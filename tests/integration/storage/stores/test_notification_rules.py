@@ -14,6 +14,7 @@ from tests.support.community import follow, new_users, ready_photo
 from tests.support.deliveries import choose
 
 pytestmark = pytest.mark.engines
+COMMENTS = {NotificationKind.REPLY, NotificationKind.COMMENT_LIKE}  # about one, here about one that is not there
 
 
 async def test_the_matrix_in_sql(database: Database) -> None:
@@ -38,7 +39,7 @@ async def test_the_matrix_in_sql(database: Database) -> None:
                 kind=kind,
                 actor_id=actor.id if kind in OF_USERS else None,
                 photo_id=photo.id,
-                source_id=photo.id,
+                source_id=photo.id + 1024 if kind in COMMENTS else photo.id,
             )
             async with database.transaction() as tx:
                 found = await look_up(tx, activity)
