@@ -33,6 +33,7 @@ export class PreferenceMatrix {
   #app;
   #items;
   #selects = new Map();
+  #summaries = new Map();
   #saving = Promise.resolve();
   element;
 
@@ -52,12 +53,13 @@ export class PreferenceMatrix {
   }
 
   #group(heading, items) {
-    const head = h("div.preference-head", { "aria-hidden": "true" }, h("span", {}, heading), CHANNELS.map(([, label]) => h("span", {}, label)));
-    return h("div.preference-group.panel", { role: "group", "aria-label": heading }, head, items.map((item) => this.#row(item)));
+    return h("section.preference-group", {}, h("h3", {}, heading), h("div.panel", {}, items.map((item) => this.#row(item))));
   }
 
   #row(item) {
     const label = LABELS[item.kind] ?? item.kind.replaceAll("_", " ");
+    const summary = h("span.secondary.small");
+    this.#summaries.set(item.kind, summary);
     const cells = CHANNELS.map(([channel, name]) => {
       const { audience, choices } = item[channel];
       const words = choices.includes("following") ? AUDIENCES : SWITCH;
@@ -67,23 +69,25 @@ export class PreferenceMatrix {
       this.#selects.set(`${item.kind} ${channel}`, select);
       return h("div.preference-cell", {}, h("span", { "aria-hidden": "true" }, name), select);
     });
-    const row = h("div.preference-row", {}, h("b", {}, label), cells);
-    this.#enable(item);
-    return row;
+    this.#update(item);
+    return h("details.preference", {}, h("summary", {}, h("b", {}, label), summary), h("div.preference-cells", {}, cells));
   }
 
-  /** Let only those channels be chosen that a notification can reach. */
-  #enable(item) {
+  /** Sum up what is chosen, and let only those channels be chosen that a notification can reach. */
+  #update(item) {
     for (const [channel] of CHANNELS) {
       const single = item[channel].choices.length === 1;
       const unreached = channel !== "inbox" && item.inbox.audience === "nobody";
       this.#selects.get(`${item.kind} ${channel}`).disabled = single || unreached;
     }
+    const used = item.inbox.audience === "nobody" ? [] : CHANNELS.filter(([channel]) => item[channel].audience !== "nobody");
+    const words = used.map(([channel, name]) => (item[channel].audience === "following" ? `${name} (following)` : name));
+    this.#summaries.get(item.kind).textContent = words.join(" · ") || "Off";
   }
 
   #change(item, channel, audience) {
     item[channel].audience = audience;
-    this.#enable(item);
+    this.#update(item);
     // One after the other, so that the last choice is the one that is kept.
     this.#saving = this.#saving.then(() => this.#save());
   }

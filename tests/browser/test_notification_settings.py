@@ -25,10 +25,13 @@ async def test_notifications_are_chosen(site: Site) -> None:
 
     await visitor.open("/settings/notifications")
     push = page.get_by_label("Likes of your photos: Push")
+    for kind in ("Likes of your photos", "New followers", "Security of your account"):
+        await page.get_by_text(kind, exact=True).click()
     await push.select_option("Following")
     await visitor.sees(visitor.toast("Saved"))
     await page.get_by_label("New followers: In the list").select_option("Nobody")
     await expect(page.get_by_label("New followers: Push")).to_be_disabled(timeout=WITHIN)
+    await visitor.sees(page.get_by_text("In the list · On open pages · Push (following)"))
     await expect(page.get_by_label("Security of your account: In the list")).to_be_disabled()
 
     quiet = page.get_by_role("region", name="Quiet hours")
