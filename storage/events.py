@@ -42,6 +42,7 @@ from storage.batch_events import (
 from storage.event import Event
 from storage.export_events import ExportRequested
 from storage.import_events import ImportRequested, PhotoImported
+from storage.mail_events import MailRequested, PasswordResetRequested
 from storage.moderation_events import AppealAnswered, CaseDecided
 from storage.notification_events import NotificationChanged, SecurityNoticed
 from storage.photo_events import (
@@ -106,10 +107,12 @@ __all__ = [
     "ImportRequested",
     "LikeAdded",
     "LikeRemoved",
+    "MailRequested",
     "MediaForget",
     "MediaPurge",
     "NotificationChanged",
     "NotificationsOutdated",
+    "PasswordResetRequested",
     "PhotoAudienceChanged",
     "PhotoDeferred",
     "PhotoDeleted",

@@ -153,6 +153,7 @@ class User:
     display_name: str
     bio: str = ""
     email: str
+    email_verified: bool = False
     role: Role = Role.USER
     private: bool = False
     presence: PresenceAudience = PresenceAudience.FOLLOWERS

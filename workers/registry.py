@@ -160,6 +160,16 @@ WORKERS: tuple[WorkerSpec, ...] = (
         runs_with="notify",
     ),
     WorkerSpec(
+        name="mail",
+        help="sends mails",
+        topics=("mail.requested", "password_reset.requested", "webhook.noticed"),
+        module="workers.jobs.mail",
+        concurrency=4,
+        concurrency_help="Mails that one process sends at once.",
+        # A queue of its own, so that no notification waits for the mail server.
+        runs_with="notify",
+    ),
+    WorkerSpec(
         name="exports",
         help="makes the archives of accounts that their users download",
         topics=("export.requested",),

@@ -8,13 +8,16 @@ from server.actions.accounts import AccountActions
 from server.actions.appeals import AppealActions
 from server.actions.cases import CaseActions
 from server.actions.comments import CommentActions
+from server.actions.email_addresses import EmailActions
 from server.actions.exports import ExportActions
 from server.actions.imports import ImportActions
 from server.actions.last_seen import LastSeen
 from server.actions.lists import ListActions
+from server.actions.mail_lists import MailLists
 from server.actions.moderation import ModerationActions
 from server.actions.notification_preferences import NotificationPreferenceActions
 from server.actions.notifications import NotificationActions
+from server.actions.password_resets import PasswordResetActions
 from server.actions.photo_collections import CollectionActions
 from server.actions.photos import PhotoActions
 from server.actions.presence import PresenceReader
@@ -35,6 +38,9 @@ class Actions:
 
     accounts: AccountActions
     sessions: SessionService
+    emails: EmailActions
+    password_resets: PasswordResetActions
+    mail_lists: MailLists
     collections: CollectionActions
     lists: ListActions
     photos: PhotoActions

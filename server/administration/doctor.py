@@ -22,6 +22,7 @@ from server.administration.broker_check import inspect_broker
 from server.administration.codec_versions import inspect_codecs
 from server.administration.delivery_check import inspect_deliveries
 from server.administration.findings import Finding
+from server.administration.mail import inspect_mail
 from server.administration.replica_check import inspect_replica
 from server.administration.scan_check import inspect_scan
 from server.administration.search_check import inspect_search
@@ -53,6 +54,7 @@ _REMEDIES = {
     "redis": "Check redis.url, and that Redis runs and accepts connections from this machine.",
     "stars": "Check database.url and redis.url, and that both engines answer.",
     "broker": "Check broker.url, and that RabbitMQ runs and its user may use the vhost.",
+    "mail": "Check mail.url, and that the server answers this machine.",
     "blobs": "Check blobs.url, and that this user may write to the directory, or that the keys may use the bucket.",
 }
 _POSTGRES = """
@@ -92,6 +94,7 @@ async def inspect(settings: Settings) -> list[Finding]:
         findings.append(await _guarded("blobs", inspect_blobs, settings))
         if settings.media.scan is not None:
             findings.append(await inspect_scan(settings))
+        findings.append(await _guarded("mail", inspect_mail, settings))
     return findings
 
 

@@ -9,6 +9,7 @@ from server.api.cases import CasesApi
 from server.api.collection_lists import CollectionListsApi
 from server.api.comment_lists import CommentListsApi
 from server.api.comments import CommentsApi
+from server.api.email_addresses import EmailAddressesApi
 from server.api.exports import ExportsApi
 from server.api.feed import FeedApi
 from server.api.highlights_feed import HighlightsFeed
@@ -16,9 +17,11 @@ from server.api.imports import ImportsApi
 from server.api.list_feed import ListFeed
 from server.api.lists import ListsApi
 from server.api.live import LiveApi
+from server.api.mail_lists import MailListsApi
 from server.api.moderation import ModerationApi
 from server.api.notification_preferences import NotificationPreferencesApi
 from server.api.notifications import NotificationsApi
+from server.api.password_resets import PasswordResetsApi
 from server.api.photo_collections import CollectionsApi
 from server.api.photo_exif import PhotoExifApi
 from server.api.photo_serializer import PhotoSerializer
@@ -84,6 +87,9 @@ def _user_endpoints(services: Services) -> list[Endpoint]:
     tokens = TokensApi(actions.accounts, actions.sessions, RequestAuthenticator(services.tokens), responses)
     return [
         *AccountsApi(reads, actions.accounts, responses).endpoints(),
+        *EmailAddressesApi(actions.emails).endpoints(),
+        *PasswordResetsApi(actions.password_resets).endpoints(),
+        *MailListsApi(actions.mail_lists).endpoints(),
         *tokens.endpoints(),
         *RelationsApi(reads, cursors, actions.relations).endpoints(),
         *ProfilesApi(reads, cursors, serializer, actions.presence).endpoints(),

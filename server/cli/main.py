@@ -11,7 +11,19 @@ import sys
 import structlog
 import typer
 
-from server.cli import deadletters, hashlist, inspection, loadtest, media, moderation, serve, stars, users, webhooks
+from server.cli import (
+    deadletters,
+    hashlist,
+    inspection,
+    loadtest,
+    mail,
+    media,
+    moderation,
+    serve,
+    stars,
+    users,
+    webhooks,
+)
 from server.config.redaction import redact_text
 from server.errors import ServerError
 from storage.errors import ConflictError, EngineError, EngineLostError, NotFoundError, SchemaError, UnavailableError
@@ -38,6 +50,7 @@ def build_app() -> typer.Typer:
     inspection.add_commands(app)
     app.add_typer(users.build(), name="user")
     app.add_typer(deadletters.build(), name="deadletters")
+    app.add_typer(mail.build(), name="mail")
     app.add_typer(media.build(), name="media")
     app.add_typer(hashlist.build(), name="hashlist")
     app.add_typer(moderation.build(), name="moderation")

@@ -16,11 +16,15 @@ RoleOption = Annotated[Role, typer.Option("--role", help="Role of the account.")
 
 def build() -> typer.Typer:
     """Return the group of commands."""
-    app = typer.Typer(help="Create, list, delete and restore accounts, and set their roles.", no_args_is_help=True)
+    app = typer.Typer(
+        help="Create, list, delete and restore accounts, and set their roles and passwords.", no_args_is_help=True
+    )
     app.command()(create)
     app.command()(promote)
     app.command()(delete)
     app.command()(restore)
+    app.command(name="verify-email")(verify_email)
+    app.command(name="reset-password")(reset_password)
     app.command(name="list")(list_)
     return app
 
@@ -115,6 +119,45 @@ def restore(username: UsernameArgument, config: ConfigOption = None, data: DataO
 
     user = run_async(commands.restore_user(settings, username))
     typer.echo(f"Restored {user.username}.")
+
+
+def verify_email(username: UsernameArgument, config: ConfigOption = None, data: DataOption = None) -> None:
+    """Count the e-mail address of an account as verified, as if its user had opened the link.
+
+    Example: [bold]picshare user verify-email ada[/bold]
+    """
+    settings = settings_for(config, data=data)
+    from server.administration import mail  # noqa: PLC0415 - heavy, and only needed here
+
+    address = run_async(mail.verify_email(settings, username))
+    typer.echo(f"{address} is the verified address of {username}.")
+
+
+def reset_password(
+    username: UsernameArgument,
+    password: Annotated[
+        str,
+        typer.Option(
+            "--password",
+            help="At least 8 characters; prompted for if not given.",
+            envvar="PICSHARE_NEW_PASSWORD",
+            prompt=True,
+            hide_input=True,
+            confirmation_prompt=True,
+        ),
+    ],
+    config: ConfigOption = None,
+    data: DataOption = None,
+) -> None:
+    """Set a new password for an account and end its sessions, for a user who cannot get mail.
+
+    Example: [bold]picshare user reset-password ada[/bold]
+    """
+    settings = settings_for(config, data=data)
+    from server.administration import mail  # noqa: PLC0415 - heavy, and only needed here
+
+    ended = run_async(mail.reset_password(settings, username, password))
+    typer.echo(f"{username} has a new password. Sessions that ended: {ended}.")
 
 
 def list_(

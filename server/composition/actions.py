@@ -9,14 +9,18 @@ from server.actions.appeals import AppealActions
 from server.actions.cases import CaseActions
 from server.actions.catalog import Actions
 from server.actions.comments import CommentActions
+from server.actions.credentials import CredentialChecks
+from server.actions.email_addresses import EmailActions
 from server.actions.enforcement import Enforcement
 from server.actions.exports import ExportActions
 from server.actions.imports import ImportActions
 from server.actions.last_seen import LastSeen
 from server.actions.lists import ListActions
+from server.actions.mail_lists import MailLists
 from server.actions.moderation import ModerationActions
 from server.actions.notification_preferences import NotificationPreferenceActions
 from server.actions.notifications import NotificationActions
+from server.actions.password_resets import PasswordResetActions
 from server.actions.photo_collections import CollectionActions
 from server.actions.photos import PhotoActions
 from server.actions.presence import PresenceReader
@@ -41,6 +45,7 @@ from workers.jobs.account_visibility import AccountVisibility
 from workers.jobs.permissions import LivePermissions
 from workers.jobs.photo_decisions import PhotoDecisions
 from workers.jobs.sessions import SessionRevoker
+from workers.mails.tokens import MailTokens
 from workers.outbound.policy import OutboundPolicy
 from workers.outbound.resolving import SystemResolver
 from workers.webhooks.verdict_tokens import VerdictTokens
@@ -58,13 +63,14 @@ def build_actions(
     deletion_grace: timedelta,
     tus_ttl: timedelta,
     verdict_tokens: VerdictTokens,
+    mail_tokens: MailTokens,
     metrics: Metrics | None = None,
 ) -> Actions:
     """Return the use cases; `refresh_ttl` in seconds, `policy` for addresses that users supply."""
     db = stores.db
     revoker = session_revoker(stores, tokens.ttl)
     sessions = SessionService(db, tokens, revoker, refresh_ttl=refresh_ttl)
-    permissions = LivePermissions(db, stores.publisher)
+    permissions, checks = LivePermissions(db, stores.publisher), CredentialChecks(db, passwords, limiter)
     cases = case_actions(stores, revoker)
     return Actions(
         accounts=AccountActions(
@@ -73,10 +79,14 @@ def build_actions(
             limiter,
             sessions,
             permissions,
+            checks=checks,
             visibility=AccountVisibility(db, stores.feeds, stores.cards, permissions),
             deletion_grace=deletion_grace,
         ),
         sessions=sessions,
+        emails=EmailActions(db, checks),
+        password_resets=PasswordResetActions(db, passwords, limiter, sessions),
+        mail_lists=MailLists(db, mail_tokens),
         collections=CollectionActions(db),
         lists=ListActions(db),
         photos=PhotoActions(db, stores.cards, permissions),

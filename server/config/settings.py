@@ -26,6 +26,7 @@ from server.config.keys import (
     UploadSection,
     WorkerSection,
 )
+from server.config.mail import MailSection
 from server.config.media import MediaSection
 from server.config.moderation import ModerationSection
 from server.config.notifications import NotificationsSection
@@ -63,6 +64,7 @@ class Settings(BaseSettings):
     webhooks: WebhooksSection = WebhooksSection()
     notifications: NotificationsSection = NotificationsSection()
     moderation: ModerationSection = ModerationSection()
+    mail: MailSection = MailSection()
     discover: DiscoverSection = DiscoverSection()
     limits: LimitsSection = LimitsSection()
     abuse: AbuseSection = AbuseSection()

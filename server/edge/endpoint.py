@@ -17,6 +17,7 @@ from server.identity.rate_limits import READ_QUOTA
 
 PREFIX = "/api/v1"
 FILE_FIELD = "file"  # of a multipart upload
+TOKEN_PARAMETER = "token"  # noqa: S105 - of paths: the token of a link, which is not for logs
 
 Handler = Callable[[ApiRequest], Awaitable[web.StreamResponse]]
 

@@ -10,8 +10,9 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
 
 from server.edge.authentication import ACCESS_COOKIE, CSRF_HEADER
-from server.edge.endpoint import FILE_FIELD, PREFIX, Auth, BodyFormat, Endpoint
+from server.edge.endpoint import FILE_FIELD, PREFIX, TOKEN_PARAMETER, Auth, BodyFormat, Endpoint
 from server.edge.idempotency import HEADER, KEY_PATTERN
+from server.edge.mail_requests import LINK_PATTERN
 from server.edge.openapi_webhooks import MODELS, webhook_operations
 from server.edge.requests import ID_PATTERN, NAME_OR_ID_PATTERN
 from server.edge.responses import ProblemResponse
@@ -157,9 +158,14 @@ def _error_statuses(endpoint: Endpoint) -> set[int]:
 
 
 def _path_parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
-    schema = {"type": "string", "pattern": NAME_OR_ID_PATTERN if endpoint.by_name else ID_PATTERN}
+    pattern = NAME_OR_ID_PATTERN if endpoint.by_name else ID_PATTERN
     return [
-        {"name": name, "in": "path", "required": True, "schema": schema}
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": {"type": "string", "pattern": LINK_PATTERN if name == TOKEN_PARAMETER else pattern},
+        }
         for name in re.findall(r"{(\w+)", endpoint.path)
     ]
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from aiohttp import web
 
@@ -61,7 +63,10 @@ CLIENT_ROUTES = (
     "/u/{username}/{list:followers|following}",
     "/signin",
     "/signup",
+    "/forgot",
 )
+# Pages that links in mails lead to, with a token in the fragment.
+LINK_ROUTES = ("/verify", "/reset", "/email-change")
 
 
 class Pages:
@@ -74,6 +79,7 @@ class Pages:
         """Return the routes of the pages and their files."""
         return [
             *(web.get(path, self.index) for path in CLIENT_ROUTES),
+            *(web.get(path, self.link) for path in LINK_ROUTES),
             web.get("/docs", self.docs),
             web.get("/static/{path:.+}", self.file),
         ]
@@ -81,6 +87,10 @@ class Pages:
     async def index(self, _request: web.Request) -> web.StreamResponse:
         """Return the application's page."""
         return await self._page("index.html")
+
+    async def link(self, _request: web.Request) -> web.StreamResponse:
+        """Return the application's page, which names itself to no other address."""
+        return await self._page("index.html", {"Referrer-Policy": "no-referrer"})
 
     async def docs(self, _request: web.Request) -> web.StreamResponse:
         """Return the page that shows the API's documentation."""
@@ -93,8 +103,9 @@ class Pages:
             headers["Access-Control-Allow-Origin"] = "*"
         return await self._send(path, headers)
 
-    async def _page(self, name: str) -> web.StreamResponse:
-        return await self._send(name, {"Cache-Control": "no-cache", "Content-Security-Policy": PAGE_POLICY})
+    async def _page(self, name: str, headers: Mapping[str, str] = MappingProxyType({})) -> web.StreamResponse:
+        page = {"Cache-Control": "no-cache", "Content-Security-Policy": PAGE_POLICY}
+        return await self._send(name, {**page, **headers})
 
     async def _send(self, name: str, headers: dict[str, str]) -> web.StreamResponse:
         path = await asyncio.to_thread(self._find, name)

@@ -172,7 +172,7 @@ class AccountResponse(UserFields):
 
     `location_metadata` says how exactly the positions in the EXIF of new photos are kept for the user; `publish_rights`
     whether new images have the creator and the licence that their files name; `searchable` whether a search finds the
-    account and its photos.
+    account and its photos. `email_verified` is whether the user has proven that the address is theirs.
     """
 
     banner_url: str | None
@@ -187,6 +187,7 @@ class AccountResponse(UserFields):
     photos: int
     created_at: Time
     email: str
+    email_verified: bool
     role: models.Role
     settings: dict[str, Any]
 
@@ -200,6 +201,7 @@ class AccountResponse(UserFields):
             publish_rights=user.publish_rights,
             searchable=user.searchable,
             email=user.email,
+            email_verified=user.email_verified,
             role=user.role,
             settings=user.settings,
         )

@@ -7,6 +7,9 @@ IdentityError
 ├── RefreshTokenError      a refresh token that cannot be exchanged
 ├── SessionRevokedError    an access token whose session has ended
 ├── AccountSuspendedError  the account is suspended; what its user may still do is named
+├── LinkInvalidError       a link of a mail is not complete, or is for something else
+├── LinkUsedError          a link of a mail was used before
+├── LinkExpiredError       a link of a mail is too old
 ├── NotPermittedError      the role of the account does not allow the request
 ├── PasswordsBusyError     too many passwords wait to be hashed
 └── RateLimitedError       a rate limit is used up
@@ -102,3 +105,24 @@ class NotPermittedError(IdentityError):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+class LinkInvalidError(IdentityError):
+    """The token of a link is not known for this purpose."""
+
+    def __init__(self) -> None:
+        super().__init__("This link is not valid. Open it as it is in the mail, or request a new one.")
+
+
+class LinkUsedError(IdentityError):
+    """The token of a link was used before, or has been replaced by what its user did."""
+
+    def __init__(self) -> None:
+        super().__init__("This link was used before. If you need another one, request it.")
+
+
+class LinkExpiredError(IdentityError):
+    """The token of a link is too old."""
+
+    def __init__(self) -> None:
+        super().__init__("This link has expired. Request a new one.")

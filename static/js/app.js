@@ -1,6 +1,7 @@
 /** The composition root of the web application: creates every part with its dependencies, and starts. */
 
 import { LiveClient } from "../live.js";
+import { emailChangePage, forgotPage, resetPage, verifyPage } from "./account_links.js";
 import { Accounts } from "./accounts.js";
 import { Api } from "./api.js";
 import { forgetAudience } from "./audience.js";
@@ -57,8 +58,14 @@ const ROUTES = [
   ["/u/:username/following", followingPage],
   ["/signin", signInPage],
   ["/signup", signUpPage],
+  ["/forgot", forgotPage],
+  ["/reset", resetPage],
+  ["/verify", verifyPage],
+  ["/email-change", emailChangePage],
 ];
 const SIGNED_OUT_PAGES = new Set([signInPage, signUpPage]);
+/** Pages without navigation that are open to signed-in users and visitors alike. */
+const OPEN_PAGES = new Set([forgotPage, resetPage, verifyPage, emailChangePage]);
 
 /** The parts of the application, which every page receives, and a photo on its way to the upload page. */
 class App extends EventTarget {
@@ -132,6 +139,10 @@ class App extends EventTarget {
 
   #open(page, params) {
     const visitor = this.session.user === null;
+    if (OPEN_PAGES.has(page)) {
+      this.#drawShell(true);
+      return page(this, params);
+    }
     if (visitor && !SIGNED_OUT_PAGES.has(page)) {
       this.#pathAfterSignIn = location.pathname + location.search;
       return "/signin";

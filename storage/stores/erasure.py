@@ -62,6 +62,9 @@ _OWN = (
     ("imports", "user_id", "id"),
     ("photo_moderation", "author_id", "photo_id"),
     ("findings", "account_id", "id"),
+    ("one_time_tokens", "user_id", "sha256"),
+    ("email_changes", "user_id", "id"),
+    ("mail_opt_outs", "user_id", "list"),
 )
 
 
