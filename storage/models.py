@@ -74,6 +74,11 @@ class NotificationKind(StrEnum):
         decided = {NotificationKind.DECISION, NotificationKind.APPEAL_ANSWERED}
         return NotificationKind.MODERATION if self in decided else self
 
+    @property
+    def stored(self) -> frozenset[NotificationKind]:
+        """Return the kinds of which users read notifications under this one."""
+        return frozenset(kind for kind in NotificationKind if kind.shown is self)
+
 
 class SecurityEvent(StrEnum):
     """What happened to an account that its owner is to know; `storage.stores.security_notices` has the sentences."""
@@ -181,7 +186,10 @@ class UserSummary:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Relation:
-    """Relation of a viewer to another user; `close_friend` if the other is one of the viewer's."""
+    """Relation of a viewer to another user; `close_friend` if the other is one of the viewer's.
+
+    `bell` if the viewer follows the other and is notified of each new photo.
+    """
 
     following: bool = False
     requested: bool = False
@@ -189,6 +197,7 @@ class Relation:
     blocking: bool = False
     muting: bool = False
     close_friend: bool = False
+    bell: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -429,7 +438,11 @@ class Notification:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NotificationCounters:
-    """Number of a user's notifications that are not seen (the badge) and not opened."""
+    """Number of a user's notifications that are not seen (the badge) and not opened.
+
+    `kinds` has both numbers of each kind that has any, as users read kinds (`NotificationKind.shown`).
+    """
 
     unseen: int
     unread: int
+    kinds: Mapping[NotificationKind, tuple[int, int]] = field(default_factory=dict)

@@ -122,6 +122,8 @@ WORKERS: tuple[WorkerSpec, ...] = (
             "user.blocked",
             "activities.withdrawn",
             "actor.removed",
+            "actor.visibility_changed",
+            "bell.chunk",
             "replies.orphaned",
             "notifications.outdated",
         ),

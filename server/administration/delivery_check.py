@@ -1,4 +1,4 @@
-"""The doctor's check of notifications that leave the application: do they go out, and are there time zones?"""
+"""The doctor's check of notifications that leave the application: whether they are late, and time zones exist."""
 
 from __future__ import annotations
 

@@ -7,8 +7,8 @@ from aiohttp import web
 from server.actions.notification_preferences import QUOTA, NotificationPreferenceActions
 from server.edge.api_request import ApiRequest, empty_response, json_response, list_response
 from server.edge.endpoint import Endpoint
-from server.edge.notification_requests import DigestUpdate, NotificationPreferencesUpdate, QuietHoursUpdate
-from server.edge.notification_responses import (
+from server.edge.preference_requests import DigestUpdate, NotificationPreferencesUpdate, QuietHoursUpdate
+from server.edge.preference_responses import (
     DigestResponse,
     MutedSubjectResponse,
     NotificationPreferencesResponse,

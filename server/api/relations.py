@@ -1,4 +1,4 @@
-"""Follow, block and mute; followers, followed accounts, requests to follow a private account, and close friends."""
+"""Follow, block and mute; followers, followed accounts, requests to follow, close friends, and bells."""
 
 from __future__ import annotations
 
@@ -67,6 +67,10 @@ class RelationsApi:
             self._change("DELETE", "/users/{id}/block", act.unblock, "Unblock a user"),
             self._change("PUT", "/users/{id}/mute", act.mute, "Hide a user's photos from your feed, without notice"),
             self._change("DELETE", "/users/{id}/mute", act.unmute, "Unmute a user"),
+            self._change(
+                "POST", "/users/{id}/bell", act.turn_bell_on, "Be notified of each new photo of a user whom you follow"
+            ),
+            self._change("DELETE", "/users/{id}/bell", act.turn_bell_off, "End the notifications of a user's photos"),
             _list("/users/{id}/followers", self.followers, "List the followers of a user"),
             _list("/users/{id}/following", self.following, "List the accounts that a user follows"),
             _list(requests, self.requests, "List the requests to follow you", Auth.REQUIRED),
@@ -152,7 +156,7 @@ class RelationsApi:
             new_account_quota=new_account_quota,
             stores=stores,
             status=204,
-            errors=(404, 409) if method == "PUT" else (404,),
+            errors=(404,) if method == "DELETE" else (404, 409),
         )
 
 

@@ -126,7 +126,10 @@ class SuggestionsResponse(ListResponse[SuggestedUserResponse]):
 
 
 class RelationToViewer(ResponseModel):
-    """The relation between the viewer and a user; `close_friend` if the user is one of the viewer's."""
+    """The relation between the viewer and a user; `close_friend` if the user is one of the viewer's.
+
+    `bell` if the viewer is notified of each new photo of the user.
+    """
 
     following: bool
     requested: bool
@@ -134,6 +137,7 @@ class RelationToViewer(ResponseModel):
     blocking: bool
     muting: bool
     close_friend: bool
+    bell: bool
 
 
 class ProfileResponse(UserFields):

@@ -39,6 +39,7 @@ def notification_fields(notification: Notification) -> dict[str, Any]:
     }
 
 
-def counters_fields(counters: NotificationCounters) -> dict[str, int]:
-    """Return the fields of an inbox's counters."""
-    return {"unseen": counters.unseen, "unread": counters.unread}
+def counters_fields(counters: NotificationCounters) -> dict[str, Any]:
+    """Return the fields of an inbox's counters; `kinds` has those of each kind that has any."""
+    kinds = {kind.value: {"unseen": unseen, "unread": unread} for kind, (unseen, unread) in counters.kinds.items()}
+    return {"unseen": counters.unseen, "unread": counters.unread, "kinds": kinds}

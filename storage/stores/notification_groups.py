@@ -17,8 +17,8 @@ database, as parameters: a cluster refuses functions of time in most of these pl
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import timedelta
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -26,11 +26,12 @@ from storage import ids
 from storage.errors import NotFoundError
 from storage.events import NotificationChanged
 from storage.models import Activity, NotificationKind, UserSummary
-from storage.postgres.database import Queryable, Transaction
+from storage.postgres.database import Transaction
 from storage.postgres.sharding import shard
 from storage.stores import (
     account_lists,
     decision_notices,
+    notification_actors,
     notification_removal,
     notification_sources,
     security_notices,
@@ -50,19 +51,6 @@ _NEVER_GROUPED = (
 )
 _SHARD = shard("$1")
 _NEXT = timedelta(microseconds=1)
-
-# The newest actor of the entry `n` besides others, which are conditions on `t`. The index `notification_actors_newest`
-# is read once for each.
-_NEWEST = (
-    f"SELECT t.actor_id FROM notification_actors t WHERE t.shard = {_SHARD} AND t.notification_id = n.id "
-    "AND t.retracted_at IS NULL {others} ORDER BY t.created_at DESC, t.actor_id DESC LIMIT 1"
-)
-_NEWEST_ACTORS = f"""
-    SELECT array_remove(ARRAY[first.actor_id, second.actor_id, third.actor_id], NULL)
-    FROM ({_NEWEST.format(others="")}) AS first
-    LEFT JOIN LATERAL ({_NEWEST.format(others="AND t.actor_id <> first.actor_id")}) AS second ON true
-    LEFT JOIN LATERAL (
-        {_NEWEST.format(others="AND t.actor_id NOT IN (first.actor_id, second.actor_id)")}) AS third ON true"""
 
 
 class Recorded(NamedTuple):
@@ -115,7 +103,7 @@ async def record(tx: Transaction, activity: Activity, found: Situation | None) -
             (found.recorded, found.recorded_counts) if moved_to is None else (moved_to, found.open_counts)
         )
         await _restore(tx, activity, found, entry_id)
-        await _change(tx, activity.recipient_id, [entry_id], added=0 if counted else 1, now=found.now)
+        await notification_actors.count(tx, activity.recipient_id, [entry_id], added=0 if counted else 1, now=found.now)
         return Recorded(entry_id, published=found.published, accounts=accounts)
     if open_id is None:
         entry_id = await _create_entry(tx, activity, found)
@@ -139,61 +127,8 @@ async def retract(tx: Transaction, activity: Activity, found: Situation | None) 
         activity.source_id,
     )
     added = 0 if found.recorded_counts else -1
-    await _change(tx, activity.recipient_id, [found.recorded], added=added, now=found.now)
+    await notification_actors.count(tx, activity.recipient_id, [found.recorded], added=added, now=found.now)
     return None if found.dismissed else found.recorded
-
-
-async def retract_actor(tx: Transaction, *, recipient_id: int, actor_id: int, entry_ids: Sequence[int]) -> list[int]:
-    """Remove a user's activities from entries of an inbox, also retracted ones; return the entries that have changed.
-
-    Entries without actors are deleted. Entries that were deleted before are not returned.
-    """
-    now: datetime = await tx.fetchval("SELECT statement_timestamp()")
-    rows = await tx.fetch(
-        f"""
-        DELETE FROM notification_actors t USING notifications n
-        WHERE t.shard = {_SHARD} AND t.notification_id = ANY($3::bigint[]) AND t.actor_id = $2
-          AND n.shard = {_SHARD} AND n.id = t.notification_id AND n.user_id = $1
-        RETURNING n.id, t.retracted_at IS NULL AS counted, n.deleted_at IS NULL AS shown""",
-        recipient_id,
-        actor_id,
-        entry_ids,
-    )
-    await _change(tx, recipient_id, sorted({row["id"] for row in rows if row["counted"]}), added=-1, now=now)
-    return sorted({row["id"] for row in rows if row["counted"] and row["shown"]})
-
-
-async def entries_of(
-    db: Queryable, actor_id: int, *, recipient_id: int | None = None, limit: int
-) -> dict[int, list[int]]:
-    """Return the entries of up to `limit` activities of a user, also retracted ones, by recipient.
-
-    With `recipient_id` only those in one inbox. Without, all shards are asked.
-    """
-    if recipient_id is None:
-        rows = await db.fetch(
-            """
-            /* all shards: the inboxes that have activities of an account */
-            SELECT n.user_id, n.id FROM notification_actors t
-            JOIN notifications n ON n.id = t.notification_id AND n.shard = t.shard
-            WHERE t.actor_id = $1 LIMIT $2""",
-            actor_id,
-            limit,
-        )
-    else:
-        rows = await db.fetch(
-            f"""
-            SELECT n.user_id, n.id FROM notification_actors t
-            JOIN notifications n ON n.id = t.notification_id AND n.shard = t.shard
-            WHERE t.shard = {_SHARD} AND t.actor_id = $2 AND n.user_id = $1 LIMIT $3""",
-            recipient_id,
-            actor_id,
-            limit,
-        )
-    found: dict[int, list[int]] = {}
-    for row in rows:
-        found.setdefault(row["user_id"], []).append(row["id"])
-    return {user_id: sorted(set(entry_ids)) for user_id, entry_ids in sorted(found.items())}
 
 
 def _news(activity: Activity, entry_id: int) -> NotificationChanged:
@@ -290,26 +225,4 @@ async def _restore(tx: Transaction, activity: Activity, found: Situation, entry_
         activity.actor_id,
         activity.source_id,
         entry_id,
-    )
-
-
-async def _change(tx: Transaction, recipient_id: int, entry_ids: Sequence[int], *, added: int, now: datetime) -> None:
-    """Add to the numbers of actors of entries and find the newest again, without news.
-
-    An entry is deleted when it loses its last actor, and restored when it has one again, unless its recipient has
-    deleted it.
-    """
-    if not entry_ids:
-        return
-    await tx.execute(
-        f"""
-        UPDATE notifications n SET people = n.people + $3, newest_actors = coalesce(({_NEWEST_ACTORS}), '{{}}'),
-            silent = true, deleted_at = CASE
-                WHEN n.people + $3 = 0 THEN coalesce(n.deleted_at, $4::timestamptz)
-                WHEN n.dismissed_at IS NOT NULL OR $3 <= 0 THEN n.deleted_at END
-        WHERE n.shard = {_SHARD} AND n.id = ANY($2::bigint[])""",
-        recipient_id,
-        list(entry_ids),
-        added,
-        now,
     )

@@ -78,7 +78,7 @@ async def find(tx: Transaction, activity: Activity) -> Source:
 
 def comment_of(activity: Activity) -> int | None:
     """Return the comment that the entry of an activity is about, None for other entries, as of captions."""
-    if activity.kind in KINDS and activity.source_id != activity.photo_id:
+    if activity.kind in _CONCERNS and activity.source_id != activity.photo_id:
         return activity.source_id
     return None
 

@@ -36,7 +36,9 @@ def relation_to_other(prefix: str = "") -> str:
         f"EXISTS (SELECT 1 FROM mutes m WHERE m.shard = {_OTHER} AND m.owner_id = $2 AND m.other_id = $1 "
         f"AND NOT m.outgoing) AS {prefix}muting, "
         f"EXISTS (SELECT 1 FROM close_friends c WHERE c.shard = {_OTHER} AND c.owner_id = $2 AND c.other_id = $1 "
-        f"AND NOT c.outgoing) AS {prefix}close_friend"
+        f"AND NOT c.outgoing) AS {prefix}close_friend, "
+        f"EXISTS (SELECT 1 FROM followers f WHERE f.shard = {_OTHER} AND f.followee_id = $2 AND f.follower_id = $1 "
+        f"AND f.bell) AS {prefix}bell"
     )
 
 

@@ -19,6 +19,7 @@ from storage.events import (
     PhotoDeleted,
     PhotoHidden,
     PhotoMarked,
+    PhotoReady,
     PhotoRejected,
     PhotoRestored,
     SecurityNoticed,
@@ -30,6 +31,7 @@ from storage.postgres.database import Database
 from storage.stores import photos
 from workers.handlers import EventHandler, on
 from workers.jobs import photo_counters, publications
+from workers.jobs.bells import BellHandlers
 from workers.jobs.comments import CommentHandlers
 from workers.jobs.context import Handlers, WorkerContext
 from workers.jobs.inbox import Inbox
@@ -45,26 +47,31 @@ async def open_handlers(context: WorkerContext) -> AsyncIterator[Handlers]:
     comments = CommentHandlers(context.db, inbox, context.counter_cache, context.publisher)
     withdrawals = Withdrawals(context.db, inbox, comments.deleted)
     notices = ModerationNotices(context.db, inbox)
-    yield {**notify_handlers(notify, comments), **notices.handlers(), **withdrawals.former_handlers()}
+    bells = BellHandlers(context.db, inbox)
+    yield {**notify_handlers(notify, comments, bells), **notices.handlers(), **withdrawals.former_handlers()}
 
 
-def notify_handlers(notify: NotifyHandlers, comments: CommentHandlers) -> Handlers:
-    """Return the handlers of the queue; a deleted photo concerns the one, a photo that is shown the other.
+def notify_handlers(notify: NotifyHandlers, comments: CommentHandlers, bells: BellHandlers) -> Handlers:
+    """Return the handlers of the queue; what happens to a photo concerns several of them."""
 
-    Both handle that a photo was hidden or restored.
-    """
+    async def ready(event: PhotoReady) -> None:
+        await comments.photo_ready(event)
+        await bells.shown(event)
 
     async def hidden(event: PhotoHidden) -> None:
         await notify.moderated(event)
         await comments.photo_ready(event)
+        await bells.hidden(event)
 
     async def restored(event: PhotoRestored) -> None:
         await notify.moderated(event)
         await comments.photo_ready(event)
+        await bells.shown(event)
 
     return {
         **notify.handlers(),
         **comments.handlers(),
+        **on(PhotoReady, ready),
         **on(PhotoHidden, hidden),
         **on(PhotoRestored, restored),
     }

@@ -15,3 +15,6 @@ CREATE INDEX CONCURRENTLY followers_bell ON followers (followee_id, shard, (foll
 -- The entry about a decision, a report, a webhook or an event of security, also a deleted one.
 DROP INDEX CONCURRENTLY IF EXISTS notifications_subject;
 CREATE INDEX CONCURRENTLY notifications_subject ON notifications (subject_id, shard) WHERE subject_id IS NOT NULL;
+DROP INDEX CONCURRENTLY IF EXISTS notifications_dismissed;
+CREATE INDEX CONCURRENTLY notifications_dismissed ON notifications (user_id, shard, position DESC)
+    WHERE dismissed_at IS NOT NULL;
