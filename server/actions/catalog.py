@@ -18,6 +18,7 @@ from server.actions.photo_collections import CollectionActions
 from server.actions.photos import PhotoActions
 from server.actions.presence import PresenceReader
 from server.actions.profile_images import ProfileImageActions
+from server.actions.push import PushActions
 from server.actions.reactions import ReactionActions
 from server.actions.relations import RelationActions
 from server.actions.reports import ReportActions
@@ -45,6 +46,7 @@ class Actions:
     suggestions: SuggestionActions
     tags: TagActions
     notifications: NotificationActions
+    push: PushActions
     presence: PresenceReader
     last_seen: LastSeen
     webhooks: WebhookActions

@@ -11,7 +11,19 @@ import sys
 import structlog
 import typer
 
-from server.cli import deadletters, hashlist, inspection, loadtest, media, moderation, serve, stars, users, webhooks
+from server.cli import (
+    deadletters,
+    hashlist,
+    inspection,
+    loadtest,
+    media,
+    moderation,
+    push,
+    serve,
+    stars,
+    users,
+    webhooks,
+)
 from server.config.redaction import redact_text
 from server.errors import ServerError
 from storage.errors import ConflictError, EngineError, EngineLostError, NotFoundError, SchemaError, UnavailableError
@@ -41,6 +53,7 @@ def build_app() -> typer.Typer:
     app.add_typer(media.build(), name="media")
     app.add_typer(hashlist.build(), name="hashlist")
     app.add_typer(moderation.build(), name="moderation")
+    app.add_typer(push.build(), name="push")
     app.add_typer(stars.build(), name="stars")
     app.add_typer(webhooks.build(), name="webhooks")
     return app

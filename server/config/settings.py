@@ -29,6 +29,7 @@ from server.config.keys import (
 from server.config.media import MediaSection
 from server.config.moderation import ModerationSection
 from server.config.outbound import OutboundSection
+from server.config.push import PushSection
 from server.config.retention import RetentionSection
 from server.config.section import Section
 from server.config.video import VideoSection
@@ -60,6 +61,7 @@ class Settings(BaseSettings):
     edge: EdgeSection = EdgeSection()
     outbound: OutboundSection = OutboundSection()
     webhooks: WebhooksSection = WebhooksSection()
+    push: PushSection = PushSection()
     moderation: ModerationSection = ModerationSection()
     discover: DiscoverSection = DiscoverSection()
     limits: LimitsSection = LimitsSection()

@@ -13,6 +13,7 @@ from server.operation.live_metrics import LiveMetrics
 from server.operation.media_metrics import MediaMetrics
 from server.operation.moderation_metrics import ModerationMetrics
 from server.operation.outbound_metrics import OutboundMetrics
+from server.operation.push_metrics import PushMetrics
 from server.operation.search_metrics import SearchMetrics
 from server.operation.star_metrics import StarMetrics
 from server.operation.webhook_metrics import WebhookMetrics
@@ -36,6 +37,7 @@ class Metrics(
     CaseMetrics,
     AbuseMetrics,
     ModerationMetrics,
+    PushMetrics,
 ):
     """Metrics of requests, jobs, feeds, images, live connections, searches, webhooks, cases and other outward calls."""
 
@@ -54,6 +56,7 @@ class Metrics(
         CaseMetrics.__init__(self, self.registry)
         AbuseMetrics.__init__(self, self.registry)
         ModerationMetrics.__init__(self, self.registry)
+        PushMetrics.__init__(self, self.registry)
         self._requests = Counter(
             "picshare_http_requests", "Completed requests.", ("method", "route", "status"), registry=self.registry
         )

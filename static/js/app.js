@@ -21,6 +21,7 @@ import { notificationsPage } from "./notifications.js";
 import { photoPage } from "./photo_page.js";
 import { Photos } from "./photos.js";
 import { profilePage } from "./profile.js";
+import { Push } from "./push.js";
 import { forgetSearches } from "./recent_searches.js";
 import { Router } from "./router.js";
 import { collectionPage, savedPage } from "./saved.js";
@@ -89,6 +90,7 @@ class App extends EventTarget {
     this.uploads = new Uploads(this);
     this.draft = new UploadDraft(this.session);
     this.lists = new Lists(this);
+    this.push = new Push(this);
     this.shell = new Shell(this);
     this.router = new Router({
       routes: ROUTES,
@@ -114,6 +116,7 @@ class App extends EventTarget {
     this.live.on("feed", ({ data }) => this.accounts.received(data));
     acceptDrops((files) => this.#drop(files), () => this.session.user !== null);
     keepTimesUpdated();
+    this.push.register();
     if (this.session.user) this.#begin();
     this.router.start();
   }
@@ -174,6 +177,7 @@ class App extends EventTarget {
     this.live.start({ user: this.session.id });
     this.notificationCenter.begin();
     this.uploads.begin();
+    this.push.begin();
     this.draft.removeOld();
   }
 
@@ -201,6 +205,7 @@ class App extends EventTarget {
       this.#pathAfterSignIn = "/";
       history.replaceState(history.state, "", path);
     } else {
+      this.push.end();
       history.replaceState(history.state, "", "/signin");
     }
     this.router.reset();

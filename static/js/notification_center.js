@@ -3,6 +3,8 @@
  * page that lists them ("notification", "changed", "marked", "removed", "refresh", "count").
  */
 
+import { showAppBadge } from "./push.js";
+
 export class NotificationCenter extends EventTarget {
   #app;
   unseenCount = 0;
@@ -74,6 +76,7 @@ export class NotificationCenter extends EventTarget {
 
   #setCount(unseen) {
     this.unseenCount = unseen;
+    showAppBadge(unseen);
     this.dispatchEvent(new CustomEvent("count", { detail: unseen }));
   }
 }

@@ -3,6 +3,7 @@
 import { emptyState, fill, h } from "./dom.js";
 import { FollowRequests } from "./follow_requests.js";
 import { photoPath, squareFrame } from "./photo_image.js";
+import { pushOffer, pushSwitch } from "./push_switch.js";
 import { timeElement } from "./time.js";
 import { avatar, profilePath } from "./user.js";
 
@@ -24,6 +25,8 @@ class NotificationsPage {
   #cursor = null;
   #fetched = false;
   #requests;
+  #offer;
+  #switch;
   #stop;
   #list = h("ul.notifications.panel");
   #tail = h("div", {}, h("div.spinner", { role: "status", "aria-label": "Loading" }));
@@ -32,7 +35,10 @@ class NotificationsPage {
     this.#app = app;
     this.#requests = new FollowRequests(app);
     const head = h("div.page-head", {}, h("h1", {}, "Notifications"));
-    this.element = h("div", {}, head, this.#requests.element, this.#list, this.#tail);
+    this.#offer = pushOffer(app);
+    this.#switch = pushSwitch(app);
+    const device = h("section.push-device", {}, h("h2", {}, "On this device"), this.#switch.element);
+    this.element = h("div", {}, head, this.#offer.element, this.#requests.element, this.#list, this.#tail, device);
     this.#list.hidden = true;
     app.notificationCenter.addEventListener("notification", this.#received);
     app.notificationCenter.addEventListener("count", this.#countChanged);
@@ -47,6 +53,8 @@ class NotificationsPage {
 
   leave() {
     this.#stop();
+    this.#offer.leave();
+    this.#switch.leave();
     this.#app.notificationCenter.removeEventListener("notification", this.#received);
     this.#app.notificationCenter.removeEventListener("count", this.#countChanged);
     this.#app.notificationCenter.removeEventListener("changed", this.#changed);
@@ -143,6 +151,7 @@ class NotificationsPage {
 
   #updateTail() {
     this.#list.hidden = this.#rows.size === 0;
+    this.#offer.consider(this.#rows.size);
     const more = h("button.button.plain", { type: "button", onclick: () => this.#load(this.#cursor) }, "Show older");
     if (this.#rows.size > 0) fill(this.#tail, this.#cursor && h("div.empty-state", {}, more));
     else fill(this.#tail, emptyState("bell", "No notifications yet", "Likes, comments and new followers appear here at once."));

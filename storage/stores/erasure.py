@@ -57,6 +57,7 @@ _OWN = (
     ("imports", "user_id", "id"),
     ("photo_moderation", "author_id", "photo_id"),
     ("findings", "account_id", "id"),
+    ("push_subscriptions", "user_id", "id"),
 )
 
 

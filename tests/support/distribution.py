@@ -30,6 +30,7 @@ DISTRIBUTED: Mapping[str, Distribution] = {
             "moderation_cases", "reports", "moderation_decisions", "moderation_appeals", "moderation_audit",
             "imports", "import_items",
             "media_hashes", "findings",
+            "push_subscriptions",
         ),
         _BY_SHARD,
     ),

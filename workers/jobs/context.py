@@ -41,6 +41,8 @@ from workers.reviewing.port import ReviewSettings
 from workers.scanning.port import NoScanMetrics, ScanMetrics, ScanSettings
 from workers.signals.settings import SignalSettings
 from workers.videos.limits import VideoLimits
+from workers.web_push.port import NoPushMetrics, PushMetrics
+from workers.web_push.settings import PushSettings
 from workers.webhooks.port import NoWebhookMetrics, WebhookMetrics
 from workers.webhooks.settings import WebhookSettings
 from workers.webhooks.verdict_tokens import VerdictTokens
@@ -122,6 +124,8 @@ class WorkerContext:
     scan: ScanSettings | None = None
     scan_metrics: ScanMetrics = field(default_factory=NoScanMetrics)
     imports: ImportSettings | None = None
+    push: PushSettings | None = None
+    push_metrics: PushMetrics = field(default_factory=NoPushMetrics)
     export_ttl: timedelta = timedelta(days=7)
     services: dict[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)
 
