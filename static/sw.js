@@ -9,7 +9,7 @@
 "use strict";
 
 /** Changes with the files of the offline page, so that browsers fetch them again; a test computes it. */
-const VERSION = "0";
+const VERSION = "a6ddb9b1dc6a";
 const CACHES = "picshare-offline-";
 const CACHE = CACHES + VERSION;
 const OFFLINE_PAGE = "/offline";

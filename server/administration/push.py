@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from server.administration.commands import open_database
 from server.administration.findings import Finding
+from server.composition.embedded import with_stored_key
 from server.composition.push import push_settings, vapid_key
 from server.composition.roles import is_embedded
 from server.config.settings import Settings
 from server.errors import InputError
-from server.operation.data_dir import vapid_key_file
 from storage.stores import push_subscriptions
 from workers.web_push.vapid import VapidKey
 
@@ -21,8 +21,9 @@ def create_key() -> VapidKey:
 
 
 def public_key(settings: Settings) -> str:
-    """Return the public key with which browsers subscribe; raise `InputError` if there is no key."""
-    key = vapid_key(with_stored_key(settings))
+    """Return the public key with which browsers subscribe; raise `InputError` if there is no key, and `ConfigError`."""
+    embedded = is_embedded(settings.database.url)
+    key = vapid_key(with_stored_key(settings) if embedded else settings)
     if key is None:
         raise InputError(
             "There is no key. `picshare run` makes one in its data directory; for other processes, set push.vapid_key "
@@ -33,7 +34,7 @@ def public_key(settings: Settings) -> str:
 
 async def inspect_push(settings: Settings) -> Finding:
     """Check the key and the contact, and count the subscriptions; raise `StorageError`, `ServerError`."""
-    found = push_settings(with_stored_key(settings))
+    found = push_settings(settings)
     if found is None:
         return Finding(name="push", detail="off, because there is no key (`picshare push create-key`)")
     async with open_database(settings) as db:
@@ -48,14 +49,3 @@ async def inspect_push(settings: Settings) -> Finding:
             remedy="See the log events push_refused: another key than before makes all subscriptions useless.",
         )
     return Finding(name="push", detail=detail)
-
-
-def with_stored_key(settings: Settings) -> Settings:
-    """Return settings with the key in the data directory, if they have none and the service is `picshare run`."""
-    section = settings.push
-    path = vapid_key_file(settings.data.dir.absolute())
-    if section.vapid_key is not None or section.vapid_key_file is not None or not path.is_file():
-        return settings
-    if not is_embedded(settings.database.url):
-        return settings
-    return settings.with_values("push", vapid_key_file=path)

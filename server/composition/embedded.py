@@ -97,4 +97,12 @@ def _with_addresses(settings: Settings, running: Mapping[str, str]) -> Settings:
     for section in _SECTIONS:
         if is_embedded(getattr(settings, section).url) and section in running:
             settings = settings.with_values(section, url=running[section])
-    return settings
+    return with_stored_key(settings)
+
+
+def with_stored_key(settings: Settings) -> Settings:
+    """Return settings with the key of push messages in the data directory, if they have none and it is there."""
+    path = vapid_key_file(settings.data.dir.absolute())
+    if settings.push.vapid_key is not None or settings.push.vapid_key_file is not None or not path.is_file():
+        return settings
+    return settings.with_values("push", vapid_key_file=path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import SecretStr
+from pathlib import Path
 
 from server.composition.outbound import outbound_policy
 from server.config.settings import Settings
@@ -13,7 +13,7 @@ from workers.web_push.vapid import VapidKey
 
 
 def push_settings(settings: Settings) -> PushSettings | None:
-    """Return what messages are sent with, or None without a key; raise `ConfigError` for a file without one."""
+    """Return what messages are sent with, or None without a key; raise `ConfigError` for what is no key."""
     key = vapid_key(settings)
     if key is None:
         return None
@@ -28,20 +28,24 @@ def push_settings(settings: Settings) -> PushSettings | None:
 
 
 def vapid_key(settings: Settings) -> VapidKey | None:
-    """Return the key of the settings, or None if they have none; raise `ConfigError` for a file without one."""
+    """Return the key of the settings, or None if they have none; raise `ConfigError` for what is none."""
     section = settings.push
-    if section.vapid_key_file is None:
-        return _parsed(section.vapid_key)
+    if section.vapid_key_file is not None:
+        return _parsed(_read(section.vapid_key_file), f"push.vapid_key_file {section.vapid_key_file}")
+    return None if section.vapid_key is None else _parsed(section.vapid_key.get_secret_value(), "push.vapid_key")
+
+
+def _read(path: Path) -> str:
     try:
-        text = section.vapid_key_file.read_text()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise ConfigError(f"push.vapid_key_file {section.vapid_key_file} cannot be read: {reason}.") from error
+        return path.read_text()
+    except OSError as error:
+        raise ConfigError(f"push.vapid_key_file {path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"push.vapid_key_file {path} cannot be read: it is no text.") from error
+
+
+def _parsed(text: str, name: str) -> VapidKey:
     try:
         return VapidKey.parse(text)
     except ValueError as error:
-        raise ConfigError(f"push.vapid_key_file {section.vapid_key_file} has no key: {error}.") from error
-
-
-def _parsed(text: SecretStr | None) -> VapidKey | None:
-    return None if text is None else VapidKey.parse(text.get_secret_value())
+        raise ConfigError(f"{name} has no key: {error}. `picshare push create-key` makes one.") from error

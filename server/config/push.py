@@ -7,8 +7,8 @@ from pathlib import Path
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from server.config.section import Section, Texts
+from workers.web_push.base64url import vapid_key_bytes
 from workers.web_push.hosts import KNOWN_HOSTS, checked_pattern
-from workers.web_push.vapid import VapidKey
 
 
 class PushSection(Section):
@@ -38,7 +38,7 @@ class PushSection(Section):
     @classmethod
     def _is_key(cls, value: SecretStr | None) -> SecretStr | None:
         if value is not None:
-            VapidKey.parse(value.get_secret_value())
+            vapid_key_bytes(value.get_secret_value())
         return value
 
     @field_validator("vapid_key_file")

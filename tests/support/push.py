@@ -21,8 +21,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from storage import ids
 from storage.push import PushSubscription
 from workers.outbound.policy import OutboundPolicy
+from workers.web_push.base64url import decode, encode
 from workers.web_push.hosts import PushHosts
-from workers.web_push.keys import decode, encode, point_of
+from workers.web_push.keys import point_of
 from workers.web_push.settings import PushSettings
 from workers.web_push.vapid import VapidKey
 
@@ -105,7 +106,7 @@ class Pushed:
         return jwt.decode(found["t"], key, algorithms=["ES256"], audience=audience)
 
 
-Respond = Callable[[], web.StreamResponse]
+Respond = Callable[[str], web.StreamResponse]  # the name of the browser -> the response
 
 
 @dataclass
@@ -115,7 +116,7 @@ class PushService:
     server: TestServer
     browsers: dict[str, Browser] = field(default_factory=dict)
     messages: list[Pushed] = field(default_factory=list)
-    respond: Respond = field(default=lambda: web.Response(status=201))
+    respond: Respond = field(default=lambda _: web.Response(status=201))
     hang: bool = False
 
     @property
@@ -130,16 +131,17 @@ class PushService:
     def answer(self, status: int, *, text: str = "", **headers: str) -> None:
         """Respond to all messages so; underscores in names of headers are hyphens."""
         fields = {name.replace("_", "-"): value for name, value in headers.items()}
-        self.respond = lambda: web.Response(status=status, text=text, headers=fields)
+        self.respond = lambda _: web.Response(status=status, text=text, headers=fields)
 
     async def receive(self, request: web.Request) -> web.StreamResponse:
         """Handle a message as RFC 8030 has it."""
         body = await request.read()
-        browser = self.browsers[request.match_info["name"]]
+        name = request.match_info["name"]
+        browser = self.browsers[name]
         self.messages.append(Pushed(headers=request.headers.copy(), body=body, payload=browser.decrypt(body)))
         if self.hang:
             await asyncio.Event().wait()
-        return self.respond()
+        return self.respond(name)
 
 
 @asynccontextmanager

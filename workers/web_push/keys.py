@@ -1,33 +1,14 @@
-"""Keys of browsers and of the installation: points of the curve P-256, and secrets, as text in base64url."""
+"""Keys of browsers: points of the curve P-256, and secrets, as text in base64url."""
 
 from __future__ import annotations
-
-import base64
-import binascii
-import re
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from workers.web_push.base64url import decode
+
 POINT_BYTES = 65  # an uncompressed point: 0x04 and two coordinates of 32 bytes
 AUTH_BYTES = 16
-_BASE64URL = re.compile(r"[A-Za-z0-9_-]+={0,2}")
-
-
-def encode(data: bytes) -> str:
-    """Return bytes in base64url without padding, as browsers and RFC 8292 have them."""
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
-
-
-def decode(text: str) -> bytes:
-    """Return the bytes of base64url, with padding or without; raise `ValueError` for any other text."""
-    if not _BASE64URL.fullmatch(text):
-        raise ValueError("it should be base64url: letters, digits, - and _")
-    data = text.rstrip("=")
-    try:
-        return base64.urlsafe_b64decode(data + "=" * (-len(data) % 4))
-    except binascii.Error as error:
-        raise ValueError("it should be base64url, and has a character too many or too few") from error
 
 
 def point_of(key: ec.EllipticCurvePublicKey) -> bytes:

@@ -17,12 +17,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from yarl import URL
 
-from workers.web_push.keys import decode, encode, point_of
+from workers.web_push.base64url import VAPID_KEY_BYTES, encode, vapid_key_bytes
+from workers.web_push.keys import point_of
 
 TOKEN_TTL = 12 * 3600  # seconds; push services refuse a token that is valid for more than a day
 _RENEWED_BEFORE = 3600  # seconds before its end, so that no token expires on its way, and clocks may differ
 _KEPT = 1000  # tokens, in case that every push service is allowed
-_SCALAR_BYTES = 32
 _HEADER = {"typ": "JWT", "alg": "ES256"}
 
 
@@ -41,23 +41,21 @@ class VapidKey:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Return the key pair of a text; raise `ValueError`, whose message never has the text."""
-        secret = decode(text.strip())
-        if len(secret) != _SCALAR_BYTES:
-            raise ValueError(f"it should have {_SCALAR_BYTES} bytes in base64url, not {len(secret)}")
+        secret = vapid_key_bytes(text)
         try:
             return cls(ec.derive_private_key(int.from_bytes(secret), ec.SECP256R1()))
         except ValueError as error:
-            raise ValueError("it should be a number of the curve P-256, as `picshare push create-key` makes") from error
+            raise ValueError("it should be a number of the curve P-256") from error
 
     @property
     def text(self) -> str:
         """Return the private key in text. It is a secret."""
-        return encode(self._private_key.private_numbers().private_value.to_bytes(_SCALAR_BYTES))
+        return encode(self._private_key.private_numbers().private_value.to_bytes(VAPID_KEY_BYTES))
 
     def sign(self, content: bytes) -> bytes:
         """Return an ES256 signature (RFC 7518, section 3.4): two numbers of 32 bytes."""
         r, s = decode_dss_signature(self._private_key.sign(content, ec.ECDSA(hashes.SHA256())))
-        return r.to_bytes(_SCALAR_BYTES) + s.to_bytes(_SCALAR_BYTES)
+        return r.to_bytes(VAPID_KEY_BYTES) + s.to_bytes(VAPID_KEY_BYTES)
 
 
 class VapidTokens:

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.support.push import Browser
+from workers.web_push.base64url import decode, encode
 from workers.web_push.encryption import MAX_PAYLOAD, encrypt, encrypt_record
-from workers.web_push.keys import decode, encode, parse_auth, parse_browser_key, point_of
+from workers.web_push.keys import parse_auth, parse_browser_key, point_of
 
 BROWSER = Browser("https://push.example.com/1")
 

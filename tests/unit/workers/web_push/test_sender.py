@@ -153,7 +153,7 @@ async def test_a_message_that_is_too_large_is_sent_once_more_with_less_text(
 ) -> None:
     """The second one has at most a kilobyte of payload; it counts as one message."""
     long = replace(MESSAGE, body="word " * 1000)
-    service.respond = lambda: web.Response(status=413 if len(service.messages) == 1 else 201)
+    service.respond = lambda _: web.Response(status=413 if len(service.messages) == 1 else 201)
     assert (await send(sender, service.browser().subscription(), long)).outcome is PushOutcome.SENT
     first, second = service.messages
     assert len(first.body) > 4000

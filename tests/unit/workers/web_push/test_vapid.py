@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.support.push import Pushed
-from workers.web_push.keys import decode, encode
+from workers.web_push.base64url import decode, encode
 from workers.web_push.vapid import VapidKey, VapidTokens
 
 ENDPOINT = "https://push.example.net/p/JzLQ3raZJfFBR0aqvOMsLrt54w4rJUsV"
