@@ -121,11 +121,14 @@ async function clicked(notification) {
 
 /** The push service has replaced the subscription: an open page stores the new one, or else this file does. */
 async function renewed({ oldSubscription, newSubscription }) {
-  const options = { userVisibleOnly: true, applicationServerKey: oldSubscription?.options?.applicationServerKey ?? (await serverKey()) };
-  const subscription = newSubscription ?? (await self.registration.pushManager.subscribe(options));
+  const subscription = newSubscription ?? (await subscribeAgain(oldSubscription?.options?.applicationServerKey));
   const [open] = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
   if (open) open.postMessage({ type: "push.changed" });
   else await store(subscription);
+}
+
+async function subscribeAgain(key) {
+  return self.registration.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: key ?? (await serverKey()) });
 }
 
 async function serverKey() {
