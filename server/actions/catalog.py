@@ -22,6 +22,7 @@ from server.actions.photo_collections import CollectionActions
 from server.actions.photos import PhotoActions
 from server.actions.presence import PresenceReader
 from server.actions.profile_images import ProfileImageActions
+from server.actions.push import PushActions
 from server.actions.reactions import ReactionActions
 from server.actions.relations import RelationActions
 from server.actions.reports import ReportActions
@@ -53,6 +54,7 @@ class Actions:
     tags: TagActions
     notifications: NotificationActions
     notification_preferences: NotificationPreferenceActions
+    push: PushActions
     presence: PresenceReader
     last_seen: LastSeen
     webhooks: WebhookActions

@@ -23,6 +23,7 @@ from server.administration.codec_versions import inspect_codecs
 from server.administration.delivery_check import inspect_deliveries
 from server.administration.findings import Finding
 from server.administration.mail import inspect_mail
+from server.administration.push import inspect_push
 from server.administration.replica_check import inspect_replica
 from server.administration.scan_check import inspect_scan
 from server.administration.search_check import inspect_search
@@ -55,6 +56,7 @@ _REMEDIES = {
     "stars": "Check database.url and redis.url, and that both engines answer.",
     "broker": "Check broker.url, and that RabbitMQ runs and its user may use the vhost.",
     "mail": "Check mail.url, and that the server answers this machine.",
+    "push": "Check push.vapid_key_file, and that this user may read it.",
     "blobs": "Check blobs.url, and that this user may write to the directory, or that the keys may use the bucket.",
 }
 _POSTGRES = """
@@ -92,6 +94,8 @@ async def inspect(settings: Settings) -> list[Finding]:
             else await _guarded("broker", inspect_broker, settings)
         )
         findings.append(await _guarded("blobs", inspect_blobs, settings))
+        if database.ok:
+            findings.append(await _guarded("push", inspect_push, settings))
         if settings.media.scan is not None:
             findings.append(await inspect_scan(settings))
         findings.append(await _guarded("mail", inspect_mail, settings))
@@ -108,7 +112,7 @@ async def _guarded(name: str, check: Check, settings: Settings) -> Finding:
         return Finding(name="schema", detail=str(error), remedy="Run `picshare migrate` of the newest version in use.")
     except TimeoutError:
         return Finding(name=name, detail=f"no response within {DEADLINE:.0f} s", remedy=remedy)
-    except (StorageError, BrokerError, OSError, ValueError) as error:
+    except (ServerError, StorageError, BrokerError, OSError, ValueError) as error:
         return Finding(name=name, detail=str(error), remedy=remedy)
 
 

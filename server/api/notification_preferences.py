@@ -7,6 +7,7 @@ from aiohttp import web
 from server.actions.notification_preferences import QUOTA, NotificationPreferenceActions
 from server.edge.api_request import ApiRequest, empty_response, json_response, list_response
 from server.edge.endpoint import Endpoint
+from server.edge.paging import Cursors, Pager
 from server.edge.preference_requests import DigestUpdate, NotificationPreferencesUpdate, QuietHoursUpdate
 from server.edge.preference_responses import (
     DigestResponse,
@@ -14,7 +15,6 @@ from server.edge.preference_responses import (
     NotificationPreferencesResponse,
     QuietHoursResponse,
 )
-from server.edge.paging import Cursors, Pager
 from server.edge.requests import ListQuery
 from server.edge.responses import ListResponse
 from storage.postgres.reads import Reads

@@ -29,6 +29,7 @@ from server.api.photos import PhotosApi
 from server.api.posting import UploadApi
 from server.api.profile_images import ProfileImagesApi
 from server.api.profiles import ProfilesApi
+from server.api.push import PushApi
 from server.api.reactions import LikesApi
 from server.api.relations import RelationsApi
 from server.api.reports import ReportsApi
@@ -168,6 +169,7 @@ def _viewer_endpoints(services: Services) -> list[Endpoint]:
         *TagsApi(reads, actions.tags).endpoints(),
         *NotificationsApi(services.db, reads, services.notification_log, cursors, actions.notifications).endpoints(),
         *NotificationPreferencesApi(reads, cursors, actions.notification_preferences).endpoints(),
+        *PushApi(actions.push).endpoints(),
         *SuggestionsApi(reads, cursors, actions.suggestions).endpoints(),
         *WebhooksApi(reads, cursors, actions.webhooks, Idempotency(services.db)).endpoints(),
         *ExportsApi(services.db, reads, services.blobs, actions.exports, ExportUrls(settings.secret)).endpoints(),

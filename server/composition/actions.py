@@ -25,6 +25,7 @@ from server.actions.photo_collections import CollectionActions
 from server.actions.photos import PhotoActions
 from server.actions.presence import PresenceReader
 from server.actions.profile_images import ProfileImageActions
+from server.actions.push import PushActions
 from server.actions.reactions import ReactionActions
 from server.actions.relations import RelationActions
 from server.actions.reports import ReportActions
@@ -48,6 +49,7 @@ from workers.jobs.sessions import SessionRevoker
 from workers.mails.tokens import MailTokens
 from workers.outbound.policy import OutboundPolicy
 from workers.outbound.resolving import SystemResolver
+from workers.web_push.settings import PushSettings
 from workers.webhooks.verdict_tokens import VerdictTokens
 
 
@@ -64,9 +66,13 @@ def build_actions(
     tus_ttl: timedelta,
     verdict_tokens: VerdictTokens,
     mail_tokens: MailTokens,
+    push: PushSettings | None = None,
     metrics: Metrics | None = None,
 ) -> Actions:
-    """Return the use cases; `refresh_ttl` in seconds, `policy` for addresses that users supply."""
+    """Return the use cases; `refresh_ttl` in seconds, `policy` for addresses that users supply.
+
+    Without `push` there are no push messages.
+    """
     db = stores.db
     revoker = session_revoker(stores, tokens.ttl)
     sessions = SessionService(db, tokens, revoker, refresh_ttl=refresh_ttl)
@@ -99,6 +105,7 @@ def build_actions(
         tags=TagActions(db),
         notifications=NotificationActions(db, stores.notification_log),
         notification_preferences=NotificationPreferenceActions(db),
+        push=PushActions(db, push),
         presence=PresenceReader(db, stores.presence),
         last_seen=LastSeen(db),
         webhooks=WebhookActions(db, permissions, policy, SystemResolver()),

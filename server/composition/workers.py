@@ -9,6 +9,7 @@ from server.composition.backends import Stores, variant_registry
 from server.composition.caches import cache_settings
 from server.composition.import_intake import PostingIntake
 from server.composition.outbound import mail_settings, outbound_policy, review_settings, scan_settings
+from server.composition.push import push_settings
 from server.composition.services import hold_policy
 from server.composition.signing import mail_tokens, media_urls, secret_bytes, verdict_tokens
 from server.config.section import from_sections
@@ -54,6 +55,7 @@ from workers.outbound.client import NoOutboundMetrics
 from workers.scanning.port import NoScanMetrics
 from workers.signals.settings import SignalSettings
 from workers.videos.limits import VideoLimits
+from workers.web_push.port import NoPushMetrics
 from workers.webhooks.port import NoWebhookMetrics
 from workers.webhooks.settings import WebhookSettings
 
@@ -109,6 +111,8 @@ def worker_context(worker: str, settings: Settings, stores: Stores, metrics: Met
         scan=scan_settings(settings),
         scan_metrics=metrics or NoScanMetrics(),
         imports=import_settings(settings, stores, metrics),
+        push=push_settings(settings),
+        push_metrics=metrics or NoPushMetrics(),
         export_ttl=timedelta(days=settings.retention.export_days),
         finding_metrics=metrics or NoFindingMetrics(),
         deliveries=from_sections(DeliverySettings, settings.notifications),

@@ -31,6 +31,7 @@ from server.config.media import MediaSection
 from server.config.moderation import ModerationSection
 from server.config.notifications import NotificationsSection
 from server.config.outbound import OutboundSection
+from server.config.push import PushSection
 from server.config.retention import RetentionSection
 from server.config.section import Section
 from server.config.video import VideoSection
@@ -63,6 +64,7 @@ class Settings(BaseSettings):
     outbound: OutboundSection = OutboundSection()
     webhooks: WebhooksSection = WebhooksSection()
     notifications: NotificationsSection = NotificationsSection()
+    push: PushSection = PushSection()
     moderation: ModerationSection = ModerationSection()
     mail: MailSection = MailSection()
     discover: DiscoverSection = DiscoverSection()

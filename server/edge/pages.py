@@ -81,6 +81,8 @@ class Pages:
             *(web.get(path, self.index) for path in CLIENT_ROUTES),
             *(web.get(path, self.link) for path in LINK_ROUTES),
             web.get("/docs", self.docs),
+            web.get("/offline", self.offline),
+            web.get("/sw.js", self.worker),
             web.get("/static/{path:.+}", self.file),
         ]
 
@@ -95,6 +97,17 @@ class Pages:
     async def docs(self, _request: web.Request) -> web.StreamResponse:
         """Return the page that shows the API's documentation."""
         return await self._page("docs/index.html")
+
+    async def offline(self, _request: web.Request) -> web.StreamResponse:
+        """Return the page that the service worker shows without a connection."""
+        return await self._page("offline/index.html")
+
+    async def worker(self, _request: web.Request) -> web.StreamResponse:
+        """Return the service worker, at the root, since a worker serves only the paths below its own.
+
+        The policy of its response is that of its own requests.
+        """
+        return await self._page("sw.js")
 
     async def file(self, request: web.Request) -> web.StreamResponse:
         """Return a file; browsers revalidate it each time."""

@@ -15,6 +15,7 @@ from server.operation.mail_metrics import MailMetrics
 from server.operation.media_metrics import MediaMetrics
 from server.operation.moderation_metrics import ModerationMetrics
 from server.operation.outbound_metrics import OutboundMetrics
+from server.operation.push_metrics import PushMetrics
 from server.operation.search_metrics import SearchMetrics
 from server.operation.star_metrics import StarMetrics
 from server.operation.webhook_metrics import WebhookMetrics
@@ -40,6 +41,7 @@ class Metrics(
     MailMetrics,
     AbuseMetrics,
     ModerationMetrics,
+    PushMetrics,
 ):
     """Metrics of requests, jobs, feeds, images, live connections, searches, webhooks, cases and other outward calls."""
 
@@ -60,6 +62,7 @@ class Metrics(
         MailMetrics.__init__(self, self.registry)
         AbuseMetrics.__init__(self, self.registry)
         ModerationMetrics.__init__(self, self.registry)
+        PushMetrics.__init__(self, self.registry)
         self._requests = Counter(
             "picshare_http_requests", "Completed requests.", ("method", "route", "status"), registry=self.registry
         )

@@ -19,6 +19,7 @@ import { notificationsPage } from "./notifications.js";
 import { photoPage } from "./photo_page.js";
 import { Photos } from "./photos.js";
 import { profilePage } from "./profile.js";
+import { Push } from "./push.js";
 import { forgetSearches } from "./recent_searches.js";
 import { Router } from "./router.js";
 import { collectionPage, savedPage } from "./saved.js";
@@ -88,6 +89,7 @@ class App extends EventTarget {
     this.uploads = new Uploads(this);
     this.draft = new UploadDraft(this.session);
     this.lists = new Lists(this);
+    this.push = new Push(this);
     this.shell = new Shell(this);
     this.router = new Router({
       routes: ROUTES,
@@ -113,6 +115,7 @@ class App extends EventTarget {
     this.live.on("feed", ({ data }) => this.accounts.received(data));
     acceptDrops((files) => this.#drop(files), () => this.session.user !== null);
     keepTimesUpdated();
+    this.push.register();
     if (this.session.user) this.#begin();
     this.router.start();
   }
@@ -177,6 +180,7 @@ class App extends EventTarget {
     this.live.start({ user: this.session.id });
     this.notificationCenter.begin();
     this.uploads.begin();
+    this.push.begin();
     this.draft.removeOld();
   }
 
@@ -204,6 +208,7 @@ class App extends EventTarget {
       this.#pathAfterSignIn = "/";
       history.replaceState(history.state, "", path);
     } else {
+      this.push.end();
       history.replaceState(history.state, "", "/signin");
     }
     this.router.reset();

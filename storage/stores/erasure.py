@@ -65,6 +65,7 @@ _OWN = (
     ("one_time_tokens", "user_id", "sha256"),
     ("email_changes", "user_id", "id"),
     ("mail_opt_outs", "user_id", "list"),
+    ("push_subscriptions", "user_id", "id"),
 )
 
 

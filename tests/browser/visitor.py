@@ -28,7 +28,8 @@ class Visitor:
         self.account = account
         self.url = url
         self.unexpected_errors: list[str] = []
-        self._expected: list[str] = []
+        # Playwright says so where it blocks them.
+        self._expected: list[str] = ["Service Worker registration blocked"]
         self._sent: list[str] = []
         self._received: list[str] = []
         page.on("websocket", self._watch)
@@ -144,8 +145,12 @@ class Site:
         return await ApiUser.sign_up(self._http, self.url, f"p{uuid.uuid4().hex[:12]}")
 
     async def visitor(self, account: ApiUser | None = None, *, url: str | None = None, **options: Any) -> Visitor:
-        """Open a browser for a user, with an empty page; `options` are those of a Playwright context."""
+        """Open a browser for a user, with an empty page; `options` are those of a Playwright context.
+
+        Service workers are blocked unless a test is about them: a worker would start and store its files in each test.
+        """
         options.setdefault("viewport", DESKTOP)
+        options.setdefault("service_workers", "block")
         context = await self._browser.new_context(**options)
         visitor = Visitor(context, await context.new_page(), account or await self.create_account(), url or self.url)
         self._visitors.append(visitor)

@@ -32,6 +32,7 @@ DISTRIBUTED: Mapping[str, Distribution] = {
             "media_hashes", "findings",
             "notification_preferences", "notification_schedules", "muted_subjects", "delivery_queues", "deliveries",
             "one_time_tokens", "email_changes", "mail_opt_outs",
+            "push_subscriptions",
         ),
         _BY_SHARD,
     ),

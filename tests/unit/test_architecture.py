@@ -59,6 +59,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "workers/outbound": "storage",
         "workers/webhooks": "storage workers/outbound",
         "workers/deliveries": "storage",
+        "workers/web_push": "storage workers/outbound",
         "workers/reviewing": "storage",
         "workers/scanning": "storage workers/outbound",
         "workers/mails": "storage",
@@ -70,8 +71,8 @@ ALLOWED: Mapping[str, frozenset[str]] = {
             "channels/bus channels/contract storage storage/blobs storage/cache storage/feeds storage/limits "
             "storage/postgres storage/render storage/stores workers/caches workers/deliveries workers/errors "
             "workers/exports workers/handlers workers/images workers/imports workers/mails workers/outbound "
-            "workers/registry "
-            "workers/reviewing workers/scanning workers/signals workers/videos workers/webhooks"
+            "workers/registry workers/reviewing workers/scanning workers/signals workers/videos workers/web_push "
+            "workers/webhooks"
         ),
         "workers/worker": "channels/contract storage workers/broker workers/handlers",
         # The edge and the composition root.
@@ -79,16 +80,17 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "server/config": (
             "channels/contract server/errors storage storage/blobs storage/embedded storage/postgres storage/redis "
             "workers/broker workers/images workers/mails workers/outbound workers/registry workers/reviewing "
-            "workers/scanning workers/signals workers/videos workers/webhooks"
+            "workers/scanning workers/signals workers/videos workers/web_push workers/webhooks"
         ),
         "server/identity": "server/config storage storage/limits",
         "server/edge": (
             "channels/contract server/identity storage storage/postgres storage/render storage/stores workers/outbound "
-            "workers/webhooks"
+            "workers/web_push workers/webhooks"
         ),
         "server/actions": (
             "channels/bus channels/contract server/identity storage storage/blobs storage/cache storage/feeds "
-            "storage/postgres storage/stores workers/jobs workers/mails workers/outbound workers/webhooks"
+            "storage/postgres storage/stores workers/jobs workers/mails workers/outbound workers/web_push "
+            "workers/webhooks"
         ),
         "server/media": (
             "server/edge server/identity storage storage/blobs storage/cache storage/limits storage/postgres "
@@ -100,7 +102,8 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         ),
         "server/api": (
             "channels/live server/actions server/edge server/identity server/live server/media storage storage/blobs "
-            "storage/cache storage/feeds storage/limits storage/postgres storage/render storage/stores workers/webhooks"
+            "storage/cache storage/feeds storage/limits storage/postgres storage/render storage/stores "
+            "workers/outbound workers/web_push workers/webhooks"
         ),
         "server/demo": (
             "server/actions server/identity server/media storage storage/blobs storage/postgres storage/stores"
@@ -112,14 +115,14 @@ ALLOWED: Mapping[str, frozenset[str]] = {
             "storage/blobs storage/cache storage/embedded storage/feeds storage/limits storage/postgres storage/redis "
             "storage/render workers/broker workers/broker/rabbitmq workers/caches workers/deliveries workers/exports "
             "workers/images workers/imports workers/jobs workers/mails workers/outbound workers/registry "
-            "workers/reviewing "
-            "workers/scanning workers/signals workers/videos workers/webhooks workers/worker"
+            "workers/reviewing workers/scanning workers/signals workers/videos workers/web_push workers/webhooks "
+            "workers/worker"
         ),
         "server/administration": (
             "channels/bus server/actions server/composition server/config server/edge server/errors server/identity "
             "storage storage/blobs storage/cache storage/feeds storage/postgres storage/redis storage/stores "
-            "workers/broker workers/errors workers/images workers/jobs workers/mails workers/outbound workers/scanning "
-            "workers/videos"
+            "workers/broker workers/errors workers/images workers/jobs workers/mails workers/outbound "
+            "workers/scanning workers/videos workers/web_push"
         ),
         "server/cli": (
             "loadtest/community loadtest/errors loadtest/plan loadtest/profiles loadtest/report loadtest/run "

@@ -46,6 +46,8 @@ from workers.reviewing.port import ReviewSettings
 from workers.scanning.port import NoScanMetrics, ScanMetrics, ScanSettings
 from workers.signals.settings import SignalSettings
 from workers.videos.limits import VideoLimits
+from workers.web_push.port import NoPushMetrics, PushMetrics
+from workers.web_push.settings import PushSettings
 from workers.webhooks.port import NoWebhookMetrics, WebhookMetrics
 from workers.webhooks.settings import WebhookSettings
 from workers.webhooks.verdict_tokens import VerdictTokens
@@ -129,6 +131,8 @@ class WorkerContext:
     scan: ScanSettings | None = None
     scan_metrics: ScanMetrics = field(default_factory=NoScanMetrics)
     imports: ImportSettings | None = None
+    push: PushSettings | None = None
+    push_metrics: PushMetrics = field(default_factory=NoPushMetrics)
     export_ttl: timedelta = timedelta(days=7)
     mail: MailSettings = field(default_factory=MailSettings)
     mail_tokens: MailTokens = field(default_factory=lambda: MailTokens(secrets.token_bytes(32)))
