@@ -18,6 +18,8 @@ class MailKind(StrEnum):
     WEBHOOK_FAILING = "webhook_failing"
     WEBHOOK_DISABLED = "webhook_disabled"
     ACCOUNT_DECISION = "account_decision"
+    NOTIFICATION = "notification"
+    DIGEST = "digest"
 
 
 class TokenPurpose(StrEnum):

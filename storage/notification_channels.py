@@ -48,13 +48,25 @@ OF_USERS = frozenset(
         NotificationKind.POST_BY,
     }
 )
-# Kinds about the user's security, and decisions of moderators about the user. They are always recorded in the inbox,
-# and wait for no quiet hours.
+# Kinds about the user's security, and decisions of moderators about the user. They wait for no quiet hours.
 URGENT = frozenset({NotificationKind.MODERATION, NotificationKind.SECURITY})
+
+# Kinds whose mails are not those of unread notifications: they are sent at once, with the event itself.
+MAILED_AT_ONCE = frozenset(
+    {NotificationKind.SECURITY, NotificationKind.WEBHOOK_FAILING, NotificationKind.WEBHOOK_DISABLED}
+)
+# What cannot be changed: a user whose account is in the wrong hands must learn of it.
+_FIXED = frozenset(
+    {
+        (NotificationKind.MODERATION, Channel.INBOX),
+        (NotificationKind.SECURITY, Channel.INBOX),
+        (NotificationKind.SECURITY, Channel.EMAIL),
+    }
+)
 
 # Everything is recorded, published and pushed unless the user chooses otherwise. Mail goes out only about what is rare
 # or waits for an answer.
-_MAILED = {
+_MAILED = MAILED_AT_ONCE | {
     NotificationKind.MODERATION,
     NotificationKind.COMMENT,
     NotificationKind.REPLY,
@@ -73,7 +85,7 @@ def default_audience(kind: NotificationKind, channel: Channel) -> Audience:
 
 def choices(kind: NotificationKind, channel: Channel) -> tuple[Audience, ...]:
     """Return the audiences that a user may choose; a single one cannot be changed."""
-    if kind.shown in URGENT and channel is Channel.INBOX:
+    if (kind.shown, channel) in _FIXED:
         return (Audience.EVERYONE,)
     if kind not in OF_USERS:
         return (Audience.EVERYONE, Audience.NOBODY)

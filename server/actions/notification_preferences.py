@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 from storage.errors import NotFoundError
 from storage.models import NotificationKind
-from storage.notification_channels import Audience, Channel, Preferences, deviations
+from storage.notification_channels import KINDS, MAILED_AT_ONCE, Audience, Channel, Preferences, deviations
 from storage.postgres.database import Database, Transaction
 from storage.quiet_hours import QuietHours
-from storage.stores import deliveries, muted_subjects, notification_preferences
+from storage.stores import deliveries, mail_opt_outs, muted_subjects, notification_preferences
 from storage.stores.notification_preferences import DigestFrequency, Schedule
 from workers.jobs.digests import next_digest
 
@@ -34,9 +34,11 @@ class NotificationPreferenceActions:
     async def set_preferences(self, viewer_id: int, chosen: Choices) -> Preferences:
         """Replace all choices: what is not chosen has its default again."""
         kept = deviations((kind, channel, audience) for (kind, channel), audience in chosen.items())
+        preferences = Preferences(deviations=kept)
         async with self._db.transaction() as tx:
             await notification_preferences.set_preferences(tx, viewer_id, kept)
-        return Preferences(deviations=kept)
+            await _leave_lists(tx, viewer_id, preferences)
+        return preferences
 
     async def schedule(self, viewer_id: int) -> Schedule:
         """Return the quiet hours, the time zone and the digest."""
@@ -53,6 +55,8 @@ class NotificationPreferenceActions:
         """Choose how often a digest is sent, at eight o'clock in `zone`, or in the present zone with None."""
         async with self._db.transaction() as tx:
             await notification_preferences.set_digest(tx, viewer_id, digest, zone=zone)
+            if digest is not DigestFrequency.OFF:
+                await mail_opt_outs.remove(tx, viewer_id, DIGEST_LIST)
             return await self._plan_digest(tx, viewer_id)
 
     async def stop_mail(self, user_id: int, list_name: str) -> None:
@@ -97,3 +101,14 @@ class NotificationPreferenceActions:
         schedule = await notification_preferences.schedule(tx, user_id)
         await deliveries.set_digest(tx, user_id, next_digest(schedule, self._clock()))
         return schedule
+
+
+async def _leave_lists(tx: Transaction, user_id: int, preferences: Preferences) -> None:
+    """Let the lists that a user has left be those of kinds without mails, also of mails that are sent at once."""
+    left = await mail_opt_outs.lists_of(tx, user_id)
+    for kind in KINDS:
+        off = preferences.audience(kind, Channel.EMAIL) is Audience.NOBODY
+        if not off and kind.value in left:
+            await mail_opt_outs.remove(tx, user_id, kind.value)
+        if off and kind in MAILED_AT_ONCE and kind.value not in left:
+            await mail_opt_outs.add(tx, user_id, kind.value)

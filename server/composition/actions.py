@@ -78,6 +78,7 @@ def build_actions(
     sessions = SessionService(db, tokens, revoker, refresh_ttl=refresh_ttl)
     permissions, checks = LivePermissions(db, stores.publisher), CredentialChecks(db, passwords, limiter)
     cases = case_actions(stores, revoker)
+    preferences = NotificationPreferenceActions(db)
     return Actions(
         accounts=AccountActions(
             db,
@@ -92,7 +93,7 @@ def build_actions(
         sessions=sessions,
         emails=EmailActions(db, checks),
         password_resets=PasswordResetActions(db, passwords, limiter, sessions),
-        mail_lists=MailLists(db, mail_tokens),
+        mail_lists=MailLists(db, mail_tokens, preferences),
         collections=CollectionActions(db),
         lists=ListActions(db),
         photos=PhotoActions(db, stores.cards, permissions),
@@ -104,7 +105,7 @@ def build_actions(
         suggestions=SuggestionActions(db),
         tags=TagActions(db),
         notifications=NotificationActions(db, stores.notification_log),
-        notification_preferences=NotificationPreferenceActions(db),
+        notification_preferences=preferences,
         push=PushActions(db, push),
         presence=PresenceReader(db, stores.presence),
         last_seen=LastSeen(db),

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from storage.deliveries import DeliveryChannel, first_due
 from storage.events import NotificationChanged
 from storage.models import NotificationKind
-from storage.notification_channels import Audience, Channel
+from storage.notification_channels import MAILED_AT_ONCE, Audience, Channel
 from storage.postgres.database import Database
 from storage.stores import deliveries, notification_preferences
 from storage.stores.deliveries import NewDelivery
@@ -23,6 +23,9 @@ from workers.jobs.context import Handlers, WorkerContext
 from workers.jobs.delivery_sending import DeliverySending
 from workers.jobs.delivery_turns import DeliveryTurns
 from workers.jobs.digests import Digests
+from workers.jobs.notification_mails import NotificationDigest, NotificationMail
+from workers.jobs.notification_pushes import NotificationPush
+from workers.jobs.pushes import open_push_delivery
 
 _KINDS = frozenset(NotificationKind)
 
@@ -30,14 +33,16 @@ _KINDS = frozenset(NotificationKind)
 @asynccontextmanager
 async def open_handlers(context: WorkerContext) -> AsyncIterator[Handlers]:
     """Yield the handlers of the queue "deliver", and let the process send deliveries, too."""
-    settings = context.deliveries
-    channels: dict[DeliveryChannel, NotificationChannel] = {}
-    turns = DeliveryTurns(
-        context.db, channels, Digests(context.db, None), context.delivery_metrics, limits=settings.limits
-    )
-    sending = DeliverySending(context.db, turns, context.delivery_metrics, in_flight=settings.in_flight)
-    context.services["deliveries"] = sending.run
-    yield DeliverHandlers(context.db, channels, mail_delay=settings.mail_delay, notify=sending.notify).handlers()
+    settings, metrics = context.deliveries, context.delivery_metrics
+    digests = Digests(context.db, NotificationDigest(context.db))
+    async with open_push_delivery(context) as pushes:
+        channels: dict[DeliveryChannel, NotificationChannel] = {DeliveryChannel.EMAIL: NotificationMail(context.db)}
+        if pushes is not None:
+            channels[DeliveryChannel.PUSH] = NotificationPush(pushes)
+        turns = DeliveryTurns(context.db, channels, digests, metrics, limits=settings.limits)
+        sending = DeliverySending(context.db, turns, metrics, in_flight=settings.in_flight)
+        context.services["deliveries"] = sending.run
+        yield DeliverHandlers(context.db, channels, mail_delay=settings.mail_delay, notify=sending.notify).handlers()
 
 
 class DeliverHandlers:
@@ -82,7 +87,12 @@ class DeliverHandlers:
         if not reached:
             return
         chosen = await notification_preferences.preferences(self._db, event.user_id)
-        wanted = [each for each in reached if chosen.audience(kind, Channel(each.value)) is not Audience.NOBODY]
+        wanted = [
+            each
+            for each in reached
+            if chosen.audience(kind, Channel(each.value)) is not Audience.NOBODY
+            and not (each is DeliveryChannel.EMAIL and kind in MAILED_AT_ONCE)
+        ]
         if wanted:
             await self._store(event, kind, wanted)
 

@@ -63,8 +63,12 @@ def test_no_allowed_moment_of_a_year_is_quiet(zone: str, window: tuple[int, int,
     hours = QuietHours(zone=zone, begin=begin, end=end, days=frozenset(days))
     assert any(quiet)
     # Every boundary, the days around the changes of the clock, and a part of the other moments.
+
+    def offset(place: int) -> timedelta:
+        return walls[place].utcoffset() or timedelta()
+
     changes = {place for place in range(1, len(walls)) if walls[place].utcoffset() != walls[place - 1].utcoffset()}
-    put_back = {YEAR[place] for place in changes if walls[place].utcoffset() < walls[place - 1].utcoffset()}
+    put_back = {YEAR[place] for place in changes if offset(place) < offset(place - 1)}
     near = {place + offset for place in changes for offset in range(-96, 96)}
     checked = [
         place
