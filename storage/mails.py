@@ -17,6 +17,7 @@ class MailKind(StrEnum):
     EMAIL_CHANGED = "email_changed"
     WEBHOOK_FAILING = "webhook_failing"
     WEBHOOK_DISABLED = "webhook_disabled"
+    SECURITY_NOTICE = "security_notice"
     ACCOUNT_DECISION = "account_decision"
     NOTIFICATION = "notification"
     DIGEST = "digest"

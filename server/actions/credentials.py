@@ -1,4 +1,4 @@
-"""Check passwords: tries are charged before anything is computed, whatever they are for."""
+"""Check passwords and codes: tries are charged before anything is computed, whatever they are for."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from storage.stores.users import Credentials
 
 _ACCOUNT_QUOTA = "sign_in_account"
 _ADDRESS_QUOTA = "sign_in_address"
+_CODES_QUOTA = "second_factor"
 
 
 class VerifiedCredentials(NamedTuple):
@@ -27,7 +28,7 @@ class VerifiedCredentials(NamedTuple):
 
 
 class CredentialChecks:
-    """Checks of passwords; `address` is the client's network address."""
+    """Checks of passwords, and charges of tries at them and at codes; `address` is the client's network address."""
 
     def __init__(self, db: Database, passwords: Passwords, limiter: RateLimiter) -> None:
         self._db = db
@@ -55,12 +56,26 @@ class CredentialChecks:
         outdated = self._passwords.is_outdated(right.password_hash)
         return VerifiedCredentials(right, await self._passwords.hash(password) if outdated else None, charge)
 
-    async def confirm(self, user_id: int, password: str, *, address: str) -> None:
-        """Check the password of a signed-in user; raise `WrongPasswordError` and `RateLimitedError`."""
+    async def confirm(self, user_id: int, password: str, *, address: str) -> str:
+        """Return the password hash of a signed-in user; raise `WrongPasswordError` and `RateLimitedError`."""
         # A thief of a session has no more tries at the password than anyone who signs in.
         charge = await self._charge(_tries_of(user_id), address)
-        if not await self._passwords.verify(await users.password_hash(self._db, user_id), password):
+        encoded = await users.password_hash(self._db, user_id)
+        if encoded is None or not await self._passwords.verify(encoded, password):
             raise WrongPasswordError(charge)
+        return encoded
+
+    async def charge_code(self, user_id: int, *, address: str) -> Charge:
+        """Charge a try at a code of an account; raise `RateLimitedError`.
+
+        It counts for the account wherever it comes from: a code has six digits, so a thief of the password with many
+        addresses would otherwise find one.
+        """
+        return await self._limiter.check_address(_ADDRESS_QUOTA, address, (_CODES_QUOTA, _tries_of(user_id)))
+
+    async def charge_address(self, address: str) -> Charge:
+        """Charge a try that names no account; raise `RateLimitedError`."""
+        return await self._limiter.check_address(_ADDRESS_QUOTA, address)
 
     async def _candidates(self, login: str) -> Sequence[Credentials | None]:
         """Return the accounts that a login may mean: always two for an address, and one for a username.
@@ -84,5 +99,5 @@ class CredentialChecks:
 
 
 def _tries_of(user_id: int) -> str:
-    """Return the subject to which tries at an account's password are charged."""
+    """Return the subject to which tries at an account's credentials are charged."""
     return f"user:{user_id}"

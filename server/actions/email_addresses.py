@@ -9,8 +9,9 @@ from server.actions.credentials import CredentialChecks
 from server.identity.errors import LinkUsedError
 from storage.errors import ConflictError, NotFoundError
 from storage.mails import ChangeEnd, ChangeProgress, MailKind, Recipient, TokenPurpose
+from storage.models import SecurityEvent
 from storage.postgres.database import Database
-from storage.stores import email_addresses, email_changes, mails, one_time_tokens
+from storage.stores import email_addresses, email_changes, mails, one_time_tokens, security_notices
 from storage.stores.email_changes import EmailChange
 
 MAIL_QUOTA = "account_mails"
@@ -95,6 +96,7 @@ class EmailActions:
                 return ChangeProgress.WAITING, change.email
             former = await email_changes.complete(tx, change)
             mails.request(tx, found.user_id, MailKind.EMAIL_CHANGED, {"former": former})
+            security_notices.notice(tx, found.user_id, SecurityEvent.EMAIL_CHANGED)
         return ChangeProgress.CHANGED, change.email
 
     async def refuse_change(self, token: str) -> None:

@@ -14,8 +14,9 @@ from server.identity.rate_limits import Charge, address_subject, site_subject
 from storage import texts
 from storage.mail_events import PasswordResetRequested
 from storage.mails import MailKind, TokenPurpose
+from storage.models import SecurityEvent
 from storage.postgres.database import Database
-from storage.stores import email_addresses, mails, one_time_tokens, sessions, users
+from storage.stores import email_addresses, mails, one_time_tokens, security_notices, sessions, users
 
 _ACCOUNT_QUOTA = "reset_account"
 _ADDRESS_QUOTA = "reset_address"
@@ -76,4 +77,5 @@ class PasswordResetActions:
             await email_addresses.verify(tx, str(found.payload.get("email", "")), user.id)
             ended = await sessions.revoke_all(tx, user.id)
             mails.request(tx, user.id, MailKind.PASSWORD_CHANGED)
+            security_notices.notice(tx, user.id, SecurityEvent.PASSWORD_RESET)
         await self._sessions.revoke(user.id, ended)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from server.actions.search import SearchActions
+from server.api.account_security import AccountSecurityApi
+from server.api.account_sessions import AccountSessionsApi
 from server.api.accounts import AccountsApi
 from server.api.case_files import CaseFiles
 from server.api.cases import CasesApi
@@ -21,6 +23,7 @@ from server.api.mail_lists import MailListsApi
 from server.api.moderation import ModerationApi
 from server.api.notification_preferences import NotificationPreferencesApi
 from server.api.notifications import NotificationsApi
+from server.api.passkeys import PasskeysApi
 from server.api.password_resets import PasswordResetsApi
 from server.api.photo_collections import CollectionsApi
 from server.api.photo_exif import PhotoExifApi
@@ -48,6 +51,7 @@ from server.edge.authentication import RequestAuthenticator, SessionCookies
 from server.edge.endpoint import Endpoint
 from server.edge.idempotency import Idempotency
 from server.edge.paging import Cursors
+from server.identity.device_tokens import DeviceTokens
 from server.media.body_spool import BodySpool
 from server.media.export_urls import ExportUrls
 from server.media.uploads import UploadReceiver
@@ -84,14 +88,17 @@ def _user_endpoints(services: Services) -> list[Endpoint]:
         PhotoSerializer(services.counter_cache, services.variants, services.media_urls),
     )
     cookies = SessionCookies(secure=settings.secure, access_ttl=settings.access_ttl, refresh_ttl=settings.refresh_ttl)
-    responses = TokenResponses(cookies, access_ttl=settings.access_ttl)
-    tokens = TokensApi(actions.accounts, actions.sessions, RequestAuthenticator(services.tokens), responses)
+    responses = TokenResponses(cookies, DeviceTokens(settings.secret), access_ttl=settings.access_ttl)
+    tokens = TokensApi(actions.sign_in, actions.sessions, RequestAuthenticator(services.tokens), responses, reads)
     return [
-        *AccountsApi(reads, actions.accounts, responses).endpoints(),
+        *AccountsApi(reads, actions.accounts, actions.sign_in, responses).endpoints(),
         *EmailAddressesApi(actions.emails).endpoints(),
         *PasswordResetsApi(actions.password_resets).endpoints(),
         *MailListsApi(actions.mail_lists).endpoints(),
         *tokens.endpoints(),
+        *AccountSessionsApi(actions.sessions).endpoints(),
+        *AccountSecurityApi(actions.reauthentication, actions.password_change, actions.second_factor).endpoints(),
+        *PasskeysApi(actions.passkeys, services.limiter).endpoints(),
         *RelationsApi(reads, cursors, actions.relations).endpoints(),
         *ProfilesApi(reads, cursors, serializer, actions.presence).endpoints(),
         *SearchApi(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from server.actions.accounts import AccountActions
@@ -20,6 +21,8 @@ from server.actions.mail_lists import MailLists
 from server.actions.moderation import ModerationActions
 from server.actions.notification_preferences import NotificationPreferenceActions
 from server.actions.notifications import NotificationActions
+from server.actions.passkeys import PasskeyActions
+from server.actions.password_change import PasswordChange
 from server.actions.password_resets import PasswordResetActions
 from server.actions.photo_collections import CollectionActions
 from server.actions.photos import PhotoActions
@@ -27,21 +30,31 @@ from server.actions.presence import PresenceReader
 from server.actions.profile_images import ProfileImageActions
 from server.actions.push import PushActions
 from server.actions.reactions import ReactionActions
+from server.actions.reauthentication import Reauthentication
 from server.actions.relations import RelationActions
 from server.actions.reports import ReportActions
+from server.actions.second_factor import SecondFactor
 from server.actions.sessions import SessionService
+from server.actions.sign_in import SignInActions
+from server.actions.sign_in_challenges import SignInChallenges
 from server.actions.suggestions import SuggestionActions
 from server.actions.tags import TagActions
 from server.actions.uploads import UploadActions
 from server.actions.webhooks import WebhookActions
 from server.composition.backends import Stores
 from server.demo.community import Demo
+from server.identity.challenges import Challenges
+from server.identity.device_tokens import DeviceTokens
 from server.identity.passwords import Passwords
 from server.identity.rate_limiter import RateLimiter
+from server.identity.relying_party import RelyingParty
+from server.identity.secret_box import SecretBox
 from server.identity.tokens import AccessTokens
 from server.operation.metrics import Metrics
 from storage.blobs.presign import Presigner
+from storage.limits.one_time import OneTimeValues
 from storage.limits.tickets import Tickets
+from storage.postgres.database import Database
 from workers.jobs.account_visibility import AccountVisibility
 from workers.jobs.permissions import LivePermissions
 from workers.jobs.photo_decisions import PhotoDecisions
@@ -53,12 +66,21 @@ from workers.web_push.settings import PushSettings
 from workers.webhooks.verdict_tokens import VerdictTokens
 
 
+@dataclass(frozen=True, kw_only=True)
+class IdentitySettings:
+    """What keys of identity are derived from, and the URL that passkeys belong to."""
+
+    secret: bytes = field(repr=False)
+    public_url: str
+
+
 def build_actions(
     stores: Stores,
     *,
     tokens: AccessTokens,
     passwords: Passwords,
     limiter: RateLimiter,
+    identity: IdentitySettings,
     presigner: Presigner,
     refresh_ttl: int,
     policy: OutboundPolicy,
@@ -76,7 +98,12 @@ def build_actions(
     db = stores.db
     revoker = session_revoker(stores, tokens.ttl)
     sessions = SessionService(db, tokens, revoker, refresh_ttl=refresh_ttl)
-    permissions, checks = LivePermissions(db, stores.publisher), CredentialChecks(db, passwords, limiter)
+    permissions = LivePermissions(db, stores.publisher)
+    visibility = AccountVisibility(db, stores.feeds, stores.cards, permissions)
+    once, checks = OneTimeValues(stores.redis), CredentialChecks(db, passwords, limiter)
+    factor = second_factor(db, checks, identity.secret)
+    passkeys = PasskeyActions(db, once, RelyingParty(identity.public_url))
+    reauthentication = Reauthentication(db, checks, factor, passkeys)
     cases = case_actions(stores, revoker)
     preferences = NotificationPreferenceActions(db)
     return Actions(
@@ -86,11 +113,26 @@ def build_actions(
             limiter,
             sessions,
             permissions,
+            reauthentication=reauthentication,
             checks=checks,
-            visibility=AccountVisibility(db, stores.feeds, stores.cards, permissions),
+            visibility=visibility,
             deletion_grace=deletion_grace,
         ),
+        sign_in=SignInActions(
+            db,
+            checks,
+            sessions,
+            factor,
+            passkeys,
+            challenges=SignInChallenges(Challenges(identity.secret), once),
+            devices=DeviceTokens(identity.secret),
+            visibility=visibility,
+        ),
         sessions=sessions,
+        reauthentication=reauthentication,
+        password_change=PasswordChange(db, checks, passwords, sessions),
+        second_factor=factor,
+        passkeys=passkeys,
         emails=EmailActions(db, checks),
         password_resets=PasswordResetActions(db, passwords, limiter, sessions),
         mail_lists=MailLists(db, mail_tokens, preferences),
@@ -127,6 +169,11 @@ def case_actions(stores: Stores, revoker: SessionRevoker) -> CaseActions:
         db, stores.cards, stores.counter_cache, moderation, revoker=revoker, permissions=permissions
     )
     return CaseActions(db, enforcement)
+
+
+def second_factor(db: Database, checks: CredentialChecks, secret: bytes) -> SecondFactor:
+    """Return the use cases of the second factor."""
+    return SecondFactor(db, checks, SecretBox(secret, "second factor"))
 
 
 def session_revoker(stores: Stores, access_ttl: int) -> SessionRevoker:

@@ -17,7 +17,7 @@ from server.actions.notifications import NotificationActions
 from server.actions.presence import PresenceReader
 from server.actions.reactions import ReactionActions
 from server.api.services import ApiSettings, Services, no_limit
-from server.composition.actions import build_actions
+from server.composition.actions import IdentitySettings, build_actions
 from server.composition.application import make_app, make_live_app
 from server.composition.backends import Stores, variant_registry
 from server.composition.blob_stores import open_presigner, upload_directory
@@ -145,6 +145,7 @@ def api_services(settings: Settings, stores: Stores, passwords: Passwords, metri
             tokens=tokens,
             passwords=passwords,
             limiter=limiter,
+            identity=IdentitySettings(secret=secret, public_url=settings.public_url),
             presigner=presigner,
             refresh_ttl=section.refresh_ttl,
             policy=outbound_policy(settings),

@@ -18,10 +18,16 @@ from server.edge.requests import ID_PATTERN, NAME_OR_ID_PATTERN
 from server.edge.responses import ProblemResponse
 
 _REFERENCE = "#/components/schemas/{model}"
+# Parameters of paths that are no ids of 13 characters, by their names.
+_PARAMETERS = {
+    "session": {"type": "string", "format": "uuid"},
+    TOKEN_PARAMETER: {"type": "string", "pattern": LINK_PATTERN},
+}
 _DESCRIPTIONS = {
     400: "The request is malformed, or a parameter is invalid.",
     401: "The client is not signed in, or the session has ended.",
-    403: "The CSRF token is missing, a confirming password is wrong, or the account is deleted; see `code`.",
+    403: "The CSRF token is missing, a confirming password or code is wrong or required, or the account is deleted; "
+    "see `code`.",
     404: "There is no such resource, or the client may not see it.",
     408: "The body arrived too slowly.",
     409: "The name is taken, or the current state does not allow the request.",
@@ -164,7 +170,7 @@ def _path_parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
             "name": name,
             "in": "path",
             "required": True,
-            "schema": {"type": "string", "pattern": LINK_PATTERN if name == TOKEN_PARAMETER else pattern},
+            "schema": _PARAMETERS.get(name, {"type": "string", "pattern": pattern}),
         }
         for name in re.findall(r"{(\w+)", endpoint.path)
     ]

@@ -9,25 +9,13 @@ from types import MappingProxyType
 
 from aiohttp import web
 
-from server.edge.files import FileResponse
 from server.edge.middleware import PAGE_POLICY
+from server.edge.static_files import StaticFiles, StaticVersion
 
-_TYPES = {
-    ".html": "text/html",
-    ".css": "text/css",
-    ".js": "text/javascript",
-    ".json": "application/json",
-    ".svg": "image/svg+xml",
-    ".png": "image/png",
-    ".jpg": "image/jpeg",
-    ".ico": "image/x-icon",
-    ".webmanifest": "application/manifest+json",
-    ".txt": "text/plain",
-    ".woff2": "font/woff2",
-}
 # Modules that pages of other origins may import: the live client (docs/live.md).
 _PUBLIC_MODULES = ("live.js", "live/")
-_TEXT = ("text/", "application/json", "application/manifest", "image/svg")
+_ASK_EACH_TIME = "no-cache"
+_KEEP = "public, max-age=31536000, immutable"
 
 # Paths that the application routes in the browser (see static/js/app.js and static/js/settings.js).
 CLIENT_ROUTES = (
@@ -46,6 +34,8 @@ CLIENT_ROUTES = (
     "/settings",
     "/settings/profile",
     "/settings/account",
+    "/settings/security",
+    "/settings/sessions",
     "/settings/privacy",
     "/settings/close-friends",
     "/settings/notifications",
@@ -73,7 +63,7 @@ class Pages:
     """The files of one directory, and none outside it."""
 
     def __init__(self, directory: Path) -> None:
-        self._directory = directory.resolve()
+        self._files = StaticFiles(directory)
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes of the pages and their files."""
@@ -86,17 +76,17 @@ class Pages:
             web.get("/static/{path:.+}", self.file),
         ]
 
-    async def index(self, _request: web.Request) -> web.StreamResponse:
+    async def index(self, request: web.Request) -> web.StreamResponse:
         """Return the application's page."""
-        return await self._page("index.html")
+        return await self._page(request, "index.html")
 
-    async def link(self, _request: web.Request) -> web.StreamResponse:
+    async def link(self, request: web.Request) -> web.StreamResponse:
         """Return the application's page, which names itself to no other address."""
-        return await self._page("index.html", {"Referrer-Policy": "no-referrer"})
+        return await self._page(request, "index.html", {"Referrer-Policy": "no-referrer"})
 
-    async def docs(self, _request: web.Request) -> web.StreamResponse:
+    async def docs(self, request: web.Request) -> web.StreamResponse:
         """Return the page that shows the API's documentation."""
-        return await self._page("docs/index.html")
+        return await self._page(request, "docs/index.html")
 
     async def offline(self, _request: web.Request) -> web.StreamResponse:
         """Return the page that the service worker shows without a connection."""
@@ -110,28 +100,34 @@ class Pages:
         return await self._page("sw.js")
 
     async def file(self, request: web.Request) -> web.StreamResponse:
-        """Return a file; browsers revalidate it each time."""
-        path, headers = request.match_info["path"], {"Cache-Control": "no-cache"}
+        """Return a file; browsers keep it if its URL has the version, and revalidate it each time otherwise.
+
+        The URL of another version, of before or after an update, has the present file, which is not to be kept.
+        """
+        version, (named, path) = await self._current(), _split(request.match_info["path"])
+        headers = {"Cache-Control": _KEEP if named == version.name else _ASK_EACH_TIME}
         if path.startswith(_PUBLIC_MODULES):
             headers["Access-Control-Allow-Origin"] = "*"
-        return await self._send(path, headers)
+        return _send(request, version, path, headers)
 
-    async def _page(self, name: str, headers: Mapping[str, str] = MappingProxyType({})) -> web.StreamResponse:
-        page = {"Cache-Control": "no-cache", "Content-Security-Policy": PAGE_POLICY}
-        return await self._send(name, {**page, **headers})
+    async def _page(
+        self, request: web.Request, name: str, headers: Mapping[str, str] = MappingProxyType({})
+    ) -> web.StreamResponse:
+        page = {"Cache-Control": _ASK_EACH_TIME, "Content-Security-Policy": PAGE_POLICY}
+        return _send(request, await self._current(), name, {**page, **headers})
 
-    async def _send(self, name: str, headers: dict[str, str]) -> web.StreamResponse:
-        path = await asyncio.to_thread(self._find, name)
-        if path is None:
-            raise web.HTTPNotFound
-        kind = _TYPES[path.suffix]
-        charset = "; charset=utf-8" if kind.startswith(_TEXT) else ""
-        return FileResponse(path, headers={**headers, "Content-Type": kind + charset})
+    async def _current(self) -> StaticVersion:
+        return await asyncio.to_thread(self._files.current) if self._files.due else self._files.current()
 
-    def _find(self, name: str) -> Path | None:
-        try:
-            path = (self._directory / name).resolve()
-        except (OSError, ValueError):  # a name with NUL, or one too long
-            return None
-        inside = path.is_relative_to(self._directory) and path.suffix in _TYPES
-        return path if inside and path.is_file() else None
+
+def _split(path: str) -> tuple[str | None, str]:
+    """Return the version that a path below `/static` names, if any, and the path of the file."""
+    version, _, rest = path.partition("/")
+    return (version.removeprefix("v-"), rest) if version.startswith("v-") else (None, path)
+
+
+def _send(request: web.Request, version: StaticVersion, path: str, headers: dict[str, str]) -> web.Response:
+    file = version.find(path)
+    if file is None:
+        raise web.HTTPNotFound
+    return file.response(request, headers)

@@ -262,6 +262,7 @@ class ProblemResponse(ResponseModel):
     """An error (RFC 9457); `code` is stable, `detail` is for human readers.
 
     `deletion_due_at` is there with the code `deletion_pending`: until then the deletion of the account can be undone.
+    `challenge` is there with the code `second_factor_required`: send it with a code to `POST /tokens/second-factor`.
     """
 
     type: str
@@ -272,6 +273,7 @@ class ProblemResponse(ResponseModel):
     request_id: str
     errors: list[FieldProblem] = []
     deletion_due_at: Time | None = None
+    challenge: str | None = None
 
 
 def _public(user: models.User) -> dict[str, Any]:

@@ -4,6 +4,11 @@ IdentityError
 ├── WrongCredentialsError  an unknown username or a wrong password
 ├── DeletionPendingError   the account is deleted, and that can still be undone
 ├── WrongPasswordError     a password that confirms something is wrong
+├── SecondFactorRequiredError  the password is right, and a code is needed as well
+├── ChallengeError         a challenge of a sign-in that is not valid, or not any more
+├── WrongCodeError         a one-time or recovery code that is wrong or was used
+├── PasskeyError           an answer of an authenticator that is not accepted
+├── ReauthenticationRequiredError  a dangerous step, and the user was not authenticated a moment ago
 ├── RefreshTokenError      a refresh token that cannot be exchanged
 ├── SessionRevokedError    an access token whose session has ended
 ├── AccountSuspendedError  the account is suspended; what its user may still do is named
@@ -51,6 +56,41 @@ class WrongPasswordError(IdentityError):
     def __init__(self, charge: Charge) -> None:
         super().__init__("The password is wrong.")
         self.charge = charge
+
+
+class SecondFactorRequiredError(IdentityError):
+    """The password is right, and the account asks for a code; `challenge` is to be sent with it."""
+
+    def __init__(self, charge: Charge, challenge: str) -> None:
+        super().__init__("Enter the code of your authenticator application, or a recovery code.")
+        self.charge = charge
+        self.challenge = challenge
+
+
+class ChallengeError(IdentityError):
+    """The challenge of a sign-in is unknown, expired or used."""
+
+    def __init__(self) -> None:
+        super().__init__("This sign-in is not valid any more. Begin again.")
+
+
+class WrongCodeError(IdentityError):
+    """A one-time code or recovery code is wrong, or was used; `charge` is what the try cost."""
+
+    def __init__(self, charge: Charge) -> None:
+        super().__init__("The code is wrong or was used before.")
+        self.charge = charge
+
+
+class PasskeyError(IdentityError):
+    """The answer of an authenticator is not accepted."""
+
+
+class ReauthenticationRequiredError(IdentityError):
+    """A dangerous step, for which the user must have been authenticated a moment ago."""
+
+    def __init__(self) -> None:
+        super().__init__("Confirm first that it is you: by your password, a code or a passkey.")
 
 
 class RefreshTokenError(IdentityError):

@@ -40,6 +40,7 @@ class RateLimits:
     sign_in_account: str
     sign_in_address: str
     sign_up_address: str
+    second_factor: str
     reset_account: str
     reset_address: str
     account_mails: str

@@ -21,6 +21,7 @@ import { Photos } from "./photos.js";
 import { profilePage } from "./profile.js";
 import { Push } from "./push.js";
 import { forgetSearches } from "./recent_searches.js";
+import { proveIdentity } from "./reauthentication.js";
 import { Router } from "./router.js";
 import { collectionPage, savedPage } from "./saved.js";
 import { Session } from "./session.js";
@@ -80,6 +81,7 @@ class App extends EventTarget {
   constructor(root) {
     super();
     this.api = new Api();
+    this.api.prove = () => proveIdentity(this);
     this.session = new Session(this.api);
     this.photos = new Photos();
     this.accounts = new Accounts();

@@ -11,6 +11,8 @@ import { isModerator } from "./moderation.js";
 import { notificationSection } from "./notification_settings.js";
 import { privacySection } from "./privacy_settings.js";
 import { profileSection } from "./profile_settings.js";
+import { securitySection } from "./security_settings.js";
+import { sessionsSection } from "./sessions_settings.js";
 import { webhookPage } from "./webhook_page.js";
 import { webhooksPage } from "./webhooks.js";
 
@@ -21,6 +23,8 @@ const WIDE = "(min-width: 64rem)";
 const SECTIONS = [
   { path: "/settings/profile", label: "Profile", iconName: "person", text: "Pictures, name and what you say about you", page: profileSection },
   { path: "/settings/account", label: "Account", iconName: "gear", text: "User name and e-mail address", page: accountSection },
+  { path: "/settings/security", label: "Security", iconName: "key", text: "Password, two-factor sign-in and passkeys", page: securitySection },
+  { path: "/settings/sessions", label: "Sessions", iconName: "devices", text: "Where you are signed in", page: sessionsSection },
   { path: "/settings/privacy", label: "Privacy", iconName: "lock", text: "Who sees you, and what your photos reveal", page: privacySection },
   { path: "/settings/notifications", label: "Notifications", iconName: "bell", text: "What reaches you, how and when", page: notificationSection },
   { path: "/settings/blocked", label: "Blocked and muted", iconName: "block", text: "Accounts that you do not want to see", page: blockedSection },

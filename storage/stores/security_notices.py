@@ -19,6 +19,12 @@ _SENTENCES = {
     SecurityEvent.NEW_SIGN_IN: ("New sign-in to your account from {device}", "New sign-in to your account"),
     SecurityEvent.PASSWORD_CHANGED: ("Your password was changed from {device}", "Your password was changed"),
     SecurityEvent.PASSWORD_RESET: ("Your password was reset from {device}", "Your password was reset"),
+    SecurityEvent.FACTOR_ADDED: ("Two-factor sign-in was turned on from {device}", "Two-factor sign-in was turned on"),
+    SecurityEvent.FACTOR_REMOVED: (
+        "Two-factor sign-in was turned off from {device}",
+        "Two-factor sign-in was turned off",
+    ),
+    SecurityEvent.PASSKEY_ADDED: ("A passkey was added from {device}", "A passkey was added to your account"),
     SecurityEvent.EMAIL_CHANGED: ("Your e-mail address was changed from {device}", "Your e-mail address was changed"),
 }
 

@@ -38,7 +38,10 @@ _AFTER_ANY_TEXT = "\U0010ffff"  # sorts after every character of a username
 _ACCOUNT = f"shard = {shard('$1')} AND id = $1"
 _VIEWED = f"a.shard = {shard('$2')} AND a.id = $2"
 _CREDENTIALS = f"""
-SELECT {USER}, a.password_hash, a.suspended_at IS NOT NULL AS suspended, a.deletion_due_at FROM users a
+SELECT {USER}, a.password_hash, a.suspended_at IS NOT NULL AS suspended, a.deletion_due_at, EXISTS (
+    SELECT 1 FROM totp t WHERE t.shard = {shard("$1")} AND t.user_id = $1 AND t.confirmed_at IS NOT NULL
+    ) AS second_factor
+FROM users a
 WHERE a.shard = {shard("$1")} AND a.id = $1 AND (a.deleted_at IS NULL OR a.deletion_due_at > now())"""
 
 
@@ -119,12 +122,17 @@ async def by_name_or_id(db: Queryable, name_or_id: str, read: Callable[[int], Aw
 
 
 class Credentials(NamedTuple):
-    """An account, its password hash, whether it is suspended, and until when its deletion can be undone, if it is."""
+    """An account and what a sign-in has to know of it.
+
+    `password_hash` is empty without a password, `deletion_due_at` is until when the deletion can be undone, if the
+    account is deleted, and `second_factor` whether a sign-in by the password needs a code as well.
+    """
 
     user: User
     password_hash: str
     suspended: bool
     deletion_due_at: datetime | None
+    second_factor: bool
 
 
 async def credentials(db: Queryable, username: str) -> Credentials | None:
@@ -139,8 +147,9 @@ async def credentials_of(db: Queryable, user_id: int) -> Credentials | None:
     if row is None:
         return None
     fields = dict(row)
-    password_hash, suspended, due_at = map(fields.pop, ("password_hash", "suspended", "deletion_due_at"))
-    return Credentials(user_of(fields), password_hash, suspended, due_at)
+    names = ("password_hash", "suspended", "deletion_due_at", "second_factor")
+    rest = [fields.pop(name) for name in names]
+    return Credentials(user_of(fields), *rest)
 
 
 async def password_hash(db: Queryable, user_id: int) -> str | None:
@@ -159,9 +168,12 @@ async def exists(db: Queryable, user_id: int) -> bool:
     return found
 
 
-async def replace_password_hash(tx: Transaction, user_id: int, old: str, new: str) -> None:
-    """Replace a password hash, unless it is not the `old` one any more."""
-    await tx.execute(f"UPDATE users SET password_hash = $3 WHERE {_ACCOUNT} AND password_hash = $2", user_id, old, new)
+async def replace_password_hash(tx: Transaction, user_id: int, old: str, new: str) -> bool:
+    """Replace a password hash; return False if it is not the `old` one any more."""
+    changed = await tx.execute(
+        f"UPDATE users SET password_hash = $3 WHERE {_ACCOUNT} AND password_hash = $2", user_id, old, new
+    )
+    return bool(changed)
 
 
 async def set_password_hash(tx: Transaction, user_id: int, encoded: str) -> User | None:

@@ -29,7 +29,7 @@ DISTRIBUTED: Mapping[str, Distribution] = {
             "webhook_endpoints", "webhook_deliveries", "webhook_attempts", "exports", "photo_moderation",
             "moderation_cases", "reports", "moderation_decisions", "moderation_appeals", "moderation_audit",
             "imports", "import_items",
-            "media_hashes", "findings",
+            "media_hashes", "findings", "totp", "recovery_codes", "passkeys",
             "notification_preferences", "notification_schedules", "muted_subjects", "delivery_queues", "deliveries",
             "one_time_tokens", "email_changes", "mail_opt_outs",
             "push_subscriptions",

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from storage.mails import MailKind
 from storage.models import NotificationKind
-from workers.jobs import account_mails, notice_mails, notification_mails
+from workers.jobs import account_mails, notice_mails, notification_mails, security_mails
 from workers.jobs.mail_requests import MailSpec
 
 MAIL_KINDS: Mapping[MailKind, MailSpec] = MappingProxyType(
@@ -17,6 +17,7 @@ MAIL_KINDS: Mapping[MailKind, MailSpec] = MappingProxyType(
         MailKind.PASSWORD_CHANGED: MailSpec(compose=account_mails.password_changed),
         MailKind.EMAIL_CHANGE: MailSpec(compose=account_mails.email_change, rationed=True),
         MailKind.EMAIL_CHANGED: MailSpec(compose=account_mails.email_changed),
+        MailKind.SECURITY_NOTICE: MailSpec(compose=security_mails.security_notice),
         MailKind.ACCOUNT_DECISION: MailSpec(compose=notice_mails.account_decision),
         MailKind.NOTIFICATION: MailSpec(
             compose=notification_mails.notification, list_name=notification_mails.list_of_notification
