@@ -241,8 +241,8 @@ _APP = """(state, isNew = false) => {
         ("unavailable", "This browser cannot show notifications", None),
         ("install", "Add to Home Screen", None),
         ("denied", "Your browser blocks notifications", None),
-        ("off", "can reach you on this device", "Turn on on this device"),
-        ("on", "until you sign out", "Turn off on this device"),
+        ("off", "can reach you on this device", "Turn on notifications"),
+        ("on", "until you sign out", "Turn off notifications"),
     ],
 )
 async def test_the_switch_explains_each_state(module_page: Page, state: str, text: str, button: str | None) -> None:
