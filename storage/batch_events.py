@@ -81,6 +81,34 @@ class ActorRemoved(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class ActorVisibilityChanged(Event):
+    """An account was hidden by a suspension or its deletion, or is shown again, and inboxes are to follow.
+
+    Each event covers a batch of its activities, after (`after_source`, `after_entry`); the handler emits the next one.
+    """
+
+    topic: ClassVar[str] = "actor.visibility_changed"
+    user_id: int
+    after_source: int = -1
+    after_entry: int = -1
+
+
+@dataclass(frozen=True, kw_only=True)
+class BellChunk(Event):
+    """The next followers with a bell are to be notified of a photo, or with `withdraw` not any more.
+
+    These are the followers after (`after_shard`, `after_id`). The handler emits the next event until none is left.
+    """
+
+    topic: ClassVar[str] = "bell.chunk"
+    photo_id: int
+    author_id: int
+    withdraw: bool = False
+    after_shard: int = -1
+    after_id: int = -1
+
+
+@dataclass(frozen=True, kw_only=True)
 class FanoutChunk(Event):
     """Insert (or, with `remove`, delete) one photo in the feeds of a range of followers, in shard order.
 

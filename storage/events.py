@@ -32,6 +32,8 @@ from storage.batch_events import (
     AccountOpened,
     ActivitiesWithdrawn,
     ActorRemoved,
+    ActorVisibilityChanged,
+    BellChunk,
     CachePurge,
     CopiesOutdated,
     FanoutChunk,
@@ -42,7 +44,9 @@ from storage.batch_events import (
 from storage.event import Event
 from storage.export_events import ExportRequested
 from storage.import_events import ImportRequested, PhotoImported
+from storage.mail_events import MailRequested, PasswordResetRequested
 from storage.moderation_events import AppealAnswered, CaseDecided
+from storage.notification_events import NotificationChanged, SecurityNoticed
 from storage.photo_events import (
     CollectionsOutdated,
     PhotoAudienceChanged,
@@ -85,8 +89,10 @@ __all__ = [
     "AccountOpened",
     "ActivitiesWithdrawn",
     "ActorRemoved",
+    "ActorVisibilityChanged",
     "AppealAnswered",
     "BadEventError",
+    "BellChunk",
     "CachePurge",
     "CaseDecided",
     "CloseFriendChanged",
@@ -105,9 +111,12 @@ __all__ = [
     "ImportRequested",
     "LikeAdded",
     "LikeRemoved",
+    "MailRequested",
     "MediaForget",
     "MediaPurge",
+    "NotificationChanged",
     "NotificationsOutdated",
+    "PasswordResetRequested",
     "PhotoAudienceChanged",
     "PhotoDeferred",
     "PhotoDeleted",
@@ -127,6 +136,7 @@ __all__ = [
     "ProfileImageRemoved",
     "ProfileImageUploaded",
     "RepliesOrphaned",
+    "SecurityNoticed",
     "SessionEnded",
     "StarChunk",
     "SuggestionsWanted",

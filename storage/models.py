@@ -44,7 +44,10 @@ class StarState(StrEnum):
 
 
 class NotificationKind(StrEnum):
-    """Kind of a notification; `storage.stores.notification_text` has the text of each."""
+    """Kind of a notification; `storage.stores.notification_text` has the text of each.
+
+    Decisions and answered appeals are stored under kinds of their own; users read them as `moderation` (`shown`).
+    """
 
     LIKE = "like"
     COMMENT = "comment"
@@ -54,6 +57,7 @@ class NotificationKind(StrEnum):
     MENTION = "mention"
     REPLY = "reply"
     COMMENT_LIKE = "comment_like"
+    POST_BY = "post_by"
     PHOTO_REJECTED = "photo_rejected"
     WEBHOOK_FAILING = "webhook_failing"
     WEBHOOK_DISABLED = "webhook_disabled"
@@ -62,6 +66,30 @@ class NotificationKind(StrEnum):
     DECISION = "decision"
     APPEAL_ANSWERED = "appeal_answered"
     REPORT_ANSWERED = "report_answered"
+    SECURITY = "security"
+
+    @property
+    def shown(self) -> NotificationKind:
+        """Return the kind under which users read a notification of this one, filter it and count it."""
+        decided = {NotificationKind.DECISION, NotificationKind.APPEAL_ANSWERED}
+        return NotificationKind.MODERATION if self in decided else self
+
+    @property
+    def stored(self) -> frozenset[NotificationKind]:
+        """Return the kinds of which users read notifications under this one."""
+        return frozenset(kind for kind in NotificationKind if kind.shown is self)
+
+
+class SecurityEvent(StrEnum):
+    """What happened to an account that its owner is to know; `storage.stores.security_notices` has the sentences."""
+
+    NEW_SIGN_IN = "new_sign_in"
+    PASSWORD_CHANGED = "password_changed"  # noqa: S105
+    PASSWORD_RESET = "password_reset"  # noqa: S105
+    EMAIL_CHANGED = "email_changed"
+    FACTOR_ADDED = "factor_added"
+    FACTOR_REMOVED = "factor_removed"
+    PASSKEY_ADDED = "passkey_added"
 
 
 class CommentOrder(StrEnum):
@@ -133,6 +161,7 @@ class User:
     display_name: str
     bio: str = ""
     email: str
+    email_verified: bool = False
     role: Role = Role.USER
     private: bool = False
     presence: PresenceAudience = PresenceAudience.FOLLOWERS
@@ -160,7 +189,10 @@ class UserSummary:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Relation:
-    """Relation of a viewer to another user; `close_friend` if the other is one of the viewer's."""
+    """Relation of a viewer to another user; `close_friend` if the other is one of the viewer's.
+
+    `bell` if the viewer follows the other and is notified of each new photo.
+    """
 
     following: bool = False
     requested: bool = False
@@ -168,6 +200,7 @@ class Relation:
     blocking: bool = False
     muting: bool = False
     close_friend: bool = False
+    bell: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -346,11 +379,20 @@ class PhotoCounters:
     trend: PhotoTrend | None = None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SecurityNotice:
+    """An event of an account's security, and the device from which it was caused, "" if that is unknown."""
+
+    event: SecurityEvent
+    device: str = ""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Activity:
     """Something that concerns the recipient, as `storage.stores.notification_groups` records it.
 
-    `actor_id` None is PicShare itself; `source_id` is the photo, comment or user that the activity is about.
+    `actor_id` None is PicShare itself; `source_id` is the photo, comment or user that the activity is about, or the
+    occasion of a `security` notice.
     """
 
     recipient_id: int
@@ -358,6 +400,7 @@ class Activity:
     actor_id: int | None
     photo_id: int | None = None
     source_id: int
+    security: SecurityNotice | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -374,7 +417,7 @@ class Notification:
 
     `position` grows with each new activity of the group. An inbox is sorted by it, and it is the cursor of a page.
     `silent` is set if the latest change is not to be announced. `decision_id` is the decision about the user that the
-    entry is about, `webhook_id` the user's webhook.
+    entry is about, `webhook_id` the user's webhook, `security` what happened to the account.
     """
 
     id: int
@@ -393,11 +436,16 @@ class Notification:
     silent: bool = False
     decision_id: int | None = None
     webhook_id: int | None = None
+    security: SecurityNotice | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class NotificationCounters:
-    """Number of a user's notifications that are not seen (the badge) and not opened."""
+    """Number of a user's notifications that are not seen (the badge) and not opened.
+
+    `kinds` has both numbers of each kind that has any, as users read kinds (`NotificationKind.shown`).
+    """
 
     unseen: int
     unread: int
+    kinds: Mapping[NotificationKind, tuple[int, int]] = field(default_factory=dict)

@@ -102,6 +102,7 @@ WORKERS: tuple[WorkerSpec, ...] = (
             "user.unfollowed",
             "case.decided",
             "appeal.answered",
+            "security.noticed",
         ),
         former_topics=("user.blocked", "actor.removed"),
         module="workers.jobs.notify",
@@ -121,6 +122,8 @@ WORKERS: tuple[WorkerSpec, ...] = (
             "user.blocked",
             "activities.withdrawn",
             "actor.removed",
+            "actor.visibility_changed",
+            "bell.chunk",
             "replies.orphaned",
             "notifications.outdated",
         ),
@@ -156,6 +159,16 @@ WORKERS: tuple[WorkerSpec, ...] = (
         concurrency=2,
         concurrency_help="Comments, captions and follows that one process looks at at once.",
         # A queue of its own, so that no notification waits for it.
+        runs_with="notify",
+    ),
+    WorkerSpec(
+        name="mail",
+        help="sends mails",
+        topics=("mail.requested", "password_reset.requested", "webhook.noticed"),
+        module="workers.jobs.mail",
+        concurrency=4,
+        concurrency_help="Mails that one process sends at once.",
+        # A queue of its own, so that no notification waits for the mail server.
         runs_with="notify",
     ),
     WorkerSpec(

@@ -8,6 +8,7 @@ from server.actions import moderators
 from server.actions.enforcement import Enforcement
 from storage.errors import ConflictError
 from storage.events import CaseDecided
+from storage.mails import MailKind
 from storage.postgres.database import Database, Transaction
 from storage.reports import (
     Appeal,
@@ -20,12 +21,13 @@ from storage.reports import (
     DecisionSource,
     Report,
 )
-from storage.stores import appeals, cases, decisions, moderation_audit, reports
+from storage.stores import appeals, cases, decisions, mails, moderation_audit, reports
 
 MODERATION_QUOTA = "writes"
 SHOWN_REPORTS = 100
 _SHOWN_AUDIT = 500
 _SHOWN_CASES = 20
+_ON_ACCOUNTS = {CaseAction.LIMIT, CaseAction.SUSPEND}
 
 
 class CaseFile(NamedTuple):
@@ -125,7 +127,7 @@ class CaseActions:
             )
             await self._enforcement.apply(tx, case, action, rule=decision.rule, reason=reason)
             await moderation_audit.add(tx, case_id, "decided", actor_id=moderator_id, details={"action": action.value})
-            tx.emit(CaseDecided(case_id=case_id, decision_id=decision.id))
+            _announce(tx, decision, about=decision)
         return decision
 
     async def revert(self, moderator_id: int, decision_id: int, *, reason: str) -> Decision:
@@ -157,5 +159,13 @@ class CaseActions:
         await moderation_audit.add(
             tx, case.id, "reverted", actor_id=moderator_id, details={"action": decision.action.value}
         )
-        tx.emit(CaseDecided(case_id=case.id, decision_id=reverting.id))
+        _announce(tx, reverting, about=decision)
         return reverting
+
+
+def _announce(tx: Transaction, decision: Decision, *, about: Decision) -> None:
+    """Have a decision announced: `about` is the one that it reverts, or the decision itself."""
+    tx.emit(CaseDecided(case_id=decision.case_id, decision_id=decision.id))
+    # The user of such an account may not be able to sign in and read the notification.
+    if about.action in _ON_ACCOUNTS:
+        mails.request(tx, decision.owner_id, MailKind.ACCOUNT_DECISION, {"decision_id": decision.id})

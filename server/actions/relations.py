@@ -1,4 +1,4 @@
-"""Follow, block and mute users, decide about requests to follow, and choose close friends."""
+"""Follow, block and mute users, decide about requests to follow, choose close friends, and turn bells on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from storage.errors import UnavailableError
 from storage.feeds.feeds import Feeds
 from storage.postgres.database import Database, Transaction
 from storage.postgres.keyed_limit import KeyedLimit
-from storage.stores import blocks, close_friends, follows
+from storage.stores import bells, blocks, close_friends, follows
 from workers.jobs.permissions import LivePermissions
 
 QUOTA = "follows"
@@ -78,6 +78,19 @@ class RelationActions:
     async def remove_close_friend(self, viewer_id: int, user_id: int) -> bool:
         """Remove a close friend, without notice; return False if the user is none."""
         return await self._change_circle(close_friends.remove, viewer_id, user_id)
+
+    async def turn_bell_on(self, viewer_id: int, user_id: int) -> bool:
+        """Notify the viewer of each new photo of a followed user; return False if that is so already.
+
+        Raises `ConflictError` not_following.
+        """
+        async with self._changes.slot(user_id), self._db.transaction() as tx:
+            return await bells.turn_on(tx, viewer_id, user_id)
+
+    async def turn_bell_off(self, viewer_id: int, user_id: int) -> bool:
+        """End that; return False if there is no bell."""
+        async with self._changes.slot(user_id), self._db.transaction() as tx:
+            return await bells.turn_off(tx, viewer_id, user_id)
 
     async def accept(self, viewer_id: int, follower_id: int) -> None:
         """Accept a request to follow the viewer. Raises `NotFoundError("request")`."""

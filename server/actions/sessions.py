@@ -9,12 +9,23 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
+from server.identity.clients import Client
 from server.identity.errors import RefreshTokenError
-from server.identity.tokens import AccessTokens, TokenError, new_refresh_token, refresh_digest, refresh_token_shard
+from server.identity.rate_limits import Charge
+from server.identity.tokens import (
+    AccessTokens,
+    TokenError,
+    client_digest,
+    new_refresh_token,
+    refresh_digest,
+    refresh_token_shard,
+)
 from storage import ids
+from storage.errors import NotFoundError
 from storage.models import Role, User
 from storage.postgres.database import Database, Transaction
-from storage.stores import sessions
+from storage.stores import session_lists, sessions
+from storage.stores.session_lists import ListedSession
 from workers.jobs.sessions import SessionRevoker
 
 SIGN_OUT_QUOTA = "writes"
@@ -32,6 +43,15 @@ class TokenPair:
     csrf: str
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NewSession:
+    """A session that was opened for a user, and the rate limit that it was charged to."""
+
+    user: User
+    tokens: TokenPair
+    charge: Charge
+
+
 class SessionService:
     """Open, refresh and end sessions; `refresh_ttl` in seconds."""
 
@@ -46,10 +66,23 @@ class SessionService:
         """Return how many seconds an access token is valid."""
         return self._tokens.ttl
 
-    async def open(self, tx: Transaction, user: User) -> TokenPair:
-        """Open a session within a transaction."""
+    async def open(
+        self, tx: Transaction, user: User, *, client: Client | None = None, password_hash: str | None = None
+    ) -> TokenPair:
+        """Open a session of a client within a transaction; its user has just been authenticated.
+
+        `password_hash` is the one that the account had then. Raises `NotFoundError("user")` if the account was deleted
+        or suspended meanwhile, or has another one now.
+        """
         refresh = new_refresh_token(ids.shard_of(user.id))
-        session = await sessions.open(tx, user.id, token_sha256=refresh_digest(refresh), expires_at=self._expiry())
+        session = await sessions.open(
+            tx,
+            user.id,
+            token_sha256=refresh_digest(refresh),
+            expires_at=self._expiry(),
+            device=None if client is None else client.device,
+            password_hash=password_hash,
+        )
         return self._pair(user.id, user.role, session, refresh)
 
     def restricted_token(self, user: User) -> str:
@@ -59,8 +92,8 @@ class SessionService:
         """
         return self._tokens.issue(user_id=user.id, session=str(uuid.uuid4()), role=user.role, restricted=True)
 
-    async def refresh(self, refresh_token: str, *, client: bytes | None = None) -> TokenPair:
-        """Exchange a refresh token for new tokens; `client` is its `client_digest`, or None if it is unknown.
+    async def refresh(self, refresh_token: str, *, client: Client | None = None) -> TokenPair:
+        """Exchange a refresh token for new tokens; without a `client` it is not known who sends it.
 
         Raises `RefreshTokenError`. The same client may repeat a request whose response was lost. Any other second use
         means that the token was stolen, or the new one was; the session ends.
@@ -75,7 +108,8 @@ class SessionService:
                 old_sha256=old_sha256,
                 new_sha256=refresh_digest(fresh),
                 expires_at=self._expiry(),
-                client=client,
+                client=None if client is None else client_digest(client.address, client.user_agent),
+                device=None if client is None else client.device,
             )
         if rotation.user_id is None or rotation.session_id is None:
             raise RefreshTokenError(_NOT_VALID)
@@ -96,6 +130,24 @@ class SessionService:
         async with self._db.transaction() as tx:
             await sessions.revoke(tx, viewer_id, session)
         await self.revoke(viewer_id, [session])
+
+    async def active(self, user_id: int) -> list[ListedSession]:
+        """Return the active sessions of a user, the one that was seen last first."""
+        return await session_lists.active(self._db, user_id)
+
+    async def end(self, user_id: int, session: str) -> None:
+        """End one of the user's sessions, as `sign_out`; raise `NotFoundError("session")`."""
+        async with self._db.transaction() as tx:
+            if not await sessions.revoke(tx, user_id, session):
+                raise NotFoundError("session")
+        await self.revoke(user_id, [session])
+
+    async def end_all(self, user_id: int, *, but: str | None = None) -> int:
+        """End the user's sessions, except the session `but`, and return their number."""
+        async with self._db.transaction() as tx:
+            ended = await sessions.revoke_all(tx, user_id, but=but)
+        await self.revoke(user_id, ended)
+        return len(ended)
 
     async def revoke(self, user_id: int, ended: Iterable[str]) -> None:
         """Refuse the access tokens of sessions that have ended in the database, and close their live connections."""

@@ -22,7 +22,7 @@ from server.identity.passwords import Passwords, PasswordSettings
 from storage.errors import NotFoundError
 from storage.models import Role, User
 from storage.postgres import migrate as migrations
-from storage.postgres.database import Database, Transaction
+from storage.postgres.database import Database, Queryable
 from storage.stores import account_deletion, usernames, users
 from workers.broker.port import Broker, DeadLetter
 
@@ -75,7 +75,7 @@ async def delete_user(settings: Settings, username: str, *, at_once: bool) -> da
     """
     grace = timedelta(days=0 if at_once else settings.accounts.deletion_grace)
     async with open_database(settings) as db, db.transaction() as tx:
-        user_id = await _id_of(tx, username)
+        user_id = await id_of(tx, username)
         if grace:
             return (await account_deletion.schedule(tx, user_id, grace=grace)).due_at.astimezone(UTC)
         await users.remove(tx, user_id)
@@ -85,11 +85,12 @@ async def delete_user(settings: Settings, username: str, *, at_once: bool) -> da
 async def restore_user(settings: Settings, username: str) -> User:
     """Undo the deletion of an account and return it; raise `NotFoundError` if there is none to undo."""
     async with open_database(settings) as db, db.transaction() as tx:
-        return await account_deletion.restore(tx, await _id_of(tx, username))
+        return await account_deletion.restore(tx, await id_of(tx, username))
 
 
-async def _id_of(tx: Transaction, username: str) -> int:
-    user_id = await usernames.id_of(tx, username)
+async def id_of(db: Queryable, username: str) -> int:
+    """Return the id of an account; raise `NotFoundError`."""
+    user_id = await usernames.id_of(db, username)
     if user_id is None:
         raise NotFoundError("user")
     return user_id

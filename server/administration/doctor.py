@@ -21,6 +21,7 @@ from channels.bus.addressing import GROUPS
 from server.administration.broker_check import inspect_broker
 from server.administration.codec_versions import inspect_codecs
 from server.administration.findings import Finding
+from server.administration.mail import inspect_mail
 from server.administration.push import inspect_push
 from server.administration.replica_check import inspect_replica
 from server.administration.scan_check import inspect_scan
@@ -52,6 +53,7 @@ _REMEDIES = {
     "redis": "Check redis.url, and that Redis runs and accepts connections from this machine.",
     "stars": "Check database.url and redis.url, and that both engines answer.",
     "broker": "Check broker.url, and that RabbitMQ runs and its user may use the vhost.",
+    "mail": "Check mail.url, and that the server answers this machine.",
     "push": "Check push.vapid_key_file, and that this user may read it.",
     "blobs": "Check blobs.url, and that this user may write to the directory, or that the keys may use the bucket.",
 }
@@ -93,6 +95,7 @@ async def inspect(settings: Settings) -> list[Finding]:
             findings.append(await _guarded("push", inspect_push, settings))
         if settings.media.scan is not None:
             findings.append(await inspect_scan(settings))
+        findings.append(await _guarded("mail", inspect_mail, settings))
     return findings
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from server.actions.accounts import UPDATE_QUOTA, AccountActions
+from server.actions.sign_in import SignInActions
 from server.api.tokens import TokenResponses
 from server.edge.api_request import ApiRequest, json_response
 from server.edge.endpoint import Auth, Endpoint
@@ -17,8 +18,11 @@ from storage.stores import users
 class AccountsApi:
     """`POST /users` and `/users/me`."""
 
-    def __init__(self, reads: Reads, accounts: AccountActions, responses: TokenResponses) -> None:
+    def __init__(
+        self, reads: Reads, accounts: AccountActions, sign_in: SignInActions, responses: TokenResponses
+    ) -> None:
         self._reads = reads
+        self._sign_in = sign_in
         self._accounts = accounts
         self._responses = responses
 
@@ -98,7 +102,7 @@ class AccountsApi:
             email=form.email,
             password=form.password,
             display_name=form.display_name,
-            address=request.address,
+            client=request.client,
         )
         await self._reads.keep_position(session.user.id)
         return self._responses.new_session(request, session, by_cookie=form.cookie)
@@ -129,7 +133,10 @@ class AccountsApi:
     async def delete(self, request: ApiRequest) -> web.Response:
         """Handle `DELETE /users/me`."""
         form = await request.body(AccountDeletion)
-        due_at = await self._accounts.delete(request.viewer.user_id, password=form.password, address=request.address)
+        viewer = request.viewer
+        due_at = await self._accounts.delete(
+            viewer.user_id, viewer.session, password=form.password, client=request.client
+        )
         return self._responses.without_session(
             json_response(DeletionResponse.from_model(due_at).to_bytes(), status=202)
         )
@@ -142,6 +149,6 @@ class AccountsApi:
     async def restore(self, request: ApiRequest) -> web.Response:
         """Handle `POST /users/me/restore`."""
         form = await request.body(SignInRequest)
-        session = await self._accounts.restore(form.username, form.password, address=request.address)
+        session = await self._sign_in.restore(form.username, form.password, client=request.client)
         await self._reads.keep_position(session.user.id)
         return self._responses.new_session(request, session, by_cookie=form.cookie)

@@ -48,6 +48,7 @@ class ExportsApi:
                 response=ExportResponse,
                 errors=(409,),
                 while_suspended=True,
+                recent_proof=True,
             ),
             Endpoint(
                 method="GET",

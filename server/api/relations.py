@@ -1,4 +1,4 @@
-"""Follow, block and mute; followers, followed accounts, requests to follow a private account, and close friends."""
+"""Follow, block and mute; followers, followed accounts, requests to follow, close friends, and bells."""
 
 from __future__ import annotations
 
@@ -67,12 +67,18 @@ class RelationsApi:
             self._change("DELETE", "/users/{id}/block", act.unblock, "Unblock a user"),
             self._change("PUT", "/users/{id}/mute", act.mute, "Hide a user's photos from your feed, without notice"),
             self._change("DELETE", "/users/{id}/mute", act.unmute, "Unmute a user"),
+            self._change(
+                "POST", "/users/{id}/bell", act.turn_bell_on, "Be notified of each new photo of a user whom you follow"
+            ),
+            self._change("DELETE", "/users/{id}/bell", act.turn_bell_off, "End the notifications of a user's photos"),
             _list("/users/{id}/followers", self.followers, "List the followers of a user"),
             _list("/users/{id}/following", self.following, "List the accounts that a user follows"),
             _list(requests, self.requests, "List the requests to follow you", Auth.REQUIRED),
             self._change("PUT", circle, act.add_close_friend, "Make a user one of your close friends, without notice"),
             self._change("DELETE", circle, act.remove_close_friend, "Remove one of your close friends, without notice"),
             _list("/users/me/close-friends", self.close_friends, "List your close friends", Auth.REQUIRED),
+            _list("/users/me/blocks", self.blocks, "List the accounts that you block", Auth.REQUIRED),
+            _list("/users/me/mutes", self.mutes, "List the accounts that you mute", Auth.REQUIRED),
             self._change("PUT", requests + "/{id}", act.accept, "Accept a request to follow you"),
             self._change("DELETE", requests + "/{id}", act.decline, "Decline a request to follow you, without notice"),
         ]
@@ -92,6 +98,14 @@ class RelationsApi:
     async def close_friends(self, request: ApiRequest) -> web.Response:
         """Handle `GET /users/me/close-friends`."""
         return await self._own(request, "close friends of", relations.close_friends)
+
+    async def blocks(self, request: ApiRequest) -> web.Response:
+        """Handle `GET /users/me/blocks`."""
+        return await self._own(request, "blocks of", relations.blocks)
+
+    async def mutes(self, request: ApiRequest) -> web.Response:
+        """Handle `GET /users/me/mutes`."""
+        return await self._own(request, "mutes of", relations.mutes)
 
     async def _own(self, request: ApiRequest, name: str, page: OwnPage) -> web.Response:
         user_id = request.viewer.user_id
@@ -142,7 +156,7 @@ class RelationsApi:
             new_account_quota=new_account_quota,
             stores=stores,
             status=204,
-            errors=(404, 409) if method == "PUT" else (404,),
+            errors=(404,) if method == "DELETE" else (404, 409),
         )
 
 

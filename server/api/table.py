@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from server.actions.search import SearchActions
+from server.api.account_security import AccountSecurityApi
+from server.api.account_sessions import AccountSessionsApi
 from server.api.accounts import AccountsApi
 from server.api.case_files import CaseFiles
 from server.api.cases import CasesApi
 from server.api.collection_lists import CollectionListsApi
 from server.api.comment_lists import CommentListsApi
 from server.api.comments import CommentsApi
+from server.api.email_addresses import EmailAddressesApi
 from server.api.exports import ExportsApi
 from server.api.feed import FeedApi
 from server.api.highlights_feed import HighlightsFeed
@@ -16,8 +19,11 @@ from server.api.imports import ImportsApi
 from server.api.list_feed import ListFeed
 from server.api.lists import ListsApi
 from server.api.live import LiveApi
+from server.api.mail_lists import MailListsApi
 from server.api.moderation import ModerationApi
 from server.api.notifications import NotificationsApi
+from server.api.passkeys import PasskeysApi
+from server.api.password_resets import PasswordResetsApi
 from server.api.photo_collections import CollectionsApi
 from server.api.photo_exif import PhotoExifApi
 from server.api.photo_serializer import PhotoSerializer
@@ -44,6 +50,7 @@ from server.edge.authentication import RequestAuthenticator, SessionCookies
 from server.edge.endpoint import Endpoint
 from server.edge.idempotency import Idempotency
 from server.edge.paging import Cursors
+from server.identity.device_tokens import DeviceTokens
 from server.media.body_spool import BodySpool
 from server.media.export_urls import ExportUrls
 from server.media.uploads import UploadReceiver
@@ -80,11 +87,17 @@ def _user_endpoints(services: Services) -> list[Endpoint]:
         PhotoSerializer(services.counter_cache, services.variants, services.media_urls),
     )
     cookies = SessionCookies(secure=settings.secure, access_ttl=settings.access_ttl, refresh_ttl=settings.refresh_ttl)
-    responses = TokenResponses(cookies, access_ttl=settings.access_ttl)
-    tokens = TokensApi(actions.accounts, actions.sessions, RequestAuthenticator(services.tokens), responses)
+    responses = TokenResponses(cookies, DeviceTokens(settings.secret), access_ttl=settings.access_ttl)
+    tokens = TokensApi(actions.sign_in, actions.sessions, RequestAuthenticator(services.tokens), responses, reads)
     return [
-        *AccountsApi(reads, actions.accounts, responses).endpoints(),
+        *AccountsApi(reads, actions.accounts, actions.sign_in, responses).endpoints(),
+        *EmailAddressesApi(actions.emails).endpoints(),
+        *PasswordResetsApi(actions.password_resets).endpoints(),
+        *MailListsApi(actions.mail_lists).endpoints(),
         *tokens.endpoints(),
+        *AccountSessionsApi(actions.sessions).endpoints(),
+        *AccountSecurityApi(actions.reauthentication, actions.password_change, actions.second_factor).endpoints(),
+        *PasskeysApi(actions.passkeys, services.limiter).endpoints(),
         *RelationsApi(reads, cursors, actions.relations).endpoints(),
         *ProfilesApi(reads, cursors, serializer, actions.presence).endpoints(),
         *SearchApi(

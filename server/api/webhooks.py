@@ -76,6 +76,7 @@ class WebhooksApi:
                 response=NewSecretResponse,
                 errors=(409,),
                 idempotent=True,
+                recent_proof=True,
             ),
             Endpoint(
                 method="GET",
@@ -140,6 +141,7 @@ class WebhooksApi:
                 body=WebhookSecretCreate,
                 response=NewSecretResponse,
                 errors=(404,),
+                recent_proof=True,
             ),
         ]
 

@@ -16,6 +16,7 @@ from server.cli import (
     hashlist,
     inspection,
     loadtest,
+    mail,
     media,
     moderation,
     push,
@@ -50,6 +51,7 @@ def build_app() -> typer.Typer:
     inspection.add_commands(app)
     app.add_typer(users.build(), name="user")
     app.add_typer(deadletters.build(), name="deadletters")
+    app.add_typer(mail.build(), name="mail")
     app.add_typer(media.build(), name="media")
     app.add_typer(hashlist.build(), name="hashlist")
     app.add_typer(moderation.build(), name="moderation")

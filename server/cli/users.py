@@ -16,12 +16,20 @@ RoleOption = Annotated[Role, typer.Option("--role", help="Role of the account.")
 
 def build() -> typer.Typer:
     """Return the group of commands."""
-    app = typer.Typer(help="Create, list, delete and restore accounts, and set their roles.", no_args_is_help=True)
+    app = typer.Typer(
+        help="Create, list, delete and restore accounts, set their roles and passwords, and end their sessions.",
+        no_args_is_help=True,
+    )
     app.command()(create)
     app.command()(promote)
     app.command()(delete)
     app.command()(restore)
+    app.command(name="verify-email")(verify_email)
+    app.command(name="reset-password")(reset_password)
     app.command(name="list")(list_)
+    app.command()(sessions)
+    app.command(name="end-sessions")(end_sessions)
+    app.command(name="disable-second-factor")(disable_second_factor)
     return app
 
 
@@ -117,6 +125,45 @@ def restore(username: UsernameArgument, config: ConfigOption = None, data: DataO
     typer.echo(f"Restored {user.username}.")
 
 
+def verify_email(username: UsernameArgument, config: ConfigOption = None, data: DataOption = None) -> None:
+    """Count the e-mail address of an account as verified, as if its user had opened the link.
+
+    Example: [bold]picshare user verify-email ada[/bold]
+    """
+    settings = settings_for(config, data=data)
+    from server.administration import mail  # noqa: PLC0415 - heavy, and only needed here
+
+    address = run_async(mail.verify_email(settings, username))
+    typer.echo(f"{address} is the verified address of {username}.")
+
+
+def reset_password(
+    username: UsernameArgument,
+    password: Annotated[
+        str,
+        typer.Option(
+            "--password",
+            help="At least 8 characters; prompted for if not given.",
+            envvar="PICSHARE_NEW_PASSWORD",
+            prompt=True,
+            hide_input=True,
+            confirmation_prompt=True,
+        ),
+    ],
+    config: ConfigOption = None,
+    data: DataOption = None,
+) -> None:
+    """Set a new password for an account and end its sessions, for a user who cannot get mail.
+
+    Example: [bold]picshare user reset-password ada[/bold]
+    """
+    settings = settings_for(config, data=data)
+    from server.administration import mail  # noqa: PLC0415 - heavy, and only needed here
+
+    ended = run_async(mail.reset_password(settings, username, password))
+    typer.echo(f"{username} has a new password. Sessions that ended: {ended}.")
+
+
 def list_(
     prefix: Annotated[str, typer.Argument(help="Beginning of the usernames.")] = "",
     limit: Annotated[int, typer.Option("--limit", min=1, max=1000, help="Maximum number.")] = 50,
@@ -141,3 +188,46 @@ def list_(
             f"{user.created_at:%Y-%m-%d}",
         )
     tables.console().print(table)
+
+
+def sessions(username: UsernameArgument, config: ConfigOption = None, data: DataOption = None) -> None:
+    """List the active sessions of an account, the one that was seen last first.
+
+    Example: [bold]picshare user sessions ada[/bold]
+    """
+    settings = settings_for(config, data=data)
+    from server.administration import account_security  # noqa: PLC0415 - heavy, and only needed here
+
+    table = tables.table("device", "network", "created", "last seen")
+    for session in run_async(account_security.sessions(settings, username)):
+        table.add_row(
+            session.device,
+            session.network,
+            f"{session.created_at:%Y-%m-%d %H:%M}",
+            f"{session.last_seen_at:%Y-%m-%d %H:%M}",
+        )
+    tables.console().print(table)
+
+
+def end_sessions(username: UsernameArgument, config: ConfigOption = None, data: DataOption = None) -> None:
+    """End all sessions of an account; workers close its live connections.
+
+    Example: [bold]picshare user end-sessions ada[/bold]
+    """
+    settings = settings_for(config, data=data)
+    from server.administration import account_security  # noqa: PLC0415 - heavy, and only needed here
+
+    ended = run_async(account_security.end_sessions(settings, username))
+    typer.echo(f"Ended {ended} {'session' if ended == 1 else 'sessions'} of {username}.")
+
+
+def disable_second_factor(username: UsernameArgument, config: ConfigOption = None, data: DataOption = None) -> None:
+    """Turn the second factor of an account off, for a user who has lost it; the user is notified.
+
+    Example: [bold]picshare user disable-second-factor ada[/bold]
+    """
+    settings = settings_for(config, data=data)
+    from server.administration import account_security  # noqa: PLC0415 - heavy, and only needed here
+
+    removed = run_async(account_security.disable_second_factor(settings, username))
+    typer.echo(f"{username} signs in without a second factor now." if removed else f"{username} has no second factor.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from server.actions.accounts import AccountActions
@@ -9,42 +10,67 @@ from server.actions.appeals import AppealActions
 from server.actions.cases import CaseActions
 from server.actions.catalog import Actions
 from server.actions.comments import CommentActions
+from server.actions.credentials import CredentialChecks
+from server.actions.email_addresses import EmailActions
 from server.actions.enforcement import Enforcement
 from server.actions.exports import ExportActions
 from server.actions.imports import ImportActions
 from server.actions.last_seen import LastSeen
 from server.actions.lists import ListActions
+from server.actions.mail_lists import MailLists
 from server.actions.moderation import ModerationActions
 from server.actions.notifications import NotificationActions
+from server.actions.passkeys import PasskeyActions
+from server.actions.password_change import PasswordChange
+from server.actions.password_resets import PasswordResetActions
 from server.actions.photo_collections import CollectionActions
 from server.actions.photos import PhotoActions
 from server.actions.presence import PresenceReader
 from server.actions.profile_images import ProfileImageActions
 from server.actions.push import PushActions
 from server.actions.reactions import ReactionActions
+from server.actions.reauthentication import Reauthentication
 from server.actions.relations import RelationActions
 from server.actions.reports import ReportActions
+from server.actions.second_factor import SecondFactor
 from server.actions.sessions import SessionService
+from server.actions.sign_in import SignInActions
+from server.actions.sign_in_challenges import SignInChallenges
 from server.actions.suggestions import SuggestionActions
 from server.actions.tags import TagActions
 from server.actions.uploads import UploadActions
 from server.actions.webhooks import WebhookActions
 from server.composition.backends import Stores
 from server.demo.community import Demo
+from server.identity.challenges import Challenges
+from server.identity.device_tokens import DeviceTokens
 from server.identity.passwords import Passwords
 from server.identity.rate_limiter import RateLimiter
+from server.identity.relying_party import RelyingParty
+from server.identity.secret_box import SecretBox
 from server.identity.tokens import AccessTokens
 from server.operation.metrics import Metrics
 from storage.blobs.presign import Presigner
+from storage.limits.one_time import OneTimeValues
 from storage.limits.tickets import Tickets
+from storage.postgres.database import Database
 from workers.jobs.account_visibility import AccountVisibility
 from workers.jobs.permissions import LivePermissions
 from workers.jobs.photo_decisions import PhotoDecisions
 from workers.jobs.sessions import SessionRevoker
+from workers.mails.tokens import MailTokens
 from workers.outbound.policy import OutboundPolicy
 from workers.outbound.resolving import SystemResolver
 from workers.web_push.settings import PushSettings
 from workers.webhooks.verdict_tokens import VerdictTokens
+
+
+@dataclass(frozen=True, kw_only=True)
+class IdentitySettings:
+    """What keys of identity are derived from, and the URL that passkeys belong to."""
+
+    secret: bytes = field(repr=False)
+    public_url: str
 
 
 def build_actions(
@@ -53,12 +79,14 @@ def build_actions(
     tokens: AccessTokens,
     passwords: Passwords,
     limiter: RateLimiter,
+    identity: IdentitySettings,
     presigner: Presigner,
     refresh_ttl: int,
     policy: OutboundPolicy,
     deletion_grace: timedelta,
     tus_ttl: timedelta,
     verdict_tokens: VerdictTokens,
+    mail_tokens: MailTokens,
     push: PushSettings | None = None,
     metrics: Metrics | None = None,
 ) -> Actions:
@@ -70,6 +98,11 @@ def build_actions(
     revoker = session_revoker(stores, tokens.ttl)
     sessions = SessionService(db, tokens, revoker, refresh_ttl=refresh_ttl)
     permissions = LivePermissions(db, stores.publisher)
+    visibility = AccountVisibility(db, stores.feeds, stores.cards, permissions)
+    once, checks = OneTimeValues(stores.redis), CredentialChecks(db, passwords, limiter)
+    factor = second_factor(db, checks, identity.secret)
+    passkeys = PasskeyActions(db, once, RelyingParty(identity.public_url))
+    reauthentication = Reauthentication(db, checks, factor, passkeys)
     cases = case_actions(stores, revoker)
     return Actions(
         accounts=AccountActions(
@@ -78,10 +111,29 @@ def build_actions(
             limiter,
             sessions,
             permissions,
-            visibility=AccountVisibility(db, stores.feeds, stores.cards, permissions),
+            reauthentication=reauthentication,
+            checks=checks,
+            visibility=visibility,
             deletion_grace=deletion_grace,
         ),
+        sign_in=SignInActions(
+            db,
+            checks,
+            sessions,
+            factor,
+            passkeys,
+            challenges=SignInChallenges(Challenges(identity.secret), once),
+            devices=DeviceTokens(identity.secret),
+            visibility=visibility,
+        ),
         sessions=sessions,
+        reauthentication=reauthentication,
+        password_change=PasswordChange(db, checks, passwords, sessions),
+        second_factor=factor,
+        passkeys=passkeys,
+        emails=EmailActions(db, checks),
+        password_resets=PasswordResetActions(db, passwords, limiter, sessions),
+        mail_lists=MailLists(db, mail_tokens),
         collections=CollectionActions(db),
         lists=ListActions(db),
         photos=PhotoActions(db, stores.cards, permissions),
@@ -114,6 +166,11 @@ def case_actions(stores: Stores, revoker: SessionRevoker) -> CaseActions:
         db, stores.cards, stores.counter_cache, moderation, revoker=revoker, permissions=permissions
     )
     return CaseActions(db, enforcement)
+
+
+def second_factor(db: Database, checks: CredentialChecks, secret: bytes) -> SecondFactor:
+    """Return the use cases of the second factor."""
+    return SecondFactor(db, checks, SecretBox(secret, "second factor"))
 
 
 def session_revoker(stores: Stores, access_ttl: int) -> SessionRevoker:

@@ -40,6 +40,7 @@ def make_app(services: Services) -> web.Application:
         settings.body_pace,
         services.reads,
         require_space=services.require_space,
+        require_proof=services.actions.reauthentication.require,
         new_accounts=services.new_accounts,
     )
     app = _edge_app(settings, services.metrics, services.access_log)

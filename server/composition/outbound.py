@@ -1,8 +1,10 @@
-"""The policy of requests to addresses that users supply, and the services that the operator has chosen."""
+"""The policy of requests to addresses that users supply, and the services and mail server of the operator."""
 
 from __future__ import annotations
 
+from server.config.section import from_sections
 from server.config.settings import Settings
+from workers.mails.opening import MailSettings
 from workers.outbound.policy import OutboundPolicy
 from workers.reviewing.port import ReviewSettings
 from workers.scanning.port import ScanSettings
@@ -37,3 +39,8 @@ def review_settings(settings: Settings) -> ReviewSettings | None:
         sensitive=section.service_sensitive,
         labels=section.service_labels,
     )
+
+
+def mail_settings(settings: Settings) -> MailSettings:
+    """Return where mails are sent to."""
+    return from_sections(MailSettings, settings.mail, public_url=settings.public_url)

@@ -17,13 +17,13 @@ from server.actions.notifications import NotificationActions
 from server.actions.presence import PresenceReader
 from server.actions.reactions import ReactionActions
 from server.api.services import ApiSettings, Services, no_limit
-from server.composition.actions import build_actions
+from server.composition.actions import IdentitySettings, build_actions
 from server.composition.application import make_app, make_live_app
 from server.composition.backends import Stores, variant_registry
 from server.composition.blob_stores import open_presigner, upload_directory
 from server.composition.outbound import outbound_policy
 from server.composition.push import push_settings
-from server.composition.signing import media_urls, secret_bytes, verdict_tokens
+from server.composition.signing import mail_tokens, media_urls, secret_bytes, verdict_tokens
 from server.config.section import from_sections
 from server.config.settings import Settings
 from server.edge.access_log import AccessLog, EventLog, JsonLines
@@ -145,6 +145,7 @@ def api_services(settings: Settings, stores: Stores, passwords: Passwords, metri
             tokens=tokens,
             passwords=passwords,
             limiter=limiter,
+            identity=IdentitySettings(secret=secret, public_url=settings.public_url),
             presigner=presigner,
             refresh_ttl=section.refresh_ttl,
             policy=outbound_policy(settings),
@@ -152,6 +153,7 @@ def api_services(settings: Settings, stores: Stores, passwords: Passwords, metri
             tus_ttl=timedelta(hours=settings.retention.upload_hours),
             verdict_tokens=verdict_tokens(settings),
             push=push_settings(settings),
+            mail_tokens=mail_tokens(settings),
             metrics=metrics,
         ),
         local_presigner=presigner if isinstance(presigner, LocalPresigner) else None,

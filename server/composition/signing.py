@@ -5,6 +5,7 @@ from __future__ import annotations
 from server.config.settings import Settings
 from server.errors import ConfigError
 from server.media.urls import MediaUrls
+from workers.mails.tokens import MailTokens
 from workers.webhooks.verdict_tokens import VerdictTokens
 
 
@@ -25,3 +26,8 @@ def media_urls(settings: Settings) -> MediaUrls:
 def verdict_tokens(settings: Settings) -> VerdictTokens:
     """Return the tokens with which services give verdicts."""
     return VerdictTokens(secret_bytes(settings))
+
+
+def mail_tokens(settings: Settings) -> MailTokens:
+    """Return the tokens in the links of mails."""
+    return MailTokens(secret_bytes(settings))

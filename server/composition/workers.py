@@ -8,10 +8,10 @@ from server.composition.actions import session_revoker
 from server.composition.backends import Stores, variant_registry
 from server.composition.caches import cache_settings
 from server.composition.import_intake import PostingIntake
-from server.composition.outbound import outbound_policy, review_settings, scan_settings
+from server.composition.outbound import mail_settings, outbound_policy, review_settings, scan_settings
 from server.composition.push import push_settings
 from server.composition.services import hold_policy
-from server.composition.signing import media_urls, secret_bytes, verdict_tokens
+from server.composition.signing import mail_tokens, media_urls, secret_bytes, verdict_tokens
 from server.config.section import from_sections
 from server.config.settings import Settings
 from server.media.image_checks import UploadLimits
@@ -39,6 +39,7 @@ from workers.jobs.findings import NoFindingMetrics
 from workers.jobs.holds import HoldTasks
 from workers.jobs.import_retention import ImportRetention
 from workers.jobs.janitor import Janitor
+from workers.jobs.mail_retention import MailRetention
 from workers.jobs.permissions import LivePermissions
 from workers.jobs.photo_decisions import NoModerationMetrics, PhotoDecisions
 from workers.jobs.retention import Retention
@@ -46,6 +47,7 @@ from workers.jobs.star_measures import StarMeasures
 from workers.jobs.stars import Stars
 from workers.jobs.trends import TrendTasks
 from workers.jobs.webhook_retention import WebhookRetention
+from workers.mails.port import NoMailMetrics
 from workers.outbound.client import NoOutboundMetrics
 from workers.scanning.port import NoScanMetrics
 from workers.signals.settings import SignalSettings
@@ -110,6 +112,9 @@ def worker_context(worker: str, settings: Settings, stores: Stores, metrics: Met
         push_metrics=metrics or NoPushMetrics(),
         export_ttl=timedelta(days=settings.retention.export_days),
         finding_metrics=metrics or NoFindingMetrics(),
+        mail=mail_settings(settings),
+        mail_tokens=mail_tokens(settings),
+        mail_metrics=metrics or NoMailMetrics(),
         outbound_metrics=metrics or NoOutboundMetrics(),
     )
 
@@ -160,6 +165,7 @@ def build_janitor(settings: Settings, stores: Stores, metrics: Metrics) -> Janit
             *Retention(
                 stores.db, notification_days=kept.notification_days, dead_letter_days=kept.dead_letter_days
             ).tasks(),
+            *MailRetention(stores.db).tasks(),
             *HoldTasks(stores.db, decisions, hold_policy(settings), metrics).tasks(),
             *CaseTasks(stores.db, stores.cards, metrics).tasks(),
             *AbuseTasks(stores.db, metrics, findings_days=settings.abuse.findings_days).tasks(),

@@ -264,6 +264,16 @@ class LimitsSection(Section):
     sign_in_account: Rate = Field(default="10/m", description="Attempts to sign in to one account.")
     sign_in_address: Rate = Field(default="300/m", description="Attempts to sign in from one address.")
     sign_up_address: Rate = Field(default="1000/h", description="New accounts from one address.")
+    second_factor: Rate = Field(
+        default="20/h", description="Attempts at the one-time codes and recovery codes of one account, from anywhere."
+    )
+    reset_account: Rate = Field(
+        default="5/h", description="New passwords requested for one e-mail address, from one address."
+    )
+    reset_address: Rate = Field(default="60/h", description="New passwords requested from one address.")
+    account_mails: Rate = Field(
+        default="10/h", description="Mails about the e-mail address that one user requests, to verify or change it."
+    )
 
 
 class LiveSection(Section):

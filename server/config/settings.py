@@ -26,6 +26,7 @@ from server.config.keys import (
     UploadSection,
     WorkerSection,
 )
+from server.config.mail import MailSection
 from server.config.media import MediaSection
 from server.config.moderation import ModerationSection
 from server.config.outbound import OutboundSection
@@ -63,6 +64,7 @@ class Settings(BaseSettings):
     webhooks: WebhooksSection = WebhooksSection()
     push: PushSection = PushSection()
     moderation: ModerationSection = ModerationSection()
+    mail: MailSection = MailSection()
     discover: DiscoverSection = DiscoverSection()
     limits: LimitsSection = LimitsSection()
     abuse: AbuseSection = AbuseSection()

@@ -2,9 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import WithJsonSchema
+
 from server.edge.photo_responses import TextEntity
-from server.edge.responses import Id, ResponseModel, Time, UserSummaryResponse
+from server.edge.responses import Id, ResponseModel, StreamListResponse, Time, UserSummaryResponse
 from storage import models
+from storage.render.notification import counters_fields
+
+SHOWN_KINDS = tuple(kind for kind in models.NotificationKind if kind.shown is kind)
+ShownKind = Annotated[
+    models.NotificationKind, WithJsonSchema({"type": "string", "enum": [kind.value for kind in SHOWN_KINDS]})
+]
 
 
 class CommentLikeResponse(ResponseModel):
@@ -49,22 +59,30 @@ class CommentExcerptResponse(ResponseModel):
     excerpt: str
 
 
+class SecurityNoticeResponse(ResponseModel):
+    """What happened to the viewer's account, and the device from which it was caused, null if that is unknown."""
+
+    event: models.SecurityEvent
+    device: str | None
+
+
 class NotificationResponse(ResponseModel):
     """A grouped entry of the inbox: up to three actors, newest first, of `count` in all.
 
     `position` grows with each new activity; the inbox is sorted by it. `decision_id` is the decision about the viewer
-    that the entry is about, `webhook_id` the viewer's webhook.
+    that the entry is about, `webhook_id` the viewer's webhook, `security` what happened to the viewer's account.
     """
 
     id: Id
     position: Id
-    kind: models.NotificationKind
+    kind: ShownKind
     actors: list[UserSummaryResponse]
     count: int
     photo_id: Id | None
     comment: CommentExcerptResponse | None
     decision_id: Id | None
     webhook_id: Id | None
+    security: SecurityNoticeResponse | None
     text: str
     created_at: Time
     updated_at: Time
@@ -72,13 +90,30 @@ class NotificationResponse(ResponseModel):
     read: bool
 
 
-class NotificationCountersResponse(ResponseModel):
-    """The numbers of notifications that were not seen yet (the badge) and not opened yet."""
+class KindCountersResponse(ResponseModel):
+    """The numbers of notifications of one kind that were not seen yet and not opened yet."""
 
     unseen: int
     unread: int
 
+
+class NotificationCountersResponse(ResponseModel):
+    """The numbers of notifications that were not seen yet (the badge) and not opened yet.
+
+    `kinds` has both numbers of each kind that has any.
+    """
+
+    unseen: int
+    unread: int
+    kinds: dict[str, KindCountersResponse]
+
     @classmethod
     def from_model(cls, counters: models.NotificationCounters) -> NotificationCountersResponse:
         """Return the response for the counters."""
-        return cls(unseen=counters.unseen, unread=counters.unread)
+        return cls.model_validate(counters_fields(counters))
+
+
+class NotificationListResponse(StreamListResponse[NotificationResponse]):
+    """A page of the inbox; `counters` are those of the whole inbox, on the first page, and null on others."""
+
+    counters: NotificationCountersResponse | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import parse_qsl
@@ -12,12 +13,14 @@ from pydantic import BaseModel, ValidationError
 
 from server.edge.body import BodyPace, BodyReader, SlowBodyError, body_timeout, refuse_encoding
 from server.edge.problems import ProblemError, bad_field, invalid, sign_in_required
+from server.identity.clients import Client
 from server.identity.rate_limits import Charge, rate_limit_headers
 from storage import ids
 from storage.errors import NotFoundError
 from storage.models import Role
 
 MAX_JSON_BYTES = 64 * 1024
+DEVICE_COOKIE = "picshare_device"
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -71,6 +74,15 @@ class ApiRequest:
         """Return the client's network address."""
         return self.http[ADDRESS]
 
+    @property
+    def client(self) -> Client:
+        """Return the client: its address, its `User-Agent`, and the device token in its cookie."""
+        return Client(
+            address=self.address,
+            user_agent=self.http.headers.get("User-Agent", ""),
+            device_token=self.http.cookies.get(DEVICE_COOKIE, ""),
+        )
+
     def report_rate_limit(self, charge: Charge) -> None:
         """Add what is left of a rate limit to the response's header fields, also when that becomes an error."""
         self.http[RESPONSE_HEADERS] = rate_limit_headers(charge)
@@ -81,6 +93,13 @@ class ApiRequest:
             return ids.decode(self.http.match_info[name])
         except ids.BadIdError as error:
             raise bad_field(name, str(error)) from error
+
+    def session_id(self, name: str = "session") -> str:
+        """Return the id of a session from the path; raise a 400 that names the parameter."""
+        try:
+            return str(uuid.UUID(self.http.match_info[name]))
+        except ValueError as error:
+            raise bad_field(name, "This is no id of a session.") from error
 
     def name_or_id(self) -> str:
         """Return the username or id in the path, the viewer's id for `me`; raise `NotFoundError("user")`."""

@@ -10,8 +10,9 @@ import hmac
 
 from aiohttp import web
 
-from server.edge.api_request import Viewer
+from server.edge.api_request import DEVICE_COOKIE, Viewer
 from server.edge.problems import ProblemError, unauthorized
+from server.identity import device_tokens
 from server.identity.errors import AccountSuspendedError
 from server.identity.tokens import AccessTokens, TokenError
 
@@ -20,6 +21,7 @@ REFRESH_COOKIE = "picshare_refresh"
 CSRF_COOKIE = "picshare_csrf"
 CSRF_HEADER = "X-CSRF-Token"
 REFRESH_PATH = "/api/v1/tokens"  # browsers send the refresh token to no other path
+_API_PATH = "/api/v1"
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 
 
@@ -99,6 +101,10 @@ class SessionCookies:
         self._set(response, ACCESS_COOKIE, access, self._access_ttl, "/", hidden=True)
         self._set(response, REFRESH_COOKIE, refresh, self._refresh_ttl, REFRESH_PATH, hidden=True)
         self._set(response, CSRF_COOKIE, csrf, self._refresh_ttl, "/", hidden=False)
+
+    def write_device(self, response: web.Response, token: str) -> None:
+        """Set the token by which the browser is known; it stays when the session ends."""
+        self._set(response, DEVICE_COOKIE, token, device_tokens.TTL, _API_PATH, hidden=True)
 
     def clear(self, response: web.StreamResponse) -> None:
         """Delete the cookies."""

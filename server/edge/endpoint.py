@@ -17,6 +17,7 @@ from server.identity.rate_limits import READ_QUOTA
 
 PREFIX = "/api/v1"
 FILE_FIELD = "file"  # of a multipart upload
+TOKEN_PARAMETER = "token"  # noqa: S105 - of paths: the token of a link, which is not for logs
 
 Handler = Callable[[ApiRequest], Awaitable[web.StreamResponse]]
 
@@ -47,7 +48,8 @@ class Endpoint:
     its kind may return, `other_responses` further successes, and `alternatives` other bodies of `status`, depending on
     the query. An endpoint with another body format also takes `json_body`. With `by_name` the id in the path may also
     be a username. `redirect` describes when the response is a 308. First pages of one that is `tagged` have an entity
-    tag. `while_suspended` is open to the user of a suspended account.
+    tag. `while_suspended` is open to the user of a suspended account. One with `recent_proof` is a dangerous step, for
+    which the user must have been authenticated a moment ago.
     """
 
     method: str
@@ -74,3 +76,4 @@ class Endpoint:
     redirect: str | None = None
     tagged: bool = False
     while_suspended: bool = False
+    recent_proof: bool = False

@@ -6,7 +6,7 @@ see it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
@@ -28,8 +28,9 @@ ANONYMOUS_QUOTA = "anonymous"
 class Guard:
     """Wrap endpoints into aiohttp handlers.
 
-    `require_space` raises `FullError` while there is no space for what an endpoint would store. Without `new_accounts`
-    no lower limits apply to these.
+    `require_space` raises `FullError` while there is no space for what an endpoint would store. `require_proof` raises
+    `ReauthenticationRequiredError` unless a user was authenticated in a session a moment ago. Without `new_accounts` no
+    lower limits apply to these.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Guard:
         reads: Reads,
         *,
         require_space: Callable[[], None],
+        require_proof: Callable[[int, str], Awaitable[None]],
         new_accounts: NewAccountLimiter | None = None,
     ) -> None:
         self._authenticator = authenticator
@@ -47,6 +49,7 @@ class Guard:
         self._pace = pace
         self._reads = reads
         self._require_space = require_space
+        self._require_proof = require_proof
         self._new_accounts = new_accounts
 
     def bind(self, endpoint: Endpoint) -> Handler:
@@ -71,6 +74,9 @@ class Guard:
                 await self._charge(request, endpoint.quota)
                 if endpoint.new_account_quota is not None:
                     await self._charge_new_account(request, endpoint.new_account_quota)
+            # The token of a suspended account was issued for the password a moment ago, and belongs to no session.
+            if endpoint.recent_proof and viewer is not None and not viewer.restricted:
+                await self._require_proof(viewer.user_id, viewer.session)
             if endpoint.stores:
                 self._require_space()
             if viewer is None or endpoint.method in {"GET", "HEAD"}:

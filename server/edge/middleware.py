@@ -20,6 +20,7 @@ from server.edge.access_log import AccessLog, AccessRecord
 from server.edge.api_request import ADDRESS, RESPONSE_HEADERS, VIEWER
 from server.edge.client_addresses import ClientAddresses
 from server.edge.cors import CrossOrigin
+from server.edge.endpoint import TOKEN_PARAMETER
 from server.edge.files import FileResponse
 from server.edge.problems import ProblemError, problem_of, render, render_page, unexpected
 
@@ -129,7 +130,10 @@ def _opens_page(request: web.Request) -> bool:
 def _add_headers(request: web.Request, response: web.StreamResponse, common: dict[str, str], request_id: str) -> None:
     headers = response.headers
     headers["X-Request-Id"] = request_id
+    referrers = headers.get("Referrer-Policy")
     headers.update(common)
+    if referrers is not None:
+        headers["Referrer-Policy"] = referrers
     if "Cache-Control" not in headers:
         headers["Cache-Control"] = "no-store"
     added = request.get(RESPONSE_HEADERS)
@@ -145,13 +149,18 @@ def _access(request: web.Request, request_id: str, status: int, seconds: float) 
     return AccessRecord(
         request_id=request_id,
         method=request.method,
-        # Without the query, which may contain a ticket or a signature.
-        path=request.path,
+        path=_logged_path(request),
         status=status,
         duration_ms=round(seconds * 1000, 2),
         address=request[ADDRESS],
         user_id=None if viewer is None else viewer.user_text,
     )
+
+
+def _logged_path(request: web.Request) -> str:
+    """Return the path without the token of a link, and without the query, which may contain a ticket or a signature."""
+    token = request.match_info.get(TOKEN_PARAMETER)
+    return request.path if token is None else request.path.replace(token, "***")
 
 
 class RequestIds:

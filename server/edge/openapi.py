@@ -10,17 +10,24 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json_schema
 
 from server.edge.authentication import ACCESS_COOKIE, CSRF_HEADER
-from server.edge.endpoint import FILE_FIELD, PREFIX, Auth, BodyFormat, Endpoint
+from server.edge.endpoint import FILE_FIELD, PREFIX, TOKEN_PARAMETER, Auth, BodyFormat, Endpoint
 from server.edge.idempotency import HEADER, KEY_PATTERN
+from server.edge.mail_requests import LINK_PATTERN
 from server.edge.openapi_webhooks import MODELS, webhook_operations
 from server.edge.requests import ID_PATTERN, NAME_OR_ID_PATTERN
 from server.edge.responses import ProblemResponse
 
 _REFERENCE = "#/components/schemas/{model}"
+# Parameters of paths that are no ids of 13 characters, by their names.
+_PARAMETERS = {
+    "session": {"type": "string", "format": "uuid"},
+    TOKEN_PARAMETER: {"type": "string", "pattern": LINK_PATTERN},
+}
 _DESCRIPTIONS = {
     400: "The request is malformed, or a parameter is invalid.",
     401: "The client is not signed in, or the session has ended.",
-    403: "The CSRF token is missing, a confirming password is wrong, or the account is deleted; see `code`.",
+    403: "The CSRF token is missing, a confirming password or code is wrong or required, or the account is deleted; "
+    "see `code`.",
     404: "There is no such resource, or the client may not see it.",
     408: "The body arrived too slowly.",
     409: "The name is taken, or the current state does not allow the request.",
@@ -157,9 +164,14 @@ def _error_statuses(endpoint: Endpoint) -> set[int]:
 
 
 def _path_parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
-    schema = {"type": "string", "pattern": NAME_OR_ID_PATTERN if endpoint.by_name else ID_PATTERN}
+    pattern = NAME_OR_ID_PATTERN if endpoint.by_name else ID_PATTERN
     return [
-        {"name": name, "in": "path", "required": True, "schema": schema}
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": _PARAMETERS.get(name, {"type": "string", "pattern": pattern}),
+        }
         for name in re.findall(r"{(\w+)", endpoint.path)
     ]
 

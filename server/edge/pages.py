@@ -3,31 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from aiohttp import web
 
-from server.edge.files import FileResponse
 from server.edge.middleware import PAGE_POLICY
+from server.edge.static_files import StaticFiles, StaticVersion
 
-_TYPES = {
-    ".html": "text/html",
-    ".css": "text/css",
-    ".js": "text/javascript",
-    ".json": "application/json",
-    ".svg": "image/svg+xml",
-    ".png": "image/png",
-    ".jpg": "image/jpeg",
-    ".ico": "image/x-icon",
-    ".webmanifest": "application/manifest+json",
-    ".txt": "text/plain",
-    ".woff2": "font/woff2",
-}
 # Modules that pages of other origins may import: the live client (docs/live.md).
 _PUBLIC_MODULES = ("live.js", "live/")
-_TEXT = ("text/", "application/json", "application/manifest", "image/svg")
+_ASK_EACH_TIME = "no-cache"
+_KEEP = "public, max-age=31536000, immutable"
 
-# Paths that the application routes in the browser (see static/js/app.js).
+# Paths that the application routes in the browser (see static/js/app.js and static/js/settings.js).
 CLIENT_ROUTES = (
     "/",
     "/discover",
@@ -42,10 +32,18 @@ CLIENT_ROUTES = (
     "/saved",
     "/c/{id}",
     "/settings",
+    "/settings/profile",
+    "/settings/account",
+    "/settings/security",
+    "/settings/sessions",
+    "/settings/privacy",
     "/settings/close-friends",
-    "/settings/data",
+    "/settings/blocked",
     "/settings/webhooks",
     "/settings/webhooks/{id}",
+    "/settings/data",
+    "/settings/decisions",
+    "/settings/deletion",
     "/decisions",
     "/moderation",
     "/moderation/{id}",
@@ -54,66 +52,87 @@ CLIENT_ROUTES = (
     "/u/{username}/{list:followers|following}",
     "/signin",
     "/signup",
+    "/forgot",
 )
+# Pages that links in mails lead to, with a token in the fragment.
+LINK_ROUTES = ("/verify", "/reset", "/email-change")
 
 
 class Pages:
     """The files of one directory, and none outside it."""
 
     def __init__(self, directory: Path) -> None:
-        self._directory = directory.resolve()
+        self._files = StaticFiles(directory)
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes of the pages and their files."""
         return [
             *(web.get(path, self.index) for path in CLIENT_ROUTES),
+            *(web.get(path, self.link) for path in LINK_ROUTES),
             web.get("/docs", self.docs),
             web.get("/offline", self.offline),
+            web.get("/offline/{name}", self.offline_file),
             web.get("/sw.js", self.worker),
             web.get("/static/{path:.+}", self.file),
         ]
 
-    async def index(self, _request: web.Request) -> web.StreamResponse:
+    async def index(self, request: web.Request) -> web.StreamResponse:
         """Return the application's page."""
-        return await self._page("index.html")
+        return await self._page(request, "index.html")
 
-    async def docs(self, _request: web.Request) -> web.StreamResponse:
+    async def link(self, request: web.Request) -> web.StreamResponse:
+        """Return the application's page, which names itself to no other address."""
+        return await self._page(request, "index.html", {"Referrer-Policy": "no-referrer"})
+
+    async def docs(self, request: web.Request) -> web.StreamResponse:
         """Return the page that shows the API's documentation."""
-        return await self._page("docs/index.html")
+        return await self._page(request, "docs/index.html")
 
-    async def offline(self, _request: web.Request) -> web.StreamResponse:
+    async def offline(self, request: web.Request) -> web.StreamResponse:
         """Return the page that the service worker shows without a connection."""
-        return await self._page("offline/index.html")
+        return await self._page(request, "offline/index.html")
 
-    async def worker(self, _request: web.Request) -> web.StreamResponse:
+    async def offline_file(self, request: web.Request) -> web.StreamResponse:
+        """Return a file of that page. The service worker stores it, so its URL has no version."""
+        path = f"offline/{request.match_info['name']}"
+        return _send(request, await self._current(), path, {"Cache-Control": _ASK_EACH_TIME})
+
+    async def worker(self, request: web.Request) -> web.StreamResponse:
         """Return the service worker, at the root, since a worker serves only the paths below its own.
 
         The policy of its response is that of its own requests.
         """
-        return await self._page("sw.js")
+        return await self._page(request, "sw.js")
 
     async def file(self, request: web.Request) -> web.StreamResponse:
-        """Return a file; browsers revalidate it each time."""
-        path, headers = request.match_info["path"], {"Cache-Control": "no-cache"}
+        """Return a file; browsers keep it if its URL has the version, and revalidate it each time otherwise.
+
+        The URL of another version, of before or after an update, has the present file, which is not to be kept.
+        """
+        version, (named, path) = await self._current(), _split(request.match_info["path"])
+        headers = {"Cache-Control": _KEEP if named == version.name else _ASK_EACH_TIME}
         if path.startswith(_PUBLIC_MODULES):
             headers["Access-Control-Allow-Origin"] = "*"
-        return await self._send(path, headers)
+        return _send(request, version, path, headers)
 
-    async def _page(self, name: str) -> web.StreamResponse:
-        return await self._send(name, {"Cache-Control": "no-cache", "Content-Security-Policy": PAGE_POLICY})
+    async def _page(
+        self, request: web.Request, name: str, headers: Mapping[str, str] = MappingProxyType({})
+    ) -> web.StreamResponse:
+        page = {"Cache-Control": _ASK_EACH_TIME, "Content-Security-Policy": PAGE_POLICY}
+        return _send(request, await self._current(), name, {**page, **headers})
 
-    async def _send(self, name: str, headers: dict[str, str]) -> web.StreamResponse:
-        path = await asyncio.to_thread(self._find, name)
-        if path is None:
-            raise web.HTTPNotFound
-        kind = _TYPES[path.suffix]
-        charset = "; charset=utf-8" if kind.startswith(_TEXT) else ""
-        return FileResponse(path, headers={**headers, "Content-Type": kind + charset})
+    async def _current(self) -> StaticVersion:
+        return await asyncio.to_thread(self._files.current) if self._files.due else self._files.current()
 
-    def _find(self, name: str) -> Path | None:
-        try:
-            path = (self._directory / name).resolve()
-        except (OSError, ValueError):  # a name with NUL, or one too long
-            return None
-        inside = path.is_relative_to(self._directory) and path.suffix in _TYPES
-        return path if inside and path.is_file() else None
+
+def _split(path: str) -> tuple[str | None, str]:
+    """Return the version that a path below `/static` names, if any, and the path of the file."""
+    version, _, rest = path.partition("/")
+    return (version.removeprefix("v-"), rest) if version.startswith("v-") else (None, path)
+
+
+def _send(request: web.Request, version: StaticVersion, path: str, headers: dict[str, str]) -> web.Response:
+    file = version.find(path)
+    if file is None:
+        raise web.HTTPNotFound
+    return file.response(request, headers)

@@ -23,13 +23,21 @@ from channels.contract.errors import LiveUnavailableError
 from server.edge.paging import BadCursorError
 from server.identity.errors import (
     AccountSuspendedError,
+    ChallengeError,
     DeletionPendingError,
+    LinkExpiredError,
+    LinkInvalidError,
+    LinkUsedError,
     NewAccountLimitedError,
     NotPermittedError,
+    PasskeyError,
     PasswordsBusyError,
     RateLimitedError,
+    ReauthenticationRequiredError,
     RefreshTokenError,
+    SecondFactorRequiredError,
     SessionRevokedError,
+    WrongCodeError,
     WrongCredentialsError,
     WrongPasswordError,
 )
@@ -205,6 +213,15 @@ def _wrong_password(error: WrongPasswordError) -> ProblemError:
     return ProblemError(403, "wrong_password", str(error), headers=rate_limit_headers(error.charge)).at("password")
 
 
+def _wrong_code(error: WrongCodeError) -> ProblemError:
+    return ProblemError(403, "wrong_code", str(error), headers=rate_limit_headers(error.charge)).at("code")
+
+
+def _second_factor(error: SecondFactorRequiredError) -> ProblemError:
+    headers, members = rate_limit_headers(error.charge), {"challenge": error.challenge}
+    return ProblemError(403, "second_factor_required", str(error), headers=headers, members=members)
+
+
 def _suspended(error: AccountSuspendedError) -> ProblemError:
     members = {} if error.token is None else {"access_token": error.token}
     return ProblemError(403, "account_suspended", str(error), members=members)
@@ -292,9 +309,20 @@ _TABLE: tuple[tuple[type[Exception], Callable[[Any], ProblemError | None]], ...]
     (WrongCredentialsError, lambda error: unauthorized("wrong_credentials", str(error), charge=error.charge)),
     (DeletionPendingError, _deletion_pending),
     (WrongPasswordError, _wrong_password),
+    (SecondFactorRequiredError, _second_factor),
+    (ChallengeError, lambda error: unauthorized("challenge_invalid", str(error))),
+    (WrongCodeError, _wrong_code),
+    (PasskeyError, lambda error: ProblemError(403, "passkey_refused", str(error))),
+    (
+        ReauthenticationRequiredError,
+        lambda error: ProblemError(403, "reauthentication_required", str(error)),
+    ),
     (RefreshTokenError, lambda error: unauthorized("refresh_token_invalid", str(error))),
     (VerdictTokenError, lambda error: ProblemError(403, error.code, str(error))),
     (PhotoDeletedError, lambda error: ProblemError(410, "photo_deleted", str(error))),
+    (LinkInvalidError, lambda error: ProblemError(404, "link_invalid", str(error))),
+    (LinkUsedError, lambda error: ProblemError(410, "link_used", str(error))),
+    (LinkExpiredError, lambda error: ProblemError(410, "link_expired", str(error))),
     (SessionRevokedError, lambda error: unauthorized("session_revoked", str(error))),
     (AccountSuspendedError, _suspended),
     (NotPermittedError, lambda error: ProblemError(403, error.code, str(error))),

@@ -252,16 +252,6 @@ class CommentCreate(RequestModel):
     reply_to: Id | None = None
 
 
-class NotificationSelection(RequestModel):
-    """A selection of notifications; without `ids`, all of them.
-
-    With `up_to`, the greatest `position` that was shown, notifications with later activities are left alone.
-    """
-
-    ids: Annotated[list[Id], Field(max_length=100)] | None = None
-    up_to: Id | None = None
-
-
 class PhotoReference(RequestModel):
     """The photo of a live client's call."""
 

@@ -126,7 +126,10 @@ class SuggestionsResponse(ListResponse[SuggestedUserResponse]):
 
 
 class RelationToViewer(ResponseModel):
-    """The relation between the viewer and a user; `close_friend` if the user is one of the viewer's."""
+    """The relation between the viewer and a user; `close_friend` if the user is one of the viewer's.
+
+    `bell` if the viewer is notified of each new photo of the user.
+    """
 
     following: bool
     requested: bool
@@ -134,6 +137,7 @@ class RelationToViewer(ResponseModel):
     blocking: bool
     muting: bool
     close_friend: bool
+    bell: bool
 
 
 class ProfileResponse(UserFields):
@@ -172,7 +176,7 @@ class AccountResponse(UserFields):
 
     `location_metadata` says how exactly the positions in the EXIF of new photos are kept for the user; `publish_rights`
     whether new images have the creator and the licence that their files name; `searchable` whether a search finds the
-    account and its photos.
+    account and its photos. `email_verified` is whether the user has proven that the address is theirs.
     """
 
     banner_url: str | None
@@ -187,6 +191,7 @@ class AccountResponse(UserFields):
     photos: int
     created_at: Time
     email: str
+    email_verified: bool
     role: models.Role
     settings: dict[str, Any]
 
@@ -200,6 +205,7 @@ class AccountResponse(UserFields):
             publish_rights=user.publish_rights,
             searchable=user.searchable,
             email=user.email,
+            email_verified=user.email_verified,
             role=user.role,
             settings=user.settings,
         )
@@ -256,6 +262,7 @@ class ProblemResponse(ResponseModel):
     """An error (RFC 9457); `code` is stable, `detail` is for human readers.
 
     `deletion_due_at` is there with the code `deletion_pending`: until then the deletion of the account can be undone.
+    `challenge` is there with the code `second_factor_required`: send it with a code to `POST /tokens/second-factor`.
     """
 
     type: str
@@ -266,6 +273,7 @@ class ProblemResponse(ResponseModel):
     request_id: str
     errors: list[FieldProblem] = []
     deletion_due_at: Time | None = None
+    challenge: str | None = None
 
 
 def _public(user: models.User) -> dict[str, Any]:

@@ -4,9 +4,17 @@ IdentityError
 ├── WrongCredentialsError  an unknown username or a wrong password
 ├── DeletionPendingError   the account is deleted, and that can still be undone
 ├── WrongPasswordError     a password that confirms something is wrong
+├── SecondFactorRequiredError  the password is right, and a code is needed as well
+├── ChallengeError         a challenge of a sign-in that is not valid, or not any more
+├── WrongCodeError         a one-time or recovery code that is wrong or was used
+├── PasskeyError           an answer of an authenticator that is not accepted
+├── ReauthenticationRequiredError  a dangerous step, and the user was not authenticated a moment ago
 ├── RefreshTokenError      a refresh token that cannot be exchanged
 ├── SessionRevokedError    an access token whose session has ended
 ├── AccountSuspendedError  the account is suspended; what its user may still do is named
+├── LinkInvalidError       a link of a mail is not complete, or is for something else
+├── LinkUsedError          a link of a mail was used before
+├── LinkExpiredError       a link of a mail is too old
 ├── NotPermittedError      the role of the account does not allow the request
 ├── PasswordsBusyError     too many passwords wait to be hashed
 └── RateLimitedError       a rate limit is used up
@@ -48,6 +56,41 @@ class WrongPasswordError(IdentityError):
     def __init__(self, charge: Charge) -> None:
         super().__init__("The password is wrong.")
         self.charge = charge
+
+
+class SecondFactorRequiredError(IdentityError):
+    """The password is right, and the account asks for a code; `challenge` is to be sent with it."""
+
+    def __init__(self, charge: Charge, challenge: str) -> None:
+        super().__init__("Enter the code of your authenticator application, or a recovery code.")
+        self.charge = charge
+        self.challenge = challenge
+
+
+class ChallengeError(IdentityError):
+    """The challenge of a sign-in is unknown, expired or used."""
+
+    def __init__(self) -> None:
+        super().__init__("This sign-in is not valid any more. Begin again.")
+
+
+class WrongCodeError(IdentityError):
+    """A one-time code or recovery code is wrong, or was used; `charge` is what the try cost."""
+
+    def __init__(self, charge: Charge) -> None:
+        super().__init__("The code is wrong or was used before.")
+        self.charge = charge
+
+
+class PasskeyError(IdentityError):
+    """The answer of an authenticator is not accepted."""
+
+
+class ReauthenticationRequiredError(IdentityError):
+    """A dangerous step, for which the user must have been authenticated a moment ago."""
+
+    def __init__(self) -> None:
+        super().__init__("Confirm first that it is you: by your password, a code or a passkey.")
 
 
 class RefreshTokenError(IdentityError):
@@ -102,3 +145,24 @@ class NotPermittedError(IdentityError):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+class LinkInvalidError(IdentityError):
+    """The token of a link is not known for this purpose."""
+
+    def __init__(self) -> None:
+        super().__init__("This link is not valid. Open it as it is in the mail, or request a new one.")
+
+
+class LinkUsedError(IdentityError):
+    """The token of a link was used before, or has been replaced by what its user did."""
+
+    def __init__(self) -> None:
+        super().__init__("This link was used before. If you need another one, request it.")
+
+
+class LinkExpiredError(IdentityError):
+    """The token of a link is too old."""
+
+    def __init__(self) -> None:
+        super().__init__("This link has expired. Request a new one.")

@@ -40,6 +40,10 @@ class RateLimits:
     sign_in_account: str
     sign_in_address: str
     sign_up_address: str
+    second_factor: str
+    reset_account: str
+    reset_address: str
+    account_mails: str
 
     def policy(self, name: str) -> QuotaPolicy:
         """Return the policy of a limit, by the name of its field."""

@@ -14,13 +14,15 @@ from channels.contract.ports import Identity
 from server.actions.notifications import MARK_QUOTA, NotificationActions
 from server.actions.reactions import LIKE_QUOTA, ReactionActions
 from server.edge.activity_responses import NotificationCountersResponse
+from server.edge.notification_requests import NotificationSelection
 from server.edge.photo_responses import LikeResponse
 from server.edge.problems import ProblemError, invalid, problem_of
-from server.edge.requests import NotificationSelection, PhotoReference
+from server.edge.requests import PhotoReference
 from server.identity.rate_limiter import RateLimiter
 from server.identity.rate_limits import READ_QUOTA
 from storage.models import NotificationMark
 from storage.postgres.reads import Reads
+from storage.stores.notification_marks import Selection
 
 Run = Callable[[int, Any], Awaitable[bytes]]
 
@@ -101,16 +103,20 @@ class LiveOperations:
         return LikeResponse.from_model(await self._reactions.unlike(viewer_id, parameters.photo_id)).to_bytes()
 
     async def _mark_seen(self, viewer_id: int, parameters: NotificationSelection) -> bytes:
-        await self._notifications.mark(viewer_id, NotificationMark.SEEN, parameters.ids, parameters.up_to)
+        await self._notifications.mark(viewer_id, NotificationMark.SEEN, _selection(parameters))
         return await self._counters(viewer_id, parameters)
 
     async def _mark_read(self, viewer_id: int, parameters: NotificationSelection) -> bytes:
-        await self._notifications.mark(viewer_id, NotificationMark.READ, parameters.ids, parameters.up_to)
+        await self._notifications.mark(viewer_id, NotificationMark.READ, _selection(parameters))
         return await self._counters(viewer_id, parameters)
 
     async def _counters(self, viewer_id: int, _parameters: object) -> bytes:
         counters = await self._notifications.counters(viewer_id)
         return NotificationCountersResponse.from_model(counters).to_bytes()
+
+
+def _selection(chosen: NotificationSelection) -> Selection:
+    return Selection(chosen.ids, chosen.up_to, chosen.kinds)
 
 
 def _validated(model: type[BaseModel], data: object) -> BaseModel:

@@ -12,13 +12,14 @@ from storage.cache.cards import Cards
 from storage.cache.counters import CounterCache
 from storage.feeds.feeds import Feeds
 from storage.feeds.log_format import Entry
-from storage.feeds.notification_log import MARKS, WINDOW, NotificationLog
+from storage.feeds.notification_log import MARKS, REMOVALS, WINDOW, NotificationLog
 from storage.feeds.stream_log import StreamDelta, StreamLog
 from storage.ids import shard_of
 from storage.postgres.database import Queryable
 from storage.render.images import Sign
 from storage.render.photo import assemble, with_suggestions
-from storage.stores import notification_marks, notifications, photo_exif
+from storage.stores import notification_counters, notification_marks, notification_removal, notifications, photo_exif
+from storage.stores.notification_marks import Selection
 from workers.jobs.publications import (
     FEED,
     NOTIFICATIONS,
@@ -26,6 +27,7 @@ from workers.jobs.publications import (
     notification_new,
     notification_removed,
     notifications_marked,
+    notifications_removed,
     photo_new,
     photo_removed,
 )
@@ -97,7 +99,7 @@ class NotificationStream:
         if not entries:
             return []
         found = await notifications.by_ids(self.db, user_id, [entry.id for entry in entries])
-        counters = await notifications.counters(self.db, user_id)
+        counters = await notification_counters.read(self.db, user_id)
         publications = []
         for entry in entries:
             notification = found.get(entry.id)
@@ -105,7 +107,10 @@ class NotificationStream:
                 # The log does not say which notifications were marked, so all that are marked by now are named.
                 mark = _MARKS[entry.id]
                 marked = await notification_marks.marked(self.db, user_id, mark, limit=WINDOW)
-                data = notifications_marked(mark, counters, entry_ids=marked)
+                data = notifications_marked(mark, counters, Selection(entry_ids=marked))
+            elif entry.id == REMOVALS:
+                removed = await notification_removal.dismissed(self.db, user_id, limit=WINDOW)
+                data = notifications_removed(counters, Selection(entry_ids=removed))
             elif notification is None:
                 data = notification_removed(entry.id, counters)
             elif notification.silent:

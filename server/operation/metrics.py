@@ -10,6 +10,7 @@ from server.operation.discover_metrics import DiscoverMetrics
 from server.operation.export_metrics import ExportMetrics
 from server.operation.import_metrics import ImportMetrics
 from server.operation.live_metrics import LiveMetrics
+from server.operation.mail_metrics import MailMetrics
 from server.operation.media_metrics import MediaMetrics
 from server.operation.moderation_metrics import ModerationMetrics
 from server.operation.outbound_metrics import OutboundMetrics
@@ -35,6 +36,7 @@ class Metrics(
     ExportMetrics,
     ImportMetrics,
     CaseMetrics,
+    MailMetrics,
     AbuseMetrics,
     ModerationMetrics,
     PushMetrics,
@@ -54,6 +56,7 @@ class Metrics(
         ExportMetrics.__init__(self, self.registry)
         ImportMetrics.__init__(self, self.registry)
         CaseMetrics.__init__(self, self.registry)
+        MailMetrics.__init__(self, self.registry)
         AbuseMetrics.__init__(self, self.registry)
         ModerationMetrics.__init__(self, self.registry)
         PushMetrics.__init__(self, self.registry)

@@ -1,11 +1,39 @@
-/** Dialogs to delete the account, and to undo that at the next sign-in. */
+/** The section of the settings to delete the account, with its dialog, and the dialog that undoes it at the next sign-in. */
 
-import { confirmDialog, h } from "./dom.js";
+import { confirmDialog, h, icon } from "./dom.js";
 import { field, form } from "./form.js";
 import { formattedDate } from "./time.js";
 
+/** Create the page at "/settings/deletion". */
+export function deletionSection(app) {
+  const deleteAccount = async () => {
+    try {
+      await deleteAccountDialog(app);
+    } catch (error) {
+      app.toasts.error(error);
+    }
+  };
+  const element = h(
+    "div",
+    {},
+    h("div.page-head", {}, h("h1", {}, "Delete account")),
+    h(
+      "div.settings-parts",
+      {},
+      h(
+        "section",
+        {},
+        h("p", {}, "Your profile, photos and comments are deleted, with everything else that belongs to your account."),
+        h("p.secondary", {}, "If you want to keep a copy, ", h("a.link", { href: "/settings/data" }, "export your data"), " first."),
+        h("div", {}, h("button.button.plain", { type: "button", onclick: deleteAccount }, icon("trash"), "Delete account")),
+      ),
+    ),
+  );
+  return { title: "Delete account", element };
+}
+
 /** Ask for the password, delete the account, and show until when that can be undone. */
-export async function deleteAccountDialog(app) {
+async function deleteAccountDialog(app) {
   const { grace_days: days } = await app.api.get("/users/me/deletion");
   const undo =
     days > 0

@@ -15,7 +15,7 @@ const EXPIRY_KEY = "picshare.access-until";
 /** Renew the access token when it expires within this time. */
 const RENEW_BEFORE_MS = 30_000;
 
-/** An error response of the API: `status` (0 if the API is unreachable), `code`, `fields` {name: message}, and `deletionDueAt`. */
+/** An error response of the API: `status` (0 if the API is unreachable), `code`, `fields` {name: message}, and members of some codes. */
 export class ApiError extends Error {
   constructor(status, problem = {}, retryAfter = 0) {
     super(problem.detail || problem.title || "Something went wrong.");
@@ -26,6 +26,8 @@ export class ApiError extends Error {
     this.deletionDueAt = problem.deletion_due_at ?? null;
     /** The token of a suspended account, for what its user can still do. */
     this.token = problem.access_token ?? null;
+    /** What a sign-in has to send with a code. */
+    this.challenge = problem.challenge ?? null;
     this.fields = Object.fromEntries((problem.errors ?? []).map(({ field, message }) => [field, message]));
   }
 }
@@ -51,6 +53,8 @@ export class Api {
   #csrfToken = "";
   /** Called when the session has ended. */
   onSignedOut = () => {};
+  /** Asks the user to prove who they are, when a request needs that; returns whether they have. */
+  prove = async () => false;
 
   get(path, query) {
     return this.request("GET", path, { query });
@@ -104,10 +108,18 @@ export class Api {
    */
   async request(method, path, { query, body, form, key, anonymous = false, bearer = null, signal } = {}) {
     const send = () => this.#send(method, path, { query, body, form, key, bearer, signal });
-    const response = await (anonymous || bearer ? send() : this.authorized(send));
-    const text = await response.text();
-    if (!response.ok) throw errorFromProblem(response.status, text, Number(response.headers.get("Retry-After")) || 0);
-    return text ? JSON.parse(text) : null;
+    const respond = async () => {
+      const response = await (anonymous || bearer ? send() : this.authorized(send));
+      const text = await response.text();
+      if (!response.ok) throw errorFromProblem(response.status, text, Number(response.headers.get("Retry-After")) || 0);
+      return text ? JSON.parse(text) : null;
+    };
+    try {
+      return await respond();
+    } catch (error) {
+      if (error.code !== "reauthentication_required" || !(await this.prove())) throw error;
+      return respond();
+    }
   }
 
   /** Return the response of `send()`, which is called with a valid access token: again after a 401, with a new one. */

@@ -4,9 +4,6 @@ import { LiveClient } from "../live.js";
 import { Accounts } from "./accounts.js";
 import { Api } from "./api.js";
 import { forgetAudience } from "./audience.js";
-import { closeFriendsPage } from "./close_friends.js";
-import { dataExportPage } from "./data_export.js";
-import { decisionsPage } from "./decisions.js";
 import { discoverPage, tagPage } from "./discover.js";
 import { emptyPage, fill, h } from "./dom.js";
 import { acceptDrops } from "./drag_and_drop.js";
@@ -23,10 +20,11 @@ import { Photos } from "./photos.js";
 import { profilePage } from "./profile.js";
 import { Push } from "./push.js";
 import { forgetSearches } from "./recent_searches.js";
+import { proveIdentity } from "./reauthentication.js";
 import { Router } from "./router.js";
 import { collectionPage, savedPage } from "./saved.js";
 import { Session } from "./session.js";
-import { settingsPage } from "./settings.js";
+import { SETTINGS_ROUTES } from "./settings.js";
 import { Shell } from "./shell.js";
 import { signInPage, signUpPage } from "./sign_in.js";
 import { keepTimesUpdated } from "./time.js";
@@ -36,8 +34,6 @@ import { uploadPage } from "./upload.js";
 import { UploadDraft } from "./upload_draft.js";
 import { Uploads } from "./uploads.js";
 import { followersPage, followingPage } from "./user_list.js";
-import { webhookPage } from "./webhook_page.js";
-import { webhooksPage } from "./webhooks.js";
 
 const ROUTES = [
   ["/", homePage],
@@ -52,12 +48,9 @@ const ROUTES = [
   ["/lists/:id/accounts", listAccountsPage],
   ["/saved", savedPage],
   ["/c/:id", collectionPage],
-  ["/settings", settingsPage],
-  ["/settings/close-friends", closeFriendsPage],
-  ["/settings/data", dataExportPage],
-  ["/settings/webhooks", webhooksPage],
-  ["/settings/webhooks/:id", webhookPage],
-  ["/decisions", decisionsPage],
+  ...SETTINGS_ROUTES,
+  // The address of the decisions before they had their place in the settings.
+  ["/decisions", () => "/settings/decisions"],
   ["/moderation", moderationPage],
   ["/moderation/:id", moderationCasePage],
   ["/p/:id", photoPage],
@@ -81,6 +74,7 @@ class App extends EventTarget {
   constructor(root) {
     super();
     this.api = new Api();
+    this.api.prove = () => proveIdentity(this);
     this.session = new Session(this.api);
     this.photos = new Photos();
     this.accounts = new Accounts();

@@ -24,7 +24,7 @@ const APPEALS = {
   reverted: "Your appeal was answered: the decision was reverted.",
 };
 
-/** Create the page at "/decisions". */
+/** Create the page at "/settings/decisions". */
 export function decisionsPage(app) {
   const list = new DecisionList(app);
   const element = h(

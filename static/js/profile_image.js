@@ -34,7 +34,7 @@ export class ProfileImageField {
     this.element = h(
       "div.profile-image",
       { data: { kind } },
-      h("h3", {}, label),
+      h("h2", {}, label),
       this.#picture,
       h("div.buttons", {}, choose, this.#remove, this.#input),
       this.#status,

@@ -43,6 +43,16 @@ export class Session extends EventTarget {
     await this.#startSession("/tokens", { username, password });
   }
 
+  /** Finish a sign-in that needs a code. */
+  async signInByCode(challenge, code) {
+    await this.#startSession("/tokens/second-factor", { challenge, code });
+  }
+
+  /** Sign in by the answer of a passkey. */
+  async signInByPasskey(credential) {
+    await this.#startSession("/tokens/passkey", { credential });
+  }
+
   async signUp({ username, email, password, displayName }) {
     const body = { username, email, password };
     if (displayName) body.display_name = displayName;

@@ -1,150 +1,124 @@
-/** Settings: pictures, names, bio, privacy of photos and presence, webhooks, exports, signing out, and the end of the account. */
+/** Settings: the list of their sections, and the page of each one beside it. */
 
-import { deleteAccountDialog } from "./account_deletion.js";
+import { deletionSection } from "./account_deletion.js";
+import { accountSection } from "./account_settings.js";
+import { blockedSection } from "./blocked_users.js";
+import { closeFriendsPage } from "./close_friends.js";
+import { dataExportPage } from "./data_export.js";
+import { decisionsPage } from "./decisions.js";
 import { h, icon } from "./dom.js";
-import { checkbox, choice, field, form } from "./form.js";
 import { isModerator } from "./moderation.js";
-import { ProfileImageField } from "./profile_image.js";
+import { privacySection } from "./privacy_settings.js";
+import { profileSection } from "./profile_settings.js";
+import { securitySection } from "./security_settings.js";
+import { sessionsSection } from "./sessions_settings.js";
+import { webhookPage } from "./webhook_page.js";
+import { webhooksPage } from "./webhooks.js";
 
-/** Create the page at "/settings". */
-export function settingsPage(app) {
-  const user = app.session.user;
-  const name = field("display_name", "Name", { attributes: { maxlength: 60, autocomplete: "name", value: user.display_name } });
-  const username = field("username", "User name", {
-    hint: "3 to 30 letters, digits, dots and underscores. Your former name leads to your profile for 30 days, and no one else can take it.",
-    attributes: { maxlength: 30, autocomplete: "username", autocapitalize: "none", spellcheck: "false", value: user.username },
-  });
-  const bio = field("bio", "About you", { kind: "textarea", attributes: { maxlength: 500 } });
-  bio.input.value = user.bio;
-  const isPrivate = checkbox(
-    "private",
-    "Private account",
-    "Only followers you accept can see your photos.",
-    user.private,
-  );
-  const showsPresence = checkbox(
-    "presence",
-    "Show when you are online",
-    "Your followers can see whether you are online, and when you last were.",
-    user.presence === "followers",
-  );
-  const searchable = checkbox(
-    "searchable",
-    "Can be found",
-    "The search finds you by your names, and your public photos by their words.",
-    user.searchable,
-  );
-  const locations = choice(
-    "location_metadata",
-    "Position in the camera data",
-    [
-      ["off", "Do not keep it"],
-      ["coarse", "Keep it roughly (about 1 km)"],
-      ["exact", "Keep it exactly"],
-    ],
-    { value: user.location_metadata, hint: "Of photos you share from now on. Only you can see it, below your photo." },
-  );
-  const rights = checkbox(
-    "publish_rights",
-    "Publish creator and licence",
-    "The creator, the copyright notice and the link to a licence in your files stay in the images that others see. For photos you share from now on.",
-    user.publish_rights,
-  );
-  const sheet = form({
-    inputs: [name, username, bio, isPrivate, showsPresence, searchable, locations, rights],
-    action: "Save",
-    submit: async () => {
-      const body = {
-        display_name: name.input.value.trim(),
-        username: username.input.value.trim(),
-        bio: bio.input.value.trim(),
-        private: isPrivate.input.checked,
-        presence: showsPresence.input.checked ? "followers" : "nobody",
-        searchable: searchable.input.checked,
-        location_metadata: locations.input.value,
-        publish_rights: rights.input.checked,
-      };
-      app.session.update(await app.api.patch("/users/me", body));
-      signedInAs.textContent = `Signed in as @${app.session.user.username}.`;
-      app.toasts.show("Saved", { iconName: "check" });
-    },
-  });
-  const signedInAs = h("p.secondary", {}, `Signed in as @${user.username}.`);
-  const pictures = ["avatar", "banner"].map((kind) => new ProfileImageField(app, kind));
-  const signOut = async () => {
-    try {
-      await app.signOut();
-    } catch (error) {
-      app.toasts.error(error);
-    }
+/** The list and a section are side by side in windows as wide as this, as in settings.css. */
+const WIDE = "(min-width: 64rem)";
+
+/** In the order of the list; each needs its path in server/edge/pages.py. `page` is a page as the router has them. */
+const SECTIONS = [
+  { path: "/settings/profile", label: "Profile", iconName: "person", text: "Pictures, name and what you say about you", page: profileSection },
+  { path: "/settings/account", label: "Account", iconName: "gear", text: "User name and e-mail address", page: accountSection },
+  { path: "/settings/security", label: "Security", iconName: "key", text: "Password, two-factor sign-in and passkeys", page: securitySection },
+  { path: "/settings/sessions", label: "Sessions", iconName: "devices", text: "Where you are signed in", page: sessionsSection },
+  { path: "/settings/privacy", label: "Privacy", iconName: "lock", text: "Who sees you, and what your photos reveal", page: privacySection },
+  { path: "/settings/blocked", label: "Blocked and muted", iconName: "block", text: "Accounts that you do not want to see", page: blockedSection },
+  { path: "/settings/webhooks", label: "Webhooks", iconName: "link", text: "Messages to your own programs", page: webhooksPage },
+  { path: "/settings/data", label: "Your data", iconName: "layers", text: "Export it, or import photos from elsewhere", page: dataExportPage },
+  { path: "/settings/decisions", label: "Decisions", iconName: "flag", text: "What moderators have decided about you", page: decisionsPage },
+  { path: "/settings/deletion", label: "Delete account", iconName: "trash", text: "With everything that belongs to it", page: deletionSection },
+];
+
+/** Pages below a section: pattern, path of the section, page. */
+const PAGES_BELOW = [
+  ["/settings/close-friends", "/settings/privacy", closeFriendsPage],
+  ["/settings/webhooks/:id", "/settings/webhooks", webhookPage],
+];
+
+/** The routes of all pages of the settings. */
+export const SETTINGS_ROUTES = [
+  ["/settings", indexPage],
+  ...SECTIONS.map(({ path, page }) => [path, besideList(page, path)]),
+  ...PAGES_BELOW.map(([pattern, section, page]) => [pattern, besideList(page, section, { below: true })]),
+];
+
+/** Create the page at "/settings": the list, or the first section where both fit. */
+function indexPage(app) {
+  if (matchMedia(WIDE).matches) return SECTIONS[0].path;
+  const list = new SectionList(app);
+  const element = h("div", {}, h("div.page-head", {}, h("h1", {}, "Settings")), list.element);
+  return { title: "Settings", element, leave: () => list.leave() };
+}
+
+/** Return a page that shows the list of sections and another page; the latter is a section or a page `below` one. */
+function besideList(page, path, { below = false } = {}) {
+  return (app, params) => {
+    const shown = page(app, params);
+    const list = new SectionList(app, { current: path, below });
+    const { label } = SECTIONS.find((section) => section.path === path);
+    const up = below
+      ? h("a.settings-up", { href: path }, icon("back"), label)
+      : h("a.settings-up.to-list", { href: "/settings" }, icon("back"), "Settings");
+    const element = h("div.settings", {}, list.element, h("div.settings-section", {}, up, shown.element));
+    const leave = () => {
+      list.leave();
+      shown.leave?.();
+    };
+    return { ...shown, element, wide: true, leave };
   };
-  const deleteAccount = async () => {
-    try {
-      await deleteAccountDialog(app);
-    } catch (error) {
-      app.toasts.error(error);
+}
+
+class SectionList {
+  #app;
+  #signedInAs = h("p.secondary.small");
+  element;
+
+  constructor(app, { current = null, below = false } = {}) {
+    this.#app = app;
+    const links = SECTIONS.map((section) => {
+      const mark = section.path === current && (below ? "true" : "page");
+      return sectionLink({ ...section, mark });
+    });
+    if (isModerator(app.session.user)) {
+      links.push(sectionLink({ path: "/moderation", label: "Moderation", iconName: "people", text: "The queue of moderators", mark: false }));
     }
-  };
-  const element = h(
-    "div",
-    {},
-    h("div.page-head", {}, h("h1", {}, "Settings")),
-    h(
-      "div.settings",
+    const signOut = h("button.button.plain", { type: "button", onclick: () => this.#signOut() }, icon("out"), "Sign out");
+    this.element = h(
+      "div.settings-list",
       {},
-      h("section", {}, h("h2", {}, "Pictures"), h("div.profile-images", {}, pictures.map((picture) => picture.element))),
-      h("section", {}, h("h2.visually-hidden", {}, "Profile"), sheet),
-      h(
-        "section",
-        {},
-        h("h2", {}, "Close friends"),
-        h("p.secondary", {}, "They see the photos that you share with close friends."),
-        h("div", {}, h("a.button.plain", { href: "/settings/close-friends" }, icon("star"), "Choose close friends")),
-      ),
-      h(
-        "section",
-        {},
-        h("h2", {}, "Webhooks"),
-        h("p.secondary", {}, "Your own programs learn at once what happens with your photos."),
-        h("div", {}, h("a.button.plain", { href: "/settings/webhooks" }, icon("link"), "Manage webhooks")),
-      ),
-      h(
-        "section",
-        {},
-        h("h2", {}, "Your data"),
-        h("p.secondary", {}, "Download your photos and everything else that belongs to your account, or import photos from elsewhere."),
-        h("div", {}, h("a.button.plain", { href: "/settings/data" }, icon("layers"), "Export or import your data")),
-      ),
-      h(
-        "section",
-        {},
-        h("h2", {}, "Moderation"),
-        h("p.secondary", {}, "What moderators have decided about your account and what you have posted."),
-        h(
-          "div.settings-links",
-          {},
-          h("a.button.plain", { href: "/decisions" }, icon("flag"), "Decisions about you"),
-          isModerator(user) && h("a.button.plain", { href: "/moderation" }, icon("people"), "Queue of moderators"),
-        ),
-      ),
-      h(
-        "section",
-        {},
-        h("h2", {}, "Session"),
-        signedInAs,
-        h("div", {}, h("button.button.plain", { type: "button", onclick: signOut }, icon("out"), "Sign out")),
-      ),
-      h(
-        "section",
-        {},
-        h("h2", {}, "Delete account"),
-        h("p.secondary", {}, "Export your data first, if you want to keep it."),
-        h("div", {}, h("button.button.plain", { type: "button", onclick: deleteAccount }, icon("trash"), "Delete account")),
-      ),
-    ),
-  );
-  const leave = () => {
-    for (const picture of pictures) picture.leave();
+      h("nav", { "aria-label": "Settings" }, h("ul.panel", {}, links.map((link) => h("li", {}, link)))),
+      h("div.settings-session", {}, this.#signedInAs, signOut),
+    );
+    this.#showName();
+    app.session.addEventListener("change", this.#showName);
+  }
+
+  leave() {
+    this.#app.session.removeEventListener("change", this.#showName);
+  }
+
+  #showName = () => {
+    const user = this.#app.session.user;
+    if (user) this.#signedInAs.textContent = `Signed in as @${user.username}.`;
   };
-  return { title: "Settings", element, leave };
+
+  async #signOut() {
+    try {
+      await this.#app.signOut();
+    } catch (error) {
+      this.#app.toasts.error(error);
+    }
+  }
+}
+
+function sectionLink({ path, label, iconName, text, mark }) {
+  return h(
+    "a.settings-link",
+    { href: path, "aria-current": mark },
+    icon(iconName),
+    h("span", {}, h("b", {}, label), h("span.secondary.small", {}, text)),
+  );
 }

@@ -2,8 +2,9 @@
 
 import { signInOrRestore } from "./account_deletion.js";
 import { suspendedAccount } from "./decisions.js";
-import { fill, h } from "./dom.js";
+import { fill, h, icon } from "./dom.js";
 import { field, form } from "./form.js";
+import { answerByPasskey, passkeysAvailable } from "./passkeys.js";
 import { squareFrame } from "./photo_image.js";
 
 /** From this window width on, photos are shown next to the form; css/forms.css has the same value. */
@@ -24,13 +25,68 @@ export function signInPage(app) {
       try {
         await signInOrRestore(app, username.input.value.trim(), password.input.value);
       } catch (error) {
-        if (!error.token) throw error;
-        fill(page.element, suspendedAccount(app, error.token));
+        continueOrThrow(error);
       }
     },
+    extra: passkeysAvailable() && passkeyButton(app, (error) => continueOrThrow(error)),
   });
-  const page = accountPage(app, "Sign in", sheet, "New here?", "/signup", "Create an account");
+  const continueOrThrow = (error) => {
+    if (error.token) fill(page.element, suspendedAccount(app, error.token));
+    else if (error.code === "second_factor_required") fill(steps, codeStep(app, error.challenge, { back, failed: continueOrThrow }));
+    else throw error;
+  };
+  const back = (message = null) => {
+    fill(steps, message && h("p.form-error", { role: "alert" }, message), sheet);
+    password.input.value = "";
+    username.input.focus();
+  };
+  const steps = h("div.sign-in-steps", {}, sheet);
+  const page = accountPage(app, "Sign in", steps, "New here?", "/signup", "Create an account");
   return page;
+}
+
+function passkeyButton(app, failed) {
+  const error = h("p.form-error", { role: "alert", hidden: true });
+  const signIn = async () => {
+    error.hidden = true;
+    try {
+      const { public_key: options } = await app.api.post("/passkeys/challenge", undefined, { anonymous: true });
+      const credential = await answerByPasskey(options);
+      if (credential) await app.session.signInByPasskey(credential);
+    } catch (problem) {
+      try {
+        failed(problem);
+      } catch {
+        error.textContent = problem.message;
+        error.hidden = false;
+      }
+    }
+  };
+  return h("div.passkey-way", {}, error, h("button.button.plain.full", { type: "button", onclick: signIn }, icon("key"), "Sign in with a passkey"));
+}
+
+/** Return the step that asks for a code; `back()` returns to the first one, and `failed(error)` shows a suspended account. */
+function codeStep(app, challenge, { back, failed }) {
+  const code = field("code", "Code", {
+    hint: "Of your authenticator application, or one of your recovery codes.",
+    attributes: { autocomplete: "one-time-code", autocapitalize: "none", spellcheck: "false", maxlength: 40 },
+  });
+  const sheet = form({
+    inputs: [code],
+    action: "Continue",
+    submit: async () => {
+      requireValues([code, "Enter the code."]);
+      try {
+        await app.session.signInByCode(challenge, code.input.value.trim());
+      } catch (error) {
+        if (error.code === "challenge_invalid") back(error.message);
+        else failed(error);
+      }
+    },
+    extra: h("button.button.plain.full", { type: "button", onclick: () => back() }, "Back"),
+  });
+  setTimeout(() => code.input.focus());
+  return sheet;
 }
 
 /** Create the page at "/signup". */

@@ -12,8 +12,10 @@ from storage.models import NotificationMark
 from storage.redis.client import Redis
 
 WINDOW = 200  # notifications that can be recovered
-# Entries of the log that record marks. They are lower than every id, so that they leave a full log first.
+# Entries of the log that record marks, and that a user has deleted several notifications. They are lower than every id,
+# so that they leave a full log first.
 MARKS = {NotificationMark.SEEN: 1, NotificationMark.READ: 2}
+REMOVALS = 3
 
 
 class NotificationLog:
@@ -32,9 +34,9 @@ class NotificationLog:
         inserted = await self._log.insert(notification_id, [user_id], message)
         return inserted.feeds > 0 or inserted.online > 0
 
-    async def push_mark(self, user_id: int, mark: NotificationMark, message: bytes) -> None:
-        """Publish to a user's other devices that notifications were marked."""
-        await self._log.republish(MARKS[mark], [user_id], message)
+    async def push_change(self, user_id: int, entry: int, message: bytes) -> None:
+        """Publish to a user's other devices a change of several notifications: one of `MARKS`, or `REMOVALS`."""
+        await self._log.republish(entry, [user_id], message)
 
     async def position(self, user_id: int) -> StreamPosition:
         """Return the end of the stream; create the log if there is none."""

@@ -27,7 +27,8 @@ Row = asyncpg.Record | Mapping[str, Any]
 
 # Columns of `users AS a`. The casts save the driver a query for the type citext, which it does not know.
 USER = (
-    "a.id, a.username::text, a.email::text, a.display_name, a.bio, a.role, a.private, a.presence, "
+    "a.id, a.username::text, a.email::text, a.email_verified_at IS NOT NULL AS email_verified, a.display_name, a.bio, "
+    "a.role, a.private, a.presence, "
     "a.location_metadata, a.publish_rights, a.searchable, a.avatar_sha256, a.banner_sha256, a.settings, a.followers, "
     "a.following, a.photos, a.created_at"
 )

@@ -19,7 +19,7 @@ def notification_json(notification: Notification) -> bytes:
 
 def notification_fields(notification: Notification) -> dict[str, Any]:
     """Return the fields of a notification, ready for JSON."""
-    comment = notification.comment
+    comment, security = notification.comment, notification.security
     return {
         "id": encode(notification.id),
         "position": encode(notification.position),
@@ -30,6 +30,7 @@ def notification_fields(notification: Notification) -> dict[str, Any]:
         "comment": None if comment is None else {"id": encode(comment.id), "excerpt": comment.excerpt},
         "decision_id": None if notification.decision_id is None else encode(notification.decision_id),
         "webhook_id": None if notification.webhook_id is None else encode(notification.webhook_id),
+        "security": None if security is None else {"event": security.event, "device": security.device or None},
         "text": notification.text,
         "created_at": timestamp(notification.created_at),
         "updated_at": timestamp(notification.updated_at),
@@ -38,6 +39,7 @@ def notification_fields(notification: Notification) -> dict[str, Any]:
     }
 
 
-def counters_fields(counters: NotificationCounters) -> dict[str, int]:
-    """Return the fields of an inbox's counters."""
-    return {"unseen": counters.unseen, "unread": counters.unread}
+def counters_fields(counters: NotificationCounters) -> dict[str, Any]:
+    """Return the fields of an inbox's counters; `kinds` has those of each kind that has any."""
+    kinds = {kind.value: {"unseen": unseen, "unread": unread} for kind, (unseen, unread) in counters.kinds.items()}
+    return {"unseen": counters.unseen, "unread": counters.unread, "kinds": kinds}

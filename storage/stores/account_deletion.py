@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from storage import ids
 from storage.errors import NotFoundError
-from storage.events import MediaPurge, UserChanged
+from storage.events import ActorVisibilityChanged, MediaPurge, UserChanged
 from storage.models import User
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.rows import USER, user_of
@@ -33,7 +33,7 @@ class Scheduled(NamedTuple):
 async def schedule(tx: Transaction, user_id: int, *, grace: timedelta) -> Scheduled:
     """Hide an account, and have it deleted when `grace` is over; raise `NotFoundError("user")`.
 
-    Emits `UserChanged` and `MediaPurge`.
+    Emits `UserChanged`, `ActorVisibilityChanged` and `MediaPurge`.
     """
     # As in `users.remove`: what is being inserted by and about the user is waited for, and nothing is inserted later.
     if (
@@ -54,13 +54,14 @@ async def schedule(tx: Transaction, user_id: int, *, grace: timedelta) -> Schedu
     )
     tx.emit(MediaPurge(user_id=user_id, sha256s=[row["sha256"] for row in shown], photos_below=ids.MAX_ID))
     tx.emit(UserChanged(user_id=user_id, deleted=True))
+    tx.emit(ActorVisibilityChanged(user_id=user_id))
     return Scheduled(due_at, ended)
 
 
 async def restore(tx: Transaction, user_id: int) -> User:
     """Undo the deletion of an account and return it; raise `NotFoundError("user")` if there is none to undo.
 
-    Emits `UserChanged`, and again the events of uploads that were being processed.
+    Emits `UserChanged`, `ActorVisibilityChanged`, and again the events of uploads that were being processed.
     """
     row = await tx.fetchrow(
         "UPDATE users AS a SET deleted_at = NULL, deletion_due_at = NULL, erasure_queued_at = NULL "
@@ -82,6 +83,7 @@ async def restore(tx: Transaction, user_id: int) -> User:
         user_id,
     )
     tx.emit(UserChanged(user_id=user_id, restored=True))
+    tx.emit(ActorVisibilityChanged(user_id=user_id))
     return user
 
 

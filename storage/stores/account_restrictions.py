@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from storage import ids
 from storage.errors import NotFoundError
-from storage.events import MediaPurge, UserChanged
+from storage.events import ActorVisibilityChanged, MediaPurge, UserChanged
 from storage.models import Role
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.sharding import shard
@@ -54,7 +54,7 @@ async def set_limited(tx: Transaction, user_id: int, *, limited: bool) -> None:
 async def suspend(tx: Transaction, user_id: int) -> list[str]:
     """Suspend an account and return the sessions that ended; raise `NotFoundError("user")`.
 
-    Emits `UserChanged` with `suspended`, `MediaPurge`, and `SessionEnded` for each session.
+    Emits `UserChanged` with `suspended`, `ActorVisibilityChanged`, `MediaPurge`, and `SessionEnded` for each session.
     """
     # The lock excludes a session that is opened at this moment, as at the deletion of an account.
     if await tx.fetchval(f"SELECT id FROM users WHERE {_ACCOUNT} FOR UPDATE", user_id) is None:
@@ -67,12 +67,17 @@ async def suspend(tx: Transaction, user_id: int) -> list[str]:
     )
     tx.emit(MediaPurge(user_id=user_id, sha256s=[row["sha256"] for row in images], photos_below=ids.MAX_ID))
     tx.emit(UserChanged(user_id=user_id, suspended=True))
+    tx.emit(ActorVisibilityChanged(user_id=user_id))
     return ended
 
 
 async def reinstate(tx: Transaction, user_id: int) -> None:
-    """End the suspension of an account; raise `NotFoundError("user")` once it is deleted. Emits `UserChanged`."""
+    """End the suspension of an account; raise `NotFoundError("user")` once it is deleted.
+
+    Emits `UserChanged` and `ActorVisibilityChanged`.
+    """
     if not await tx.execute(f"UPDATE users SET suspended_at = NULL WHERE {_ACCOUNT}", user_id):
         raise NotFoundError("user")
     await search_index.mark_tags_of_account(tx, user_id)
     tx.emit(UserChanged(user_id=user_id))
+    tx.emit(ActorVisibilityChanged(user_id=user_id))

@@ -24,8 +24,8 @@ MAX_DISMISSED = 1_000  # of one user; the newest are kept
 
 _USER = f"shard = {shard('$1')} AND user_id = $1"
 _SUGGESTIBLE = (
-    f"a.id <> $1 AND NOT a.private AND a.limited_at IS NULL AND {known('a.shard')} AND {unmuted('a.shard')} "
-    f"AND NOT {followed('a.shard')}"
+    f"a.id <> $1 AND a.searchable AND NOT a.private AND a.limited_at IS NULL AND {known('a.shard')} "
+    f"AND {unmuted('a.shard')} AND NOT {followed('a.shard')}"
 )
 
 

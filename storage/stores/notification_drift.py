@@ -1,7 +1,8 @@
 """The check of what entries keep about their actors, and its repair.
 
-The number of actors and the newest of them follow each change of an actor's row (`storage.stores.notification_groups`).
-They are counted again only here, to find out whether they are still right.
+The number of actors and the newest of them follow each change of an actor's row (`storage.stores.notification_actors`).
+They are counted again only here, to find out whether they are still right. So is whether entries that their recipients
+have deleted are not shown, and whether activities that are shown are not marked as hidden.
 """
 
 from __future__ import annotations
@@ -21,16 +22,19 @@ def _counted(rows: str) -> str:
     """Return the query that counts and sorts the actors of entries again; `rows` is a condition on their rows `t`."""
     return f"""
         SELECT shard, notification_id, count(*)::integer AS people,
-            (array_agg(actor_id ORDER BY newest DESC, actor_id DESC))[1:{SHOWN_ACTORS}] AS newest_actors
+            (array_agg(actor_id ORDER BY newest DESC, actor_id DESC))[1:{SHOWN_ACTORS}] AS newest_actors,
+            bool_or(hidden) AS hidden
         FROM (
-            SELECT t.shard, t.notification_id, t.actor_id, max(t.created_at) AS newest FROM notification_actors t
+            SELECT t.shard, t.notification_id, t.actor_id, max(t.created_at) AS newest, bool_or(t.hidden) AS hidden
+            FROM notification_actors t
             WHERE {rows} AND t.retracted_at IS NULL GROUP BY t.shard, t.notification_id, t.actor_id) AS actors
         GROUP BY shard, notification_id"""
 
 
 # The entries `n` with their actors `c` as counted again, where these differ.
 _WRONG = (
-    "(n.people <> coalesce(c.people, 0) OR n.newest_actors <> coalesce(c.newest_actors, '{}')) AND n.deleted_at IS NULL"
+    "(n.people <> coalesce(c.people, 0) OR n.newest_actors <> coalesce(c.newest_actors, '{}') "
+    "OR coalesce(c.hidden, false) OR n.dismissed_at IS NOT NULL) AND n.deleted_at IS NULL"
 )
 
 
@@ -69,24 +73,34 @@ async def check(db: Queryable, *, after: int, limit: int) -> Checked:
 
 
 async def repair(tx: Transaction, *, recipient_id: int, entry_id: int) -> bool:
-    """Correct an entry, without news, and delete it if it has no actor; return whether it was still wrong."""
+    """Correct an entry, without news; return whether it was still wrong.
+
+    It is deleted if it has no actor, or if its recipient has deleted it. An activity that is shown is not hidden.
+    """
     now = await inbox_lock.acquire(tx, recipient_id)
+    # A process of the version before returns an activity without a change of this column.
+    hidden = await tx.execute(
+        "UPDATE notification_actors t SET hidden = false "
+        f"WHERE t.shard = {_SHARD} AND t.notification_id = $1 AND t.hidden AND t.retracted_at IS NULL",
+        entry_id,
+    )
     counted = await tx.fetchrow(
         f"""
-        SELECT coalesce(c.people, 0) AS people, coalesce(c.newest_actors, '{{}}') AS newest_actors
+        SELECT coalesce(c.people, 0) AS people, coalesce(c.newest_actors, '{{}}') AS newest_actors,
+            n.dismissed_at
         FROM notifications n
         LEFT JOIN ({_counted(f"t.shard = {_SHARD} AND t.notification_id = $1")}) AS c ON c.notification_id = n.id
         WHERE n.shard = {_SHARD} AND n.id = $1 AND {_WRONG}""",
         entry_id,
     )
     if counted is None:
-        return False
+        return bool(hidden)
     await tx.execute(
         "UPDATE notifications SET people = $2, newest_actors = $3, silent = true, deleted_at = $4 "
         f"WHERE shard = {_SHARD} AND id = $1",
         entry_id,
         counted["people"],
         counted["newest_actors"],
-        None if counted["people"] else now,
+        counted["dismissed_at"] or (None if counted["people"] else now),
     )
     return True

@@ -17,75 +17,67 @@ database, as parameters: a cluster refuses functions of time in most of these pl
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import timedelta
 from types import MappingProxyType
 from typing import NamedTuple
 
 from storage import ids
 from storage.errors import NotFoundError
+from storage.events import NotificationChanged
 from storage.models import Activity, NotificationKind, UserSummary
-from storage.postgres.database import Queryable, Transaction
+from storage.postgres.database import Transaction
 from storage.postgres.sharding import shard
 from storage.stores import (
     account_lists,
     decision_notices,
+    notification_actors,
     notification_removal,
     notification_sources,
+    security_notices,
     webhook_notices,
 )
 from storage.stores.notification_lookup import SHOWN_ACTORS, Situation
 
 # Kinds whose entries name what they are about.
-_WITH_SUBJECT = (*decision_notices.KINDS, *webhook_notices.KINDS)
+_WITH_SUBJECT = (*decision_notices.KINDS, *webhook_notices.KINDS, NotificationKind.SECURITY)
 _NEVER_GROUPED = (
     NotificationKind.COMMENT,
     NotificationKind.REPLY,
     NotificationKind.MENTION,
     NotificationKind.FOLLOW_REQUEST,
+    NotificationKind.POST_BY,
     *_WITH_SUBJECT,
 )
 _SHARD = shard("$1")
 _NEXT = timedelta(microseconds=1)
 
-# The newest actor of the entry `n` besides others, which are conditions on `t`. The index `notification_actors_newest`
-# is read once for each.
-_NEWEST = (
-    f"SELECT t.actor_id FROM notification_actors t WHERE t.shard = {_SHARD} AND t.notification_id = n.id "
-    "AND t.retracted_at IS NULL {others} ORDER BY t.created_at DESC, t.actor_id DESC LIMIT 1"
-)
-_NEWEST_ACTORS = f"""
-    SELECT array_remove(ARRAY[first.actor_id, second.actor_id, third.actor_id], NULL)
-    FROM ({_NEWEST.format(others="")}) AS first
-    LEFT JOIN LATERAL ({_NEWEST.format(others="AND t.actor_id <> first.actor_id")}) AS second ON true
-    LEFT JOIN LATERAL (
-        {_NEWEST.format(others="AND t.actor_id NOT IN (first.actor_id, second.actor_id)")}) AS third ON true"""
-
 
 class Recorded(NamedTuple):
     """The entry of an activity.
 
-    `repeated` if the activity had been recorded already, so that nothing changed; `news` if the recipient is to notice.
-    `accounts` are those of actors that were read on the way.
+    `repeated` if the activity had been recorded already, so that nothing changed; `news` if the recipient is to notice
+    it, with the event about that. `accounts` are those of actors that were read on the way.
     """
 
     entry_id: int
     repeated: bool = False
-    news: bool = False
+    news: NotificationChanged | None = None
     accounts: Mapping[int, UserSummary] = MappingProxyType({})
 
 
 async def record(tx: Transaction, activity: Activity, found: Situation | None) -> Recorded | None:
     """Record an activity in the situation `found`; return None if it is not to be recorded.
 
-    A new activity moves the entry to the top, unseen; one that is recorded already, read or not, changes nothing. The
+    A new activity moves the entry to the top, unseen; one that is recorded already, read or not, changes nothing, also
+    where the recipient has deleted its entry. The
     recipient's own activities are not recorded, nor those about deleted photos, of or for deleted accounts, of
     suspended ones, of limited ones that the recipient does not follow, or of users that the recipient mutes or that are
     blocked in either direction.
     """
     if found is None or not found.allowed or activity.actor_id == activity.recipient_id:
         return None
-    if found.recorded is not None and not found.retracted:
+    if found.recorded is not None and (not found.retracted or (found.dismissed and found.recent)):
         return Recorded(found.recorded, repeated=True)
     open_id = found.open
     if found.expired:
@@ -94,7 +86,8 @@ async def record(tx: Transaction, activity: Activity, found: Situation | None) -
         )
         open_id = None
     if activity.actor_id is None:
-        return Recorded(await _create_entry(tx, activity, found), news=True)
+        created = await _create_entry(tx, activity, found)
+        return Recorded(created, news=_news(activity, created))
     # An account that is deleted after this statement withdraws its activities at the end of its grace period.
     accounts, limited = await account_lists.actors(tx, {activity.actor_id, *found.newest_actors})
     unmet = activity.actor_id in limited and not await _follows(tx, activity.recipient_id, activity.actor_id)
@@ -108,18 +101,18 @@ async def record(tx: Transaction, activity: Activity, found: Situation | None) -
             (found.recorded, found.recorded_counts) if moved_to is None else (moved_to, found.open_counts)
         )
         await _restore(tx, activity, found, entry_id)
-        await _change(tx, activity.recipient_id, [entry_id], added=0 if counted else 1, now=found.now)
+        await notification_actors.count(tx, activity.recipient_id, [entry_id], added=0 if counted else 1, now=found.now)
         return Recorded(entry_id, accounts=accounts)
     if open_id is None:
         entry_id = await _create_entry(tx, activity, found)
     else:
         entry_id = await _add_actor(tx, activity, found, open_id)
-    return Recorded(entry_id, news=True, accounts=accounts)
+    return Recorded(entry_id, news=_news(activity, entry_id), accounts=accounts)
 
 
 async def retract(tx: Transaction, activity: Activity, found: Situation | None) -> int | None:
     """Retract an activity and return the id of its entry, if there was one; an entry without actors is deleted."""
-    if found is None or found.recorded is None or found.deleted or found.retracted:
+    if found is None or found.recorded is None or found.retracted or (found.deleted and not found.dismissed):
         return None
     if activity.actor_id is None:
         await notification_removal.entries(tx, activity.recipient_id, [found.recorded])
@@ -132,61 +125,19 @@ async def retract(tx: Transaction, activity: Activity, found: Situation | None) 
         activity.source_id,
     )
     added = 0 if found.recorded_counts else -1
-    await _change(tx, activity.recipient_id, [found.recorded], added=added, now=found.now)
-    return found.recorded
+    await notification_actors.count(tx, activity.recipient_id, [found.recorded], added=added, now=found.now)
+    return None if found.dismissed else found.recorded
 
 
-async def retract_actor(tx: Transaction, *, recipient_id: int, actor_id: int, entry_ids: Sequence[int]) -> list[int]:
-    """Remove a user's activities from entries of an inbox, also retracted ones; return the entries that have changed.
-
-    Entries without actors are deleted. Entries that were deleted before are not returned.
-    """
-    now: datetime = await tx.fetchval("SELECT statement_timestamp()")
-    rows = await tx.fetch(
-        f"""
-        DELETE FROM notification_actors t USING notifications n
-        WHERE t.shard = {_SHARD} AND t.notification_id = ANY($3::bigint[]) AND t.actor_id = $2
-          AND n.shard = {_SHARD} AND n.id = t.notification_id AND n.user_id = $1
-        RETURNING n.id, t.retracted_at IS NULL AS counted, n.deleted_at IS NULL AS shown""",
-        recipient_id,
-        actor_id,
-        entry_ids,
-    )
-    await _change(tx, recipient_id, sorted({row["id"] for row in rows if row["counted"]}), added=-1, now=now)
-    return sorted({row["id"] for row in rows if row["counted"] and row["shown"]})
-
-
-async def entries_of(
-    db: Queryable, actor_id: int, *, recipient_id: int | None = None, limit: int
-) -> dict[int, list[int]]:
-    """Return the entries of up to `limit` activities of a user, also retracted ones, by recipient.
-
-    With `recipient_id` only those in one inbox. Without, all shards are asked.
-    """
-    if recipient_id is None:
-        rows = await db.fetch(
-            """
-            /* all shards: the inboxes that have activities of an account */
-            SELECT n.user_id, n.id FROM notification_actors t
-            JOIN notifications n ON n.id = t.notification_id AND n.shard = t.shard
-            WHERE t.actor_id = $1 LIMIT $2""",
-            actor_id,
-            limit,
-        )
+def _news(activity: Activity, entry_id: int) -> NotificationChanged:
+    """Return the event about a new activity of an entry."""
+    kind = activity.kind.shown
+    if activity.kind in _NEVER_GROUPED:
+        group = f"{kind}:{ids.encode(entry_id)}"
     else:
-        rows = await db.fetch(
-            f"""
-            SELECT n.user_id, n.id FROM notification_actors t
-            JOIN notifications n ON n.id = t.notification_id AND n.shard = t.shard
-            WHERE t.shard = {_SHARD} AND t.actor_id = $2 AND n.user_id = $1 LIMIT $3""",
-            recipient_id,
-            actor_id,
-            limit,
-        )
-    found: dict[int, list[int]] = {}
-    for row in rows:
-        found.setdefault(row["user_id"], []).append(row["id"])
-    return {user_id: sorted(set(entry_ids)) for user_id, entry_ids in sorted(found.items())}
+        subject = activity.source_id if activity.kind is NotificationKind.COMMENT_LIKE else activity.photo_id
+        group = kind.value if subject is None else f"{kind}:{ids.encode(subject)}"
+    return NotificationChanged(user_id=activity.recipient_id, notification_id=entry_id, kind=kind.value, group=group)
 
 
 async def _follows(tx: Transaction, recipient_id: int, actor_id: int) -> bool:
@@ -210,8 +161,8 @@ async def _create_entry(tx: Transaction, activity: Activity, found: Situation) -
         WITH entry AS (
             INSERT INTO notifications
                 (shard, id, user_id, kind, photo_id, position, people, newest_actors, closed_at, comment_id,
-                 subject_id)
-            VALUES ({_SHARD}, $1, $2, $3, $4, $1, $5, $6, $7, $11, $12)
+                 subject_id, details)
+            VALUES ({_SHARD}, $1, $2, $3, $4, $1, $5, $6, $7, $11, $12, $13)
             ON CONFLICT (id, shard) DO NOTHING RETURNING shard, id),
         actor AS (
             INSERT INTO notification_actors (shard, notification_id, actor_id, source_id, created_at)
@@ -228,6 +179,7 @@ async def _create_entry(tx: Transaction, activity: Activity, found: Situation) -
         found.now,
         notification_sources.comment_of(activity),
         activity.source_id if activity.kind in _WITH_SUBJECT else None,
+        security_notices.to_document(activity.security),
     )
     if row is None:
         raise NotFoundError("user")
@@ -246,7 +198,8 @@ async def _add_actor(tx: Transaction, activity: Activity, found: Situation, entr
             INSERT INTO notification_actors (shard, notification_id, actor_id, source_id, created_at)
             VALUES ({_SHARD}, $1, $3, $4, $5)
             ON CONFLICT (notification_id, actor_id, source_id, shard)
-            DO UPDATE SET created_at = excluded.created_at, retracted_at = NULL RETURNING notification_id)
+            DO UPDATE SET created_at = excluded.created_at, retracted_at = NULL, hidden = false
+            RETURNING notification_id)
         UPDATE notifications n SET position = greatest($2, n.position + 1), updated_at = $5,
             seen_at = NULL, silent = false, people = n.people + $6,
             newest_actors = ($3 || array_remove(n.newest_actors, $3))[1:{SHOWN_ACTORS}]
@@ -264,31 +217,10 @@ async def _add_actor(tx: Transaction, activity: Activity, found: Situation, entr
 async def _restore(tx: Transaction, activity: Activity, found: Situation, entry_id: int) -> None:
     """Record a retracted activity again, in the entry `entry_id`."""
     await tx.execute(
-        "UPDATE notification_actors t SET retracted_at = NULL, notification_id = $4 "
+        "UPDATE notification_actors t SET retracted_at = NULL, hidden = false, notification_id = $4 "
         f"WHERE t.shard = {_SHARD} AND t.notification_id = $1 AND t.actor_id = $2 AND t.source_id = $3",
         found.recorded,
         activity.actor_id,
         activity.source_id,
         entry_id,
-    )
-
-
-async def _change(tx: Transaction, recipient_id: int, entry_ids: Sequence[int], *, added: int, now: datetime) -> None:
-    """Add to the numbers of actors of entries and find the newest again, without news.
-
-    An entry is deleted when it loses its last actor, and restored when it has one again.
-    """
-    if not entry_ids:
-        return
-    await tx.execute(
-        f"""
-        UPDATE notifications n SET people = n.people + $3, newest_actors = coalesce(({_NEWEST_ACTORS}), '{{}}'),
-            silent = true, deleted_at = CASE
-                WHEN n.people + $3 = 0 THEN coalesce(n.deleted_at, $4::timestamptz)
-                WHEN $3 <= 0 THEN n.deleted_at END
-        WHERE n.shard = {_SHARD} AND n.id = ANY($2::bigint[])""",
-        recipient_id,
-        list(entry_ids),
-        added,
-        now,
     )

@@ -51,7 +51,7 @@ _HOLDS = {
         "AND p.moderation ->> 'action' IN ('hide', 'sensitive'))"
     ),
     **dict.fromkeys(notification_sources.KINDS, "$6::boolean"),
-    **dict.fromkeys((*decision_notices.KINDS, *webhook_notices.KINDS), "true"),
+    **dict.fromkeys((*decision_notices.KINDS, *webhook_notices.KINDS, NotificationKind.SECURITY), "true"),
 }
 # The actor's rows in another entry `n` count one actor once: groups of an earlier version have several comments of one.
 _COUNTED = (
@@ -60,38 +60,40 @@ _COUNTED = (
 )
 # The newest entry that has the activity, one that does not have it retracted first. Its source is of one photo at most.
 _RECORDED = f"""
-    SELECT n.id AS recorded, n.deleted_at IS NOT NULL AS deleted, t.retracted_at IS NOT NULL AS retracted,
+    SELECT n.id AS recorded, n.deleted_at IS NOT NULL AS deleted, n.dismissed_at IS NOT NULL AS dismissed,
+        t.retracted_at IS NOT NULL AS retracted,
         t.created_at > now() - {GROUPED_FOR} AS recent, {_COUNTED} AND o.source_id <> $5) AS recorded_counts
     FROM notification_actors t JOIN notifications n ON n.id = t.notification_id
     WHERE t.shard = {_SHARD} AND t.actor_id = $4 AND t.source_id = $5 AND {_OF_KIND}
     ORDER BY t.retracted_at IS NULL DESC, n.id DESC LIMIT 1"""
+_WITHOUT_ACTOR = "false AS retracted, true AS recent, false AS recorded_counts"
 # The same for PicShare itself, which has no row as an actor. $4 is NULL and $5 the photo, as $3 is; a photo has at most
 # one entry.
 _RECORDED_FOR_PICSHARE = f"""
-    SELECT n.id AS recorded, false AS deleted, false AS retracted, true AS recent, false AS recorded_counts
-    FROM notifications n
+    SELECT n.id AS recorded, false AS deleted, false AS dismissed, {_WITHOUT_ACTOR} FROM notifications n
     WHERE {_OF_KIND} AND n.photo_id = $5 AND n.deleted_at IS NULL LIMIT 1"""
 # An entry does not say which export it is about, so one that was not read within a day stands for all.
 _RECORDED_WITHOUT_SUBJECT = f"""
-    SELECT n.id AS recorded, false AS deleted, false AS retracted, true AS recent, false AS recorded_counts
-    FROM notifications n
+    SELECT n.id AS recorded, false AS deleted, false AS dismissed, {_WITHOUT_ACTOR} FROM notifications n
     WHERE {_OF_KIND} AND n.photo_id IS NULL AND $4::bigint IS NULL AND $5::bigint IS NOT NULL AND n.deleted_at IS NULL
       AND n.read_at IS NULL AND n.created_at > now() - {GROUPED_FOR}
     ORDER BY n.id DESC LIMIT 1"""
-# An entry about a decision or a report names it.
+# An entry about a decision, a report or an event of security names it. One that its recipient has deleted is not
+# recorded again.
 _RECORDED_ABOUT_SUBJECT = f"""
-    SELECT n.id AS recorded, false AS deleted, false AS retracted, true AS recent, false AS recorded_counts
+    SELECT n.id AS recorded, n.deleted_at IS NOT NULL AS deleted, n.dismissed_at IS NOT NULL AS dismissed,
+        {_WITHOUT_ACTOR}
     FROM notifications n
-    WHERE {_OF_KIND} AND n.subject_id = $5 AND $4::bigint IS NULL AND n.deleted_at IS NULL LIMIT 1"""
+    WHERE {_OF_KIND} AND n.subject_id = $5 AND $4::bigint IS NULL
+      AND (n.deleted_at IS NULL OR n.dismissed_at IS NOT NULL) LIMIT 1"""
 # A webhook may fail again, which is news a day later, or once the entry was read.
 _RECORDED_ABOUT_WEBHOOK = f"""
-    SELECT n.id AS recorded, false AS deleted, false AS retracted, true AS recent, false AS recorded_counts
-    FROM notifications n
+    SELECT n.id AS recorded, false AS deleted, false AS dismissed, {_WITHOUT_ACTOR} FROM notifications n
     WHERE {_OF_KIND} AND n.subject_id = $5 AND $4::bigint IS NULL AND n.deleted_at IS NULL
       AND n.read_at IS NULL AND n.created_at > now() - {GROUPED_FOR}
     ORDER BY n.id DESC LIMIT 1"""
 _RECORDED_BY_KIND = {
-    **dict.fromkeys(decision_notices.KINDS, _RECORDED_ABOUT_SUBJECT),
+    **dict.fromkeys((*decision_notices.KINDS, NotificationKind.SECURITY), _RECORDED_ABOUT_SUBJECT),
     **dict.fromkeys(webhook_notices.KINDS, _RECORDED_ABOUT_WEBHOOK),
     NotificationKind.PHOTO_REJECTED: _RECORDED_FOR_PICSHARE,
     NotificationKind.MODERATION: _RECORDED_FOR_PICSHARE,
@@ -125,7 +127,17 @@ def _look_up(kind: NotificationKind) -> str:
     WHERE a.shard = {_SHARD} AND a.id = $1 AND a.deleted_at IS NULL"""
 
 
-_FLAGS = ("holds", "allowed", "deleted", "retracted", "recent", "recorded_counts", "expired", "open_counts")
+_FLAGS = (
+    "holds",
+    "allowed",
+    "deleted",
+    "dismissed",
+    "retracted",
+    "recent",
+    "recorded_counts",
+    "expired",
+    "open_counts",
+)
 _LOOK_UP = {kind: _look_up(kind) for kind in NotificationKind}
 
 
@@ -133,9 +145,10 @@ class Situation(NamedTuple):
     """What an inbox has of an activity at the time `now` of the database.
 
     `holds` is whether the database has what the activity reports, `allowed` whether it may be recorded as far as the
-    recipient's shard knows. `recorded` is the entry that has it, `recent` whether it was first recorded less than a day
-    ago. `open` is the open entry of its group, `expired` if that is to be closed, with its newest actors and the time
-    of the newest. `…_counts` is whether the actor is counted in the entry without this activity.
+    recipient's shard knows. `recorded` is the entry that has it, `dismissed` if the recipient has deleted that,
+    `recent` if the activity was first recorded less than a day ago. `open` is the open entry of its group, `expired` if
+    that is to be closed, with its newest actors and the time of the newest. `…_counts` is whether the actor is counted
+    in the entry without this activity.
     """
 
     now: datetime
@@ -143,6 +156,7 @@ class Situation(NamedTuple):
     allowed: bool
     recorded: int | None
     deleted: bool
+    dismissed: bool
     retracted: bool
     recent: bool
     recorded_counts: bool

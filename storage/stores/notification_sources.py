@@ -1,4 +1,4 @@
-"""What mentions, replies and likes of comments report: it is below photos of others, in the shards of these.
+"""What mentions, replies, likes of comments and bells report: it is in or below photos of others, in their shards.
 
 A recipient is notified only of what is below a photo that the recipient may see, and not of a reply to a comment that
 is hidden from the recipient. The comment is read only as long as that is so.
@@ -26,7 +26,15 @@ _CONCERNS = {
     NotificationKind.REPLY: "c.author_id = $3 AND c.answered_id = $1",
     NotificationKind.COMMENT_LIKE: f"c.author_id = $1 AND {_LIKED}",
 }
-KINDS = frozenset(_CONCERNS)
+KINDS = frozenset({*_CONCERNS, NotificationKind.POST_BY})
+# What makes a photo `p` by the actor ($3) concern the recipient ($1).
+_OF_PHOTO = {
+    NotificationKind.MENTION: f"p.mentions {_MENTIONED}",
+    NotificationKind.POST_BY: (
+        f"EXISTS (SELECT 1 FROM followers f WHERE f.shard = {_SOURCE} AND f.followee_id = $3 AND f.follower_id = $1 "
+        "AND f.bell)"
+    ),
+}
 _ONE_SHARD = f"c.shard = {_SOURCE} AND p.shard = {_SOURCE} AND a.shard = {_SOURCE}"
 _COMMENTS = f"{PHOTOS} JOIN comments c ON c.photo_id = p.id AND c.shard = p.shard"
 
@@ -44,7 +52,7 @@ async def holds(tx: Transaction, activity: Activity) -> bool:
     if comment_of(activity) is None:
         sql = (
             f"SELECT NULL::bigint AS above FROM {PHOTOS} WHERE p.shard = {_SOURCE} AND p.id = $2 AND p.author_id = $3 "
-            f"AND p.state = 'ready' AND p.mentions {_MENTIONED} AND {readable(_SOURCE)}"
+            f"AND p.state = 'ready' AND {_OF_PHOTO[activity.kind]} AND {readable(_SOURCE)}"
         )
     else:
         sql = (
@@ -59,8 +67,8 @@ async def holds(tx: Transaction, activity: Activity) -> bool:
 
 
 def comment_of(activity: Activity) -> int | None:
-    """Return the comment that the entry of an activity is about, None for other entries, as of mentions in captions."""
-    if activity.kind in KINDS and activity.source_id != activity.photo_id:
+    """Return the comment that the entry of an activity is about, None for other entries, as of captions."""
+    if activity.kind in _CONCERNS and activity.source_id != activity.photo_id:
         return activity.source_id
     return None
 

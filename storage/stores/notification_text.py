@@ -32,6 +32,8 @@ _SENTENCES = {
     NotificationKind.DECISION: "The moderators have decided about your account or what you have posted",
     NotificationKind.APPEAL_ANSWERED: "Your appeal was answered",
     NotificationKind.REPORT_ANSWERED: "Your report was answered",
+    NotificationKind.POST_BY: "{actors} posted a photo",
+    NotificationKind.SECURITY: "Something happened to your account",
     NotificationKind.EXPORT_READY: "Your export is ready to be downloaded",
 }
 

@@ -7,7 +7,7 @@ deleted ones, whose activities are withdrawn at the end of a grace period.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import NamedTuple
@@ -18,8 +18,16 @@ from storage.moderation import from_document
 from storage.postgres.database import Queryable
 from storage.postgres.rows import Row
 from storage.postgres.sharding import shard
-from storage.stores import account_lists, decision_notices, notification_sources, waiting_activities, webhook_notices
+from storage.stores import (
+    account_lists,
+    decision_notices,
+    notification_sources,
+    security_notices,
+    waiting_activities,
+    webhook_notices,
+)
 from storage.stores.decision_notices import Notice
+from storage.stores.notification_counters import COUNTERS, counters_of
 from storage.stores.notification_lookup import NEWEST, newest_actors_of
 from storage.stores.notification_sources import SourceComment
 from storage.stores.notification_text import excerpt_of, sentence
@@ -32,11 +40,11 @@ _ENTRY = (
     f"{NEWEST}, {_OF_PHOTO.format(column='p.reason')} AS reason, CASE WHEN n.kind = 'moderation' THEN "
     f"{_OF_PHOTO.format(column='p.moderation')} END AS moderation, "
     "comment.id AS comment_id, comment.text AS comment_text, comment.author_id AS comment_author, "
-    "CASE WHEN n.kind <> 'comment' THEN n.comment_id END AS comment_elsewhere, n.subject_id"
+    "CASE WHEN n.kind <> 'comment' THEN n.comment_id END AS comment_elsewhere, n.subject_id, n.details"
 )
-# Entries, each with the comment below the recipient's photo that it is about. The shard of `n` is still to be named.
-_ENTRIES = f"""
-    notifications n LEFT JOIN LATERAL (
+# The comment below the recipient's photo that the entry `n` is about.
+_COMMENT = f"""
+    LEFT JOIN LATERAL (
         SELECT c.id, c.text, c.author_id FROM comments c
         WHERE c.shard = {_SHARD} AND c.deleted_at IS NULL
           -- Other kinds may have very many actors.
@@ -44,10 +52,16 @@ _ENTRIES = f"""
               SELECT max(t.source_id) FROM notification_actors t
               WHERE t.shard = {_SHARD} AND t.notification_id = n.id AND t.retracted_at IS NULL) END
         ) AS comment ON true"""
-
-# The counters of the inbox $1, over its rows that are `_UNREAD`.
-_COUNTERS = "count(*) FILTER (WHERE seen_at IS NULL) AS unseen, count(*) AS unread"
-_UNREAD = f"shard = {_SHARD} AND user_id = $1 AND read_at IS NULL AND deleted_at IS NULL"
+_SHOWN = f"n.shard = {_SHARD} AND n.user_id = $1 AND n.deleted_at IS NULL"
+_PAGE = f"{_SHOWN} AND n.position < $2"
+# A page of the inbox $1: entries with positions below $2, at most $3 of them, of all kinds or of the kinds $4 alone.
+_ALL_KINDS = f"SELECT {_ENTRY} FROM notifications n {_COMMENT} WHERE {_PAGE} ORDER BY n.position DESC LIMIT $3"
+# The newest of each kind, from the index `notifications_kinds`, and of these the newest.
+_SOME_KINDS = f"""
+    SELECT {_ENTRY} FROM unnest($4::text[]) AS wanted (kind)
+    CROSS JOIN LATERAL (
+        SELECT n.* FROM notifications n WHERE {_PAGE} AND n.kind = wanted.kind ORDER BY n.position DESC LIMIT $3) AS n
+    {_COMMENT} ORDER BY n.position DESC LIMIT $3"""
 
 Accounts = Mapping[int, UserSummary]
 
@@ -60,23 +74,55 @@ class InboxState(NamedTuple):
     waiting: bool
 
 
-async def inbox(db: Queryable, user_id: int, *, before: int | None, limit: int) -> list[Notification]:
-    """Return entries with a `position` below `before`, the one with the newest activity first."""
+async def inbox(
+    db: Queryable, user_id: int, *, before: int | None, limit: int, kinds: Collection[NotificationKind] | None = None
+) -> list[Notification]:
+    """Return entries with a `position` below `before`, the one with the newest activity first.
+
+    With `kinds`, as users read them, only entries of these.
+    """
+    entries: list[Notification] = []
+    while True:
+        wanted = limit - len(entries)
+        rows = await db.fetch(*_page(user_id, before, wanted, kinds))
+        entries += await _with_accounts(db, user_id, rows)
+        # Entries of which nothing can be shown are left out, and a page is short only at the end.
+        if len(rows) < wanted or len(entries) >= limit:
+            return entries
+        before = rows[-1]["position"]
+
+
+async def first_page(
+    db: Queryable, user_id: int, *, limit: int, kinds: Collection[NotificationKind] | None = None
+) -> tuple[list[Notification], NotificationCounters]:
+    """Return the newest entries, as `inbox` does, and the counters of the inbox, with one query."""
+    sql, *args = _page(user_id, None, limit, kinds)
     rows = await db.fetch(
-        f"SELECT {_ENTRY} FROM {_ENTRIES} WHERE n.shard = {_SHARD} AND n.user_id = $1 AND n.deleted_at IS NULL "
-        "AND n.position < $2 ORDER BY n.position DESC LIMIT $3",
-        user_id,
-        ids.MAX_ID if before is None else before,
-        limit,
+        f"SELECT {COUNTERS} AS counters, page.* FROM (SELECT 1) AS one LEFT JOIN LATERAL ({sql}) AS page ON true "
+        "ORDER BY page.position DESC",
+        *args,
     )
-    return await _with_accounts(db, user_id, rows)
+    found = [row for row in rows if row["id"] is not None]
+    entries = await _with_accounts(db, user_id, found)
+    if len(found) == limit and len(entries) < limit:
+        last = found[-1]["position"]
+        entries += await inbox(db, user_id, before=last, limit=limit - len(entries), kinds=kinds)
+    return entries, counters_of(rows[0]["counters"])
+
+
+def _page(
+    user_id: int, before: int | None, limit: int, kinds: Collection[NotificationKind] | None
+) -> tuple[str, *tuple[object, ...]]:
+    position = ids.MAX_ID if before is None else before
+    if kinds is None:
+        return _ALL_KINDS, user_id, position, limit
+    return _SOME_KINDS, user_id, position, limit, sorted({stored.value for kind in kinds for stored in kind.stored})
 
 
 async def by_ids(db: Queryable, user_id: int, entry_ids: Sequence[int]) -> dict[int, Notification]:
     """Return a user's entries by id; deleted ones are left out."""
     rows = await db.fetch(
-        f"SELECT {_ENTRY} FROM {_ENTRIES} WHERE n.shard = {_SHARD} AND n.id = ANY($2::bigint[]) "
-        "AND n.user_id = $1 AND n.deleted_at IS NULL",
+        f"SELECT {_ENTRY} FROM notifications n {_COMMENT} WHERE {_SHOWN} AND n.id = ANY($2::bigint[])",
         user_id,
         list(entry_ids),
     )
@@ -92,38 +138,18 @@ async def inbox_state(
     """
     rows = await db.fetch(
         f"""
-        SELECT c.unseen, c.unread, e.*, {waiting_activities.WAITING} AS waiting
-        FROM (SELECT {_COUNTERS} FROM notifications WHERE {_UNREAD}) AS c
+        SELECT {COUNTERS} AS counters, e.*, {waiting_activities.WAITING} AS waiting
+        FROM (SELECT 1) AS one
         LEFT JOIN LATERAL (
-            SELECT {_ENTRY} FROM {_ENTRIES}
-            WHERE n.shard = {_SHARD} AND n.id = $2 AND n.user_id = $1 AND n.deleted_at IS NULL) AS e ON true""",
+            SELECT {_ENTRY} FROM notifications n {_COMMENT} WHERE {_SHOWN} AND n.id = $2) AS e ON true""",
         user_id,
         entry_id,
     )
     row = rows[0]  # the counters are there even without an entry
     entries = [] if row["id"] is None else await _with_accounts(db, user_id, [row], accounts)
     return InboxState(
-        entry=entries[0] if entries else None,
-        counters=NotificationCounters(unseen=row["unseen"], unread=row["unread"]),
-        waiting=row["waiting"],
+        entry=entries[0] if entries else None, counters=counters_of(row["counters"]), waiting=row["waiting"]
     )
-
-
-async def counters(db: Queryable, user_id: int) -> NotificationCounters:
-    """Return the numbers of entries that are not seen and not read."""
-    (row,) = await db.fetch(f"SELECT {_COUNTERS} FROM notifications WHERE {_UNREAD}", user_id)
-    return NotificationCounters(**dict(row))
-
-
-async def counters_and_newest(db: Queryable, user_id: int) -> tuple[NotificationCounters, int | None]:
-    """Return the counters of an inbox and the greatest `position` in it, None if it is empty."""
-    (row,) = await db.fetch(
-        f"SELECT {_COUNTERS}, (SELECT max(position) FROM notifications "
-        f"WHERE shard = {_SHARD} AND user_id = $1 AND deleted_at IS NULL) AS newest "
-        f"FROM notifications WHERE {_UNREAD}",
-        user_id,
-    )
-    return NotificationCounters(unseen=row["unseen"], unread=row["unread"]), row["newest"]
 
 
 async def _with_accounts(
@@ -142,27 +168,42 @@ async def _with_accounts(
     unknown = named - accounts.keys()
     if unknown:
         accounts = {**accounts, **await account_lists.summaries(db, unknown)}
-    return await _with_notices(db, user_id, rows, _entries(user_id, rows, about, accounts))
+    entries = [
+        _entry(user_id, row, accounts, comment)
+        for row, comment in zip(rows, about, strict=True)
+        if not _is_empty(row, accounts)
+    ]
+    return await _with_notices(db, user_id, rows, entries)
 
 
-def _entries(
-    user_id: int, rows: Sequence[Row], about: Sequence[SourceComment | None], accounts: Accounts
-) -> list[Notification]:
-    return [_entry(user_id, row, accounts, comment) for row, comment in zip(rows, about, strict=True)]
+def _is_empty(row: Row, accounts: Accounts) -> bool:
+    """Return whether all actors of an entry are hidden, so that nothing of it can be shown."""
+    return row["people"] > 0 and _shown(row, accounts) == 0
+
+
+def _shown(row: Row, accounts: Accounts) -> int:
+    """Return the number of actors of an entry without those of its newest that are hidden.
+
+    The worker "bulk" takes hidden actors out of entries (`storage.stores.hidden_actors`); this is for the time before.
+    """
+    people: int = row["people"]
+    return people - sum(1 for actor_id in newest_actors_of(row) if actor_id not in accounts)
 
 
 async def _with_notices(
     db: Queryable, user_id: int, rows: Sequence[Row], entries: list[Notification]
 ) -> list[Notification]:
     subjects = {row["id"]: row["subject_id"] for row in rows if row["subject_id"] is not None}
-    about = {(entry.kind, subjects[entry.id]) for entry in entries if entry.id in subjects}
+    kinds = {row["id"]: NotificationKind(row["kind"]) for row in rows}
+    about = {(kinds[entry_id], subject_id) for entry_id, subject_id in subjects.items()}
     of_webhooks = {each for each in about if each[0] in webhook_notices.KINDS}
+    of_decisions = {each for each in about if each[0] in decision_notices.KINDS}
     notices: dict[tuple[NotificationKind, int], Notice | WebhookNotice] = {}
-    if about - of_webhooks:
-        notices |= await decision_notices.read(db, about - of_webhooks)
+    if of_decisions:
+        notices |= await decision_notices.read(db, of_decisions)
     if of_webhooks:
         notices |= await webhook_notices.read(db, user_id, of_webhooks)
-    return [_with_notice(entry, notices.get((entry.kind, subjects.get(entry.id, 0)))) for entry in entries]
+    return [_with_notice(entry, notices.get((kinds[entry.id], subjects.get(entry.id, 0)))) for entry in entries]
 
 
 def _with_notice(entry: Notification, notice: Notice | WebhookNotice | None) -> Notification:
@@ -186,23 +227,27 @@ def _comment_of(row: Row, elsewhere: Mapping[int, SourceComment]) -> SourceComme
 
 def _entry(user_id: int, row: Row, accounts: Accounts, comment: SourceComment | None) -> Notification:
     kind = NotificationKind(row["kind"])
+    count = _shown(row, accounts)
+    security = security_notices.from_document(row["details"])
     moderation = None if row["moderation"] is None else from_document(row["moderation"])
     actors = tuple(accounts[actor_id] for actor_id in newest_actors_of(row) if actor_id in accounts)
     return Notification(
         id=row["id"],
         position=row["position"],
         user_id=user_id,
-        kind=kind,
+        kind=kind.shown,
         actors=actors,
-        count=row["people"],
+        count=count,
         photo_id=row["photo_id"],
         comment=CommentExcerpt(id=comment.id, excerpt=excerpt_of(comment.text))
         if comment is not None and comment.author_id in accounts
         else None,
-        text=sentence(
+        text=security_notices.text_of(security)
+        if security is not None
+        else sentence(
             kind,
             [actor.username for actor in actors],
-            row["people"],
+            count,
             reason=row["reason"] if moderation is None else moderation.reason,
             in_caption=row["comment_elsewhere"] is None,
             action=None if moderation is None else moderation.action,
@@ -212,4 +257,5 @@ def _entry(user_id: int, row: Row, accounts: Accounts, comment: SourceComment | 
         seen=row["seen_at"] is not None or row["read_at"] is not None,
         read=row["read_at"] is not None,
         silent=row["silent"],
+        security=security,
     )

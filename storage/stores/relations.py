@@ -36,7 +36,9 @@ def relation_to_other(prefix: str = "") -> str:
         f"EXISTS (SELECT 1 FROM mutes m WHERE m.shard = {_OTHER} AND m.owner_id = $2 AND m.other_id = $1 "
         f"AND NOT m.outgoing) AS {prefix}muting, "
         f"EXISTS (SELECT 1 FROM close_friends c WHERE c.shard = {_OTHER} AND c.owner_id = $2 AND c.other_id = $1 "
-        f"AND NOT c.outgoing) AS {prefix}close_friend"
+        f"AND NOT c.outgoing) AS {prefix}close_friend, "
+        f"EXISTS (SELECT 1 FROM followers f WHERE f.shard = {_OTHER} AND f.followee_id = $2 AND f.follower_id = $1 "
+        f"AND f.bell) AS {prefix}bell"
     )
 
 
@@ -97,6 +99,16 @@ async def requests(db: Queryable, user_id: int, *, before: int | None, limit: in
 async def close_friends(db: Queryable, user_id: int, *, before: int | None, limit: int) -> list[User]:
     """Return a user's close friends, newest account first, with ids below `before`."""
     return await _users(db, "close_friends", "outgoing AND owner_id", "other_id", (user_id, user_id, before, limit))
+
+
+async def blocks(db: Queryable, user_id: int, *, before: int | None, limit: int) -> list[User]:
+    """Return the users that a user blocks, newest account first, with ids below `before`; also those who block back."""
+    return await _users(db, "blocks", "outgoing AND owner_id", "other_id", (None, user_id, before, limit))
+
+
+async def mutes(db: Queryable, user_id: int, *, before: int | None, limit: int) -> list[User]:
+    """Return the users that a user mutes, newest account first, with ids below `before`; also those who block back."""
+    return await _users(db, "mutes", "outgoing AND owner_id", "other_id", (None, user_id, before, limit))
 
 
 async def _is_visible(db: Queryable, condition: str, viewer_id: int | None, owner_id: int) -> bool:

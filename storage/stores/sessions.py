@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal
 
+from storage.devices import Device
 from storage.errors import NotFoundError
 from storage.events import SessionEnded
 from storage.models import Role
@@ -28,12 +29,14 @@ REPEAT_SECONDS = 60.0  # in which a used token can be exchanged again
 _ISSUE = """
 INSERT INTO refresh_tokens (shard, session_id, token_sha256, expires_at)
 VALUES ($1::integer, $2::uuid, $3::bytea, $4::timestamptz)"""
-# The same by a rotation that uses up all other tokens of the session; $5 is the client. The statement's time and not
+# The same by a rotation that uses up all other tokens of the session; $5 is the client, $6 and $7 what is shown of it.
+# The statement's time and not
 # now(), so that each rotation has a time of its own: two rotations of one session may have begun at the same moment and
 # have waited for each other. The token is added last, so it is not used up.
 _REPLACE_TOKENS = f"""
 WITH rotated AS (
-    UPDATE sessions SET rotated_at = statement_timestamp(), rotated_by = $5
+    UPDATE sessions SET rotated_at = statement_timestamp(), rotated_by = $5, last_seen_at = statement_timestamp(),
+        user_agent = coalesce($6, user_agent), network = coalesce($7, network)
     WHERE shard = $1::integer AND id = $2::uuid RETURNING id, rotated_at),
 used AS (
     UPDATE refresh_tokens t SET used_at = rotated.rotated_at FROM rotated
@@ -80,11 +83,18 @@ class Ended:
 
 
 async def open(  # noqa: A001 - always called as sessions.open()
-    tx: Transaction, user_id: int, *, token_sha256: bytes, expires_at: datetime
+    tx: Transaction,
+    user_id: int,
+    *,
+    token_sha256: bytes,
+    expires_at: datetime,
+    device: Device | None = None,
+    password_hash: str | None = None,
 ) -> str:
-    """Create a session with its first refresh token and return the session's id.
+    """Create a session with its first refresh token and return the session's id; its user has just been authenticated.
 
-    Raises `NotFoundError("user")` once the account is deleted or suspended.
+    Raises `NotFoundError("user")` once the account is deleted or suspended, or does not have `password_hash` any more,
+    unless this is None.
     """
     session_id = uuid.uuid4()
     opened = await tx.execute(
@@ -92,14 +102,21 @@ async def open(  # noqa: A001 - always called as sessions.open()
         WITH account AS (
             SELECT shard, id FROM users
             WHERE shard = {shard_of("$2")} AND id = $2 AND deleted_at IS NULL AND suspended_at IS NULL
-            FOR KEY SHARE),
-        opened AS (INSERT INTO sessions (shard, id, user_id) SELECT shard, $1, id FROM account RETURNING shard, id)
+                AND ($7::text IS NULL OR password_hash = $7)
+            -- A change of the password, which ends all sessions, waits for this one or is seen by it.
+            FOR SHARE),
+        opened AS (
+            INSERT INTO sessions (shard, id, user_id, user_agent, network, last_seen_at, authenticated_at)
+            SELECT shard, $1, id, $5, $6, now(), now() FROM account RETURNING shard, id)
         INSERT INTO refresh_tokens (shard, token_sha256, session_id, expires_at)
         SELECT shard, $3, id, $4 FROM opened""",
         session_id,
         user_id,
         token_sha256,
         expires_at,
+        None if device is None else device.user_agent,
+        None if device is None else device.network,
+        password_hash,
     )
     if not opened:
         raise NotFoundError("user")
@@ -123,10 +140,12 @@ async def rotate(
     new_sha256: bytes,
     expires_at: datetime,
     client: bytes | None = None,
+    device: Device | None = None,
 ) -> Rotation:
     """Exchange a refresh token for the next one; of concurrent calls with the same token, one is "ok".
 
     `shard` is that of the token's user. `client` identifies the client; with None it is unknown, and equal to no other.
+    `device` is kept if it is not None.
     A used token is "repeated" (a new token is issued all the same) or else "reused", which ends its session: the caller
     commits the transaction in this case as well. A token of an ended session is "unknown", like one that never existed.
     """
@@ -150,7 +169,8 @@ async def rotate(
     )
     role: Role | None = None
     if kind == "ok":
-        await tx.execute(_REPLACE_TOKENS, shard, session_id, new_sha256, expires_at, client)
+        shown = (None, None) if device is None else (device.user_agent, device.network)
+        await tx.execute(_REPLACE_TOKENS, shard, session_id, new_sha256, expires_at, client, *shown)
     elif kind == "repeated":
         await tx.execute(_ISSUE, shard, session_id, new_sha256, expires_at)
     elif kind == "reused":
@@ -169,8 +189,8 @@ def decide(*, used: bool, revoked: bool, expires_at: datetime, now: datetime, re
     return "ok" if now < expires_at else "expired"
 
 
-async def revoke(tx: Transaction, user_id: int, session_id: str) -> None:
-    """End a session of a user and emit `SessionEnded`; a second time changes nothing."""
+async def revoke(tx: Transaction, user_id: int, session_id: str) -> bool:
+    """End a session of a user, emit `SessionEnded`, and return True; False if there is none, or it has ended."""
     ended = await tx.execute(
         f"UPDATE sessions SET revoked_at = now() "
         f"WHERE shard = {shard_of('$1')} AND user_id = $1 AND id = $2 AND revoked_at IS NULL",
@@ -179,14 +199,19 @@ async def revoke(tx: Transaction, user_id: int, session_id: str) -> None:
     )
     if ended:
         tx.emit(SessionEnded(session_id=session_id, user_id=user_id))
+    return bool(ended)
 
 
-async def revoke_all(tx: Transaction, user_id: int) -> list[str]:
-    """End all sessions of a user, emit `SessionEnded` for each, and return the ids of those that were active."""
+async def revoke_all(tx: Transaction, user_id: int, *, but: str | None = None) -> list[str]:
+    """End all sessions of a user, except the session `but`, and return the ids of those that were active.
+
+    Emits `SessionEnded` for each.
+    """
     rows = await tx.fetch(
         f"SELECT id FROM sessions WHERE shard = {shard_of('$1')} AND user_id = $1 AND revoked_at IS NULL "
-        "ORDER BY id FOR UPDATE",
+        "AND id IS DISTINCT FROM $2::uuid ORDER BY id FOR UPDATE",
         user_id,
+        None if but is None else uuid.UUID(but),
     )
     active = [row["id"] for row in rows]
     await tx.execute(

@@ -26,7 +26,7 @@ from storage.postgres.database import Queryable, Transaction
 from storage.postgres.rows import USER, Row, user_of
 from storage.postgres.sharding import shard
 from storage.postgres.visibility import kept, profile
-from storage.stores import account_lists, erasure, sessions, stars, usernames
+from storage.stores import account_lists, email_addresses, erasure, sessions, stars, usernames
 
 T = TypeVar("T")
 
@@ -37,24 +37,40 @@ _AFTER_ANY_TEXT = "\U0010ffff"  # sorts after every character of a username
 # The account of the parameter $1, or $2 where $1 is the viewer.
 _ACCOUNT = f"shard = {shard('$1')} AND id = $1"
 _VIEWED = f"a.shard = {shard('$2')} AND a.id = $2"
-_TAKE_EMAIL = "INSERT INTO emails (email, user_id) VALUES ($1::text::citext, $2) ON CONFLICT DO NOTHING"
+_CREDENTIALS = f"""
+SELECT {USER}, a.password_hash, a.suspended_at IS NOT NULL AS suspended, a.deletion_due_at, EXISTS (
+    SELECT 1 FROM totp t WHERE t.shard = {shard("$1")} AND t.user_id = $1 AND t.confirmed_at IS NOT NULL
+    ) AS second_factor
+FROM users a
+WHERE a.shard = {shard("$1")} AND a.id = $1 AND (a.deleted_at IS NULL OR a.deletion_due_at > now())"""
 
 
 async def create(
-    tx: Transaction, *, username: str, email: str, password_hash: str, display_name: str, role: Role = Role.USER
+    tx: Transaction,
+    *,
+    username: str,
+    email: str,
+    password_hash: str,
+    display_name: str,
+    role: Role = Role.USER,
+    pending: bool = False,
 ) -> User:
-    """Create an account in a random shard; raise `ConflictError` username_taken or email_taken."""
+    """Create an account in a random shard; raise `ConflictError` username_taken.
+
+    The address is claimed and counts as verified; raises `ConflictError` email_taken if another account has claimed it.
+    If it is `pending`, it may be another account's as well.
+    """
     user_id = tx.new_id(ids.draw_shard())
     await usernames.take(tx, username, user_id)
-    if not await tx.execute(_TAKE_EMAIL, email, user_id):
-        raise ConflictError(
-            "email_taken", "This e-mail address already has an account. Sign in, or use another address.", field="email"
-        )
+    if pending:
+        await email_addresses.hold(tx, email, user_id)
+    elif not await email_addresses.claim(tx, email, user_id):
+        raise ConflictError("email_taken", "This e-mail address belongs to another account.", field="email")
     row = await tx.fetchrow(
         f"""
         WITH account AS (
-            INSERT INTO users AS a (shard, id, username, email, password_hash, display_name, role)
-            VALUES ({shard("$1")}, $1, $2::text, $3::text, $4, $5, $6)
+            INSERT INTO users AS a (shard, id, username, email, password_hash, display_name, role, email_verified_at)
+            VALUES ({shard("$1")}, $1, $2::text, $3::text, $4, $5, $6, $9)
             ON CONFLICT (id, shard) DO NOTHING RETURNING {USER}),
         inbox AS (INSERT INTO inboxes (shard, user_id) SELECT {shard("$1")}, id FROM account),
         indexed AS (
@@ -68,6 +84,7 @@ async def create(
         role.value,
         username.lower(),
         search_text.key(display_name),
+        None if pending else datetime.now(UTC),
     )
     if row is None:
         raise ConflictError("conflict", "no free id was found; try again")
@@ -105,32 +122,34 @@ async def by_name_or_id(db: Queryable, name_or_id: str, read: Callable[[int], Aw
 
 
 class Credentials(NamedTuple):
-    """An account, its password hash, whether it is suspended, and until when its deletion can be undone, if it is."""
+    """An account and what a sign-in has to know of it.
+
+    `password_hash` is empty without a password, `deletion_due_at` is until when the deletion can be undone, if the
+    account is deleted, and `second_factor` whether a sign-in by the password needs a code as well.
+    """
 
     user: User
     password_hash: str
     suspended: bool
     deletion_due_at: datetime | None
+    second_factor: bool
 
 
-async def credentials(db: Queryable, login: str) -> Credentials | None:
-    """Return the account of a username or e-mail address, also one whose deletion can be undone, or None."""
-    if "@" in login:
-        user_id = await db.fetchval("SELECT user_id FROM emails WHERE email = $1::text::citext", login)
-    else:
-        user_id = await usernames.id_of(db, login)
-    if user_id is None:
-        return None
-    row = await db.fetchrow(
-        f"SELECT {USER}, a.password_hash, a.suspended_at IS NOT NULL AS suspended, a.deletion_due_at FROM users a "
-        f"WHERE a.shard = {shard('$1')} AND a.id = $1 AND (a.deleted_at IS NULL OR a.deletion_due_at > now())",
-        user_id,
-    )
+async def credentials(db: Queryable, username: str) -> Credentials | None:
+    """Return the account of a username, also one whose deletion can be undone, or None."""
+    user_id = await usernames.id_of(db, username)
+    return None if user_id is None else await credentials_of(db, user_id)
+
+
+async def credentials_of(db: Queryable, user_id: int) -> Credentials | None:
+    """Return the credentials of an account, also of one whose deletion can be undone, or None."""
+    row = await db.fetchrow(_CREDENTIALS, user_id)
     if row is None:
         return None
     fields = dict(row)
-    password_hash, suspended, due_at = map(fields.pop, ("password_hash", "suspended", "deletion_due_at"))
-    return Credentials(user_of(fields), password_hash, suspended, due_at)
+    names = ("password_hash", "suspended", "deletion_due_at", "second_factor")
+    rest = [fields.pop(name) for name in names]
+    return Credentials(user_of(fields), *rest)
 
 
 async def password_hash(db: Queryable, user_id: int) -> str | None:
@@ -149,9 +168,23 @@ async def exists(db: Queryable, user_id: int) -> bool:
     return found
 
 
-async def replace_password_hash(tx: Transaction, user_id: int, old: str, new: str) -> None:
-    """Replace a password hash, unless it is not the `old` one any more."""
-    await tx.execute(f"UPDATE users SET password_hash = $3 WHERE {_ACCOUNT} AND password_hash = $2", user_id, old, new)
+async def replace_password_hash(tx: Transaction, user_id: int, old: str, new: str) -> bool:
+    """Replace a password hash; return False if it is not the `old` one any more."""
+    changed = await tx.execute(
+        f"UPDATE users SET password_hash = $3 WHERE {_ACCOUNT} AND password_hash = $2", user_id, old, new
+    )
+    return bool(changed)
+
+
+async def set_password_hash(tx: Transaction, user_id: int, encoded: str) -> User | None:
+    """Set the password of an account, also of one whose deletion can be undone; None if it is deleted for good."""
+    row = await tx.fetchrow(
+        f"UPDATE users AS a SET password_hash = $2 WHERE {_ACCOUNT} "
+        f"AND (a.deleted_at IS NULL OR a.deletion_due_at > now()) RETURNING {USER}",
+        user_id,
+        encoded,
+    )
+    return None if row is None else user_of(row)
 
 
 async def publishes_rights(db: Queryable, user_id: int) -> bool:
@@ -174,13 +207,14 @@ async def remove(tx: Transaction, user_id: int) -> list[str]:
     if names is None:
         raise NotFoundError("user")
     queued_at = await tx.fetchval(
-        "UPDATE users SET deleted_at = now(), email = '', password_hash = '', bio = '', settings = '{}', "
-        "avatar_sha256 = NULL, banner_sha256 = NULL, deletion_due_at = NULL, erasure_queued_at = now() "
+        "UPDATE users SET deleted_at = now(), email = '', email_verified_at = NULL, password_hash = '', bio = '', "
+        "settings = '{}', avatar_sha256 = NULL, banner_sha256 = NULL, deletion_due_at = NULL, "
+        "erasure_queued_at = now() "
         f"WHERE {_ACCOUNT} RETURNING erasure_queued_at",
         user_id,
     )
     await usernames.free_all(tx, user_id, names[0])
-    await tx.execute("DELETE FROM emails WHERE email = $1::text::citext AND user_id = $2", names[1], user_id)
+    await email_addresses.free(tx, names[1], user_id)
     ended = await sessions.revoke_all(tx, user_id)
     images = await tx.fetch(
         f"""

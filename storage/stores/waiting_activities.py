@@ -13,6 +13,7 @@ from storage.models import Activity
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.rows import Row
 from storage.postgres.sharding import shard
+from storage.stores import security_notices
 
 _SHARD = shard("$1")
 # Whether activities wait for the inbox $1.
@@ -24,21 +25,22 @@ async def add(tx: Transaction, *, operation: str, activity: Activity) -> None:
     await tx.insert(
         ids.shard_of(activity.recipient_id),
         "INSERT INTO waiting_activities "
-        "(shard, id, operation, recipient_id, kind, actor_id, photo_id, source_id) "
-        f"VALUES ({_SHARD}, $1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id, shard) DO NOTHING RETURNING id",
+        "(shard, id, operation, recipient_id, kind, actor_id, photo_id, source_id, details) "
+        f"VALUES ({_SHARD}, $1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (id, shard) DO NOTHING RETURNING id",
         operation,
         activity.recipient_id,
         activity.kind.value,
         activity.actor_id,
         activity.photo_id,
         activity.source_id,
+        security_notices.to_document(activity.security),
     )
 
 
 async def first(db: Queryable, recipient_id: int, *, limit: int) -> Sequence[Row]:
     """Return up to `limit` activities of an inbox, oldest first."""
     return await db.fetch(
-        "SELECT id, operation, recipient_id, kind, actor_id, photo_id, source_id FROM waiting_activities "
+        "SELECT id, operation, recipient_id, kind, actor_id, photo_id, source_id, details FROM waiting_activities "
         f"WHERE shard = {_SHARD} AND recipient_id = $1 ORDER BY id LIMIT $2",
         recipient_id,
         limit,

@@ -21,7 +21,7 @@ async def test_an_account_is_deleted_and_restored(site: Site, viewport: Any) -> 
     dialog = page.get_by_role("dialog", name="Delete your account?")
     for scheme in ("dark", "light"):
         await page.emulate_media(color_scheme=scheme)
-        await visitor.open("/settings")
+        await visitor.open("/settings/deletion")
         await page.get_by_role("button", name="Delete account").click()
         await expect(dialog).to_contain_text("For 30 days you can undo that")
         assert await poor_contrasts(visitor) == []

@@ -149,7 +149,7 @@ async def test_a_new_user_name_appears_on_open_pages(site: Site) -> None:
     await fan.open(f"/u/{former}")
     await fan.live()
     await fan.subscribed(f"user:{owner.account.id}")
-    await owner.open("/settings")
+    await owner.open("/settings/account")
     await owner.page.get_by_label("User name").fill(name)
     await owner.page.get_by_role("button", name="Save").click()
     await owner.sees(owner.page.get_by_text(f"Signed in as @{name}."))
@@ -165,9 +165,12 @@ async def test_a_private_account_accepts_a_follow_request(site: Site) -> None:
     owner, requester = await site.signed_in(), await site.signed_in()
     await owner.page.get_by_role("link", name="Settings").click()
     await owner.page.get_by_label("Name", exact=True).fill("Private User")
-    await owner.page.get_by_label("Private account").check()
     await owner.page.get_by_role("button", name="Save").click()
     await owner.sees(owner.toast("Saved"))
+    await owner.page.get_by_role("link", name="Privacy").click()
+    await owner.page.get_by_label("Private account").check()
+    async with owner.page.expect_response("**/users/me"):
+        await owner.page.get_by_role("button", name="Save").click()
     await owner.account.upload(photograph("galaxies"), "for friends")
 
     await requester.open(f"/u/{owner.account.name}")

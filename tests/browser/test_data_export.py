@@ -24,7 +24,7 @@ async def test_an_export_from_the_request_to_the_offline_page(site: Site, tmp_pa
     photo = await visitor.account.upload(photograph("rocket"), f"Lift-off {ATTACK}")
     await published(visitor.account, photo["id"])
     await visitor.open("/settings")
-    await page.get_by_role("link", name="Export or import your data").click()
+    await page.get_by_role("link", name="Your data").click()
     await visitor.sees(page.get_by_role("heading", name="No exports yet"))
     button = page.get_by_role("button", name="New export")
     await button.click()

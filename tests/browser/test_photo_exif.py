@@ -24,7 +24,7 @@ async def _photo(visitor: Any, tmp_path: Path) -> str:
 async def test_the_owner_sees_and_deletes_the_camera_data(site: Site, tmp_path: Path, viewport: Any) -> None:
     """Camera, exposure and, after the setting, the position are shown until they are deleted; then it says so."""
     owner = await site.signed_in(viewport=viewport)
-    await owner.open("/settings")
+    await owner.open("/settings/privacy")
     await owner.page.get_by_label("Position in the camera data").select_option("coarse")
     await owner.page.get_by_label("Publish creator and licence").uncheck()
     await owner.page.get_by_role("button", name="Save").click()

@@ -17,7 +17,7 @@ async def test_an_avatar_is_chosen_and_appears_live(site: Site) -> None:
     await fan.open(f"/u/{owner.account.name}")
     await fan.live()
     await fan.subscribed(f"user:{owner.account.id}")
-    await owner.open("/settings")
+    await owner.open("/settings/profile")
     await owner.page.get_by_label("Choose a profile picture").set_input_files(photograph("flower"))
     field = owner.page.locator('.profile-image[data-kind="avatar"]')
     await owner.sees_text(field.get_by_role("status"), "Saved.")
@@ -33,7 +33,7 @@ async def test_a_banner_is_chosen_and_removed(site: Site) -> None:
     await fan.open(f"/u/{owner.account.name}")
     await fan.live()
     await fan.subscribed(f"user:{owner.account.id}")
-    await owner.open("/settings")
+    await owner.open("/settings/profile")
     field = owner.page.locator('.profile-image[data-kind="banner"]')
     await owner.sees(field.get_by_text("No banner yet"))
     await owner.page.get_by_label("Choose a banner").set_input_files(photograph("temple"))
@@ -55,7 +55,7 @@ async def test_a_picture_that_cannot_be_used(site: Site, data: bytes, message: s
     """A refused or rejected picture has its reason at the field, and the initial stays."""
     visitor = await site.signed_in()
     visitor.expect_error("status of 4")
-    await visitor.open("/settings")
+    await visitor.open("/settings/profile")
     file = {"name": "me.jpg", "mimeType": "image/jpeg", "buffer": data}
     await visitor.page.get_by_label("Choose a profile picture").set_input_files(file)  # type: ignore[arg-type]
     field = visitor.page.locator('.profile-image[data-kind="avatar"]')

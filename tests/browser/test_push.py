@@ -191,7 +191,7 @@ async def test_a_push_message_from_the_offer_to_its_page(site: Site, receiver_po
         })()"""
     )
     assert stored == [
-        "/offline", "/static/offline/cloud.svg", "/static/offline/offline.css", "/static/offline/offline.js",
+        "/offline", "/offline/cloud.svg", "/offline/offline.css", "/offline/offline.js",
     ]  # fmt: skip
 
     await visitor.open("/settings")

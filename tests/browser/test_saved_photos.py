@@ -252,7 +252,12 @@ async def test_a_response_from_before_takes_nothing_back(site: Site) -> None:
         await route.fulfill(response=response)
 
     await fan.page.route(f"**/api/v1/photos/{photo}", answer)
+    fan.expect_error("ERR_|WebSocket")
     await fan.open(f"/p/{photo}")
+    await fan.subscribed(f"photo:{photo}")
+    await fan.context.set_offline(True)
+    await expect(fan.connection_status().first).to_have_attribute("data-state", "offline", timeout=WITHIN)
+    await fan.context.set_offline(False)
     await asyncio.wait_for(asked.wait(), WITHIN / 1000)
     button = _save_button(fan.page.locator(".photo-page"))
     like = fan.page.locator(".photo-page").get_by_role("button", name="Like")

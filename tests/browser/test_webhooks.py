@@ -48,7 +48,7 @@ async def created(visitor: Visitor, url: str) -> None:
     """Create a webhook on the page, and close the dialog with its secret."""
     page = visitor.page
     await visitor.open("/settings")
-    await page.get_by_role("link", name="Manage webhooks").click()
+    await page.get_by_role("link", name="Webhooks").click()
     await visitor.sees(page.get_by_role("heading", name="No webhooks yet"))
     await page.get_by_role("button", name="New webhook").click()
     form = page.get_by_role("dialog", name="New webhook")

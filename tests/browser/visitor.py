@@ -113,7 +113,7 @@ class Visitor:
 
     def _logged(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"}:
-            self._record(f"console: {message.text}")
+            self._record(f"console: {message.text} {message.location['url']}")
 
     def _failed(self, error: Error) -> None:
         self._record(f"exception: {error}")
@@ -148,9 +148,11 @@ class Site:
         """Open a browser for a user, with an empty page; `options` are those of a Playwright context.
 
         Service workers are blocked unless a test is about them: a worker would start and store its files in each test.
+        So are animations, which would take a third of the browser's drawing.
         """
         options.setdefault("viewport", DESKTOP)
         options.setdefault("service_workers", "block")
+        options.setdefault("reduced_motion", "reduce")
         context = await self._browser.new_context(**options)
         visitor = Visitor(context, await context.new_page(), account or await self.create_account(), url or self.url)
         self._visitors.append(visitor)

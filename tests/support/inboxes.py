@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from storage.models import Notification, NotificationKind, Photo, User
+from typing import Any
+
+from storage.models import Notification, NotificationCounters, NotificationKind, Photo, User
 from storage.postgres.database import Database
+from storage.render.notification import counters_fields
 from storage.stores import notifications
 from tests.support.community import record_notification, retract_notification
 
@@ -37,3 +40,17 @@ async def note_unlike(database: Database, photo: Photo, actor: User) -> int | No
 async def inbox_of(database: Database, user: User) -> list[Notification]:
     """Return the notifications of a user, newest first."""
     return await notifications.inbox(database, user.id, before=None, limit=99)
+
+
+def counters(**kinds: tuple[int, int]) -> NotificationCounters:
+    """Return the counters of an inbox that has so many unseen and unread entries of each kind."""
+    return NotificationCounters(
+        unseen=sum(unseen for unseen, _ in kinds.values()),
+        unread=sum(unread for _, unread in kinds.values()),
+        kinds={NotificationKind(kind): numbers for kind, numbers in kinds.items()},
+    )
+
+
+def counters_json(**kinds: tuple[int, int]) -> dict[str, Any]:
+    """Return the JSON of these counters."""
+    return counters_fields(counters(**kinds))

@@ -170,6 +170,8 @@ OTHERS: Mapping[str, str] = {
     "GET /users/{id}/following": "accounts",
     "GET /users/me/follow-requests": "accounts",
     "GET /users/me/close-friends": "accounts",
+    "GET /users/me/blocks": "accounts",
+    "GET /users/me/mutes": "accounts",
     "GET /users/me/reports": "what the viewer has reported, by its id alone",
     "GET /users/me/decisions": "decisions about the viewer",
     "GET /decisions/{id}": "a decision about the viewer",

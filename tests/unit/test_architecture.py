@@ -61,6 +61,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "workers/web_push": "storage workers/outbound",
         "workers/reviewing": "storage",
         "workers/scanning": "storage workers/outbound",
+        "workers/mails": "storage",
         "workers/signals": "storage",
         "workers/caches": "storage storage/blobs storage/render workers/outbound workers/webhooks",
         "workers/exports": "storage storage/blobs storage/postgres storage/render storage/stores",
@@ -68,16 +69,16 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "workers/jobs": (
             "channels/bus channels/contract storage storage/blobs storage/cache storage/feeds storage/limits "
             "storage/postgres storage/render storage/stores workers/caches workers/errors workers/exports "
-            "workers/handlers workers/images workers/imports workers/outbound workers/registry workers/reviewing "
-            "workers/scanning workers/signals workers/videos workers/web_push workers/webhooks"
+            "workers/handlers workers/images workers/imports workers/mails workers/outbound workers/registry "
+            "workers/reviewing workers/scanning workers/signals workers/videos workers/web_push workers/webhooks"
         ),
         "workers/worker": "channels/contract storage workers/broker workers/handlers",
         # The edge and the composition root.
         "server/errors": "",
         "server/config": (
             "channels/contract server/errors storage storage/blobs storage/embedded storage/postgres storage/redis "
-            "workers/broker workers/images workers/outbound workers/registry workers/reviewing workers/scanning "
-            "workers/signals workers/videos workers/web_push workers/webhooks"
+            "workers/broker workers/images workers/mails workers/outbound workers/registry workers/reviewing "
+            "workers/scanning workers/signals workers/videos workers/web_push workers/webhooks"
         ),
         "server/identity": "server/config storage storage/limits",
         "server/edge": (
@@ -86,7 +87,8 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         ),
         "server/actions": (
             "channels/bus channels/contract server/identity storage storage/blobs storage/cache storage/feeds "
-            "storage/postgres storage/stores workers/jobs workers/outbound workers/web_push workers/webhooks"
+            "storage/postgres storage/stores workers/jobs workers/mails workers/outbound workers/web_push "
+            "workers/webhooks"
         ),
         "server/media": (
             "server/edge server/identity storage storage/blobs storage/cache storage/limits storage/postgres "
@@ -110,14 +112,14 @@ ALLOWED: Mapping[str, frozenset[str]] = {
             "server/edge server/errors server/identity server/live server/media server/operation storage "
             "storage/blobs storage/cache storage/embedded storage/feeds storage/limits storage/postgres storage/redis "
             "storage/render workers/broker workers/broker/rabbitmq workers/caches workers/exports workers/images "
-            "workers/imports workers/jobs workers/outbound workers/registry workers/reviewing workers/scanning "
-            "workers/signals workers/videos workers/web_push workers/webhooks workers/worker"
+            "workers/imports workers/jobs workers/mails workers/outbound workers/registry workers/reviewing "
+            "workers/scanning workers/signals workers/videos workers/web_push workers/webhooks workers/worker"
         ),
         "server/administration": (
             "channels/bus server/actions server/composition server/config server/edge server/errors server/identity "
             "storage storage/blobs storage/cache storage/feeds storage/postgres storage/redis storage/stores "
-            "workers/broker workers/errors workers/images workers/jobs workers/outbound workers/scanning "
-            "workers/videos workers/web_push"
+            "workers/broker workers/errors workers/images workers/jobs workers/mails workers/outbound "
+            "workers/scanning workers/videos workers/web_push"
         ),
         "server/cli": (
             "loadtest/community loadtest/errors loadtest/plan loadtest/profiles loadtest/report loadtest/run "

@@ -13,6 +13,7 @@ from storage.events import Event, FanoutChunk
 from workers.handlers import EventHandler, on
 from workers.jobs.account_changes import AccountChanges
 from workers.jobs.account_removal import AccountRemoval
+from workers.jobs.bells import BellHandlers
 from workers.jobs.comments import CommentHandlers
 from workers.jobs.contents import ContentRemover
 from workers.jobs.context import Handlers, WorkerContext
@@ -42,6 +43,7 @@ def bulk_handlers(context: WorkerContext, fanout: FanoutHandlers) -> Handlers:
         **context.stars.handlers(),
         **Withdrawals(db, inbox, comments.deleted).handlers(),
         **comments.bulk_handlers(),
+        **BellHandlers(db, inbox).bulk_handlers(),
         **AccountChanges(db, context.cards, context.feeds, notify).handlers(),
         **AccountRemoval(
             db, fanout, notify, comments, ContentRemover(db, context.blobs), blobs=context.blobs

@@ -34,6 +34,9 @@ from workers.jobs.findings import FindingMetrics, NoFindingMetrics
 from workers.jobs.photo_decisions import ModerationMetrics, NoModerationMetrics
 from workers.jobs.sessions import SessionRevoker
 from workers.jobs.stars import Stars
+from workers.mails.opening import MailSettings
+from workers.mails.port import MailMetrics, NoMailMetrics
+from workers.mails.tokens import MailTokens
 from workers.outbound.circuits import CircuitRegistry
 from workers.outbound.client import NoOutboundMetrics, OutboundMetrics
 from workers.registry import WorkerSpec
@@ -127,6 +130,9 @@ class WorkerContext:
     push: PushSettings | None = None
     push_metrics: PushMetrics = field(default_factory=NoPushMetrics)
     export_ttl: timedelta = timedelta(days=7)
+    mail: MailSettings = field(default_factory=MailSettings)
+    mail_tokens: MailTokens = field(default_factory=lambda: MailTokens(secrets.token_bytes(32)))
+    mail_metrics: MailMetrics = field(default_factory=NoMailMetrics)
     services: dict[str, Callable[[], Awaitable[None]]] = field(default_factory=dict)
 
 

@@ -20,17 +20,19 @@ import structlog
 from channels.bus import envelope
 from storage.errors import UnavailableError
 from storage.feeds.notification_log import NotificationLog
-from storage.models import Activity, Notification, NotificationCounters, NotificationMark
+from storage.models import Activity, Notification, NotificationCounters
 from storage.postgres.database import Database, Transaction
 from storage.postgres.rows import Row
 from storage.stores import (
+    hidden_actors,
     inbox_lock,
+    notification_actors,
     notification_groups,
-    notification_marks,
     notification_removal,
     notifications,
     waiting_activities,
 )
+from storage.stores.hidden_actors import Placed
 from storage.stores.notification_groups import Recorded
 from storage.stores.notification_lookup import Situation, look_up
 from workers.jobs import publications
@@ -81,6 +83,10 @@ class Inbox:
             batch = entry_ids[start : start + _BATCH]
             await self._change(recipient_id, partial(_retract_actor, recipient_id, actor_id, batch))
 
+    async def align_actor(self, recipient_id: int, placed: Sequence[Placed], *, shown: bool) -> None:
+        """Hide activities of one user in an inbox, or show them again, and publish what has become of their entries."""
+        await self._change(recipient_id, partial(_align_actor, recipient_id, placed, shown))
+
     async def remove(self, recipient_id: int, entry_ids: Sequence[int]) -> None:
         """Delete entries of an inbox, and publish that they are gone."""
         await self._change(recipient_id, partial(_remove, recipient_id, entry_ids))
@@ -89,24 +95,13 @@ class Inbox:
         """Delete the entries of an inbox about a deleted comment, and publish that they are gone."""
         await self._change(recipient_id, partial(_remove_about, recipient_id, comment_id))
 
-    async def mark(
-        self, user_id: int, mark: NotificationMark, entry_ids: Sequence[int] | None, up_to: int | None
-    ) -> None:
-        """Mark the user's entries with these ids (all with None) and positions up to `up_to`; publish the change."""
-        change = notification_marks.mark_read if mark is NotificationMark.READ else notification_marks.mark_seen
-        async with inbox_lock.hold(self._db, user_id) as lock:
-            async with self._db.transaction(lock) as tx:
-                if not await change(tx, user_id, entry_ids, up_to=up_to):
-                    return
-                counters, newest = await notifications.counters_and_newest(tx, user_id)
-            if entry_ids is None and up_to is None:
-                up_to = newest
-            document = publications.notifications_marked(mark, counters, entry_ids=entry_ids, up_to=up_to)
-            try:
-                await self._log.push_mark(user_id, mark, _body(document))
-            except UnavailableError as error:
-                # The marks are committed, so the call succeeds; other devices see them when they read the inbox again.
-                log.warning("mark_not_published", error=str(error))
+    async def dismiss(self, recipient_id: int, entry_id: int) -> None:
+        """Delete an entry for its recipient, and publish that it is gone. Raises `NotFoundError`."""
+        await self._change(recipient_id, partial(_dismiss, recipient_id, entry_id))
+
+    async def undo_dismissal(self, recipient_id: int, entry_id: int) -> None:
+        """Restore an entry that its recipient has just deleted, and publish it. Raises `NotFoundError`."""
+        await self._change(recipient_id, partial(_undo_dismissal, recipient_id, entry_id))
 
     async def publish(self, recipient_id: int, entry_id: int) -> None:
         """Publish an entry as it is now, or that it is gone."""
@@ -197,7 +192,11 @@ class Inbox:
         # publish last.
         async with inbox_lock.hold(self._db, recipient_id) as lock:
             async with self._db.transaction(lock, repeated=True) as tx:
-                changed = _merged([item for change in changes for item in await change(tx)])
+                recorded = [item for change in changes for item in await change(tx)]
+                for item in recorded:
+                    if item.news is not None:
+                        tx.emit(item.news)
+                changed = _merged(recorded)
                 # Read before the commit, which saves a round trip: under the lock nothing else changes the inbox.
                 states = [
                     await notifications.inbox_state(tx, recipient_id, item.entry_id, accounts=item.accounts)
@@ -237,7 +236,7 @@ def _merged(items: Iterable[Recorded]) -> list[Recorded]:
         merged[item.entry_id] = Recorded(
             item.entry_id,
             repeated=before.repeated and item.repeated,
-            news=before.news or item.news,
+            news=item.news or before.news,
             accounts={**before.accounts, **item.accounts},
         )
     return list(merged.values())
@@ -250,7 +249,7 @@ def _body(document: bytes) -> bytes:
 async def _retract_actor(
     recipient_id: int, actor_id: int, entry_ids: Sequence[int], tx: Transaction
 ) -> Sequence[Recorded]:
-    changed = await notification_groups.retract_actor(
+    changed = await notification_actors.retract_actor(
         tx, recipient_id=recipient_id, actor_id=actor_id, entry_ids=entry_ids
     )
     return [Recorded(entry_id) for entry_id in changed]
@@ -262,3 +261,22 @@ async def _remove(recipient_id: int, entry_ids: Sequence[int], tx: Transaction) 
 
 async def _remove_about(recipient_id: int, comment_id: int, tx: Transaction) -> Sequence[Recorded]:
     return [Recorded(entry_id) for entry_id in await notification_removal.about_comment(tx, recipient_id, comment_id)]
+
+
+async def _dismiss(recipient_id: int, entry_id: int, tx: Transaction) -> Sequence[Recorded]:
+    return [Recorded(entry_id)] if await notification_removal.dismiss(tx, recipient_id, entry_id) else []
+
+
+async def _undo_dismissal(recipient_id: int, entry_id: int, tx: Transaction) -> Sequence[Recorded]:
+    await notification_removal.undo(tx, recipient_id, entry_id)
+    return [Recorded(entry_id)]
+
+
+async def _align_actor(recipient_id: int, placed: Sequence[Placed], shown: bool, tx: Transaction) -> Sequence[Recorded]:
+    if shown:
+        return [Recorded(each.entry_id) for each in placed if await hidden_actors.show(tx, each)]
+    changed: list[int] = []
+    for actor_id in sorted({each.activity.actor_id for each in placed if each.activity.actor_id is not None}):
+        entry_ids = [each.entry_id for each in placed if each.activity.actor_id == actor_id]
+        changed += await hidden_actors.hide(tx, recipient_id, actor_id, entry_ids)
+    return [Recorded(entry_id) for entry_id in changed]

@@ -19,16 +19,19 @@ from storage.events import (
     PhotoDeleted,
     PhotoHidden,
     PhotoMarked,
+    PhotoReady,
     PhotoRejected,
     PhotoRestored,
+    SecurityNoticed,
     UserFollowed,
     UserUnfollowed,
 )
-from storage.models import Activity, NotificationKind, PhotoState
+from storage.models import Activity, NotificationKind, PhotoState, SecurityEvent, SecurityNotice
 from storage.postgres.database import Database
 from storage.stores import photos
 from workers.handlers import EventHandler, on
 from workers.jobs import photo_counters, publications
+from workers.jobs.bells import BellHandlers
 from workers.jobs.comments import CommentHandlers
 from workers.jobs.context import Handlers, WorkerContext
 from workers.jobs.inbox import Inbox
@@ -44,26 +47,31 @@ async def open_handlers(context: WorkerContext) -> AsyncIterator[Handlers]:
     comments = CommentHandlers(context.db, inbox, context.counter_cache, context.publisher)
     withdrawals = Withdrawals(context.db, inbox, comments.deleted)
     notices = ModerationNotices(context.db, inbox)
-    yield {**notify_handlers(notify, comments), **notices.handlers(), **withdrawals.former_handlers()}
+    bells = BellHandlers(context.db, inbox)
+    yield {**notify_handlers(notify, comments, bells), **notices.handlers(), **withdrawals.former_handlers()}
 
 
-def notify_handlers(notify: NotifyHandlers, comments: CommentHandlers) -> Handlers:
-    """Return the handlers of the queue; a deleted photo concerns the one, a photo that is shown the other.
+def notify_handlers(notify: NotifyHandlers, comments: CommentHandlers, bells: BellHandlers) -> Handlers:
+    """Return the handlers of the queue; what happens to a photo concerns several of them."""
 
-    Both handle that a photo was hidden or restored.
-    """
+    async def ready(event: PhotoReady) -> None:
+        await comments.photo_ready(event)
+        await bells.shown(event)
 
     async def hidden(event: PhotoHidden) -> None:
         await notify.moderated(event)
         await comments.photo_ready(event)
+        await bells.hidden(event)
 
     async def restored(event: PhotoRestored) -> None:
         await notify.moderated(event)
         await comments.photo_ready(event)
+        await bells.shown(event)
 
     return {
         **notify.handlers(),
         **comments.handlers(),
+        **on(PhotoReady, ready),
         **on(PhotoHidden, hidden),
         **on(PhotoRestored, restored),
     }
@@ -88,6 +96,7 @@ class NotifyHandlers:
             **on(PhotoRejected, self.rejected),
             **on(PhotoDeleted, self.deleted),
             **on(PhotoMarked, self.moderated),
+            **on(SecurityNoticed, self.security_noticed),
         }
 
     async def like_changed(self, event: LikeAdded | LikeRemoved) -> None:
@@ -146,6 +155,17 @@ class NotifyHandlers:
             source_id=event.photo_id,
         )
         await self._inbox.reconcile(activity)
+
+    async def security_noticed(self, event: SecurityNoticed) -> None:
+        """Notify a user of what happened to the own account."""
+        activity = Activity(
+            recipient_id=event.user_id,
+            kind=NotificationKind.SECURITY,
+            actor_id=None,
+            source_id=event.notice_id,
+            security=SecurityNotice(event=SecurityEvent(event.event), device=event.device),
+        )
+        await self._inbox.record(activity)
 
     async def _request_changed(self, event: UserFollowed | UserUnfollowed) -> None:
         """Record a request to follow, or retract it once it is accepted, declined or withdrawn."""

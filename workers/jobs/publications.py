@@ -6,7 +6,6 @@ is recovered is equal to one that is delivered at once. Photos, comments and not
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -29,6 +28,7 @@ from storage.render.photo import description_fields
 from storage.render.timestamps import timestamp_of
 from storage.render.user_summary import banner_url, user_summary_fields
 from storage.render.webhook import attempt_fields
+from storage.stores.notification_marks import Selection
 from storage.stores.photo_items import pictures_of
 from storage.webhooks import Attempt, EndpointState
 
@@ -140,20 +140,15 @@ def notification_removed(notification_id: int, counters: NotificationCounters) -
     return orjson.dumps({**fields, "counters": counters_fields(counters)})
 
 
-def notifications_marked(
-    mark: NotificationMark,
-    counters: NotificationCounters,
-    *,
-    entry_ids: Sequence[int] | None = None,
-    up_to: int | None = None,
-) -> bytes:
-    """Return the document of notifications that another device marked: those with an id, up to a position, or both."""
-    fields: dict[str, Any] = {"type": "notifications.marked", "mark": mark, "counters": counters_fields(counters)}
-    if entry_ids is not None:
-        fields["ids"] = [encode(entry_id) for entry_id in entry_ids]
-    if up_to is not None:
-        fields["up_to"] = encode(up_to)
-    return orjson.dumps(fields)
+def notifications_marked(mark: NotificationMark, counters: NotificationCounters, chosen: Selection) -> bytes:
+    """Return the document of notifications that another device marked."""
+    return _chosen({"type": "notifications.marked", "mark": mark}, counters, chosen)
+
+
+def notifications_removed(counters: NotificationCounters, chosen: Selection) -> bytes:
+    """Return the document of notifications that another device deleted: by their ids, or those chosen that are read."""
+    read = {} if chosen.entry_ids is not None else {"read": True}
+    return _chosen({"type": "notifications.removed", **read}, counters, chosen)
 
 
 def presence_changed(user_id: int, presence: Presence) -> bytes:
@@ -171,6 +166,18 @@ def presence_fields(presence: Presence) -> dict[str, bool | str]:
 def _notified(kind: str, notification: Notification, counters: NotificationCounters) -> bytes:
     fields = {"type": kind, "notification": notification_fields(notification)}
     return orjson.dumps({**fields, "counters": counters_fields(counters)})
+
+
+def _chosen(fields: dict[str, Any], counters: NotificationCounters, chosen: Selection) -> bytes:
+    """Return a document about the notifications that all given conditions choose."""
+    fields["counters"] = counters_fields(counters)
+    if chosen.entry_ids is not None:
+        fields["ids"] = [encode(entry_id) for entry_id in chosen.entry_ids]
+    if chosen.up_to is not None:
+        fields["up_to"] = encode(chosen.up_to)
+    if chosen.kinds is not None:
+        fields["kinds"] = sorted(chosen.kinds)
+    return orjson.dumps(fields)
 
 
 def _comment_changed(kind: str, photo_id: int, state: CommentState) -> bytes:

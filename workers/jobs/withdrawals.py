@@ -1,15 +1,24 @@
 """Removal of what a user has caused in others' inboxes and below their photos, after a block or with the account.
 
+A suspended account is taken out of inboxes as well, and one whose deletion can be undone; both can return.
+
 Each event covers one batch, and its handler emits the next one until nothing is left.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 
-from storage.events import ActivitiesWithdrawn, ActorRemoved, CommentDeleted, UserBlocked
+from storage.events import (
+    ActivitiesWithdrawn,
+    ActorRemoved,
+    ActorVisibilityChanged,
+    CommentDeleted,
+    UserBlocked,
+)
 from storage.postgres.database import Database
-from storage.stores import blocks, comment_deletion, notification_groups
+from storage.stores import account_lists, blocks, comment_deletion, hidden_actors, notification_actors
 from workers.handlers import EventHandler, on
 from workers.jobs.inbox import Inbox
 
@@ -27,7 +36,11 @@ class Withdrawals:
 
     def handlers(self) -> Mapping[str, EventHandler]:
         """Return the handler of each topic."""
-        return {**self.former_handlers(), **on(ActivitiesWithdrawn, self.withdrawn)}
+        return {
+            **self.former_handlers(),
+            **on(ActivitiesWithdrawn, self.withdrawn),
+            **on(ActorVisibilityChanged, self.visibility_changed),
+        }
 
     def former_handlers(self) -> Mapping[str, EventHandler]:
         """Return the handlers of the topics that were once bound to the queue "notify"."""
@@ -48,7 +61,7 @@ class Withdrawals:
             )
         if not await blocks.blocked(self._db, event.owner_id, event.actor_id):
             return
-        found = await notification_groups.entries_of(
+        found = await notification_actors.entries_of(
             self._db, event.actor_id, recipient_id=event.owner_id, limit=ACTIVITIES_AT_ONCE
         )
         await self._retract(event.actor_id, found)
@@ -62,11 +75,31 @@ class Withdrawals:
 
     async def actor_removed(self, event: ActorRemoved) -> None:
         """Remove a batch of a deleted account's activities from inboxes; emit the event again until none is left."""
-        found = await notification_groups.entries_of(self._db, event.user_id, limit=ACTIVITIES_AT_ONCE)
+        found = await notification_actors.entries_of(self._db, event.user_id, limit=ACTIVITIES_AT_ONCE)
         await self._retract(event.user_id, found)
         if found:
             async with self._db.transaction() as tx:
                 tx.emit(event)
+
+    async def visibility_changed(self, event: ActorVisibilityChanged) -> None:
+        """Hide the next activities of an account that is hidden by now, or show them; emit the event of the others."""
+        after = (event.after_source, event.after_entry)
+        while True:
+            shown = await self._is_shown(event.user_id)
+            found = await hidden_actors.activities(self._db, event.user_id, after=after, limit=ACTIVITIES_AT_ONCE)
+            for recipient_id in sorted({placed.activity.recipient_id for placed in found}):
+                here = [placed for placed in found if placed.activity.recipient_id == recipient_id]
+                await self._inbox.align_actor(recipient_id, here, shown=shown)
+            # Another event about the account may have been handled meanwhile, with the opposite result.
+            if await self._is_shown(event.user_id) == shown:
+                break
+        if len(found) == ACTIVITIES_AT_ONCE:
+            last = found[-1]
+            async with self._db.transaction() as tx:
+                tx.emit(replace(event, after_source=last.activity.source_id, after_entry=last.entry_id))
+
+    async def _is_shown(self, user_id: int) -> bool:
+        return not await account_lists.hidden(self._db, [user_id], viewer_id=None)
 
     async def _retract(self, actor_id: int, entries: Mapping[int, Sequence[int]]) -> None:
         """Remove a user's activities from entries, given by recipient."""

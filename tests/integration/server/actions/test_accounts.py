@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from argon2 import PasswordHasher
 
-from server.actions.accounts import NewSession
-from server.actions.sessions import SessionService
+from server.actions.sessions import NewSession, SessionService
 from server.composition.workers import worker_context
+from server.identity.clients import Client
 from server.identity.errors import RateLimitedError, RefreshTokenError, SessionRevokedError, WrongCredentialsError
 from server.identity.passwords import Passwords
 from server.identity.tokens import refresh_digest, refresh_token_shard
@@ -24,6 +24,7 @@ from workers.registry import WORKERS
 pytestmark = pytest.mark.engines
 
 PASSWORD = "correct horse battery"
+HERE = Client(address="192.0.2.1")
 
 
 async def sign_up(services: InspectableServices, username: str = "ann") -> NewSession:
@@ -33,15 +34,15 @@ async def sign_up(services: InspectableServices, username: str = "ann") -> NewSe
         email=f"{username}@example.org",
         password=PASSWORD,
         display_name="",
-        address="192.0.2.1",
+        client=HERE,
     )
 
 
 async def test_signing_up_and_in_opens_sessions(services: InspectableServices) -> None:
     """Both return the account and tokens of a session of their own; the display name defaults to the username."""
-    accounts = services.actions.accounts
+    sign_in = services.actions.sign_in
     first = await sign_up(services)
-    second = await accounts.sign_in("Ann@example.org", PASSWORD, address="192.0.2.1")
+    second = await sign_in.by_password("Ann@example.org", PASSWORD, client=HERE)
     assert first.user.display_name == "ann"
     assert second.user.id == first.user.id
     sessions = {services.tokens.verify(session.tokens.access).session for session in (first, second)}
@@ -61,16 +62,16 @@ async def test_signing_in_renews_a_hash_with_other_parameters(services: Inspecta
         return found[1]
 
     before = await encoded()
-    await services.actions.accounts.sign_in("ann", PASSWORD, address="192.0.2.1")
+    await services.actions.sign_in.by_password("ann", PASSWORD, client=HERE)
     assert await encoded() == before
 
-    accounts = with_passwords(services, stronger).actions.accounts
+    sign_in = with_passwords(services, stronger).actions.sign_in
     with pytest.raises(WrongCredentialsError):
-        await accounts.sign_in("ann", "wrong", address="192.0.2.1")
+        await sign_in.by_password("ann", "wrong", client=HERE)
     assert await encoded() == before
-    await accounts.sign_in("ann", PASSWORD, address="192.0.2.1")
+    await sign_in.by_password("ann", PASSWORD, client=HERE)
     assert "m=16,t=2" in await encoded()
-    await accounts.sign_in("ann", PASSWORD, address="192.0.2.1")
+    await sign_in.by_password("ann", PASSWORD, client=HERE)
     async with services.stores.db.transaction() as tx:
         await users.replace_password_hash(tx, user.id, before, "another password's")
     assert "m=16,t=2" in await encoded()
@@ -81,7 +82,7 @@ async def test_wrong_credentials_do_not_differ(services: InspectableServices) ->
     await sign_up(services)
     for login, password in (("ann", "wrong"), ("nobody", PASSWORD), ("\0", PASSWORD)):
         with pytest.raises(WrongCredentialsError) as caught:
-            await services.actions.accounts.sign_in(login, password, address="192.0.2.1")
+            await services.actions.sign_in.by_password(login, password, client=HERE)
         assert caught.value.charge.policy.name == "sign_in_address"
 
 
@@ -89,40 +90,40 @@ async def test_sign_in_is_limited_for_each_account_and_address(services: Inspect
     """Too many tries on an account are refused from one address, and not from another."""
     limited = with_limits(services, sign_in_account="2/h")
     await sign_up(limited)
-    accounts = limited.actions.accounts
+    sign_in = limited.actions.sign_in
     for _ in range(2):
         with pytest.raises(WrongCredentialsError):
-            await accounts.sign_in("ann", "wrong", address="192.0.2.1")
+            await sign_in.by_password("ann", "wrong", client=HERE)
     with pytest.raises(RateLimitedError) as caught:
-        await accounts.sign_in("ANN", PASSWORD, address="192.0.2.1")
+        await sign_in.by_password("ANN", PASSWORD, client=HERE)
     assert caught.value.charge.policy.name == "sign_in_account"
-    assert (await accounts.sign_in("ann", PASSWORD, address="192.0.2.2")).user.username == "ann"
+    assert (await sign_in.by_password("ann", PASSWORD, client=Client(address="192.0.2.2"))).user.username == "ann"
 
 
 async def test_every_spelling_of_a_login_shares_the_account_s_tries(services: InspectableServices) -> None:
     """The e-mail address, another case and letters that the database folds give no further tries."""
     limited = with_limits(services, sign_in_account="2/h")
     user = (await sign_up(limited, "ingrid")).user
-    accounts = limited.actions.accounts
+    sign_in = limited.actions.sign_in
     for login in ("ingrid", user.email):
         with pytest.raises(WrongCredentialsError):
-            await accounts.sign_in(login, "wrong", address="192.0.2.1")
+            await sign_in.by_password(login, "wrong", client=HERE)
     found = [login for login in ("INGRID", "İngrid", "ıngrid") if await users.credentials(services.db, login)]
     for login in ("ingrid", user.email.upper(), *found):
         with pytest.raises(RateLimitedError):
-            await accounts.sign_in(login, PASSWORD, address="192.0.2.1")
+            await sign_in.by_password(login, PASSWORD, client=HERE)
 
 
 async def test_every_spelling_of_an_unknown_login_is_one(services: InspectableServices) -> None:
     """A name without an account is limited like one that has an account."""
-    accounts = with_limits(services, sign_in_account="2/h").actions.accounts
+    sign_in = with_limits(services, sign_in_account="2/h").actions.sign_in
     for login, error in (
         ("Nobody", WrongCredentialsError),
         ("NOBODY", WrongCredentialsError),
         ("nobody", RateLimitedError),
     ):
         with pytest.raises(error):
-            await accounts.sign_in(login, "wrong", address="192.0.2.1")
+            await sign_in.by_password(login, "wrong", client=HERE)
 
 
 async def test_signing_out_revokes_the_session(services: InspectableServices) -> None:
@@ -175,18 +176,39 @@ async def test_a_sign_in_during_the_deletion_of_the_account_fails(
     services: InspectableServices, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An account that is deleted while its password is verified gets no session."""
-    user = (await sign_up(services)).user
+    claims = services.tokens.verify((await sign_up(services)).tokens.access)
     verify = services.passwords.verify
 
     async def verify_while_deleting(encoded: str | None, password: str) -> bool:
         valid = await verify(encoded, password)
-        await services.actions.accounts.delete(user.id)
+        await services.actions.accounts.delete(claims.user_id, claims.session, client=HERE)
         return valid
 
     monkeypatch.setattr(services.passwords, "verify", verify_while_deleting)
     with pytest.raises(WrongCredentialsError):
-        await services.actions.accounts.sign_in("ann", PASSWORD, address="192.0.2.1")
+        await services.actions.sign_in.by_password("ann", PASSWORD, client=HERE)
     assert await services.db.fetchval("SELECT count(*) FROM sessions WHERE revoked_at IS NULL") == 0
+
+
+async def test_a_sign_in_during_a_change_of_the_password_fails(
+    services: InspectableServices, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The change ends all sessions, so a sign-in with the former password opens none after it."""
+    claims = services.tokens.verify((await sign_up(services)).tokens.access)
+    verify, changes = services.passwords.verify, [services.actions.password_change]
+
+    async def verify_while_changing(encoded: str | None, password: str) -> bool:
+        valid = await verify(encoded, password)
+        while changes:
+            change = changes.pop()
+            await change.change(claims.user_id, claims.session, current=PASSWORD, new="staple battery", client=HERE)
+        return valid
+
+    monkeypatch.setattr(services.passwords, "verify", verify_while_changing)
+    with pytest.raises(WrongCredentialsError):
+        await services.actions.sign_in.by_password("ann", PASSWORD, client=HERE)
+    active = await services.actions.sessions.active(claims.user_id)
+    assert [session.id for session in active] == [claims.session]
 
 
 async def test_a_deleted_account_gets_no_new_tokens(services: InspectableServices) -> None:
@@ -210,7 +232,7 @@ async def test_deleting_an_account_ends_its_sessions(services: InspectableServic
     """A deleted account is not found, and its sessions are revoked."""
     session = await sign_up(services)
     claims = services.tokens.verify(session.tokens.access)
-    await services.actions.accounts.delete(claims.user_id)
+    await services.actions.accounts.delete(claims.user_id, claims.session, client=HERE)
     with pytest.raises(NotFoundError):
         await users.get(services.db, claims.user_id)
     with pytest.raises(SessionRevokedError):

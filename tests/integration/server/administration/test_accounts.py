@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from server.administration import account_security
 from server.administration.commands import create_user, delete_user, find_users, restore_user
 from server.config.settings import Settings
 from server.errors import InputError
+from storage.devices import Device
 from storage.errors import NotFoundError
 from storage.models import Role, User
+from storage.postgres.database import Database
+from storage.stores import second_factors
+from storage.stores import sessions as session_rows
 from tests.integration.server.administration.test_doctor import settings_of
 
 pytestmark = pytest.mark.engines
@@ -79,3 +84,29 @@ async def test_an_operator_deletes_and_restores(database_dsn: str, valkey_url: s
     assert (await create(settings)).id != ada.id
     assert await delete_user(settings.with_values("accounts", deletion_grace=0), "ada", at_once=False) is None
     await create(settings)
+
+
+async def test_an_operator_ends_sessions_and_turns_a_second_factor_off(
+    database: Database, database_dsn: str, valkey_url: str
+) -> None:
+    """The sessions are listed by their devices and end; an account without a second factor stays as it is."""
+    settings = settings_of(database_dsn, valkey_url)
+    ada = await create(settings)
+    device = Device(user_agent="Mozilla/5.0 (X11; Linux x86_64; rv:142.0) Firefox/142.0", network="203.0.113.0/24")
+    expires_at = datetime.now(UTC) + timedelta(days=1)
+    async with database.transaction() as tx:
+        await session_rows.open(tx, ada.id, token_sha256=b"1", expires_at=expires_at, device=device)
+        await second_factors.begin(tx, ada.id, b"secret")
+        await second_factors.confirm(tx, ada.id)
+        await second_factors.replace_recovery_codes(tx, ada.id, [b"code"])
+    (listed,) = await account_security.sessions(settings, "ADA")
+    assert (listed.device, listed.network) == ("Firefox on Linux", "203.0.113.0/24")
+    assert await account_security.end_sessions(settings, "ada") == 1
+    assert await account_security.sessions(settings, "ada") == []
+    assert await account_security.end_sessions(settings, "ada") == 0
+    assert await account_security.disable_second_factor(settings, "ada") is True
+    assert await account_security.disable_second_factor(settings, "ada") is False
+    assert await second_factors.recovery_codes_left(database, ada.id) == 0
+    for act in (account_security.sessions, account_security.end_sessions, account_security.disable_second_factor):
+        with pytest.raises(NotFoundError):
+            await act(settings, "nobody")

@@ -11,6 +11,7 @@ from aiohttp import FormData
 
 from server.composition.workers import build_janitor, worker_context
 from server.edge.responses import DeletionResponse, ProblemResponse
+from server.identity.clients import Client
 from server.operation.metrics import Metrics
 from storage import events, ids
 from storage.blobs.keys import variant_key
@@ -366,5 +367,7 @@ async def test_an_account_is_not_deleted_twice(api: Api) -> None:
     """A request that is under way when another one ends its session does not move the end."""
     ann = await api.user("ann")
     actions, user_id = api.services.actions.accounts, ids.decode(ann.id)
-    first, second = await asyncio.gather(*(actions.delete(user_id) for _ in range(2)), return_exceptions=True)
+    client = Client(address="192.0.2.1")
+    deletions = (actions.delete(user_id, "", password=PASSWORD, client=client) for _ in range(2))
+    first, second = await asyncio.gather(*deletions, return_exceptions=True)
     assert sorted(type(result).__name__ for result in (first, second)) == ["NotFoundError", "datetime"]

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.engines
 
 
 async def test_suggestions(api: Api) -> None:
-    """The first request has them made; then they are listed page by page, until they are dismissed."""
+    """The first request has them made; then they are listed page by page, until they are dismissed or unsearchable."""
     db, viewer = api.services.db, await api.user()
     first = (await viewer.call("GET", "/suggestions/users")).expect(200)
     assert first == {"items": [], "next": None, "made_at": None}
@@ -42,6 +42,9 @@ async def test_suggestions(api: Api) -> None:
     assert ([item["username"] for item in rest["items"]], rest["next"]) == ([others[2].name], None)
     left = (await viewer.call("GET", "/suggestions/users")).expect(200)
     assert [item["username"] for item in left["items"]] == [others[0].name, others[2].name]
+    (await others[2].call("PATCH", "/users/me", json={"searchable": False})).expect(200)
+    left = (await viewer.call("GET", "/suggestions/users")).expect(200)
+    assert [item["username"] for item in left["items"]] == [others[0].name]
     assert (await viewer.call("DELETE", f"/suggestions/users/{ids.encode(1)}")).status == 404
     assert (await viewer.call("GET", "/photos", params={"cursor": page["next"]})).status == 400
     assert (await api.visitor.call("GET", "/suggestions/users")).status == 401

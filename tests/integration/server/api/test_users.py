@@ -97,6 +97,24 @@ async def test_a_block_hides_each_from_the_other(api: Api) -> None:
     assert await relation(bob, ann) == set()
 
 
+async def test_the_lists_of_blocks_and_mutes(api: Api) -> None:
+    """Each has the accounts that exist, the newest first, also those that block the user; only the user reads it."""
+    ann, bob, cal, dan = [await api.user() for _ in range(4)]
+    for what in ("mute", "block"):
+        for other in (bob, cal, dan):
+            (await ann.call("PUT", f"/users/{other.id}/{what}")).expect(204)
+    (await cal.call("PUT", f"/users/{ann.id}/block")).expect(204)
+    (await dan.call("DELETE", "/users/me")).expect(202)
+    for path in ("/users/me/blocks", "/users/me/mutes"):
+        first = (await ann.call("GET", f"{path}?limit=1")).expect(200)
+        rest = (await ann.call("GET", f"{path}?cursor={first['next']}")).expect(200)
+        assert [item["username"] for item in first["items"] + rest["items"]] == [cal.name, bob.name]
+        assert (await bob.call("GET", path)).expect(200)["items"] == []
+        assert (await api.visitor.call("GET", path)).status == 401
+    (await ann.call("DELETE", f"/users/{bob.id}/block")).expect(204)
+    assert [item["id"] for item in (await ann.call("GET", "/users/me/blocks")).expect(200)["items"]] == [cal.id]
+
+
 async def test_a_muted_user_notices_nothing(api: Api) -> None:
     """The photos of a muted user leave the feed, and that user sees no difference."""
     ann, bob = await api.user(), await api.user()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -11,9 +12,12 @@ import pytest
 from storage import events
 from storage.redis.client import Redis
 from tests.support.api import Api, InspectableServices
+from tests.support.api_user import PASSWORD, ApiUser
 from tests.support.cases import case_about, decide, moderator, report
+from tests.support.inboxes import counters_json
 from tests.support.live_api import PATH, Socket, connected, running_live_api
 from tests.support.pictures import photograph
+from workers.jobs.bells import BellHandlers
 from workers.jobs.comments import CommentHandlers
 from workers.jobs.inbox import Inbox
 from workers.jobs.notify import NotifyHandlers, notify_handlers
@@ -60,7 +64,11 @@ async def notify(api: Api) -> None:
     services = api.services
     parts = (services.counter_cache, services.stores.publisher)
     inbox = Inbox(services.db, services.notification_log)
-    handlers = notify_handlers(NotifyHandlers(services.db, inbox, *parts), CommentHandlers(services.db, inbox, *parts))
+    handlers = notify_handlers(
+        NotifyHandlers(services.db, inbox, *parts),
+        CommentHandlers(services.db, inbox, *parts),
+        BellHandlers(services.db, inbox),
+    )
     for row in await services.db.fetch("DELETE FROM outbox WHERE queue = 'notify' RETURNING id, topic, body"):
         await handlers[row["topic"]](events.decode(row["topic"], row["body"]))
 
@@ -307,7 +315,7 @@ async def test_calls(api: Api) -> None:
     assert (await bob.call("GET", f"/photos/{photo['id']}")).expect(200)["liked"] is True
     assert (await call("unlike", {"photo_id": photo["id"]}))["rpc"]["data"] == {"liked": False, "likes": 0}
     for method in ("counters", "seen", "read"):
-        assert (await call(method))["rpc"]["data"] == {"unseen": 0, "unread": 0}
+        assert (await call(method))["rpc"]["data"] == counters_json()
     assert (await call("like", {"photo_id": "0" * 13}))["error"]["code"] == 404
     refused: list[Any] = [None, [], "x", {"photo_id": 5.5}, {"photo_id": "x"}, {"photo_id": photo["id"], "more": 1}]
     for bad in refused:
@@ -335,3 +343,25 @@ async def test_a_suspended_account_is_disconnected(api: Api) -> None:
     assert {push["unsubscribe"]["code"] for push in ended} == {2000}
     for channel in (f"photo:{photo['id']}", f"user:{ann.id}"):
         assert (await other.request(subscribe={"channel": channel}))["error"]["code"] == 103
+
+
+@pytest.mark.parametrize("step", ["password", "others", "one"])
+async def test_the_live_connections_of_an_ended_session_close(api: Api, step: str) -> None:
+    """Whichever step of the user ends a session, its connections close at once, and those of this session stay."""
+    ann = await api.user()
+    other = ApiUser(api.session, api.url, ann.name)
+    await other.sign_in()
+    own, ended = await connected(api, ann), await connected(api, other)
+    sessions = (await ann.call("GET", "/users/me/sessions")).expect(200)["items"]
+    begun = time.monotonic()
+    if step == "password":
+        body = {"current_password": PASSWORD, "new_password": "staple battery horse"}
+        (await ann.call("PATCH", "/users/me/password", json=body)).expect(204)
+    elif step == "others":
+        (await ann.call("DELETE", "/users/me/sessions?others=true")).expect(200)
+    else:
+        listed = next(item["id"] for item in sessions if not item["current"])
+        (await ann.call("DELETE", f"/users/me/sessions/{listed}")).expect(204)
+    assert await ended.closed() == 3500
+    assert time.monotonic() - begun < 5, "it is within a second where the machine has nothing else to do"
+    assert "rpc" in await own.request(rpc={"method": "counters", "data": None})

@@ -22,12 +22,13 @@ from storage.stores import (
     follows,
     inbox_lock,
     likes,
-    notification_groups,
+    notification_actors,
     notification_marks,
     photo_deletion,
     photo_processing,
     users,
 )
+from storage.stores.notification_marks import Selection
 from tests.support.community import new_users, processing_photo, record_notification, retract_notification
 
 pytestmark = pytest.mark.engines
@@ -121,7 +122,7 @@ async def _notify(tx: Transaction, recipient_id: int, actor_id: int, photo_id: i
 
 async def _mark(tx: Transaction, user_id: int) -> None:
     await inbox_lock.acquire(tx, user_id)
-    await notification_marks.mark_read(tx, user_id, None)
+    await notification_marks.mark_read(tx, user_id, Selection())
 
 
 async def _withdraw(tx: Transaction, recipient_id: int, actor_id: int, photo_id: int) -> None:
@@ -138,8 +139,8 @@ async def _withdraw(tx: Transaction, recipient_id: int, actor_id: int, photo_id:
 
 async def _withdraw_actor(tx: Transaction, recipient_id: int, actor_id: int) -> None:
     await inbox_lock.acquire(tx, recipient_id)
-    found = await notification_groups.entries_of(tx, actor_id, recipient_id=recipient_id, limit=9)
-    await notification_groups.retract_actor(
+    found = await notification_actors.entries_of(tx, actor_id, recipient_id=recipient_id, limit=9)
+    await notification_actors.retract_actor(
         tx, recipient_id=recipient_id, actor_id=actor_id, entry_ids=found.get(recipient_id, [])
     )
 

@@ -80,3 +80,18 @@ async def test_a_repair_deletes_an_entry_without_actors(database: Database) -> N
     (left,) = await inbox_of(database, ann)
     assert (left.id, left.count, left.silent) == (kept.id, 2, True)
     assert [actor.username for actor in left.actors] == ["cat", "ben"]
+
+
+async def test_what_a_former_version_has_left_is_repaired(database: Database) -> None:
+    """An entry that its recipient has deleted is deleted again, and an activity that returned is not hidden."""
+    ann, ben = await new_users(database, "ann", "ben")
+    dismissed, hidden = await liked(database, ann, ben), await liked(database, ann, ben)
+    await database.fetch("UPDATE notifications SET dismissed_at = now() WHERE id = $1", dismissed.id)
+    await database.fetch("UPDATE notification_actors SET hidden = true WHERE notification_id = $1", hidden.id)
+    wrong = (await notification_drift.check(database, after=0, limit=9)).wrong
+    assert wrong == [(ann.id, dismissed.id), (ann.id, hidden.id)]
+    for recipient_id, entry_id in wrong:
+        async with database.transaction() as tx:
+            assert await notification_drift.repair(tx, recipient_id=recipient_id, entry_id=entry_id)
+    assert await notification_drift.check(database, after=0, limit=9) == ([], None)
+    assert [entry.id for entry in await inbox_of(database, ann)] == [hidden.id]

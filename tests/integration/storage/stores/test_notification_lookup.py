@@ -10,6 +10,7 @@ from storage.models import Activity, NotificationKind, User
 from storage.postgres.database import Database
 from storage.stores import (
     account_fields,
+    bells,
     blocks,
     comment_deletion,
     comment_likes,
@@ -32,6 +33,7 @@ _OF_PICSHARE = {
     NotificationKind.WEBHOOK_DISABLED,
     NotificationKind.EXPORT_READY,
     NotificationKind.MODERATION,
+    NotificationKind.SECURITY,
     *decision_notices.KINDS,
 }
 
@@ -45,6 +47,7 @@ class Scene:
         self.photo_id = photo_id
         self.comment_id = comment_id
         self._comments: dict[int, int] = {}
+        self._posted: dict[int, int] = {}
 
     @classmethod
     async def of(cls, database: Database, ann: User) -> Scene:
@@ -55,7 +58,9 @@ class Scene:
         return cls(database, ann, photo.id, comment.id)
 
     async def act(self, kind: NotificationKind, user: User) -> None:
-        """Do what an activity of a kind reports; for an acceptance, Ann follows the user."""
+        """Do what an activity of a kind reports; for an acceptance, Ann follows the user, with a bell for a photo."""
+        if kind is NotificationKind.POST_BY:
+            self._posted[user.id] = (await ready_photo(self._database, user)).id
         async with self._database.transaction() as tx:
             match kind:
                 case NotificationKind.LIKE:
@@ -75,6 +80,9 @@ class Scene:
                     await comment_likes.add(tx, comment_id=self.comment_id, user_id=user.id)
                 case NotificationKind.FOLLOW | NotificationKind.FOLLOW_REQUEST:
                     await follows.follow(tx, user.id, self.ann.id)
+                case NotificationKind.POST_BY:
+                    await follows.follow(tx, self.ann.id, user.id)
+                    await bells.turn_on(tx, self.ann.id, user.id)
                 case _:
                     await follows.follow(tx, self.ann.id, user.id)
 
@@ -90,6 +98,8 @@ class Scene:
                     await comment_deletion.delete(tx, self._comments[user.id], user_id=user.id)
                 case NotificationKind.FOLLOW | NotificationKind.FOLLOW_REQUEST:
                     await follows.unfollow(tx, user.id, self.ann.id)
+                case NotificationKind.POST_BY:
+                    await bells.turn_off(tx, self.ann.id, user.id)
                 case _:
                     await follows.unfollow(tx, self.ann.id, user.id)
 
@@ -99,13 +109,18 @@ class Scene:
         source = {
             NotificationKind.LIKE: self.photo_id,
             NotificationKind.COMMENT_LIKE: self.comment_id,
+            NotificationKind.POST_BY: self._posted.get(user.id, 0),
             **dict.fromkeys((NotificationKind.COMMENT, NotificationKind.MENTION, NotificationKind.REPLY), written),
         }
         return Activity(
             recipient_id=self.ann.id,
             kind=kind,
             actor_id=user.id,
-            photo_id=self.photo_id if kind in source else None,
+            photo_id=self._posted.get(user.id, 0)
+            if kind is NotificationKind.POST_BY
+            else self.photo_id
+            if kind in source
+            else None,
             source_id=source.get(kind, user.id),
         )
 

@@ -16,7 +16,7 @@ from storage.stores import (
     follows,
     list_members,
     list_photos,
-    notification_groups,
+    notification_actors,
     notifications,
     photo_lists,
 )
@@ -248,7 +248,7 @@ async def test_an_activity_in_a_group_of_thousands_reads_a_few_rows(populated: D
             shown.append(await actors(tx))
         await record_notification(tx, actor_id=people - 1, **like)
         shown.append(await actors(tx))
-        await notification_groups.retract_actor(tx, recipient_id=1, actor_id=people, entry_ids=[1])
+        await notification_actors.retract_actor(tx, recipient_id=1, actor_id=people, entry_ids=[1])
         shown.append(await actors(tx))
         read = await tx.fetchval(READ) - before
     assert shown == [

@@ -52,7 +52,7 @@ async def test_a_former_name_leads_to_its_account(database: Database) -> None:
     assert renamed.username == "Anna"
     for name in ("ann", "ANN", "anna"):
         assert await users.find(database, name) == renamed
-        assert await users.credentials(database, name) == (renamed, "-", False, None)
+        assert await users.credentials(database, name) == (renamed, "-", False, None, False)
     found = await users.search(database, "an", viewer_id=None, after=None, limit=9)
     assert [user.username for user in found] == ["Anna"]
 

@@ -57,8 +57,8 @@ async def test_taken_names(database: Database, username: str, email: str, code: 
 async def test_credentials(database: Database) -> None:
     """A login is a username or an e-mail address; an unknown one is None."""
     ann = await new_user(database, "ann")
-    assert await users.credentials(database, "Ann") == (ann, "-", False, None)
-    assert await users.credentials(database, "ANN@example.org") == (ann, "-", False, None)
+    assert await users.credentials(database, "Ann") == (ann, "-", False, None, False)
+    assert await users.credentials(database, "ANN@example.org") == (ann, "-", False, None, False)
     assert await users.credentials(database, "ben") is None
 
 

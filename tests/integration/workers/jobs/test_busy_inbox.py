@@ -22,10 +22,12 @@ from storage.stores import (
     notifications,
     waiting_activities,
 )
+from storage.stores.notification_marks import Selection
 from tests.support.community import block, new_users, ready_photo
 from tests.support.eventually import eventually
 from tests.support.stage import Stage, inbox, kinds, start_clean
 from workers.jobs.activities import Operation
+from workers.jobs.bells import BellHandlers
 from workers.jobs.comments import CommentHandlers
 from workers.jobs.context import Handlers
 from workers.jobs.inbox import Inbox
@@ -238,7 +240,11 @@ class Storm:
     def _worker(self) -> Handlers:
         stage = self._stage
         parts = (Inbox(stage.database, stage.notification_log), stage.counter_cache, stage.publisher)
-        return notify_handlers(NotifyHandlers(stage.database, *parts), CommentHandlers(stage.database, *parts))
+        return notify_handlers(
+            NotifyHandlers(stage.database, *parts),
+            CommentHandlers(stage.database, *parts),
+            BellHandlers(stage.database, parts[0]),
+        )
 
     async def act(self) -> None:
         """Carry out one act; what is not possible changes nothing."""
@@ -263,7 +269,7 @@ class Storm:
     async def _mark(self, user_id: int) -> None:
         async with self._stage.database.transaction() as tx:
             await inbox_lock.acquire(tx, user_id)
-            await notification_marks.mark_read(tx, user_id, None)
+            await notification_marks.mark_read(tx, user_id, Selection())
 
     async def handle(self) -> None:
         """Handle the events of the outbox, some twice, in a random order and at once in both processes."""

@@ -14,12 +14,15 @@ from storage.models import Activity, NotificationKind, NotificationMark, User
 from storage.postgres.database import Database, Transaction
 from storage.stores import inbox_lock
 from storage.stores.notification_lookup import Situation, look_up
+from storage.stores.notification_marks import Selection
 from tests.support.community import new_users, ready_photo, record_notification
 from tests.support.driver_commands import commands
+from tests.support.inboxes import counters_json
 from tests.support.stage import Stage, start_clean
 from tests.support.statements import StatementLog
 from workers.broker.routing import queues_of
 from workers.jobs.inbox import Inbox, LookUp
+from workers.jobs.inbox_marks import InboxMarks
 
 pytestmark = pytest.mark.engines
 
@@ -143,8 +146,9 @@ async def test_a_mark_is_published_to_the_other_devices(stage: Stage, mark: Noti
     await inbox.record(like)
     (delivery,) = await stage.deliveries(ann)
     shown = delivery.document["notification"]
+    marks = InboxMarks(stage.database, stage.notification_log)
     for _ in range(2):
-        await inbox.mark(ann.id, mark, [decode(shown["id"])], decode(shown["position"]))
+        await marks.mark(ann.id, mark, Selection([decode(shown["id"])], decode(shown["position"])))
     (delivery,) = await stage.deliveries(ann)
     assert delivery.body["stream"] == "notifications"
     assert delivery.document == {
@@ -152,7 +156,7 @@ async def test_a_mark_is_published_to_the_other_devices(stage: Stage, mark: Noti
         "mark": mark,
         "ids": [shown["id"]],
         "up_to": shown["position"],
-        "counters": {"unseen": 0, "unread": 1 if mark is NotificationMark.SEEN else 0},
+        "counters": counters_json(like=(0, 1)) if mark is NotificationMark.SEEN else counters_json(),
     }
 
 
@@ -162,7 +166,7 @@ async def test_a_mark_of_all_names_the_newest_position(stage: Stage) -> None:
     inbox = Inbox(stage.database, stage.notification_log)
     await inbox.record(like)
     (delivery,) = await stage.deliveries(ann)
-    await inbox.mark(ann.id, NotificationMark.SEEN, None, None)
+    await InboxMarks(stage.database, stage.notification_log).mark(ann.id, NotificationMark.SEEN, Selection())
     (marked,) = await stage.deliveries(ann)
     assert marked.document["up_to"] == delivery.document["notification"]["position"]
     assert "ids" not in marked.document
@@ -243,6 +247,6 @@ async def test_only_marks_wait_for_the_disk_beside_claimed_events(stage: Stage, 
     inbox = Inbox(database, stage.notification_log)
     await inbox.record(like)
     assert "BEGIN; SET LOCAL synchronous_commit TO off" in await log.take()
-    await inbox.mark(ann.id, NotificationMark.READ, None, None)
+    await InboxMarks(database, stage.notification_log).mark(ann.id, NotificationMark.READ, Selection())
     assert not any("synchronous_commit" in statement for statement in await log.take())
     await database.close()

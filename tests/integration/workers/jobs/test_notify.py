@@ -24,6 +24,7 @@ from storage.stores import (
 )
 from tests.support.community import new_user, new_users, old_users, processing_photo, ready_photo
 from tests.support.eventually import eventually
+from tests.support.inboxes import counters_json
 from tests.support.stage import Delivery, Stage, inbox, start_clean
 from workers.jobs import photo_counters
 
@@ -48,7 +49,7 @@ async def test_a_like_is_published(stage: Stage) -> None:
     assert (delivery.user_id, delivery.body["stream"]) == (ann.id, "notifications")
     document = delivery.document
     assert document["type"] == "notification"
-    assert document["counters"] == {"unseen": 1, "unread": 1}
+    assert document["counters"] == counters_json(like=(1, 1))
     shown = document["notification"]
     assert (shown["kind"], shown["text"], shown["count"]) == ("like", "bob liked your photo", 1)
     assert (shown["photo_id"], shown["seen"], shown["read"]) == (encode(photo.id), False, False)
@@ -117,7 +118,7 @@ async def test_likes_share_a_notification(stage: Stage) -> None:
     assert len({document["notification"]["id"] for document in documents}) == 1
     assert [document["notification"]["count"] for document in documents] == [1, 2, 3, 4]
     assert documents[-1]["notification"]["text"] == "eve and 3 others liked your photo"
-    assert documents[-1]["counters"] == {"unseen": 1, "unread": 1}
+    assert documents[-1]["counters"] == counters_json(like=(1, 1))
 
 
 async def test_a_repeated_event_counts_once(stage: Stage) -> None:
@@ -177,7 +178,7 @@ async def test_a_removed_like_is_retracted(stage: Stage) -> None:
     assert delivery.document == {
         "type": "notification.removed",
         "notification_id": entry_id,
-        "counters": {"unseen": 0, "unread": 0},
+        "counters": counters_json(),
     }
     assert await inbox(stage, ann) == []
     topic = f"photo:{encode(photo.id)}"
@@ -344,7 +345,7 @@ async def test_notifications_deleted_with_a_photo_are_published(stage: Stage) ->
     documents = [m.document for m in await stage.deliveries(ann) if m.body["stream"] == "notifications"]
     assert {document["notification_id"] for document in documents} == there
     assert {document["type"] for document in documents} == {"notification.removed"}
-    assert documents[-1]["counters"] == {"unseen": 1, "unread": 1}
+    assert documents[-1]["counters"] == counters_json(like=(1, 1))
 
 
 async def test_a_photo_that_begins_to_trend_is_announced_once(stage: Stage) -> None:

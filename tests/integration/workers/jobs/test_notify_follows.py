@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from storage.events import UserFollowed
-from storage.stores import account_fields, follows, notifications
+from storage.stores import account_fields, follows, notification_counters
 from tests.support.community import follow, new_user, new_users
 from tests.support.stage import Stage, inbox, kinds, start_clean
 
@@ -28,7 +28,7 @@ async def test_a_follow_is_notified_once(stage: Stage) -> None:
     await follow(stage.database, bob, ann)
     await stage.pump()
     assert await inbox(stage, ann) == ["bob started following you"]
-    assert (await notifications.counters(stage.database, ann.id)).unread == 1
+    assert (await notification_counters.read(stage.database, ann.id)).unread == 1
     assert "notification" not in kinds(await stage.deliveries(ann))
 
 

@@ -10,6 +10,7 @@ from storage.events import WebhookNoticed
 from storage.ids import encode
 from storage.models import User
 from storage.stores import notification_marks, notifications, webhook_endpoints
+from storage.stores.notification_marks import Selection
 from storage.webhooks import Endpoint, EndpointScope
 from tests.support.community import new_user
 from tests.support.stage import Stage
@@ -79,7 +80,7 @@ async def test_a_webhook_that_fails_after_the_entry_was_read_is_news(stage: Stag
     shop = await webhook(stage, ada, "https://hooks.example/shop")
     await notice(stage, shop)
     async with stage.database.transaction() as tx:
-        await notification_marks.mark_read(tx, ada.id, None)
+        await notification_marks.mark_read(tx, ada.id, Selection())
     await notice(stage, shop)
     assert len(await listed(stage, ada)) == 2
 

@@ -9,18 +9,19 @@ import pytest
 
 from storage.events import CommentAdded
 from storage.ids import encode
-from storage.models import Comment, NotificationCounters, NotificationKind, Photo, User
+from storage.models import Comment, NotificationKind, Photo, User
 from storage.stores import (
     blocks,
     comment_lists,
     comments,
     erasure,
     follows,
-    notifications,
+    notification_counters,
     photo_deletion,
     users,
 )
 from tests.support.community import block, follow, new_user, new_users, ready_photo, record_notification
+from tests.support.inboxes import counters, counters_json
 from tests.support.locks import wait_for_blocked_transaction
 from tests.support.stage import Stage, inbox, start_clean
 
@@ -62,9 +63,9 @@ async def test_a_block_empties_both_inboxes(stage: Stage, turned: bool) -> None:
     assert await inbox(stage, ann) == ["cat liked your photo"]
     assert await inbox(stage, bob) == []
     documents = await notification_documents(stage, ann)
-    assert [document["counters"] for document in documents][-1] == {"unseen": 1, "unread": 1}
+    assert [document["counters"] for document in documents][-1] == counters_json(like=(1, 1))
     assert [document["type"] for document in documents].count("notification.removed") == 2
-    assert await notifications.counters(stage.database, bob.id) == NotificationCounters(unseen=0, unread=0)
+    assert await notification_counters.read(stage.database, bob.id) == counters()
 
 
 async def test_a_block_removes_the_comments_below_each_others_photos(
@@ -146,9 +147,9 @@ async def test_a_deleted_account_leaves_all_inboxes(stage: Stage, monkeypatch: p
     assert await inbox(stage, ann) == ["cat liked your photo"]
     assert await inbox(stage, cat) == await inbox(stage, dan) == []
     published = [m for m in await stage.deliveries() if m.body.get("stream") == "notifications"]
-    assert [m.document["counters"] for m in published if m.user_id == ann.id][-1] == {"unseen": 1, "unread": 1}
+    assert [m.document["counters"] for m in published if m.user_id == ann.id][-1] == counters_json(like=(1, 1))
     (removed,) = [m.document for m in published if m.user_id == dan.id]
-    assert (removed["type"], removed["counters"]) == ("notification.removed", {"unseen": 0, "unread": 0})
+    assert (removed["type"], removed["counters"]) == ("notification.removed", counters_json())
     left = "SELECT count(*) FROM notification_actors WHERE actor_id = $1"
     assert await stage.database.fetchval(left, bob.id) == 0
 

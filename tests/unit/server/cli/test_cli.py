@@ -85,8 +85,8 @@ def test_an_unknown_queue_lists_the_queues(monkeypatch: pytest.MonkeyPatch, caps
     """A queue that does not exist is refused with the names of the queues."""
     assert call(monkeypatch, "deadletters", "list", "--queue", "medai") == 2
     assert (
-        "'medai' is not one of media, fanout, notify, bulk, discover, abuse, exports, imports, deferred, variants, "
-        "video, webhooks, reviews, purge, forget, warm." in capsys.readouterr().err
+        "'medai' is not one of media, fanout, notify, bulk, discover, abuse, mail, exports, imports, deferred, "
+        "variants, video, webhooks, reviews, purge, forget, warm." in capsys.readouterr().err
     )
 
 

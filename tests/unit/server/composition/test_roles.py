@@ -30,7 +30,7 @@ def test_a_role_is_one_service_and_accepts_shared_backends(role: str) -> None:
     together = {
         "media": {"media", "deferred", "variants"},
         "purge": {"purge", "forget", "warm"},
-        "notify": {"notify", "abuse"},
+        "notify": {"notify", "abuse", "mail"},
         "webhooks": {"webhooks", "reviews"},
         "bulk": {"bulk", "discover", "exports", "imports"},
     }

@@ -122,6 +122,7 @@ def test_default_concurrency_comes_from_the_registry() -> None:
         2,
         1,
         2,
+        4,
         1,
         1,
         1,
@@ -146,3 +147,6 @@ class _Stores:
 
     def __getattr__(self, name: str) -> Any:
         return _Stores()
+
+    def __call__(self, *_args: Any) -> Any:
+        return self

@@ -19,6 +19,7 @@ from server.config.keys import LimitsSection
 from server.config.section import from_sections, parse_rate
 from server.edge.access_log import AccessRecord, JsonLines
 from server.edge.client_addresses import ClientAddresses
+from server.edge.notification_requests import NotificationSelection
 from server.edge.paging import BadCursorError
 from server.edge.photo_requests import PhotoMetadata
 from server.edge.problems import invalid, problem_of
@@ -27,7 +28,6 @@ from server.edge.requests import (
     NAME_OR_ID_PATTERN,
     AccountUpdate,
     CommentCreate,
-    NotificationSelection,
     PhotosQuery,
     SearchQuery,
     SignUpRequest,

@@ -14,7 +14,7 @@ from server.edge.body import BodyPace
 from server.edge.endpoint import Auth, Endpoint
 from server.edge.guard import Guard
 from server.edge.problems import ProblemError
-from server.identity.errors import RateLimitedError, SessionRevokedError
+from server.identity.errors import RateLimitedError, ReauthenticationRequiredError, SessionRevokedError
 from server.identity.rate_limiter import RateLimiter
 from server.identity.rate_limits import RateLimits
 from server.identity.tokens import AccessTokens
@@ -36,6 +36,8 @@ class Scene:
         self.reads = RecordedReads()
         self.kept_before: list[int] = []
         self.failing = False
+        self.proofs: list[tuple[int, str]] = []
+        self.proven = True
         self._full = full
         limits = from_sections(RateLimits, Settings().limits)
         self.guard = Guard(
@@ -44,7 +46,13 @@ class Scene:
             BodyPace(idle_timeout=1, min_rate=1),
             self.reads,
             require_space=self._require_space,
+            require_proof=self._require_proof,
         )
+
+    async def _require_proof(self, user_id: int, session: str) -> None:
+        self.proofs.append((user_id, session))
+        if not self.proven:
+            raise ReauthenticationRequiredError
 
     def _require_space(self) -> None:
         if self._full:
@@ -169,3 +177,18 @@ def test_an_unknown_limit_is_found_at_the_start() -> None:
     scene = Scene()
     with pytest.raises(KeyError):
         scene.guard.bind(scene.endpoint(quota="misspelt"))
+
+
+async def test_a_dangerous_step_needs_a_proof() -> None:
+    """Without a recent proof the handler is not called; a suspended user's token is one, and other steps need none."""
+    scene = Scene()
+    await scene.request(scene.endpoint(recent_proof=True), BEARER)
+    assert scene.proofs == [(7, "s")]
+    scene.proven = False
+    with pytest.raises(ReauthenticationRequiredError):
+        await scene.request(scene.endpoint(recent_proof=True), BEARER)
+    assert scene.handled == [7]
+    await scene.request(scene.endpoint(), BEARER)
+    restricted = f"Bearer {TOKENS.issue(user_id=7, session='none', role=Role.USER, restricted=True)}"
+    await scene.request(scene.endpoint(recent_proof=True, while_suspended=True), restricted)
+    assert scene.handled == [7, 7, 7]

@@ -60,9 +60,9 @@ def test_counted_documents(document: bytes, expected: object) -> None:
 
 def test_notification_documents() -> None:
     """A new notification is published whole, a removed one by its id, both with the inbox's counters."""
-    counters = NotificationCounters(unseen=1, unread=2)
+    counters = NotificationCounters(unseen=1, unread=2, kinds={NotificationKind.LIKE: (1, 2)})
     document = orjson.loads(publications.notification_new(ENTRY, counters))
-    assert document["counters"] == {"unseen": 1, "unread": 2}
+    assert document["counters"] == {"unseen": 1, "unread": 2, "kinds": {"like": {"unseen": 1, "unread": 2}}}
     assert document["notification"] == {
         "id": encode(7),
         "position": encode(8),
@@ -80,6 +80,7 @@ def test_notification_documents() -> None:
         "comment": None,
         "decision_id": None,
         "webhook_id": None,
+        "security": None,
         "text": "bob started following you",
         "created_at": "2026-11-20T12:00:00.123Z",
         "updated_at": "2026-11-20T12:00:00.123Z",
@@ -89,7 +90,7 @@ def test_notification_documents() -> None:
     assert orjson.loads(publications.notification_removed(7, counters)) == {
         "type": "notification.removed",
         "notification_id": encode(7),
-        "counters": {"unseen": 1, "unread": 2},
+        "counters": {"unseen": 1, "unread": 2, "kinds": {"like": {"unseen": 1, "unread": 2}}},
     }
 
 

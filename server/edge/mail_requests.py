@@ -1,0 +1,43 @@
+"""Models of the bodies and queries about e-mail addresses, forgotten passwords and mails."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, WithJsonSchema
+
+from server.edge.requests import Email, Password, QueryModel, RequestModel
+
+LINK_PATTERN = "^[A-Za-z0-9_-]{1,100}$"
+_Answer = Annotated[Literal["confirm", "stop"], WithJsonSchema({"type": "string", "enum": ["confirm", "stop"]})]
+
+
+class EmailChangeRequest(RequestModel):
+    """The new address of the account, and the password that confirms the request."""
+
+    email: Email
+    password: Annotated[str, Field(min_length=1, max_length=256)]
+
+
+class EmailChangeAnswer(RequestModel):
+    """The answer of one of the two addresses to a change."""
+
+    action: _Answer = "confirm"
+
+
+class PasswordResetRequest(RequestModel):
+    """The e-mail address of an account whose password is forgotten."""
+
+    email: Email
+
+
+class NewPasswordRequest(RequestModel):
+    """The new password of an account."""
+
+    password: Password
+
+
+class UnsubscribeQuery(QueryModel):
+    """The token of the link to unsubscribe."""
+
+    token: Annotated[str, Field(max_length=200)] = ""

@@ -1,0 +1,126 @@
+"""The files of the web application in memory, with a version in their URLs so that browsers keep them.
+
+The version is a hash of all files. A page refers to its modules, styles and icons below `/static/v-<version>/`, and the
+modules import each other by relative paths, so the files of a page are always those of one version. A browser
+keeps them for a year without asking again, and loads the next version as soon as a page refers to it.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import posixpath
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from aiohttp import web
+
+_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json; charset=utf-8",
+    ".svg": "image/svg+xml; charset=utf-8",
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".ico": "image/x-icon",
+    ".webmanifest": "application/manifest+json; charset=utf-8",
+    ".txt": "text/plain; charset=utf-8",
+    ".woff2": "font/woff2",
+}
+_MIN_COMPRESSED = 512  # bytes; a smaller file fits into one packet anyway
+_REFRESH_INTERVAL = 1.0  # seconds between looks at the directory
+_UNVERSIONED, _VERSIONED = "/static/", "/static/v-{}/"
+_Stamp = tuple[tuple[str, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StaticFile:
+    """The content of a file, its gzip if that is smaller, its content type and its entity tag without quotes."""
+
+    body: bytes
+    compressed: bytes | None
+    content_type: str
+    tag: str
+
+    def response(self, request: web.Request, headers: Mapping[str, str]) -> web.Response:
+        """Return the file for a request, compressed if the client accepts gzip, or a 304 if the client has it."""
+        # The tag is weak, because it is the same for both encodings (RFC 9110, 8.8.3.3).
+        sent = {**headers, "ETag": f'W/"{self.tag}"', "Vary": "Accept-Encoding"}
+        if any(known.value in {self.tag, "*"} for known in request.if_none_match or ()):
+            return web.Response(status=304, headers=sent)
+        sent["Content-Type"] = self.content_type
+        if self.compressed is None or "gzip" not in request.headers.get("Accept-Encoding", ""):
+            return web.Response(body=self.body, headers=sent)
+        return web.Response(body=self.compressed, headers={**sent, "Content-Encoding": "gzip"})
+
+
+@dataclass(frozen=True, slots=True)
+class StaticVersion:
+    """The files of one version by their paths in the directory."""
+
+    name: str
+    files: Mapping[str, StaticFile]
+
+    def find(self, path: str) -> StaticFile | None:
+        """Return the file at a path, None if there is none."""
+        return self.files.get(posixpath.normpath(path))
+
+
+class StaticFiles:
+    """The files of a directory, read again when they change; links that lead out of it are left out."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory.resolve()
+        self._stamp: _Stamp | None = None
+        self._looked_at = -_REFRESH_INTERVAL
+        self._version = StaticVersion("", {})
+        self.current()
+
+    @property
+    def due(self) -> bool:
+        """Return whether `current` would read the directory."""
+        return time.monotonic() - self._looked_at >= _REFRESH_INTERVAL
+
+    def current(self) -> StaticVersion:
+        """Return the current version; looks at the directory at most once a second, which blocks for about 2 ms."""
+        if self.due:
+            self._looked_at = time.monotonic()
+            found = dict(self._found())
+            stamp = tuple((name, *_stamp(path)) for name, path in sorted(found.items()))
+            if stamp != self._stamp:
+                self._version = _read(found)
+                self._stamp = stamp
+        return self._version
+
+    def _found(self) -> Iterator[tuple[str, Path]]:
+        for path in self._directory.rglob("*"):
+            if path.suffix in _TYPES and path.is_file() and path.resolve().is_relative_to(self._directory):
+                yield path.relative_to(self._directory).as_posix(), path
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_mtime_ns, status.st_size
+
+
+def _read(paths: Mapping[str, Path]) -> StaticVersion:
+    contents = {name: path.read_bytes() for name, path in sorted(paths.items())}
+    digest = hashlib.sha256()
+    for name, content in contents.items():
+        digest.update(name.encode() + b"\0" + hashlib.sha256(content).digest())
+    version = digest.hexdigest()[:16]
+    files = {name: _file(name, content, version) for name, content in contents.items()}
+    return StaticVersion(version, MappingProxyType(files))
+
+
+def _file(name: str, content: bytes, version: str) -> StaticFile:
+    suffix = posixpath.splitext(name)[1]
+    if suffix == ".html":
+        content = content.replace(f'"{_UNVERSIONED}'.encode(), f'"{_VERSIONED.format(version)}'.encode())
+    compressed = gzip.compress(content, mtime=0) if len(content) >= _MIN_COMPRESSED else content
+    smaller = compressed if len(compressed) < len(content) else None
+    return StaticFile(content, smaller, _TYPES[suffix], hashlib.sha256(content).hexdigest()[:32])

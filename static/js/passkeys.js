@@ -1,0 +1,63 @@
+/** Passkeys in this browser (WebAuthn Level 3): options and answers as JSON, in which bytes are in base64url. */
+
+/** Return whether this browser makes and uses passkeys at this address: it must be secure and have a domain. */
+export function passkeysAvailable() {
+  return Boolean(window.PublicKeyCredential) && isSecureContext && !/^[\d.]+$|^\[/.test(location.hostname);
+}
+
+/** Make a passkey with the options of `POST /users/me/passkeys/challenge`; null if the user cancels. */
+export async function makePasskey(options) {
+  const publicKey = {
+    ...options,
+    challenge: bytes(options.challenge),
+    user: { ...options.user, id: bytes(options.user.id) },
+    excludeCredentials: (options.excludeCredentials ?? []).map((item) => ({ ...item, id: bytes(item.id) })),
+  };
+  const credential = await orNull(navigator.credentials.create({ publicKey }));
+  if (!credential) return null;
+  const { response } = credential;
+  return asJson(credential, {
+    clientDataJSON: text(response.clientDataJSON),
+    attestationObject: text(response.attestationObject),
+    transports: response.getTransports?.() ?? [],
+  });
+}
+
+/** Answer by any passkey with the options of `POST /passkeys/challenge`; null if the user cancels. */
+export async function answerByPasskey(options) {
+  const publicKey = { ...options, challenge: bytes(options.challenge), allowCredentials: [] };
+  const credential = await orNull(navigator.credentials.get({ publicKey }));
+  if (!credential) return null;
+  const { response } = credential;
+  return asJson(credential, {
+    clientDataJSON: text(response.clientDataJSON),
+    authenticatorData: text(response.authenticatorData),
+    signature: text(response.signature),
+    userHandle: response.userHandle ? text(response.userHandle) : undefined,
+  });
+}
+
+async function orNull(promise) {
+  try {
+    return await promise;
+  } catch (error) {
+    // Browsers do not say whether the user cancelled, there is no passkey, or the time is over.
+    if (error.name === "NotAllowedError" || error.name === "AbortError") return null;
+    if (error.name === "InvalidStateError") throw new Error("There is a passkey for this account on this device already.");
+    throw error;
+  }
+}
+
+function asJson(credential, response) {
+  return { id: credential.id, rawId: text(credential.rawId), type: credential.type, response };
+}
+
+function bytes(encoded) {
+  const binary = atob(encoded.replaceAll("-", "+").replaceAll("_", "/"));
+  return Uint8Array.from(binary, (character) => character.charCodeAt(0));
+}
+
+function text(buffer) {
+  const binary = String.fromCharCode(...new Uint8Array(buffer));
+  return btoa(binary).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+}

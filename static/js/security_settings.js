@@ -1,0 +1,58 @@
+/** The section of the settings about signing in: password, two-factor sign-in and passkeys. */
+
+import { h } from "./dom.js";
+import { field, form } from "./form.js";
+import { PasskeyList } from "./passkey_list.js";
+import { SecondFactor } from "./second_factor.js";
+
+/** Create the page at "/settings/security". */
+export function securitySection(app) {
+  const factor = new SecondFactor(app);
+  const passkeys = new PasskeyList(app);
+  const element = h(
+    "div",
+    {},
+    h("div.page-head", {}, h("h1", {}, "Security")),
+    h(
+      "div.settings-parts",
+      {},
+      h("section", { "aria-label": "Password" }, h("h2", {}, "Password"), passwordForm(app)),
+      factor.element,
+      passkeys.element,
+    ),
+  );
+  return { title: "Security", element };
+}
+
+function passwordForm(app) {
+  const current = field("current_password", "Current password", { kind: "password", attributes: { autocomplete: "current-password" } });
+  const chosen = field("new_password", "New password", {
+    kind: "password",
+    hint: "At least 8 characters. You are signed out everywhere else.",
+    attributes: { autocomplete: "new-password", maxlength: 256 },
+  });
+  // Password managers store the new password for this name.
+  const username = h("input", { type: "text", autocomplete: "username", value: app.session.user.username, hidden: true, readonly: true });
+  const sheet = form({
+    inputs: [current, chosen],
+    action: "Change password",
+    submit: async () => {
+      const body = { current_password: current.input.value, new_password: chosen.input.value };
+      const missing = { current_password: "Enter your current password.", new_password: "Choose a new password." };
+      const empty = Object.entries(missing).filter(([name]) => body[name] === "");
+      if (empty.length > 0) throw Object.assign(new Error("Fill in both fields."), { fields: Object.fromEntries(empty) });
+      try {
+        await app.api.patch("/users/me/password", body);
+      } catch (error) {
+        // The API names the field of the confirming password.
+        if (error.fields?.password) error.fields.current_password = error.fields.password;
+        throw error;
+      }
+      current.input.value = "";
+      chosen.input.value = "";
+      app.toasts.show("Your password is changed.", { iconName: "check" });
+    },
+  });
+  sheet.prepend(username);
+  return sheet;
+}

@@ -1,0 +1,13 @@
+"""The device of a session: what is kept of the client that opened or refreshed it last."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Device:
+    """The `User-Agent` of a client and the network of its address; each is empty if it is not known."""
+
+    user_agent: str = ""
+    network: str = ""

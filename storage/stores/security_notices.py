@@ -1,0 +1,58 @@
+"""Notices of what happens to an account itself: a sign-in from a new device, a changed password.
+
+A use case calls `notice` in the transaction that makes the change; a worker records the entry of the inbox after its
+commit, and publishes it to the live connections of the user.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from storage.ids import shard_of
+from storage.models import SecurityEvent, SecurityNotice
+from storage.notification_events import SecurityNoticed
+from storage.postgres.database import Transaction
+
+_LONGEST_DEVICE = 80  # characters
+_SENTENCES = {
+    SecurityEvent.NEW_SIGN_IN: ("New sign-in to your account from {device}", "New sign-in to your account"),
+    SecurityEvent.PASSWORD_CHANGED: ("Your password was changed from {device}", "Your password was changed"),
+    SecurityEvent.PASSWORD_RESET: ("Your password was reset from {device}", "Your password was reset"),
+    SecurityEvent.FACTOR_ADDED: ("Two-factor sign-in was turned on from {device}", "Two-factor sign-in was turned on"),
+    SecurityEvent.FACTOR_REMOVED: (
+        "Two-factor sign-in was turned off from {device}",
+        "Two-factor sign-in was turned off",
+    ),
+    SecurityEvent.PASSKEY_ADDED: ("A passkey was added from {device}", "A passkey was added to your account"),
+    SecurityEvent.EMAIL_CHANGED: ("Your e-mail address was changed from {device}", "Your e-mail address was changed"),
+}
+
+
+def notice(tx: Transaction, user_id: int, event: SecurityEvent, *, device: str = "") -> None:
+    """Notify a user of an event of the own account, once `tx` is committed.
+
+    `device` is a short description for the user, such as "Firefox on Linux"; it is cut to 80 characters in one line.
+    Emits `SecurityNoticed`.
+    """
+    line = " ".join(device.split())[:_LONGEST_DEVICE].rstrip()
+    notice_id = tx.new_id(shard_of(user_id))
+    tx.emit(SecurityNoticed(user_id=user_id, notice_id=notice_id, event=event.value, device=line))
+
+
+def text_of(about: SecurityNotice) -> str:
+    """Return what the notification of a notice says."""
+    with_device, without = _SENTENCES[about.event]
+    return with_device.format(device=about.device) if about.device else without
+
+
+def to_document(about: SecurityNotice | None) -> dict[str, str] | None:
+    """Return a notice as a document for JSON, None for none."""
+    return None if about is None else {"event": about.event.value, "device": about.device}
+
+
+def from_document(document: Mapping[str, Any] | None) -> SecurityNotice | None:
+    """Return the notice of a document that `to_document` has made."""
+    if document is None:
+        return None
+    return SecurityNotice(event=SecurityEvent(document["event"]), device=document["device"])
