@@ -9,11 +9,11 @@
 "use strict";
 
 /** Changes with the files of the offline page, so that browsers fetch them again; a test computes it. */
-const VERSION = "a6ddb9b1dc6a";
+const VERSION = "409236dc7a2d";
 const CACHES = "picshare-offline-";
 const CACHE = CACHES + VERSION;
 const OFFLINE_PAGE = "/offline";
-const OFFLINE_FILES = [OFFLINE_PAGE, "/static/offline/offline.css", "/static/offline/offline.js", "/static/offline/cloud.svg"];
+const OFFLINE_FILES = [OFFLINE_PAGE, "/offline/offline.css", "/offline/offline.js", "/offline/cloud.svg"];
 /** Paths that are no pages of the application. */
 const SERVER_PATHS = /^\/(api|media|static|docs|graphql|metrics|healthz|readyz)(\/|$)/;
 const UNREADABLE = { title: "PicShare", body: "You have a new notification.", navigate: "/notifications" };

@@ -22,7 +22,7 @@ export function pushSwitch(app) {
     const { state } = app.push;
     element.dataset.state = state;
     const on = state === "on";
-    const button = (state === "on" || state === "off") && h("button.button.plain", { type: "button", onclick: toggle }, icon("bell"), on ? "Turn off on this device" : "Turn on on this device");
+    const button = (state === "on" || state === "off") && h("button.button.plain", { type: "button", onclick: toggle }, icon("bell"), on ? "Turn off notifications" : "Turn on notifications");
     fill(element, h("p.secondary", { role: "status" }, TEXTS[state]), on && hiding(app), button && h("div", {}, button));
   };
   const toggle = ({ currentTarget }) => attempt(app, currentTarget, () => (app.push.state === "on" ? app.push.turnOff() : app.push.turnOn()));

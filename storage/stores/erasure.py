@@ -62,13 +62,13 @@ _OWN = (
     ("imports", "user_id", "id"),
     ("photo_moderation", "author_id", "photo_id"),
     ("findings", "account_id", "id"),
+    ("push_subscriptions", "user_id", "id"),
     ("totp", "user_id", "user_id"),
     ("recovery_codes", "user_id", "code_sha256"),
     ("passkeys", "user_id", "id"),
     ("one_time_tokens", "user_id", "sha256"),
     ("email_changes", "user_id", "id"),
     ("mail_opt_outs", "user_id", "list"),
-    ("push_subscriptions", "user_id", "id"),
 )
 
 

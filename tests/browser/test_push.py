@@ -191,7 +191,7 @@ async def test_a_push_message_from_the_offer_to_its_page(site: Site, receiver_po
         })()"""
     )
     assert stored == [
-        "/offline", "/static/offline/cloud.svg", "/static/offline/offline.css", "/static/offline/offline.js",
+        "/offline", "/offline/cloud.svg", "/offline/offline.css", "/offline/offline.js",
     ]  # fmt: skip
 
     await visitor.open("/settings")
@@ -241,8 +241,8 @@ _APP = """(state, isNew = false) => {
         ("unavailable", "This browser cannot show notifications", None),
         ("install", "Add to Home Screen", None),
         ("denied", "Your browser blocks notifications", None),
-        ("off", "can reach you on this device", "Turn on on this device"),
-        ("on", "until you sign out", "Turn off on this device"),
+        ("off", "can reach you on this device", "Turn on notifications"),
+        ("on", "until you sign out", "Turn off notifications"),
     ],
 )
 async def test_the_switch_explains_each_state(module_page: Page, state: str, text: str, button: str | None) -> None:

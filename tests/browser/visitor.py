@@ -148,7 +148,7 @@ class Site:
         """Open a browser for a user, with an empty page; `options` are those of a Playwright context.
 
         Service workers are blocked unless a test is about them: a worker would start and store its files in each test.
-        Without animations, which would take a third of the browser's drawing, unless a test is about them.
+        So are animations, which would take a third of the browser's drawing.
         """
         options.setdefault("viewport", DESKTOP)
         options.setdefault("service_workers", "block")

@@ -192,6 +192,7 @@ OTHERS: Mapping[str, str] = {
     "GET /tags/trending": "tags of photos that everyone may see",
     "GET /notifications": "what others did with the viewer's own photos",
     "GET /notifications/counters": "numbers of these",
+    "GET /push/key": "the key of the installation",
     "GET /moderation/{id}": "a photo in any state, to moderators alone",
     "GET /webhooks": "the viewer's webhooks",
     "GET /webhooks/event-types": "descriptions",
