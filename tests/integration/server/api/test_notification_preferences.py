@@ -91,7 +91,7 @@ async def test_preferences_that_cannot_be_chosen(api: Api) -> None:
 async def test_quiet_hours_and_digest(api: Api) -> None:
     """Quiet hours are set and turned off; the zone is kept for the digest, which is due once."""
     ann = await api.user()
-    none = {"zone": "UTC", "from": None, "until": None, "days": []}
+    none: dict[str, Any] = {"zone": "UTC", "from": None, "until": None, "days": []}
     assert (await ann.call("GET", QUIET)).expect(200) == none
     assert (await ann.call("PUT", QUIET, json=NIGHT)).expect(200) == NIGHT
     assert (await ann.call("GET", QUIET)).expect(200) == NIGHT

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from storage.deliveries import Limits
+from storage.deliveries import DeliveryChannel, Limits
 from storage.errors import UnavailableError
 from storage.events import NotificationChanged
 from storage.ids import encode
@@ -24,6 +24,7 @@ from storage.stores import (
     muted_subjects,
     notification_preferences,
 )
+from storage.stores.notification_marks import Selection
 from storage.stores.notification_preferences import DigestFrequency
 from tests.support.community import block, follow, new_users, ready_photo
 from tests.support.deliveries import Deliveries, choose
@@ -33,7 +34,7 @@ from tests.support.stage import Stage
 from workers.deliveries.port import SendOutcome, Sent
 from workers.handlers import EventOrigin, handling
 from workers.jobs.delivery_retention import DeliveryRetention
-from workers.jobs.inbox import Inbox
+from workers.jobs.inbox_marks import InboxMarks
 
 pytestmark = pytest.mark.engines
 LIKE, COMMENT = NotificationKind.LIKE, NotificationKind.COMMENT
@@ -79,7 +80,8 @@ async def test_what_was_read_is_not_mailed(stage: Stage, worker: Deliveries) -> 
     ann, bob = await new_users(stage.database, "ann", "bob")
     await comment(stage, bob, await ready_photo(stage.database, ann))
     await worker.send(stage)
-    await Inbox(stage.database, stage.notification_log).mark(ann.id, NotificationMark.READ, None, None)
+    marks = InboxMarks(stage.database, stage.notification_log)
+    await marks.mark(ann.id, NotificationMark.READ, Selection())
     await worker.pass_time(HALF_AN_HOUR)
     assert worker.mail.sent == []
     assert await worker.rows(ann) == [("push", "sent", None), ("email", "dropped", "read")]
@@ -300,7 +302,7 @@ async def delivery_claims_many(tx: Any, user: User, number: int, first: int) -> 
     """Add due deliveries about notifications that do not exist."""
     for offset in range(number):
         delivery = deliveries.NewDelivery(
-            channel=deliveries.DeliveryChannel.PUSH,
+            channel=DeliveryChannel.PUSH,
             notification_id=first + offset,
             kind="comment",
             group=f"comment:{offset}",
