@@ -15,11 +15,12 @@ from storage.notification_channels import Audience, Channel
 from storage.postgres.database import Database
 from storage.stores import notification_preferences
 from tests.support.stage import Stage
-from workers.deliveries.port import NoDeliveryMetrics, SendOutcome, Sent
+from workers.deliveries.port import NoDeliveryMetrics, NotificationChannel, SendOutcome, Sent
 from workers.jobs.deliver import DeliverHandlers
 from workers.jobs.delivery_sending import DeliverySending
 from workers.jobs.delivery_turns import DeliveryTurns
 from workers.jobs.digests import Digests
+from workers.jobs.notification_mails import NotificationDigest, NotificationMail
 
 SENT = Sent(outcome=SendOutcome.SENT)
 
@@ -79,16 +80,18 @@ class CountedResults(NoDeliveryMetrics):
 
 
 class Deliveries:
-    """The worker "deliver" on a stage, whose events it handles with the others."""
+    """The worker "deliver" on a stage, whose events it handles with the others; it requests real `mails`."""
 
-    def __init__(self, database: Database, *, limits: Limits | None = None) -> None:
+    def __init__(self, database: Database, *, limits: Limits | None = None, mails: bool = False) -> None:
         self.database = database
         self.push, self.mail, self.digests = RecordingChannel(), RecordingChannel(), RecordingDigests()
         self.metrics = CountedResults()
-        channels = {DeliveryChannel.PUSH: self.push, DeliveryChannel.EMAIL: self.mail}
-        self.turns = DeliveryTurns(
-            database, channels, Digests(database, self.digests), self.metrics, limits=limits or Limits()
-        )
+        channels: dict[DeliveryChannel, NotificationChannel] = {
+            DeliveryChannel.PUSH: self.push,
+            DeliveryChannel.EMAIL: NotificationMail(database) if mails else self.mail,
+        }
+        digests = Digests(database, NotificationDigest(database) if mails else self.digests)
+        self.turns = DeliveryTurns(database, channels, digests, self.metrics, limits=limits or Limits())
         self.sending = DeliverySending(database, self.turns, self.metrics)
         self.handlers = DeliverHandlers(
             database, channels, mail_delay=timedelta(minutes=30), notify=self.sending.notify
