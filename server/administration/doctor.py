@@ -23,6 +23,7 @@ from server.administration.codec_versions import inspect_codecs
 from server.administration.delivery_check import inspect_deliveries
 from server.administration.findings import Finding
 from server.administration.mail import inspect_mail
+from server.administration.oidc_check import inspect_providers
 from server.administration.push import inspect_push
 from server.administration.replica_check import inspect_replica
 from server.administration.scan_check import inspect_scan
@@ -98,6 +99,7 @@ async def inspect(settings: Settings) -> list[Finding]:
             findings.append(await _guarded("push", inspect_push, settings))
         if settings.media.scan is not None:
             findings.append(await inspect_scan(settings))
+        findings += await inspect_providers(settings)
         findings.append(await _guarded("mail", inspect_mail, settings))
     return findings
 

@@ -41,6 +41,7 @@ from workers.jobs.export_removal import ExportRetention
 from workers.jobs.findings import NoFindingMetrics
 from workers.jobs.holds import HoldTasks
 from workers.jobs.import_retention import ImportRetention
+from workers.jobs.inbox_metrics import NoInboxMetrics
 from workers.jobs.janitor import Janitor
 from workers.jobs.mail_retention import MailRetention
 from workers.jobs.permissions import LivePermissions
@@ -117,6 +118,7 @@ def worker_context(worker: str, settings: Settings, stores: Stores, metrics: Met
         finding_metrics=metrics or NoFindingMetrics(),
         deliveries=from_sections(DeliverySettings, settings.notifications),
         delivery_metrics=metrics or NoDeliveryMetrics(),
+        inbox_metrics=metrics or NoInboxMetrics(),
         mail=mail_settings(settings),
         mail_tokens=mail_tokens(settings),
         mail_metrics=metrics or NoMailMetrics(),

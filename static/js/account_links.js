@@ -73,7 +73,6 @@ export function verifyPage(app) {
       try {
         const { email } = await app.api.post(path("email-verifications", token), {}, { anonymous: true });
         forgetToken();
-        app.session.patch({ email_verified: true });
         page.show("Thank you", h("p", {}, h("bdi", {}, email), " is verified."), h("a.button.full", { href: "/" }, "Go to PicShare"));
       } catch (error) {
         page.fail(error, () => h("a.button.full", { href: "/settings/account" }, "Go to your settings"));
@@ -81,7 +80,7 @@ export function verifyPage(app) {
     },
   });
   const text = "Press the button to show that this address is yours. Programs that only look into your mail cannot do that.";
-  const page = linkPage("Verify your e-mail address", h("p", {}, text), sheet);
+  const page = linkPage("Verify your address", h("p", {}, text), sheet);
   if (!token) page.fail(new Error("This link is not complete. Open it as it is in the mail."));
   return page;
 }
@@ -93,7 +92,6 @@ export function emailChangePage(app) {
     try {
       const { state, email } = await app.api.post(path("email-changes", token), { action }, { anonymous: true });
       forgetToken();
-      if (state === "changed") app.session.patch({ email, email_verified: true });
       page.show(...outcome(state, email), h("a.button.full", { href: "/" }, "Go to PicShare"));
     } catch (error) {
       page.fail(error);
@@ -102,7 +100,7 @@ export function emailChangePage(app) {
   const stop = h("button.button.plain.full", { type: "button", onclick: () => answer("stop") }, "Stop the change");
   const sheet = form({ inputs: [], action: "Confirm the change", submit: () => answer("confirm"), extra: stop });
   const text = "The e-mail address of an account is to be changed. The mail with this link says which. If that was not you, stop the change.";
-  const page = linkPage("Change of an e-mail address", h("p", {}, text), sheet);
+  const page = linkPage("Change of an address", h("p", {}, text), sheet);
   if (!token) page.fail(new Error("This link is not complete. Open it as it is in the mail."));
   return page;
 }

@@ -39,7 +39,7 @@ export function emailSettings(app) {
     return h(
       "div.notice",
       {},
-      h("p", {}, "Open the link in the mail that we have sent to you. Then you can get a new password if you forget yours, and mails about what happens here."),
+      h("p", {}, "Open the link in the mail that we have sent to you. Then no other account can use this address, and mails about what happens here reach you."),
       h("button.button.plain", { type: "button", onclick: send }, "Send the link again"),
     );
   }

@@ -30,11 +30,11 @@ export function notificationRow(notification, thumb, on) {
   );
 }
 
-function targetOf({ actors, comment, decision_id: decision, kind, photo_id: photo, webhook_id: webhook }) {
+function targetOf({ actors, comment, decision_id: decision, kind, photo_id: photo, security, webhook_id: webhook }) {
   if (photo) return photoPath(photo) + (comment ? `?comment=${comment.id}` : "");
   if (decision) return "/settings/decisions";
   if (kind === "export_ready") return "/settings/data";
-  if (kind === "security") return "/settings";
+  if (security) return security.event === "new_sign_in" ? "/settings/sessions" : "/settings/security";
   if (webhook) return `/settings/webhooks/${webhook}`;
   if (kind.startsWith("webhook_")) return "/settings/webhooks";
   return actors[0] ? profilePath(actors[0]) : "/notifications";

@@ -34,7 +34,7 @@ async def verify_email(request: MailRequest) -> Letter | None:
         heading="Verify your e-mail address",
         paragraphs=[
             f"The account @{recipient.username} on PicShare was created with this e-mail address. Verify it, so that "
-            "you can sign in with it, and get a new password if you forget yours."
+            "it belongs to this account alone."
         ],
         button=Button(label="Verify this address", url=url),
         notes=[

@@ -33,6 +33,7 @@ from workers.handlers import EventHandler
 from workers.images.limits import DecoderLimits, DecoderMetrics, NoMetrics
 from workers.imports.port import ImportSettings
 from workers.jobs.findings import FindingMetrics, NoFindingMetrics
+from workers.jobs.inbox_metrics import InboxMetrics, NoInboxMetrics
 from workers.jobs.photo_decisions import ModerationMetrics, NoModerationMetrics
 from workers.jobs.sessions import SessionRevoker
 from workers.jobs.stars import Stars
@@ -126,6 +127,7 @@ class WorkerContext:
     finding_metrics: FindingMetrics = field(default_factory=NoFindingMetrics)
     deliveries: DeliverySettings = field(default_factory=DeliverySettings)
     delivery_metrics: DeliveryMetrics = field(default_factory=NoDeliveryMetrics)
+    inbox_metrics: InboxMetrics = field(default_factory=NoInboxMetrics)
     outbound_metrics: OutboundMetrics = field(default_factory=NoOutboundMetrics)
     review: ReviewSettings | None = None
     scan: ScanSettings | None = None

@@ -270,6 +270,8 @@ async def test_a_verified_address_confirms_its_change(api: Api) -> None:
     mails = {mail.recipient: mail for mail in box.take()}
     assert set(mails) == {ANN, "new@example.org"}
     assert await answer(api, mails["new@example.org"].token) == {"state": "waiting", "email": "new@example.org"}
+    repeated = await api.visitor.call("POST", f"/email-changes/{mails['new@example.org'].token}", json={})
+    assert repeated.expect(410)["code"] == "link_used"
     assert (await ann.call("GET", "/users/me")).expect(200)["email"] == ANN
     assert await answer(api, mails[ANN].token) == {"state": "changed", "email": "new@example.org"}
     account = (await ann.call("GET", "/users/me")).expect(200)

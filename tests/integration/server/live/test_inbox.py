@@ -90,7 +90,7 @@ async def test_a_deletion_reaches_all_devices_and_can_be_undone(api: Api) -> Non
     assert removed["counters"] == counters_json()
     assert (restored["type"], restored["notification"]["id"]) == ("notification.changed", entry["id"])
     assert restored["counters"] == counters_json(like=(1, 1))
-    assert restored["offset"] == removed["offset"] + 1
+    assert restored["offset"] > removed["offset"]
 
 
 async def test_what_is_read_is_deleted_at_once(api: Api) -> None:
@@ -104,10 +104,9 @@ async def test_what_is_read_is_deleted_at_once(api: Api) -> None:
     (await ann.call("DELETE", "/notifications?read=true&kinds=like")).expect(204)
     marked, removed = await published(socket), await published(socket)
     assert (marked["type"], marked["up_to"], marked["mark"]) == ("notifications.marked", first["position"], "read")
+    assert removed.pop("offset") > marked["offset"]
     newest = {"up_to": second["position"], "kinds": ["like"], "read": True}
-    assert removed == {"type": "notifications.removed", "counters": counters_json(like=(1, 1)), **newest} | {
-        "offset": marked["offset"] + 1
-    }
+    assert removed == {"type": "notifications.removed", "counters": counters_json(like=(1, 1)), **newest}
     assert [entry["id"] for entry in (await ann.call("GET", "/notifications")).expect(200)["items"]] == [second["id"]]
 
 

@@ -12,16 +12,18 @@ from storage.event import Event
 from storage.events import MailRequested, WebhookNoticed
 from storage.ids import encode
 from storage.limits.quotas import Quotas
+from storage.mails import TokenPurpose
 from storage.models import User
 from storage.postgres.database import Database
 from storage.redis.client import Redis
-from storage.stores import mail_opt_outs, users, webhook_endpoints
+from storage.stores import email_changes, mail_opt_outs, one_time_tokens, users, webhook_endpoints
 from storage.webhooks import EndpointScope
 from tests.support.community import new_user
 from tests.support.mails import Postbox
 from workers.errors import Discard, Retry
 from workers.handlers import EventOrigin, handling
 from workers.jobs.mail import CIRCUIT, Mailer, MailHandlers
+from workers.jobs.mail_retention import MailRetention
 from workers.mails.port import MailDeferredError, MailRefusedError, MailUnavailableError
 from workers.mails.tokens import MailTokens
 from workers.mails.urls import parse_sender
@@ -171,3 +173,21 @@ async def test_owners_of_webhooks_get_mails_until_they_unsubscribe(desk: Desk, a
     await desk.handle(event)
     assert desk.box.mails == []
     assert desk.metrics.results == {("webhook_disabled", "sent"): 1, ("webhook_disabled", "skipped"): 2}
+
+
+async def test_expired_links_and_changes_are_removed(database: Database, ann: User) -> None:
+    """The janitor deletes links a week after they have expired, and changes of addresses when their time is over."""
+    now = datetime.now(UTC)
+    async with database.transaction() as tx:
+        for age in (timedelta(days=8), timedelta(days=6), timedelta()):
+            await one_time_tokens.add(
+                tx, ann.id, TokenPurpose.VERIFY_EMAIL, sha256=str(age).encode(), expires_at=now - age
+            )
+        await email_changes.begin(tx, ann.id, "new@example.org")
+    retention = MailRetention(database)
+    assert [task.name for task in retention.tasks()] == ["mail_links", "email_changes"]
+    assert await retention.purge_links() == 1
+    assert await retention.purge_changes() == 0
+    await database.fetch("UPDATE email_changes SET expires_at = now() - interval '1 second'")
+    assert await email_changes.waiting(database, ann.id) is None
+    assert await retention.purge_changes() == 1
