@@ -14,7 +14,7 @@ import structlog
 from storage.models import Notification
 from storage.postgres.database import Database
 from storage.push import PushSubscription
-from storage.stores import notifications, push_subscriptions
+from storage.stores import notification_counters, push_subscriptions
 from workers.jobs.context import WorkerContext
 from workers.outbound.client import OutboundClient
 from workers.web_push.notices import message_of, terms_of, topic_of
@@ -74,7 +74,7 @@ class PushDelivery:
         already = len(found) - len(waiting)
         if not waiting:
             return PushReport(sent=already)
-        unseen = (await notifications.counters(self._db, user_id)).unseen
+        unseen = (await notification_counters.read(self._db, user_id)).unseen
         results = await self._send_all(waiting, entry, unseen)
         sorted_ = self._sort(entry, results)
         if sorted_.sent or sorted_.refused or sorted_.gone:
