@@ -175,7 +175,6 @@ class NotificationsPage {
   #target(notification) {
     if (notification.photo_id) return photoPath(notification.photo_id);
     if (notification.decision_id) return "/settings/decisions";
-    if (notification.kind === "security") return "/settings/security";
     if (notification.kind === "export_ready") return "/settings/data";
     if (notification.webhook_id) return `/settings/webhooks/${notification.webhook_id}`;
     if (notification.kind.startsWith("webhook_")) return "/settings/webhooks";

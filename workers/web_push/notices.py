@@ -92,9 +92,10 @@ def message_of(entry: Notification, *, public_url: str, unseen: int, hide_conten
 
 
 def path_of(entry: Notification) -> str:
-    """Return the page that an entry leads to, as in the list of notifications (`static/js/notifications.js`)."""
+    """Return the page that an entry leads to, as in the list of notifications."""
     if entry.photo_id is not None:
-        return f"/p/{encode(entry.photo_id)}"
+        comment = "" if entry.comment is None else f"?comment={encode(entry.comment.id)}"
+        return f"/p/{encode(entry.photo_id)}{comment}"
     if entry.decision_id is not None:
         return "/settings/decisions"
     if entry.webhook_id is not None:

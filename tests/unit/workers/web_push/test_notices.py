@@ -41,7 +41,7 @@ def test_a_message_has_the_text_and_the_comment() -> None:
     """It leads to the photo, and has the number for the badge."""
     message = message_of(COMMENT, public_url=URL, unseen=4, hide_content=False)
     assert (message.title, message.body) == ("Ada Lovelace commented on your photo", "How lovely")
-    assert message.navigate == f"{URL}/p/{encode(5)}"
+    assert message.navigate == f"{URL}/p/{encode(5)}?comment={encode(6)}"
     assert message.icon == f"{URL}/static/icons/picshare-192.png"
     assert (message.app_badge, message.tag) == (4, topic_of(COMMENT))
 
