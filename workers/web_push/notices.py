@@ -24,10 +24,20 @@ _HIDDEN = {
     NotificationKind.MENTION: "You were mentioned",
     NotificationKind.REPLY: "You have a new reply",
     NotificationKind.COMMENT_LIKE: "Your comment was liked",
+    NotificationKind.POST_BY: "There is a new photo",
+    NotificationKind.SECURITY: "Your account has changed, or was signed in to",
 }
 _HIDDEN_OTHERWISE = "You have a new notification"
 # What is about the same photo, comment or user is one notification on a device, which the newest one replaces.
 _GROUPED = frozenset({NotificationKind.LIKE, NotificationKind.COMMENT_LIKE, NotificationKind.FOLLOW})
+
+# The pages of kinds that are about neither a photo nor another user.
+_PAGES = {
+    NotificationKind.EXPORT_READY: "/settings/data",
+    NotificationKind.SECURITY: "/settings/security",
+    NotificationKind.WEBHOOK_FAILING: "/settings/webhooks",
+    NotificationKind.WEBHOOK_DISABLED: "/settings/webhooks",
+}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,6 +54,7 @@ _SECURITY = PushTerms(urgency=PushUrgency.HIGH)
 _TERMS = {
     NotificationKind.LIKE: _LIKES,
     NotificationKind.COMMENT_LIKE: _LIKES,
+    NotificationKind.SECURITY: _SECURITY,
     NotificationKind.DECISION: _SECURITY,
 }
 
@@ -81,15 +92,12 @@ def message_of(entry: Notification, *, public_url: str, unseen: int, hide_conten
 
 
 def path_of(entry: Notification) -> str:
-    """Return the page that an entry leads to, as in the list of notifications (`static/js/notifications.js`)."""
+    """Return the page that an entry leads to, as in the list of notifications."""
     if entry.photo_id is not None:
-        return f"/p/{encode(entry.photo_id)}"
+        comment = "" if entry.comment is None else f"?comment={encode(entry.comment.id)}"
+        return f"/p/{encode(entry.photo_id)}{comment}"
     if entry.decision_id is not None:
-        return "/decisions"
-    if entry.kind is NotificationKind.EXPORT_READY:
-        return "/settings/data"
+        return "/settings/decisions"
     if entry.webhook_id is not None:
         return f"/settings/webhooks/{encode(entry.webhook_id)}"
-    if entry.kind in {NotificationKind.WEBHOOK_FAILING, NotificationKind.WEBHOOK_DISABLED}:
-        return "/settings/webhooks"
-    return f"/u/{entry.actors[0].username}" if entry.actors else "/notifications"
+    return _PAGES.get(entry.kind) or (f"/u/{entry.actors[0].username}" if entry.actors else "/notifications")

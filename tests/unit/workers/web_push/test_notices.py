@@ -41,7 +41,7 @@ def test_a_message_has_the_text_and_the_comment() -> None:
     """It leads to the photo, and has the number for the badge."""
     message = message_of(COMMENT, public_url=URL, unseen=4, hide_content=False)
     assert (message.title, message.body) == ("Ada Lovelace commented on your photo", "How lovely")
-    assert message.navigate == f"{URL}/p/{encode(5)}"
+    assert message.navigate == f"{URL}/p/{encode(5)}?comment={encode(6)}"
     assert message.icon == f"{URL}/static/icons/picshare-192.png"
     assert (message.app_badge, message.tag) == (4, topic_of(COMMENT))
 
@@ -53,7 +53,7 @@ def test_hidden_content_has_neither_names_nor_comments(kind: NotificationKind) -
     message = message_of(entry, public_url=URL, unseen=1, hide_content=True)
     assert "Ada" not in message.title + message.body
     assert "lovely" not in message.title + message.body
-    assert message.title.startswith(("You", "Your"))
+    assert message.title.startswith(("You", "Your", "There"))
     assert message.navigate == message_of(entry, public_url=URL, unseen=1, hide_content=False).navigate
 
 
@@ -63,7 +63,8 @@ def test_hidden_content_has_neither_names_nor_comments(kind: NotificationKind) -
         ({}, f"/p/{encode(5)}"),
         ({"kind": NotificationKind.FOLLOW, "photo_id": None}, "/u/ada"),
         ({"kind": NotificationKind.FOLLOW, "photo_id": None, "actors": ()}, "/notifications"),
-        ({"kind": NotificationKind.DECISION, "photo_id": None, "actors": (), "decision_id": 3}, "/decisions"),
+        ({"kind": NotificationKind.DECISION, "photo_id": None, "actors": (), "decision_id": 3}, "/settings/decisions"),
+        ({"kind": NotificationKind.SECURITY, "photo_id": None, "actors": ()}, "/settings/security"),
         ({"kind": NotificationKind.EXPORT_READY, "photo_id": None, "actors": ()}, "/settings/data"),
         (
             {"kind": NotificationKind.WEBHOOK_FAILING, "photo_id": None, "actors": (), "webhook_id": 3},
@@ -97,6 +98,7 @@ def test_what_is_about_the_same_has_one_topic() -> None:
         (NotificationKind.COMMENT, 24, PushUrgency.NORMAL),
         (NotificationKind.FOLLOW_REQUEST, 24, PushUrgency.NORMAL),
         (NotificationKind.DECISION, 24, PushUrgency.HIGH),
+        (NotificationKind.SECURITY, 24, PushUrgency.HIGH),
     ],
 )
 def test_likes_wait_and_security_does_not(kind: NotificationKind, hours: int, urgency: PushUrgency) -> None:
