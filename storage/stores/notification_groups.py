@@ -57,14 +57,15 @@ class Recorded(NamedTuple):
     """The entry of an activity.
 
     `repeated` if the activity had been recorded already, so that nothing changed; `news` if the recipient is to notice
-    it, with the event about that. Without `published`, no open page is to show the change. `accounts` are those of
-    actors that were read on the way.
+    it, with the event about that, which is emitted if the news `leaves` the application. Without `published`, no open
+    page is to show the change. `accounts` are those of actors that were read on the way.
     """
 
     entry_id: int
     repeated: bool = False
     news: NotificationChanged | None = None
     published: bool = True
+    leaves: bool = False
     accounts: Mapping[int, UserSummary] = MappingProxyType({})
 
 
@@ -89,7 +90,7 @@ async def record(tx: Transaction, activity: Activity, found: Situation | None) -
         open_id = None
     if activity.actor_id is None:
         created = await _create_entry(tx, activity, found)
-        return Recorded(created, news=_news(activity, created), published=found.published)
+        return Recorded(created, news=_news(activity, created), published=found.published, leaves=found.leaves)
     # An account that is deleted after this statement withdraws its activities at the end of its grace period.
     accounts, limited = await account_lists.actors(tx, {activity.actor_id, *found.newest_actors})
     unmet = activity.actor_id in limited and not await _follows(tx, activity.recipient_id, activity.actor_id)
@@ -109,7 +110,9 @@ async def record(tx: Transaction, activity: Activity, found: Situation | None) -
         entry_id = await _create_entry(tx, activity, found)
     else:
         entry_id = await _add_actor(tx, activity, found, open_id)
-    return Recorded(entry_id, news=_news(activity, entry_id), published=found.published, accounts=accounts)
+    return Recorded(
+        entry_id, news=_news(activity, entry_id), published=found.published, leaves=found.leaves, accounts=accounts
+    )
 
 
 async def retract(tx: Transaction, activity: Activity, found: Situation | None) -> int | None:

@@ -16,7 +16,7 @@ from storage.postgres.database import Transaction
 from storage.postgres.rows import Row
 from storage.postgres.sharding import shard
 from storage.stores import decision_notices, notification_sources, webhook_notices
-from storage.stores.notification_rules import unmuted, wanted
+from storage.stores.notification_rules import leaves, unmuted, wanted
 
 SHOWN_ACTORS = 3
 GROUPED_FOR = "interval '24 hours'"  # after which a group is closed, and a repeated activity is news again
@@ -124,7 +124,7 @@ def _look_up(kind: NotificationKind) -> str:
             {muted})
         AND NOT EXISTS (SELECT 1 FROM blocks b WHERE b.shard = {_SHARD} AND b.owner_id = $1 AND b.other_id = $4)
         AND {wanted(kind, Channel.INBOX)} AND {unmuted(kind, _THREADS.get(kind, "NULL"))} AS allowed,
-        {wanted(kind, Channel.LIVE)} AS published
+        {wanted(kind, Channel.LIVE)} AS published, {leaves(kind)} AS leaves
     FROM users a
     LEFT JOIN LATERAL ({recorded}) AS known ON true
     LEFT JOIN LATERAL (
@@ -142,6 +142,7 @@ _FLAGS = (
     "holds",
     "allowed",
     "published",
+    "leaves",
     "deleted",
     "dismissed",
     "retracted",
@@ -157,16 +158,18 @@ class Situation(NamedTuple):
     """What an inbox has of an activity at the time `now` of the database.
 
     `holds` is whether the database has what the activity reports, `allowed` whether it may be recorded as far as the
-    recipient's shard knows, `published` whether open pages are to show it. `recorded` is the entry that has it,
-    `dismissed` if the recipient has deleted that, `recent` if the activity was first recorded less than a day ago.
-    `open` is the open entry of its group, `expired` if that is to be closed, with its newest actors and the time of the
-    newest. `…_counts` is whether the actor is counted in the entry without this activity.
+    recipient's shard knows, `published` whether open pages are to show it, `leaves` whether it may go to a device or an
+    address. `recorded` is the entry that has it, `dismissed` if the recipient has deleted that, `recent` if it was first
+    recorded less than a day ago. `open` is the open entry of its group, `expired` if that is to be closed, with its
+    newest actors and the time of the newest. `…_counts` is whether the actor is counted in the entry without this
+    activity.
     """
 
     now: datetime
     holds: bool
     allowed: bool
     published: bool
+    leaves: bool
     recorded: int | None
     deleted: bool
     dismissed: bool

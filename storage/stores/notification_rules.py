@@ -29,6 +29,18 @@ def wanted(kind: NotificationKind, channel: Channel) -> str:
     return f"CASE {chosen} WHEN 'everyone' THEN true WHEN 'following' THEN {_FOLLOWED} ELSE false END"
 
 
+def leaves(kind: NotificationKind) -> str:
+    """Return the condition that an activity may leave the application: the account is `a` in `users`.
+
+    It is known again when a delivery is due. Here it saves the event of what reaches no device and no address.
+    """
+    subscribed = f"EXISTS (SELECT 1 FROM push_subscriptions ps WHERE ps.shard = {_SHARD} AND ps.user_id = $1)"
+    return (
+        f"({subscribed} AND {wanted(kind, Channel.PUSH)} "
+        f"OR a.email_verified_at IS NOT NULL AND {wanted(kind, Channel.EMAIL)})"
+    )
+
+
 def unmuted(kind: NotificationKind, thread: str) -> str:
     """Return the condition that the recipient mutes neither the photo nor `thread`, the comment at its top in SQL."""
     if kind not in OF_USERS:

@@ -11,9 +11,10 @@ from storage.deliveries import DeliveryChannel, Limits
 from storage.errors import StorageError
 from storage.event import Event
 from storage.models import Notification, User
-from storage.notification_channels import Audience, Channel
+from storage.notification_channels import KINDS, Audience, Channel
 from storage.postgres.database import Database
 from storage.stores import notification_preferences
+from tests.support.community import new_users
 from tests.support.stage import Stage
 from workers.deliveries.port import NoDeliveryMetrics, NotificationChannel, SendOutcome, Sent
 from workers.jobs.deliver import DeliverHandlers
@@ -126,6 +127,33 @@ class Deliveries:
             "SELECT channel, state, last_error FROM deliveries WHERE user_id = $1 ORDER BY id", user.id
         )
         return [(row["channel"], row["state"], row["last_error"]) for row in found]
+
+
+async def users_with_devices(database: Database, *names: str) -> list[User]:
+    """Create accounts, each with a verified address and a browser that has subscribed to push messages."""
+    accounts = await new_users(database, *names)
+    for account in accounts:
+        await database.fetch("UPDATE users SET email_verified_at = now() WHERE id = $1 RETURNING id", account.id)
+        session: Any = await database.fetchval(
+            "INSERT INTO sessions (shard, id, user_id) VALUES ($1::bigint & 1023, gen_random_uuid(), $1) RETURNING id",
+            account.id,
+        )
+        await database.fetch(
+            """
+            INSERT INTO push_subscriptions (shard, id, user_id, session_id, endpoint, endpoint_sha256, p256dh, auth)
+            VALUES ($1::bigint & 1023, $1, $1, $2, 'https://push.example', sha256($1::bigint::text::bytea),
+                decode(repeat('00', 65), 'hex'), decode(repeat('00', 16), 'hex')) RETURNING id""",
+            account.id,
+            session,
+        )
+    return accounts
+
+
+async def reach(database: Database, *accounts: User) -> None:
+    """Let users want mails about everything, at verified addresses, so that each activity may leave the application."""
+    for account in accounts:
+        await database.fetch("UPDATE users SET email_verified_at = now() WHERE id = $1 RETURNING id", account.id)
+        await choose(database, account, {(kind, Channel.EMAIL): Audience.EVERYONE for kind in KINDS})
 
 
 async def choose(database: Database, user: User, chosen: Mapping[tuple[Any, Channel], Audience]) -> None:

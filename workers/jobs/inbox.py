@@ -198,8 +198,9 @@ class Inbox:
             async with self._db.transaction(lock, repeated=True) as tx:
                 recorded = [item for change in changes for item in await change(tx)]
                 news = [item.news for item in recorded if item.news is not None]
-                for event in news:
-                    tx.emit(event)
+                for item in recorded:
+                    if item.news is not None and item.leaves:
+                        tx.emit(item.news)
                 changed = _merged(recorded)
                 # Read before the commit, which saves a round trip: under the lock nothing else changes the inbox.
                 states = [

@@ -26,8 +26,8 @@ from storage.stores import (
 )
 from storage.stores.notification_marks import Selection
 from storage.stores.notification_preferences import DigestFrequency
-from tests.support.community import block, follow, new_users, ready_photo
-from tests.support.deliveries import Deliveries, choose
+from tests.support.community import block, follow, ready_photo
+from tests.support.deliveries import Deliveries, choose, users_with_devices
 from tests.support.eventually import eventually
 from tests.support.inboxes import inbox_of
 from tests.support.stage import Stage
@@ -50,7 +50,7 @@ def redis_url(real_redis_url: str) -> str:
 
 @pytest.fixture
 def worker(stage: Stage) -> Deliveries:
-    """The worker, with three pushes an hour, so that a few are many."""
+    """The worker, with three pushes an hour, so that a few are many. All users have devices and addresses."""
     return Deliveries(stage.database, limits=Limits(pushes_per_hour=3))
 
 
@@ -63,7 +63,7 @@ async def comment(stage: Stage, author: User, photo: Any, text: str = "Lovely", 
 
 async def test_a_push_at_once_and_a_mail_later(stage: Stage, worker: Deliveries) -> None:
     """A comment is pushed at once, and sent by mail when it was not read for half an hour."""
-    ann, bob = await new_users(stage.database, "ann", "bob")
+    ann, bob = await users_with_devices(stage.database, "ann", "bob")
     await comment(stage, bob, await ready_photo(stage.database, ann))
     await worker.send(stage)
     assert worker.push.texts == ["bob commented on your photo"]
@@ -77,7 +77,7 @@ async def test_a_push_at_once_and_a_mail_later(stage: Stage, worker: Deliveries)
 
 async def test_what_was_read_is_not_mailed(stage: Stage, worker: Deliveries) -> None:
     """A mail is dropped if its notification was read before it was due."""
-    ann, bob = await new_users(stage.database, "ann", "bob")
+    ann, bob = await users_with_devices(stage.database, "ann", "bob")
     await comment(stage, bob, await ready_photo(stage.database, ann))
     await worker.send(stage)
     marks = InboxMarks(stage.database, stage.notification_log)
@@ -90,7 +90,7 @@ async def test_what_was_read_is_not_mailed(stage: Stage, worker: Deliveries) -> 
 @pytest.mark.parametrize("change", ["deleted", "blocked", "muted", "preference", "photo", "thread"])
 async def test_what_is_not_wanted_any_more_is_not_sent(stage: Stage, worker: Deliveries, change: str) -> None:
     """A change between the news and the moment at which a delivery is due counts."""
-    ann, bob = await new_users(stage.database, "ann", "bob")
+    ann, bob = await users_with_devices(stage.database, "ann", "bob")
     photo = await ready_photo(stage.database, ann)
     comment_id = await comment(stage, bob, photo)
     await worker.send(stage)
@@ -121,7 +121,7 @@ async def test_what_is_not_wanted_any_more_is_not_sent(stage: Stage, worker: Del
 
 async def test_a_thousand_changes_of_a_like_are_one_push(stage: Stage, worker: Deliveries) -> None:
     """A like that is given and removed again and again, and any number of others, push once in ten minutes."""
-    ann, *fans = await new_users(stage.database, "ann", *(f"fan{number}" for number in range(8)))
+    ann, *fans = await users_with_devices(stage.database, "ann", *(f"fan{number}" for number in range(8)))
     photo = await ready_photo(stage.database, ann)
     for _ in range(3):
         for fan in fans:
@@ -149,7 +149,7 @@ async def test_a_thousand_changes_of_a_like_are_one_push(stage: Stage, worker: D
 
 async def test_a_repeated_event_is_one_push(stage: Stage, worker: Deliveries) -> None:
     """An event that is handled again after its push was sent, because its worker was killed, adds none."""
-    ann, bob = await new_users(stage.database, "ann", "bob")
+    ann, bob = await users_with_devices(stage.database, "ann", "bob")
     await comment(stage, bob, await ready_photo(stage.database, ann))
     await worker.send(stage)
     (entry,) = await inbox_of(stage.database, ann)
@@ -162,7 +162,7 @@ async def test_a_repeated_event_is_one_push(stage: Stage, worker: Deliveries) ->
 
 async def test_an_hour_has_a_number_of_pushes(stage: Stage, worker: Deliveries) -> None:
     """The fourth push within an hour is dropped, one of the next hour is sent; mails are not counted."""
-    ann, bob = await new_users(stage.database, "ann", "bob")
+    ann, bob = await users_with_devices(stage.database, "ann", "bob")
     photo = await ready_photo(stage.database, ann)
     for number in range(5):
         await comment(stage, bob, photo, str(number))
@@ -178,7 +178,7 @@ async def test_an_hour_has_a_number_of_pushes(stage: Stage, worker: Deliveries) 
 
 async def test_quiet_hours(stage: Stage, worker: Deliveries) -> None:
     """In quiet hours nothing goes out but what is urgent; when they are over, what waits does."""
-    ann, bob = await new_users(stage.database, "ann", "bob")
+    ann, bob = await users_with_devices(stage.database, "ann", "bob")
     photo = await ready_photo(stage.database, ann)
     async with stage.database.transaction() as tx:
         await notification_preferences.set_quiet_hours(tx, ann.id, ALWAYS_QUIET)
@@ -196,7 +196,7 @@ async def test_quiet_hours(stage: Stage, worker: Deliveries) -> None:
 
 async def test_only_followed_users(stage: Stage, worker: Deliveries) -> None:
     """With "following" for pushes, a like of a followed user is pushed, and that of another one is not."""
-    ann, bob, cal = await new_users(stage.database, "ann", "bob", "cal")
+    ann, bob, cal = await users_with_devices(stage.database, "ann", "bob", "cal")
     await follow(stage.database, ann, bob)
     await choose(stage.database, ann, {(LIKE, Channel.PUSH): Audience.FOLLOWING})
     first, second = [await ready_photo(stage.database, ann) for _ in range(2)]
@@ -209,7 +209,7 @@ async def test_only_followed_users(stage: Stage, worker: Deliveries) -> None:
 
 async def test_no_device_no_delivery(stage: Stage, worker: Deliveries) -> None:
     """For a user without a device or address nothing is stored."""
-    ann, bob = await new_users(stage.database, "ann", "bob")
+    ann, bob = await users_with_devices(stage.database, "ann", "bob")
     worker.push.unreachable.add(ann.id)
     worker.mail.unreachable.add(ann.id)
     await comment(stage, bob, await ready_photo(stage.database, ann))
@@ -219,7 +219,7 @@ async def test_no_device_no_delivery(stage: Stage, worker: Deliveries) -> None:
 
 async def test_attempts_that_fail(stage: Stage, worker: Deliveries) -> None:
     """A failed attempt is repeated after a pause, five times at most; a device that is gone is not asked again."""
-    ann, bob = await new_users(stage.database, "ann", "bob")
+    ann, bob = await users_with_devices(stage.database, "ann", "bob")
     photo = await ready_photo(stage.database, ann)
     failed = Sent(outcome=SendOutcome.FAILED, error="no response")
     worker.push.results.extend([failed] * 5)
@@ -240,7 +240,7 @@ async def test_attempts_that_fail(stage: Stage, worker: Deliveries) -> None:
 
 async def test_a_worker_that_is_killed(stage: Stage, worker: Deliveries) -> None:
     """What a killed worker had is another one's when the lease has expired, and no earlier; nothing is lost."""
-    ann, bob = await new_users(stage.database, "ann", "bob")
+    ann, bob = await users_with_devices(stage.database, "ann", "bob")
     await comment(stage, bob, await ready_photo(stage.database, ann))
     stage.deliver = worker.handlers
     await stage.pump()
@@ -260,7 +260,7 @@ async def test_a_worker_that_is_killed(stage: Stage, worker: Deliveries) -> None
 
 async def test_an_outage_of_the_database_while_sending(stage: Stage, worker: Deliveries) -> None:
     """A notification whose result could not be stored is sent again after the lease."""
-    ann, bob = await new_users(stage.database, "ann", "bob")
+    ann, bob = await users_with_devices(stage.database, "ann", "bob")
     worker.push.results.append(UnavailableError("PostgreSQL", "away"))
     await comment(stage, bob, await ready_photo(stage.database, ann))
     with pytest.raises(UnavailableError):
@@ -272,7 +272,7 @@ async def test_an_outage_of_the_database_while_sending(stage: Stage, worker: Del
 
 async def test_turns_are_fair_and_each_delivery_is_sent_once(stage: Stage, worker: Deliveries) -> None:
     """A user with very many due deliveries does not keep others waiting; workers at once send each delivery once."""
-    ann, bob, cal = await new_users(stage.database, "ann", "bob", "cal")
+    ann, bob, cal = await users_with_devices(stage.database, "ann", "bob", "cal")
     photo = await ready_photo(stage.database, ann)
     await comment(stage, bob, photo)
     (entry,) = (await worker_entries(stage, worker, ann))[:1]
@@ -313,7 +313,7 @@ async def delivery_claims_many(tx: Any, user: User, number: int, first: int) -> 
 
 async def test_deliveries_run_and_wake(stage: Stage, worker: Deliveries) -> None:
     """A worker sends what is stored while it runs, without waiting for its next look."""
-    ann, bob = await new_users(stage.database, "ann", "bob")
+    ann, bob = await users_with_devices(stage.database, "ann", "bob")
     running = asyncio.create_task(worker.sending.run())
     try:
         await comment(stage, bob, await ready_photo(stage.database, ann))
@@ -327,7 +327,7 @@ async def test_deliveries_run_and_wake(stage: Stage, worker: Deliveries) -> None
 
 async def test_old_deliveries_are_deleted(stage: Stage, worker: Deliveries) -> None:
     """Deliveries are deleted some days after they ended; those that wait are kept."""
-    ann, bob = await new_users(stage.database, "ann", "bob")
+    ann, bob = await users_with_devices(stage.database, "ann", "bob")
     await comment(stage, bob, await ready_photo(stage.database, ann))
     await worker.send(stage)
     await stage.database.fetch("UPDATE deliveries SET finished_at = finished_at - interval '15 days' RETURNING id")
@@ -338,7 +338,7 @@ async def test_old_deliveries_are_deleted(stage: Stage, worker: Deliveries) -> N
 
 async def test_digests(stage: Stage, worker: Deliveries) -> None:
     """A digest has what is new and unseen, if the user was not there; the next one is due on the next day."""
-    ann, bob = await new_users(stage.database, "ann", "bob")
+    ann, bob = await users_with_devices(stage.database, "ann", "bob")
     photo = await ready_photo(stage.database, ann)
     async with stage.database.transaction() as tx:
         await notification_preferences.set_digest(tx, ann.id, DigestFrequency.DAILY, zone="UTC")
@@ -354,7 +354,7 @@ async def test_digests(stage: Stage, worker: Deliveries) -> None:
     assert worker.digests.sent == [(ann.id, [entry.id], 1)]
     await worker.pass_time(day)
     assert len(worker.digests.sent) == 1  # it was in the last one
-    await stage.like((await new_users(stage.database, "cal"))[0], photo)
+    await stage.like((await users_with_devices(stage.database, "cal"))[0], photo)
     await stage.pump()
     await stage.database.fetch("UPDATE users SET last_seen_at = now() RETURNING id")
     await worker.pass_time(timedelta(0))
