@@ -4,6 +4,7 @@ import { fill, h } from "./dom.js";
 import { choice, form } from "./form.js";
 import { MutedSubjects } from "./muted_subjects.js";
 import { PreferenceMatrix } from "./preference_matrix.js";
+import { pushSwitch } from "./push_switch.js";
 import { quietHoursForm } from "./quiet_hours.js";
 
 const FREQUENCIES = [
@@ -15,25 +16,27 @@ const FREQUENCIES = [
 /** Create the page at "/settings/notifications". */
 export function notificationSection(app) {
   const parts = h("div.settings-parts", {}, h("div.spinner", { role: "status", "aria-label": "Loading your choices" }));
+  const device = pushSwitch(app);
   const element = h("div", {}, h("div.page-head", {}, h("h1", {}, "Notifications")), parts);
-  load(app, parts);
-  return { title: "Notifications", element };
+  load(app, parts, h("section", { "aria-label": "On this device" }, h("h2", {}, "On this device"), device.element));
+  return { title: "Notifications", element, leave: () => device.leave() };
 }
 
-async function load(app, parts) {
+async function load(app, parts, device) {
   try {
     const [preferences, quiet, digest] = await Promise.all(
       ["preferences", "quiet-hours", "digest"].map((name) => app.api.get(`/notifications/${name}`)),
     );
     fill(
       parts,
+      device,
       new PreferenceMatrix(app, preferences).element,
       quietHoursForm(app, quiet),
       digestForm(app, digest, quiet),
       new MutedSubjects(app).element,
     );
   } catch (error) {
-    const again = h("button.button.plain", { type: "button", onclick: () => load(app, parts) }, "Try again");
+    const again = h("button.button.plain", { type: "button", onclick: () => load(app, parts, device) }, "Try again");
     fill(parts, h("p.form-error", { role: "alert" }, error.message), again);
   }
 }

@@ -159,9 +159,9 @@ class Situation(NamedTuple):
 
     `holds` is whether the database has what the activity reports, `allowed` whether it may be recorded as far as the
     recipient's shard knows, `published` whether open pages are to show it, `leaves` whether it may go to a device or an
-    address. `recorded` is the entry that has it, `dismissed` if the recipient has deleted that, `recent` if it was first
-    recorded less than a day ago. `open` is the open entry of its group, `expired` if that is to be closed, with its
-    newest actors and the time of the newest. `…_counts` is whether the actor is counted in the entry without this
+    address. `recorded` is the entry that has it, `dismissed` if the recipient has deleted that, `recent` if it was
+    first recorded less than a day ago. `open` is the open entry of its group, `expired` if that is to be closed, with
+    its newest actors and the time of the newest. `…_counts` is whether the actor is counted in the entry without this
     activity.
     """
 
