@@ -252,6 +252,16 @@ WORKERS: tuple[WorkerSpec, ...] = (
         runs_with="webhooks",
     ),
     WorkerSpec(
+        name="deliver",
+        help="sends notifications to devices and mail addresses",
+        topics=("notification.changed",),
+        module="workers.jobs.deliver",
+        concurrency=8,
+        concurrency_help="News in inboxes at once for which one process finds the channels; they are sent apart.",
+        # A queue of its own, so that no webhook waits for it, in the process that reaches other servers.
+        runs_with="webhooks",
+    ),
+    WorkerSpec(
         name="purge",
         help="removes images that are not public any more from the caches in front of PicShare",
         topics=("media.purge", "media.purge_cache"),

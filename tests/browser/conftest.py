@@ -70,6 +70,7 @@ async def _running(folder: Path, receiver_port: int, issuer_port: int) -> AsyncI
         port=port,
         env={
             "PICSHARE_LIVE__PRESENCE_GRACE": "0.5",
+            "PICSHARE_PUSH__HOSTS": "127.0.0.1",
             "PICSHARE_OUTBOUND__ALLOW_HTTP": "true",
             "PICSHARE_OUTBOUND__ALLOWED_NETWORKS": "127.0.0.1/32",
             "PICSHARE_OUTBOUND__PORTS": f"443,{receiver_port}",

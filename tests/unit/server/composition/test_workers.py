@@ -130,6 +130,7 @@ def test_default_concurrency_comes_from_the_registry() -> None:
         1,
         4,
         4,
+        8,
         4,
         1,
         1,
