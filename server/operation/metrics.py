@@ -14,7 +14,9 @@ from server.operation.mail_metrics import MailMetrics
 from server.operation.media_metrics import MediaMetrics
 from server.operation.moderation_metrics import ModerationMetrics
 from server.operation.outbound_metrics import OutboundMetrics
+from server.operation.provider_metrics import ProviderMetrics
 from server.operation.search_metrics import SearchMetrics
+from server.operation.sign_in_metrics import SignInMetrics
 from server.operation.star_metrics import StarMetrics
 from server.operation.webhook_metrics import WebhookMetrics
 from server.operation.worker_metrics import WorkerMetrics
@@ -37,7 +39,9 @@ class Metrics(
     CaseMetrics,
     MailMetrics,
     AbuseMetrics,
+    SignInMetrics,
     ModerationMetrics,
+    ProviderMetrics,
 ):
     """Metrics of requests, jobs, feeds, images, live connections, searches, webhooks, cases and other outward calls."""
 
@@ -56,7 +60,9 @@ class Metrics(
         CaseMetrics.__init__(self, self.registry)
         MailMetrics.__init__(self, self.registry)
         AbuseMetrics.__init__(self, self.registry)
+        SignInMetrics.__init__(self, self.registry)
         ModerationMetrics.__init__(self, self.registry)
+        ProviderMetrics.__init__(self, self.registry)
         self._requests = Counter(
             "picshare_http_requests", "Completed requests.", ("method", "route", "status"), registry=self.registry
         )

@@ -19,6 +19,7 @@ import { notificationsPage } from "./notifications.js";
 import { photoPage } from "./photo_page.js";
 import { Photos } from "./photos.js";
 import { profilePage } from "./profile.js";
+import { providerSignInPage } from "./provider_pages.js";
 import { forgetSearches } from "./recent_searches.js";
 import { proveIdentity } from "./reauthentication.js";
 import { Router } from "./router.js";
@@ -58,15 +59,19 @@ const ROUTES = [
   ["/u/:username/followers", followersPage],
   ["/u/:username/following", followingPage],
   ["/signin", signInPage],
+  ["/signin/provider", providerSignInPage],
   ["/signup", signUpPage],
   ["/forgot", forgotPage],
   ["/reset", resetPage],
   ["/verify", verifyPage],
   ["/email-change", emailChangePage],
 ];
-const SIGNED_OUT_PAGES = new Set([signInPage, signUpPage]);
+const SIGNED_OUT_PAGES = new Set([signInPage, signUpPage, providerSignInPage]);
 /** Pages without navigation that are open to signed-in users and visitors alike. */
 const OPEN_PAGES = new Set([forgotPage, resetPage, verifyPage, emailChangePage]);
+
+/** The key in sessionStorage of the path to open after signing in, while the browser is at a provider. */
+const PATH_KEY = "picshare.path-after-sign-in";
 
 /** The parts of the application, which every page receives, and a photo on its way to the upload page. */
 class App extends EventTarget {
@@ -75,7 +80,7 @@ class App extends EventTarget {
   /** Whether the shell is drawn without navigation; null before it is drawn. */
   #bare = null;
   /** The path to open after signing in. */
-  #pathAfterSignIn = "/";
+  #pathAfterSignIn = sessionStorage.getItem(PATH_KEY) ?? "/";
 
   constructor(root) {
     super();
@@ -137,6 +142,11 @@ class App extends EventTarget {
     const refused = this.#refused;
     this.#refused = null;
     return refused;
+  }
+
+  /** Keep the path to open after signing in, because the browser is going to leave this page for a provider. */
+  keepPathAfterSignIn() {
+    sessionStorage.setItem(PATH_KEY, this.#pathAfterSignIn);
   }
 
   #open(page, params) {
@@ -204,6 +214,7 @@ class App extends EventTarget {
       this.#begin();
       const path = this.#pathAfterSignIn;
       this.#pathAfterSignIn = "/";
+      sessionStorage.removeItem(PATH_KEY);
       history.replaceState(history.state, "", path);
     } else {
       history.replaceState(history.state, "", "/signin");
