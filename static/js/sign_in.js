@@ -111,6 +111,7 @@ export function signUpPage(app) {
         displayName: displayName.input.value.trim(),
         password: password.input.value,
       });
+      app.toasts.show("Welcome! Open the link in the mail that we have sent to you, to verify your address.");
     },
   });
   return accountPage(app, "Create an account", sheet, "Already have an account?", "/signin", "Sign in");
