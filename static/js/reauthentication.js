@@ -56,7 +56,7 @@ export function proveIdentity(app) {
       "dialog.keep.proof-dialog",
       { "aria-labelledby": "proof-heading" },
       h("h2", { id: "proof-heading" }, "Confirm that it is you"),
-      h("p.secondary", {}, "You signed in some time ago, and this step is for you alone."),
+      h("p.secondary", {}, "You signed in some time ago, and this step is for you alone. Signing out and in again is a proof, too."),
       byPassword,
       byCode,
       h(
