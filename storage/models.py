@@ -90,6 +90,7 @@ class SecurityEvent(StrEnum):
     FACTOR_ADDED = "factor_added"
     FACTOR_REMOVED = "factor_removed"
     PASSKEY_ADDED = "passkey_added"
+    PROVIDER_LINKED = "provider_linked"
 
 
 class CommentOrder(StrEnum):

@@ -23,6 +23,7 @@ from server.actions.photo_collections import CollectionActions
 from server.actions.photos import PhotoActions
 from server.actions.presence import PresenceReader
 from server.actions.profile_images import ProfileImageActions
+from server.actions.provider_accounts import ProviderAccounts
 from server.actions.reactions import ReactionActions
 from server.actions.reauthentication import Reauthentication
 from server.actions.relations import RelationActions
@@ -70,3 +71,4 @@ class Actions:
     reports: ReportActions
     cases: CaseActions
     appeals: AppealActions
+    provider_accounts: ProviderAccounts

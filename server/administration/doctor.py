@@ -22,6 +22,7 @@ from server.administration.broker_check import inspect_broker
 from server.administration.codec_versions import inspect_codecs
 from server.administration.findings import Finding
 from server.administration.mail import inspect_mail
+from server.administration.oidc_check import inspect_providers
 from server.administration.replica_check import inspect_replica
 from server.administration.scan_check import inspect_scan
 from server.administration.search_check import inspect_search
@@ -91,6 +92,7 @@ async def inspect(settings: Settings) -> list[Finding]:
         findings.append(await _guarded("blobs", inspect_blobs, settings))
         if settings.media.scan is not None:
             findings.append(await inspect_scan(settings))
+        findings += await inspect_providers(settings)
         findings.append(await _guarded("mail", inspect_mail, settings))
     return findings
 

@@ -22,6 +22,7 @@ from server.api.live import LiveApi
 from server.api.mail_lists import MailListsApi
 from server.api.moderation import ModerationApi
 from server.api.notifications import NotificationsApi
+from server.api.oidc import OidcApi
 from server.api.passkeys import PasskeysApi
 from server.api.password_resets import PasswordResetsApi
 from server.api.photo_collections import CollectionsApi
@@ -94,6 +95,7 @@ def _user_endpoints(services: Services) -> list[Endpoint]:
         *PasswordResetsApi(actions.password_resets).endpoints(),
         *MailListsApi(actions.mail_lists).endpoints(),
         *tokens.endpoints(),
+        *OidcApi(actions.provider_accounts, reads, responses, secure=settings.secure).endpoints(),
         *AccountSessionsApi(actions.sessions).endpoints(),
         *AccountSecurityApi(actions.reauthentication, actions.password_change, actions.second_factor).endpoints(),
         *PasskeysApi(actions.passkeys, services.limiter).endpoints(),

@@ -40,6 +40,8 @@ from server.actions.tags import TagActions
 from server.actions.uploads import UploadActions
 from server.actions.webhooks import WebhookActions
 from server.composition.backends import Stores
+from server.composition.oidc import provider_accounts
+from server.config.settings import Settings
 from server.demo.community import Demo
 from server.identity.challenges import Challenges
 from server.identity.device_tokens import DeviceTokens
@@ -84,6 +86,7 @@ def build_actions(
     deletion_grace: timedelta,
     tus_ttl: timedelta,
     verdict_tokens: VerdictTokens,
+    settings: Settings,
     mail_tokens: MailTokens,
     metrics: Metrics | None = None,
 ) -> Actions:
@@ -98,27 +101,37 @@ def build_actions(
     passkeys = PasskeyActions(db, once, RelyingParty(identity.public_url))
     reauthentication = Reauthentication(db, checks, factor, passkeys)
     cases = case_actions(stores, revoker)
+    accounts = AccountActions(
+        db,
+        passwords,
+        limiter,
+        sessions,
+        permissions,
+        reauthentication=reauthentication,
+        checks=checks,
+        visibility=visibility,
+        deletion_grace=deletion_grace,
+    )
+    sign_in = SignInActions(
+        db,
+        checks,
+        sessions,
+        factor,
+        passkeys,
+        challenges=SignInChallenges(Challenges(identity.secret), once),
+        devices=DeviceTokens(identity.secret),
+        visibility=visibility,
+    )
     return Actions(
-        accounts=AccountActions(
-            db,
-            passwords,
-            limiter,
-            sessions,
-            permissions,
-            reauthentication=reauthentication,
+        accounts=accounts,
+        sign_in=sign_in,
+        provider_accounts=provider_accounts(
+            settings,
+            stores,
+            accounts=accounts,
+            sign_in=sign_in,
             checks=checks,
-            visibility=visibility,
-            deletion_grace=deletion_grace,
-        ),
-        sign_in=SignInActions(
-            db,
-            checks,
-            sessions,
-            factor,
-            passkeys,
-            challenges=SignInChallenges(Challenges(identity.secret), once),
-            devices=DeviceTokens(identity.secret),
-            visibility=visibility,
+            reauthentication=reauthentication,
             metrics=metrics,
         ),
         sessions=sessions,

@@ -151,6 +151,7 @@ def api_services(settings: Settings, stores: Stores, passwords: Passwords, metri
             deletion_grace=timedelta(days=settings.accounts.deletion_grace),
             tus_ttl=timedelta(hours=settings.retention.upload_hours),
             verdict_tokens=verdict_tokens(settings),
+            settings=settings,
             mail_tokens=mail_tokens(settings),
             metrics=metrics,
         ),

@@ -29,6 +29,7 @@ from server.config.keys import (
 from server.config.mail import MailSection
 from server.config.media import MediaSection
 from server.config.moderation import ModerationSection
+from server.config.oidc import OidcSection
 from server.config.outbound import OutboundSection
 from server.config.retention import RetentionSection
 from server.config.section import Section
@@ -50,6 +51,7 @@ class Settings(BaseSettings):
     data: DataSection = DataSection()
     auth: AuthSection = AuthSection()
     accounts: AccountsSection = AccountsSection()
+    oidc: OidcSection = OidcSection()
     retention: RetentionSection = RetentionSection()
     database: DatabaseSection = DatabaseSection()
     redis: RedisSection = RedisSection()

@@ -34,6 +34,7 @@ CLIENT_ROUTES = (
     "/settings",
     "/settings/profile",
     "/settings/account",
+    "/settings/provider",
     "/settings/security",
     "/settings/sessions",
     "/settings/privacy",
@@ -51,6 +52,7 @@ CLIENT_ROUTES = (
     "/u/{username}",
     "/u/{username}/{list:followers|following}",
     "/signin",
+    "/signin/provider",
     "/signup",
     "/forgot",
 )

@@ -14,6 +14,7 @@ from server.operation.mail_metrics import MailMetrics
 from server.operation.media_metrics import MediaMetrics
 from server.operation.moderation_metrics import ModerationMetrics
 from server.operation.outbound_metrics import OutboundMetrics
+from server.operation.provider_metrics import ProviderMetrics
 from server.operation.search_metrics import SearchMetrics
 from server.operation.sign_in_metrics import SignInMetrics
 from server.operation.star_metrics import StarMetrics
@@ -40,6 +41,7 @@ class Metrics(
     AbuseMetrics,
     SignInMetrics,
     ModerationMetrics,
+    ProviderMetrics,
 ):
     """Metrics of requests, jobs, feeds, images, live connections, searches, webhooks, cases and other outward calls."""
 
@@ -60,6 +62,7 @@ class Metrics(
         AbuseMetrics.__init__(self, self.registry)
         SignInMetrics.__init__(self, self.registry)
         ModerationMetrics.__init__(self, self.registry)
+        ProviderMetrics.__init__(self, self.registry)
         self._requests = Counter(
             "picshare_http_requests", "Completed requests.", ("method", "route", "status"), registry=self.registry
         )

@@ -10,6 +10,7 @@ import { h, icon } from "./dom.js";
 import { isModerator } from "./moderation.js";
 import { privacySection } from "./privacy_settings.js";
 import { profileSection } from "./profile_settings.js";
+import { providerLinkPage } from "./provider_pages.js";
 import { securitySection } from "./security_settings.js";
 import { sessionsSection } from "./sessions_settings.js";
 import { webhookPage } from "./webhook_page.js";
@@ -35,6 +36,7 @@ const SECTIONS = [
 /** Pages below a section: pattern, path of the section, page. */
 const PAGES_BELOW = [
   ["/settings/close-friends", "/settings/privacy", closeFriendsPage],
+  ["/settings/provider", "/settings/security", providerLinkPage],
   ["/settings/webhooks/:id", "/settings/webhooks", webhookPage],
 ];
 

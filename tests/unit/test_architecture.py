@@ -80,13 +80,15 @@ ALLOWED: Mapping[str, frozenset[str]] = {
             "workers/scanning workers/signals workers/videos workers/webhooks"
         ),
         "server/identity": "server/config storage storage/limits",
+        "server/openid": "storage workers/outbound",
         "server/edge": (
-            "channels/contract server/identity storage storage/postgres storage/render storage/stores workers/outbound "
-            "workers/webhooks"
+            "channels/contract server/identity server/openid storage storage/postgres storage/render storage/stores "
+            "workers/outbound workers/webhooks"
         ),
         "server/actions": (
-            "channels/bus channels/contract server/identity storage storage/blobs storage/cache storage/feeds "
-            "storage/postgres storage/stores workers/jobs workers/mails workers/outbound workers/webhooks"
+            "channels/bus channels/contract server/identity server/openid storage storage/blobs storage/cache "
+            "storage/feeds storage/limits storage/postgres storage/stores workers/jobs workers/mails workers/outbound "
+            "workers/webhooks"
         ),
         "server/media": (
             "server/edge server/identity storage storage/blobs storage/cache storage/limits storage/postgres "
@@ -97,8 +99,9 @@ ALLOWED: Mapping[str, frozenset[str]] = {
             "storage/feeds storage/limits storage/postgres storage/render storage/stores workers/jobs"
         ),
         "server/api": (
-            "channels/live server/actions server/edge server/identity server/live server/media storage storage/blobs "
-            "storage/cache storage/feeds storage/limits storage/postgres storage/render storage/stores workers/webhooks"
+            "channels/live server/actions server/edge server/identity server/live server/media server/openid storage "
+            "storage/blobs storage/cache storage/feeds storage/limits storage/postgres storage/render storage/stores "
+            "workers/webhooks"
         ),
         "server/demo": (
             "server/actions server/identity server/media storage storage/blobs storage/postgres storage/stores"
@@ -106,7 +109,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "server/operation": "server/config server/errors storage storage/postgres workers/broker workers/errors",
         "server/composition": (
             "channels/bus channels/contract channels/live server/actions server/api server/config server/demo "
-            "server/edge server/errors server/identity server/live server/media server/operation storage "
+            "server/edge server/errors server/identity server/live server/media server/openid server/operation storage "
             "storage/blobs storage/cache storage/embedded storage/feeds storage/limits storage/postgres storage/redis "
             "storage/render workers/broker workers/broker/rabbitmq workers/caches workers/exports workers/images "
             "workers/imports workers/jobs workers/mails workers/outbound workers/registry workers/reviewing "
@@ -114,9 +117,9 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         ),
         "server/administration": (
             "channels/bus server/actions server/composition server/config server/edge server/errors server/identity "
-            "storage storage/blobs storage/cache storage/feeds storage/postgres storage/redis storage/stores "
-            "workers/broker workers/errors workers/images workers/jobs workers/mails workers/outbound workers/scanning "
-            "workers/videos"
+            "server/openid storage storage/blobs storage/cache storage/feeds storage/postgres storage/redis "
+            "storage/stores workers/broker workers/errors workers/images workers/jobs workers/mails workers/outbound "
+            "workers/scanning workers/videos"
         ),
         "server/cli": (
             "loadtest/community loadtest/errors loadtest/plan loadtest/profiles loadtest/report loadtest/run "
