@@ -37,6 +37,7 @@ from workers.jobs.export_removal import ExportRetention
 from workers.jobs.findings import NoFindingMetrics
 from workers.jobs.holds import HoldTasks
 from workers.jobs.import_retention import ImportRetention
+from workers.jobs.inbox_metrics import NoInboxMetrics
 from workers.jobs.janitor import Janitor
 from workers.jobs.mail_retention import MailRetention
 from workers.jobs.permissions import LivePermissions
@@ -108,6 +109,7 @@ def worker_context(worker: str, settings: Settings, stores: Stores, metrics: Met
         imports=import_settings(settings, stores, metrics),
         export_ttl=timedelta(days=settings.retention.export_days),
         finding_metrics=metrics or NoFindingMetrics(),
+        inbox_metrics=metrics or NoInboxMetrics(),
         mail=mail_settings(settings),
         mail_tokens=mail_tokens(settings),
         mail_metrics=metrics or NoMailMetrics(),

@@ -16,6 +16,7 @@ from server.operation.moderation_metrics import ModerationMetrics
 from server.operation.outbound_metrics import OutboundMetrics
 from server.operation.provider_metrics import ProviderMetrics
 from server.operation.search_metrics import SearchMetrics
+from server.operation.sign_in_metrics import SignInMetrics
 from server.operation.star_metrics import StarMetrics
 from server.operation.webhook_metrics import WebhookMetrics
 from server.operation.worker_metrics import WorkerMetrics
@@ -38,6 +39,7 @@ class Metrics(
     CaseMetrics,
     MailMetrics,
     AbuseMetrics,
+    SignInMetrics,
     ModerationMetrics,
     ProviderMetrics,
 ):
@@ -58,6 +60,7 @@ class Metrics(
         CaseMetrics.__init__(self, self.registry)
         MailMetrics.__init__(self, self.registry)
         AbuseMetrics.__init__(self, self.registry)
+        SignInMetrics.__init__(self, self.registry)
         ModerationMetrics.__init__(self, self.registry)
         ProviderMetrics.__init__(self, self.registry)
         self._requests = Counter(

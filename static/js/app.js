@@ -1,6 +1,7 @@
 /** The composition root of the web application: creates every part with its dependencies, and starts. */
 
 import { LiveClient } from "../live.js";
+import { emailChangePage, forgotPage, resetPage, verifyPage } from "./account_links.js";
 import { Accounts } from "./accounts.js";
 import { Api } from "./api.js";
 import { forgetAudience } from "./audience.js";
@@ -60,8 +61,14 @@ const ROUTES = [
   ["/signin", signInPage],
   ["/signin/provider", providerSignInPage],
   ["/signup", signUpPage],
+  ["/forgot", forgotPage],
+  ["/reset", resetPage],
+  ["/verify", verifyPage],
+  ["/email-change", emailChangePage],
 ];
 const SIGNED_OUT_PAGES = new Set([signInPage, signUpPage, providerSignInPage]);
+/** Pages without navigation that are open to signed-in users and visitors alike. */
+const OPEN_PAGES = new Set([forgotPage, resetPage, verifyPage, emailChangePage]);
 
 /** The key in sessionStorage of the path to open after signing in, while the browser is at a provider. */
 const PATH_KEY = "picshare.path-after-sign-in";
@@ -144,6 +151,10 @@ class App extends EventTarget {
 
   #open(page, params) {
     const visitor = this.session.user === null;
+    if (OPEN_PAGES.has(page)) {
+      this.#drawShell(true);
+      return page(this, params);
+    }
     if (visitor && !SIGNED_OUT_PAGES.has(page)) {
       this.#pathAfterSignIn = location.pathname + location.search;
       return "/signin";

@@ -21,6 +21,7 @@ export function signInPage(app) {
   const sheet = form({
     inputs: [username, password],
     action: "Sign in",
+    extra: h("p.other", {}, h("a", { href: "/forgot" }, "Forgot password?")),
     submit: async () => {
       requireValues([username, "Enter your user name or e-mail."], [password, "Enter your password."]);
       try {

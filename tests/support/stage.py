@@ -38,7 +38,7 @@ from storage.stores import likes, notifications
 from tests.support.driver_commands import commands, driver_client
 from tests.support.listener import Listener
 from workers.images.limits import DecoderLimits
-from workers.jobs.bells import CHUNK, BellHandlers
+from workers.jobs.bells import BellHandlers
 from workers.jobs.bulk import bulk_handlers
 from workers.jobs.comments import CommentHandlers
 from workers.jobs.context import Handlers, WorkerContext
@@ -101,7 +101,7 @@ class Stage:
         inbox = Inbox(database, self.notification_log)
         self.notify = NotifyHandlers(database, inbox, self.counter_cache, publisher)
         self.comments = CommentHandlers(database, inbox, self.counter_cache, publisher)
-        self.bells = BellHandlers(database, inbox, chunk=min(chunk, CHUNK))
+        self.bells = BellHandlers(database, inbox)
         self.notices = ModerationNotices(database, inbox, limit=chunk)
         context = WorkerContext(
             variants=VariantRegistry(),

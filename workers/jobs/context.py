@@ -31,6 +31,7 @@ from workers.handlers import EventHandler
 from workers.images.limits import DecoderLimits, DecoderMetrics, NoMetrics
 from workers.imports.port import ImportSettings
 from workers.jobs.findings import FindingMetrics, NoFindingMetrics
+from workers.jobs.inbox_metrics import InboxMetrics, NoInboxMetrics
 from workers.jobs.photo_decisions import ModerationMetrics, NoModerationMetrics
 from workers.jobs.sessions import SessionRevoker
 from workers.jobs.stars import Stars
@@ -120,6 +121,7 @@ class WorkerContext:
     webhook_metrics: WebhookMetrics = field(default_factory=NoWebhookMetrics)
     export_metrics: ExportMetrics = field(default_factory=NoExportMetrics)
     finding_metrics: FindingMetrics = field(default_factory=NoFindingMetrics)
+    inbox_metrics: InboxMetrics = field(default_factory=NoInboxMetrics)
     outbound_metrics: OutboundMetrics = field(default_factory=NoOutboundMetrics)
     review: ReviewSettings | None = None
     scan: ScanSettings | None = None

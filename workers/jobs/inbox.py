@@ -37,6 +37,7 @@ from storage.stores.notification_groups import Recorded
 from storage.stores.notification_lookup import Situation, look_up
 from workers.jobs import publications
 from workers.jobs.activities import Operation, waiting_activity
+from workers.jobs.inbox_metrics import InboxMetrics, NoInboxMetrics
 from workers.jobs.turns import GAP, Turns
 
 log = structlog.get_logger(__name__)
@@ -57,10 +58,13 @@ class Inbox:
     `look` is how activities are compared with the database, under the inbox's lock.
     """
 
-    def __init__(self, db: Database, log: NotificationLog, *, look: LookUp = look_up) -> None:
+    def __init__(
+        self, db: Database, log: NotificationLog, *, look: LookUp = look_up, metrics: InboxMetrics | None = None
+    ) -> None:
         self._db = db
         self._log = log
         self._look = look
+        self._metrics = metrics or NoInboxMetrics()
         self._turns: Turns[Change] = Turns(self._change_and_publish, batch=_BATCH, shared=(UnavailableError,))
         self._behind: set[int] = set()  # inboxes for which the last change has found stored activities
         self._catching_up: set[int] = set()  # inboxes whose stored activities a task is handling
@@ -193,9 +197,9 @@ class Inbox:
         async with inbox_lock.hold(self._db, recipient_id) as lock:
             async with self._db.transaction(lock, repeated=True) as tx:
                 recorded = [item for change in changes for item in await change(tx)]
-                for item in recorded:
-                    if item.news is not None:
-                        tx.emit(item.news)
+                news = [item.news for item in recorded if item.news is not None]
+                for event in news:
+                    tx.emit(event)
                 changed = _merged(recorded)
                 # Read before the commit, which saves a round trip: under the lock nothing else changes the inbox.
                 states = [
@@ -204,6 +208,8 @@ class Inbox:
                 ]
                 if states[-1].waiting if states else await waiting_activities.waiting(tx, recipient_id):
                     self._behind.add(recipient_id)
+            for event in news:
+                self._metrics.notified(kind=event.kind)
             # A handler that dies before this line is repeated: it finds the activity recorded, and publishes then.
             for item, state in zip(changed, states, strict=True):
                 await self._publish(recipient_id, item, state.entry, state.counters)

@@ -25,7 +25,7 @@ from workers.errors import Discard, Retry
 from workers.handlers import EventHandler, event_origin, on
 from workers.jobs.context import Handlers, WorkerContext
 from workers.jobs.mail_kinds import MAIL_KINDS
-from workers.jobs.mail_requests import MailRequest, MailSpec
+from workers.jobs.mail_requests import MailRequest
 from workers.mails.letter import Letter
 from workers.mails.message import Identity, build_message, envelope_of
 from workers.mails.opening import open_transport
@@ -97,7 +97,7 @@ class Mailer:
         recipient = request.recipient
         return build_message(
             letter,
-            self._footer(recipient, list_name),
+            self._footer(letter, recipient, list_name),
             sender=self._sender,
             address=letter.to or recipient.address,
             # An address that is not the account's may be a stranger's, to whom nobody may send a text of theirs.
@@ -120,7 +120,9 @@ class Mailer:
                 raise
             permit.succeeded()
 
-    def _footer(self, recipient: Recipient, list_name: str | None) -> Footer:
+    def _footer(self, letter: Letter, recipient: Recipient, list_name: str | None) -> Footer:
+        if letter.to_another:
+            return Footer(reason=f"You receive this mail because your address was entered at {self.public_url}.")
         account = f"the account @{recipient.username} at {self.public_url}"
         if list_name is None:
             return Footer(reason=f"You receive this mail because of {account}.")
@@ -173,7 +175,8 @@ class MailHandlers:
             public_url=self._mailer.public_url,
             tokens=self._mailer.tokens,
         )
-        unwanted = await self._unwanted(spec, recipient)
+        list_name = spec.list_of(params)
+        unwanted = await self._unwanted(list_name, recipient)
         letter = None if unwanted else await spec.compose(request)
         if letter is None or not (letter.to or recipient.claimed):
             self._mailer.skip(kind, unwanted or "nothing to send", event_id=origin.id)
@@ -181,7 +184,7 @@ class MailHandlers:
         if spec.rationed and not await self._within_ration(letter.to or recipient.address):
             self._mailer.skip(kind, "too many to one address", event_id=origin.id)
             return
-        await self._mailer.send(kind, letter, request, list_name=spec.list_name)
+        await self._mailer.send(kind, letter, request, list_name=list_name)
 
     async def reset_requested(self, event: PasswordResetRequested) -> None:
         """Request the mail with which the password of the account with an address is reset, if there is one."""
@@ -192,13 +195,13 @@ class MailHandlers:
         async with self._db.transaction() as tx:
             mails.request(tx, user_id, MailKind.PASSWORD_RESET)
 
-    async def _unwanted(self, spec: MailSpec, recipient: Recipient) -> str | None:
-        """Return why a recipient gets no mails of this list, None if they do."""
-        if spec.list_name is None:
+    async def _unwanted(self, list_name: str | None, recipient: Recipient) -> str | None:
+        """Return why a recipient gets no mails of a list, None if they do."""
+        if list_name is None:
             return None
         if not recipient.verified:
             return "address not verified"
-        unsubscribed = spec.list_name in await mail_opt_outs.lists_of(self._db, recipient.user_id)
+        unsubscribed = list_name in await mail_opt_outs.lists_of(self._db, recipient.user_id)
         return "unsubscribed" if unsubscribed else None
 
     async def _within_ration(self, address: str) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from server.edge.pages import CLIENT_ROUTES, Pages
+from server.edge.pages import CLIENT_ROUTES, LINK_ROUTES, Pages
 from tests.support.documents import ROOT
 from tests.support.raw_http import exchange
 
@@ -59,7 +59,7 @@ def test_the_pages_are_those_of_the_application() -> None:
     routed = {re.sub(r":(\w+)", "{}", path) for path in re.findall(r'(?:\[|path: )"(/[^"]*)"', text)}
     served = {
         re.sub(r"\{\w+\}", "{}", path.replace("{list:followers|following}", name))
-        for path in CLIENT_ROUTES
+        for path in (*CLIENT_ROUTES, *LINK_ROUTES)
         for name in ("followers", "following")
     }
     assert served == routed
