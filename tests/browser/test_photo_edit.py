@@ -47,6 +47,29 @@ async def test_an_edit_appears_on_all_open_pages(site: Site) -> None:
     assert found["edited_at"]
 
 
+async def test_a_photo_is_marked_as_sensitive(site: Site) -> None:
+    """In the form for a new photo or later; it is covered on open pages of others, too, and the mark can be removed."""
+    owner, fan = await site.signed_in(viewport=PHONE), await site.signed_in()
+    await owner.choose(photograph())
+    await owner.page.get_by_label("Caption").fill("Careful")
+    await owner.page.get_by_label("Sensitive").check()
+    await owner.page.get_by_role("button", name="Share", exact=True).click()
+    await owner.sees(owner.card("Careful").get_by_text("Sensitive content"))
+    photo = await owner.card("Careful").get_attribute("data-photo")
+    await fan.open(f"/p/{photo}")
+    await fan.live()
+    await fan.subscribed(f"photo:{photo}")
+    for mark, covers in ((False, 0), (True, 1)):
+        await owner.open(f"/p/{photo}")
+        await owner.page.get_by_role("button", name="Photo options").click()
+        await owner.page.get_by_role("menuitem", name="Edit photo").click()
+        form = owner.page.get_by_role("dialog", name="Edit photo")
+        await expect(form.get_by_label("Sensitive")).to_be_checked(checked=not mark, timeout=WITHIN)
+        await form.get_by_label("Sensitive").set_checked(mark)
+        await form.get_by_role("button", name="Save").click()
+        await expect(fan.page.get_by_text("Sensitive content")).to_have_count(covers, timeout=WITHIN)
+
+
 async def test_errors_are_shown_at_their_fields(site: Site) -> None:
     """A refused tag is explained at its field, and nothing is lost."""
     owner = await site.signed_in()
