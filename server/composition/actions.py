@@ -147,7 +147,7 @@ def build_actions(
         password_change=PasswordChange(db, checks, passwords, sessions),
         second_factor=factor,
         passkeys=passkeys,
-        emails=EmailActions(db, checks),
+        emails=EmailActions(db, checks, reauthentication),
         password_resets=PasswordResetActions(db, passwords, limiter, sessions),
         mail_lists=MailLists(db, mail_tokens, preferences),
         collections=CollectionActions(db),

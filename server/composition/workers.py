@@ -53,6 +53,7 @@ from workers.jobs.trends import TrendTasks
 from workers.jobs.webhook_retention import WebhookRetention
 from workers.mails.port import NoMailMetrics
 from workers.outbound.client import NoOutboundMetrics
+from workers.registry import WORKERS
 from workers.scanning.port import NoScanMetrics
 from workers.signals.settings import SignalSettings
 from workers.videos.limits import VideoLimits
@@ -63,7 +64,14 @@ from workers.webhooks.settings import WebhookSettings
 
 def worker_policy(worker: str, settings: Settings) -> Policy:
     """Return the policy with which a worker consumes its queue."""
-    return from_sections(Policy, settings.worker, concurrency=settings.worker.concurrency(worker))
+    section = settings.worker
+    least = next(spec.least_deliveries for spec in WORKERS if spec.name == worker)
+    return from_sections(
+        Policy,
+        section,
+        concurrency=section.concurrency(worker),
+        delivery_limit=max(section.delivery_limit, least),
+    )
 
 
 def worker_context(worker: str, settings: Settings, stores: Stores, metrics: Metrics | None = None) -> WorkerContext:

@@ -80,7 +80,7 @@ async def record(tx: Transaction, activity: Activity, found: Situation | None) -
     """
     if found is None or not found.allowed or activity.actor_id == activity.recipient_id:
         return None
-    if found.recorded is not None and (not found.retracted or (found.dismissed and found.recent)):
+    if found.recorded is not None and not found.retracted:
         return Recorded(found.recorded, repeated=True, published=found.published)
     open_id = found.open
     if found.expired:
