@@ -20,9 +20,11 @@ from redis.exceptions import RedisError
 from channels.bus.addressing import GROUPS
 from server.administration.broker_check import inspect_broker
 from server.administration.codec_versions import inspect_codecs
+from server.administration.delivery_check import inspect_deliveries
 from server.administration.findings import Finding
 from server.administration.mail import inspect_mail
 from server.administration.oidc_check import inspect_providers
+from server.administration.push import inspect_push
 from server.administration.replica_check import inspect_replica
 from server.administration.scan_check import inspect_scan
 from server.administration.search_check import inspect_search
@@ -50,10 +52,12 @@ _REMEDIES = {
     "database": "Check database.url, and that PostgreSQL runs and accepts connections from this machine.",
     "replica": "Check database.replicas, and that the server runs and accepts connections from this machine.",
     "search": "Check database.url, and that PostgreSQL runs and accepts connections from this machine.",
+    "notifications": "Check database.url, and that PostgreSQL runs and accepts connections from this machine.",
     "redis": "Check redis.url, and that Redis runs and accepts connections from this machine.",
     "stars": "Check database.url and redis.url, and that both engines answer.",
     "broker": "Check broker.url, and that RabbitMQ runs and its user may use the vhost.",
     "mail": "Check mail.url, and that the server answers this machine.",
+    "push": "Check push.vapid_key_file, and that this user may read it.",
     "blobs": "Check blobs.url, and that this user may write to the directory, or that the keys may use the bucket.",
 }
 _POSTGRES = """
@@ -80,6 +84,7 @@ async def inspect(settings: Settings) -> list[Finding]:
             findings.append(await _guarded("replica", partial(inspect_replica, url), settings))
         if database.ok:
             findings.append(await _guarded("search", inspect_search, settings))
+            findings.append(await _guarded("notifications", inspect_deliveries, settings))
         redis = await _guarded("redis", inspect_redis, settings)
         findings.append(redis)
         if database.ok and redis.ok:
@@ -90,6 +95,8 @@ async def inspect(settings: Settings) -> list[Finding]:
             else await _guarded("broker", inspect_broker, settings)
         )
         findings.append(await _guarded("blobs", inspect_blobs, settings))
+        if database.ok:
+            findings.append(await _guarded("push", inspect_push, settings))
         if settings.media.scan is not None:
             findings.append(await inspect_scan(settings))
         findings += await inspect_providers(settings)
@@ -107,7 +114,7 @@ async def _guarded(name: str, check: Check, settings: Settings) -> Finding:
         return Finding(name="schema", detail=str(error), remedy="Run `picshare migrate` of the newest version in use.")
     except TimeoutError:
         return Finding(name=name, detail=f"no response within {DEADLINE:.0f} s", remedy=remedy)
-    except (StorageError, BrokerError, OSError, ValueError) as error:
+    except (ServerError, StorageError, BrokerError, OSError, ValueError) as error:
         return Finding(name=name, detail=str(error), remedy=remedy)
 
 

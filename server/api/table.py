@@ -21,6 +21,7 @@ from server.api.lists import ListsApi
 from server.api.live import LiveApi
 from server.api.mail_lists import MailListsApi
 from server.api.moderation import ModerationApi
+from server.api.notification_preferences import NotificationPreferencesApi
 from server.api.notifications import NotificationsApi
 from server.api.oidc import OidcApi
 from server.api.passkeys import PasskeysApi
@@ -32,6 +33,7 @@ from server.api.photos import PhotosApi
 from server.api.posting import UploadApi
 from server.api.profile_images import ProfileImagesApi
 from server.api.profiles import ProfilesApi
+from server.api.push import PushApi
 from server.api.reactions import LikesApi
 from server.api.relations import RelationsApi
 from server.api.reports import ReportsApi
@@ -175,6 +177,8 @@ def _viewer_endpoints(services: Services) -> list[Endpoint]:
         *ListsApi(reads, cursors, actions.lists, Idempotency(services.db)).endpoints(),
         *TagsApi(reads, actions.tags).endpoints(),
         *NotificationsApi(services.db, reads, services.notification_log, cursors, actions.notifications).endpoints(),
+        *NotificationPreferencesApi(reads, cursors, actions.notification_preferences).endpoints(),
+        *PushApi(actions.push).endpoints(),
         *SuggestionsApi(reads, cursors, actions.suggestions).endpoints(),
         *WebhooksApi(reads, cursors, actions.webhooks, Idempotency(services.db)).endpoints(),
         *ExportsApi(services.db, reads, services.blobs, actions.exports, ExportUrls(settings.secret)).endpoints(),

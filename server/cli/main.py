@@ -19,6 +19,7 @@ from server.cli import (
     mail,
     media,
     moderation,
+    push,
     serve,
     stars,
     users,
@@ -54,6 +55,7 @@ def build_app() -> typer.Typer:
     app.add_typer(media.build(), name="media")
     app.add_typer(hashlist.build(), name="hashlist")
     app.add_typer(moderation.build(), name="moderation")
+    app.add_typer(push.build(), name="push")
     app.add_typer(stars.build(), name="stars")
     app.add_typer(webhooks.build(), name="webhooks")
     return app

@@ -19,6 +19,7 @@ from server.actions.last_seen import LastSeen
 from server.actions.lists import ListActions
 from server.actions.mail_lists import MailLists
 from server.actions.moderation import ModerationActions
+from server.actions.notification_preferences import NotificationPreferenceActions
 from server.actions.notifications import NotificationActions
 from server.actions.passkeys import PasskeyActions
 from server.actions.password_change import PasswordChange
@@ -27,6 +28,7 @@ from server.actions.photo_collections import CollectionActions
 from server.actions.photos import PhotoActions
 from server.actions.presence import PresenceReader
 from server.actions.profile_images import ProfileImageActions
+from server.actions.push import PushActions
 from server.actions.reactions import ReactionActions
 from server.actions.reauthentication import Reauthentication
 from server.actions.relations import RelationActions
@@ -62,6 +64,7 @@ from workers.jobs.sessions import SessionRevoker
 from workers.mails.tokens import MailTokens
 from workers.outbound.policy import OutboundPolicy
 from workers.outbound.resolving import SystemResolver
+from workers.web_push.settings import PushSettings
 from workers.webhooks.verdict_tokens import VerdictTokens
 
 
@@ -88,9 +91,13 @@ def build_actions(
     verdict_tokens: VerdictTokens,
     settings: Settings,
     mail_tokens: MailTokens,
+    push: PushSettings | None = None,
     metrics: Metrics | None = None,
 ) -> Actions:
-    """Return the use cases; `refresh_ttl` in seconds, `policy` for addresses that users supply."""
+    """Return the use cases; `refresh_ttl` in seconds, `policy` for addresses that users supply.
+
+    Without `push` there are no push messages.
+    """
     db = stores.db
     revoker = session_revoker(stores, tokens.ttl)
     sessions = SessionService(db, tokens, revoker, refresh_ttl=refresh_ttl)
@@ -101,6 +108,7 @@ def build_actions(
     passkeys = PasskeyActions(db, once, RelyingParty(identity.public_url))
     reauthentication = Reauthentication(db, checks, factor, passkeys)
     cases = case_actions(stores, revoker)
+    preferences = NotificationPreferenceActions(db)
     accounts = AccountActions(
         db,
         passwords,
@@ -139,9 +147,9 @@ def build_actions(
         password_change=PasswordChange(db, checks, passwords, sessions),
         second_factor=factor,
         passkeys=passkeys,
-        emails=EmailActions(db, checks),
+        emails=EmailActions(db, checks, reauthentication),
         password_resets=PasswordResetActions(db, passwords, limiter, sessions),
-        mail_lists=MailLists(db, mail_tokens),
+        mail_lists=MailLists(db, mail_tokens, preferences),
         collections=CollectionActions(db),
         lists=ListActions(db),
         photos=PhotoActions(db, stores.cards, permissions),
@@ -153,6 +161,8 @@ def build_actions(
         suggestions=SuggestionActions(db),
         tags=TagActions(db),
         notifications=NotificationActions(db, stores.notification_log),
+        notification_preferences=preferences,
+        push=PushActions(db, push),
         presence=PresenceReader(db, stores.presence),
         last_seen=LastSeen(db),
         webhooks=WebhookActions(db, permissions, policy, SystemResolver()),

@@ -22,6 +22,7 @@ from server.composition.application import make_app, make_live_app
 from server.composition.backends import Stores, variant_registry
 from server.composition.blob_stores import open_presigner, upload_directory
 from server.composition.outbound import outbound_policy
+from server.composition.push import push_settings
 from server.composition.signing import mail_tokens, media_urls, secret_bytes, verdict_tokens
 from server.config.section import from_sections
 from server.config.settings import Settings
@@ -151,6 +152,7 @@ def api_services(settings: Settings, stores: Stores, passwords: Passwords, metri
             deletion_grace=timedelta(days=settings.accounts.deletion_grace),
             tus_ttl=timedelta(hours=settings.retention.upload_hours),
             verdict_tokens=verdict_tokens(settings),
+            push=push_settings(settings),
             settings=settings,
             mail_tokens=mail_tokens(settings),
             metrics=metrics,

@@ -29,8 +29,10 @@ from server.config.keys import (
 from server.config.mail import MailSection
 from server.config.media import MediaSection
 from server.config.moderation import ModerationSection
+from server.config.notifications import NotificationsSection
 from server.config.oidc import OidcSection
 from server.config.outbound import OutboundSection
+from server.config.push import PushSection
 from server.config.retention import RetentionSection
 from server.config.section import Section
 from server.config.video import VideoSection
@@ -63,6 +65,8 @@ class Settings(BaseSettings):
     edge: EdgeSection = EdgeSection()
     outbound: OutboundSection = OutboundSection()
     webhooks: WebhooksSection = WebhooksSection()
+    notifications: NotificationsSection = NotificationsSection()
+    push: PushSection = PushSection()
     moderation: ModerationSection = ModerationSection()
     mail: MailSection = MailSection()
     discover: DiscoverSection = DiscoverSection()

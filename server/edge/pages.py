@@ -39,6 +39,7 @@ CLIENT_ROUTES = (
     "/settings/sessions",
     "/settings/privacy",
     "/settings/close-friends",
+    "/settings/notifications",
     "/settings/blocked",
     "/settings/webhooks",
     "/settings/webhooks/{id}",
@@ -72,6 +73,9 @@ class Pages:
             *(web.get(path, self.index) for path in CLIENT_ROUTES),
             *(web.get(path, self.link) for path in LINK_ROUTES),
             web.get("/docs", self.docs),
+            web.get("/offline", self.offline),
+            web.get("/offline/{name}", self.offline_file),
+            web.get("/sw.js", self.worker),
             web.get("/static/{path:.+}", self.file),
         ]
 
@@ -86,6 +90,22 @@ class Pages:
     async def docs(self, request: web.Request) -> web.StreamResponse:
         """Return the page that shows the API's documentation."""
         return await self._page(request, "docs/index.html")
+
+    async def offline(self, request: web.Request) -> web.StreamResponse:
+        """Return the page that the service worker shows without a connection."""
+        return await self._page(request, "offline/index.html")
+
+    async def offline_file(self, request: web.Request) -> web.StreamResponse:
+        """Return a file of that page. The service worker stores it, so its URL has no version."""
+        path = f"offline/{request.match_info['name']}"
+        return _send(request, await self._current(), path, {"Cache-Control": _ASK_EACH_TIME})
+
+    async def worker(self, request: web.Request) -> web.StreamResponse:
+        """Return the service worker, at the root, since a worker serves only the paths below its own.
+
+        The policy of its response is that of its own requests.
+        """
+        return await self._page(request, "sw.js")
 
     async def file(self, request: web.Request) -> web.StreamResponse:
         """Return a file; browsers keep it if its URL has the version, and revalidate it each time otherwise.

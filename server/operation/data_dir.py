@@ -1,4 +1,4 @@
-"""The data directory: locked by one process at a time, with its secret and a run file.
+"""The data directory: locked by one process at a time, with its secrets and a run file.
 
 The lock is flock(2) on `<dir>/lock`, which the kernel releases however the process ends. The run file
 `<dir>/running.json` has the addresses of the embedded engines for other commands while the process runs.
@@ -10,7 +10,7 @@ import fcntl
 import json
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -80,7 +80,21 @@ def read_run_file(directory: Path) -> dict[str, str]:
 
 def read_secret(directory: Path) -> str:
     """Return the secret of the directory. It is generated on first use, readable by its owner only."""
-    path = directory / "secret"
+    return _kept(directory / "secret", lambda: secrets.token_urlsafe(SECRET_BYTES))
+
+
+def read_vapid_key(directory: Path, generate: Callable[[], str]) -> str:
+    """Return the private key by which push services know the installation; it is generated as the secret is."""
+    return _kept(vapid_key_file(directory), generate)
+
+
+def vapid_key_file(directory: Path) -> Path:
+    """Return the file of this key, which may not exist yet."""
+    return directory / "vapid_key"
+
+
+def _kept(path: Path, generate: Callable[[], str]) -> str:
+    """Return the text of a file, which is generated if there is none."""
     try:
         text = path.read_text().strip()
     except FileNotFoundError:
@@ -88,7 +102,7 @@ def read_secret(directory: Path) -> str:
     except OSError as error:
         raise StartError(f"The secret {path} cannot be read: {error.strerror}.") from error
     if not text:
-        text = secrets.token_urlsafe(SECRET_BYTES)
+        text = generate()
         _write_private(path, text.encode())
     return text
 

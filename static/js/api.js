@@ -70,8 +70,8 @@ export class Api {
     return this.request("PATCH", path, { body });
   }
 
-  put(path) {
-    return this.request("PUT", path);
+  put(path, body) {
+    return this.request("PUT", path, { body });
   }
 
   delete(path) {

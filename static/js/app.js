@@ -20,6 +20,7 @@ import { photoPage } from "./photo_page.js";
 import { Photos } from "./photos.js";
 import { profilePage } from "./profile.js";
 import { providerSignInPage } from "./provider_pages.js";
+import { Push } from "./push.js";
 import { forgetSearches } from "./recent_searches.js";
 import { proveIdentity } from "./reauthentication.js";
 import { Router } from "./router.js";
@@ -95,6 +96,7 @@ class App extends EventTarget {
     this.uploads = new Uploads(this);
     this.draft = new UploadDraft(this.session);
     this.lists = new Lists(this);
+    this.push = new Push(this);
     this.shell = new Shell(this);
     this.router = new Router({
       routes: ROUTES,
@@ -120,6 +122,7 @@ class App extends EventTarget {
     this.live.on("feed", ({ data }) => this.accounts.received(data));
     acceptDrops((files) => this.#drop(files), () => this.session.user !== null);
     keepTimesUpdated();
+    this.push.register();
     if (this.session.user) this.#begin();
     this.router.start();
   }
@@ -189,6 +192,7 @@ class App extends EventTarget {
     this.live.start({ user: this.session.id });
     this.notificationCenter.begin();
     this.uploads.begin();
+    this.push.begin();
     this.draft.removeOld();
   }
 
@@ -217,6 +221,7 @@ class App extends EventTarget {
       sessionStorage.removeItem(PATH_KEY);
       history.replaceState(history.state, "", path);
     } else {
+      this.push.end();
       history.replaceState(history.state, "", "/signin");
     }
     this.router.reset();

@@ -64,15 +64,14 @@ export function emailSettings(app) {
 
   function changeForm(verifiedAt) {
     const email = field("email", "New e-mail address", { kind: "email", attributes: { autocomplete: "email" } });
-    const password = field("password", "Password", { kind: "password", attributes: { autocomplete: "current-password" } });
     const both = verifiedAt ? "Links are sent to both addresses, and both have to confirm the change." : "A link to confirm the change is sent to it.";
     return form({
-      inputs: [email, password],
+      inputs: [email],
       action: "Change address",
       extra: [h("p.secondary.small", {}, both), h("button.button.plain.full", { type: "button", onclick: load }, "Cancel")],
       submit: async () => {
-        const body = { email: email.input.value.trim(), password: password.input.value };
-        show(await app.api.post("/users/me/email", body));
+        // Without a recent proof that this is the user, the API asks for one.
+        show(await app.api.post("/users/me/email", { email: email.input.value.trim() }));
         app.toasts.show("Look into your mail to confirm the change.", { iconName: "check" });
       },
     });

@@ -3,6 +3,8 @@
  * page that lists them ("notification", "changed", "marked", "removed", "removed-several", "refresh", "count").
  */
 
+import { showAppBadge } from "./push.js";
+
 export class NotificationCenter extends EventTarget {
   #app;
   counters = { unseen: 0, unread: 0, kinds: {} };
@@ -81,6 +83,7 @@ export class NotificationCenter extends EventTarget {
   /** Take over the counters of a response or publication. */
   setCounters(counters) {
     this.counters = counters;
+    showAppBadge(counters.unseen);
     this.dispatchEvent(new CustomEvent("count", { detail: counters.unseen }));
   }
 }

@@ -6,6 +6,7 @@ import { NotificationFilters } from "./notification_filters.js";
 import { notificationRow } from "./notification_row.js";
 import { squareFrame } from "./photo_image.js";
 import { menu } from "./photo_menu.js";
+import { pushOffer, pushSwitch } from "./push_switch.js";
 
 /** Create the page at "/notifications". */
 export function notificationsPage(app) {
@@ -25,6 +26,8 @@ class NotificationsPage {
   #fetched = false;
   #requests;
   #filters;
+  #offer;
+  #switch;
   #stops = [];
   #list = h("ul.notifications.panel");
   #tail = h("div", {}, h("div.spinner", { role: "status", "aria-label": "Loading" }));
@@ -38,7 +41,10 @@ class NotificationsPage {
       ["trash", "Delete all that are read", () => this.#deleteRead()],
     ]);
     const head = h("div.page-head", {}, h("h1", {}, "Notifications"), options);
-    this.element = h("div", {}, head, this.#filters.element, this.#requests.element, this.#list, this.#tail);
+    this.#offer = pushOffer(app);
+    this.#switch = pushSwitch(app);
+    const device = h("section.push-device", {}, h("h2", {}, "On this device"), this.#switch.element);
+    this.element = h("div", {}, head, this.#offer.element, this.#filters.element, this.#requests.element, this.#list, this.#tail, device);
     this.#list.hidden = true;
     const center = app.notificationCenter;
     const listeners = {
@@ -61,6 +67,8 @@ class NotificationsPage {
 
   leave() {
     for (const stop of this.#stops) stop();
+    this.#offer.leave();
+    this.#switch.leave();
   }
 
   async #load(cursor = null) {
@@ -187,6 +195,7 @@ class NotificationsPage {
 
   #updateTail() {
     this.#list.hidden = this.#shown.size === 0;
+    this.#offer.consider(this.#shown.size);
     const more = h("button.button.plain", { type: "button", onclick: () => this.#load(this.#cursor) }, "Show older");
     if (this.#shown.size > 0) fill(this.#tail, this.#cursor && h("div.empty-state", {}, more));
     else if (this.#cursor) this.#load(this.#cursor);

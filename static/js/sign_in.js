@@ -21,7 +21,6 @@ export function signInPage(app) {
   const sheet = form({
     inputs: [username, password],
     action: "Sign in",
-    extra: h("p.other", {}, h("a", { href: "/forgot" }, "Forgot password?")),
     submit: async () => {
       requireValues([username, "Enter your user name or e-mail."], [password, "Enter your password."]);
       try {
@@ -30,7 +29,10 @@ export function signInPage(app) {
         continueOrThrow(error);
       }
     },
-    extra: passkeysAvailable() && passkeyButton(app, (error) => continueOrThrow(error)),
+    extra: [
+      h("p.other", {}, h("a", { href: "/forgot" }, "Forgot password?")),
+      passkeysAvailable() && passkeyButton(app, (error) => continueOrThrow(error)),
+    ],
   });
   const continueOrThrow = (error) => {
     if (error.token) fill(page.element, suspendedAccount(app, error.token));
@@ -111,6 +113,7 @@ export function signUpPage(app) {
         displayName: displayName.input.value.trim(),
         password: password.input.value,
       });
+      app.toasts.show("Welcome! Open the link in the mail that we have sent to you, to verify your address.");
     },
   });
   return accountPage(app, "Create an account", sheet, "Already have an account?", "/signin", "Sign in");

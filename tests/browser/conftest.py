@@ -70,6 +70,7 @@ async def _running(folder: Path, receiver_port: int, issuer_port: int) -> AsyncI
         port=port,
         env={
             "PICSHARE_LIVE__PRESENCE_GRACE": "0.5",
+            "PICSHARE_PUSH__HOSTS": "127.0.0.1",
             "PICSHARE_OUTBOUND__ALLOW_HTTP": "true",
             "PICSHARE_OUTBOUND__ALLOWED_NETWORKS": "127.0.0.1/32",
             "PICSHARE_OUTBOUND__PORTS": f"443,{receiver_port}",
@@ -87,7 +88,8 @@ async def _running(folder: Path, receiver_port: int, issuer_port: int) -> AsyncI
 @pytest_asyncio.fixture(loop_scope="session")
 async def site(browser: Browser, service_url: str) -> AsyncIterator[Site]:
     """The service for visitors; fails if one of their pages logged an unexpected error."""
-    async with aiohttp.ClientSession() as http:
+    # As the browser, so that its first sign-in with an account is no new device, of which the user would be notified.
+    async with aiohttp.ClientSession(headers={"User-Agent": "Mozilla/5.0 (X11; Linux) Chrome/1"}) as http:
         site = Site(browser, http, service_url)
         yield site
         await site.close()

@@ -185,12 +185,12 @@ def test_every_module_is_preloaded() -> None:
 
 
 def test_nothing_parses_strings_as_markup() -> None:
-    """No script writes markup or evaluates text, and the page has no inline scripts or styles."""
+    """No script writes markup or evaluates text, and the pages have no inline scripts or styles."""
     forbidden = re.compile(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|DOMParser")
-    for path in SCRIPTS:
+    for path in (*SCRIPTS, STATIC / "sw.js", STATIC / "offline" / "offline.js"):
         assert not forbidden.search(path.read_text()), path.name
-    page = (STATIC / "index.html").read_text()
-    assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=", page)
+    for page in (STATIC / "index.html", STATIC / "offline" / "index.html"):
+        assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=", page.read_text())
 
 
 def test_initials_are_readable_on_every_colour() -> None:

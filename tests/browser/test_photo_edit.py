@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import pytest
 from playwright.async_api import expect
 
-from tests.browser.visitor import DESKTOP, PHONE, WITHIN, Site, published
+from tests.browser.visitor import PHONE, WITHIN, Site, published
 from tests.support.pictures import photograph
 from tests.support.texts_in_files import file_with_xmp, xmp_packet
 
 
-@pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
-async def test_an_edit_appears_on_all_open_pages(site: Site, viewport: Any) -> None:
+async def test_an_edit_appears_on_all_open_pages(site: Site) -> None:
     """The author changes everything in the form; a follower's feed and an open page of the photo follow live."""
-    owner, fan = await site.signed_in(viewport=viewport), await site.signed_in()
+    owner, fan = await site.signed_in(viewport=PHONE), await site.signed_in()
     other = await site.signed_in()
     await fan.account.follow(owner.account)
     photo = (await owner.account.upload(photograph(), "Before"))["id"]
@@ -97,10 +93,9 @@ async def test_errors_are_shown_at_their_fields(site: Site) -> None:
 DESCRIBED = file_with_xmp("JPEG", xmp_packet(alt_text="Red and blue halves", description="From the file"))
 
 
-@pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
-async def test_texts_of_the_file_are_offered_after_the_upload(site: Site, viewport: Any) -> None:
+async def test_texts_of_the_file_are_offered_after_the_upload(site: Site) -> None:
     """The item of a photo that is ready offers texts for the empty fields, which one press takes over."""
-    owner = await site.signed_in(viewport=viewport)
+    owner = await site.signed_in(viewport=PHONE)
     file = {"name": "halves.jpg", "mimeType": "image/jpeg", "buffer": DESCRIBED}
     await owner.share(file, caption="My own")
     tray = owner.page.get_by_role("region", name="Uploads")

@@ -28,7 +28,8 @@ class Visitor:
         self.account = account
         self.url = url
         self.unexpected_errors: list[str] = []
-        self._expected: list[str] = []
+        # Playwright says so where it blocks them.
+        self._expected: list[str] = ["Service Worker registration blocked"]
         self._sent: list[str] = []
         self._received: list[str] = []
         page.on("websocket", self._watch)
@@ -146,9 +147,11 @@ class Site:
     async def visitor(self, account: ApiUser | None = None, *, url: str | None = None, **options: Any) -> Visitor:
         """Open a browser for a user, with an empty page; `options` are those of a Playwright context.
 
-        Without animations, which would take a third of the browser's drawing, unless a test is about them.
+        Service workers are blocked unless a test is about them: a worker would start and store its files in each test.
+        So are animations, which would take a third of the browser's drawing.
         """
         options.setdefault("viewport", DESKTOP)
+        options.setdefault("service_workers", "block")
         options.setdefault("reduced_motion", "reduce")
         context = await self._browser.new_context(**options)
         visitor = Visitor(context, await context.new_page(), account or await self.create_account(), url or self.url)

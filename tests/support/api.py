@@ -105,6 +105,11 @@ def with_media(services: InspectableServices, **media: Any) -> InspectableServic
     return _build(base, dataclasses.replace(services.stores, cards=cards), services.passwords)
 
 
+def with_push(services: InspectableServices, **push: Any) -> InspectableServices:
+    """Return the same services with other settings of push messages."""
+    return _build(services.base.with_values("push", **push), services.stores, services.passwords)
+
+
 def with_blobs(services: InspectableServices, blobs: Blobs, **settings: Any) -> InspectableServices:
     """Return the same services with another blob store, and other settings of the section `[blobs]`."""
     base = services.base.with_values("blobs", **settings)

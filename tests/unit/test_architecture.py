@@ -58,6 +58,8 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "workers/videos": "storage/blobs workers/images",
         "workers/outbound": "storage",
         "workers/webhooks": "storage workers/outbound",
+        "workers/deliveries": "storage",
+        "workers/web_push": "storage workers/outbound",
         "workers/reviewing": "storage",
         "workers/scanning": "storage workers/outbound",
         "workers/mails": "storage",
@@ -67,9 +69,10 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "workers/imports": "storage storage/blobs storage/postgres storage/stores",
         "workers/jobs": (
             "channels/bus channels/contract storage storage/blobs storage/cache storage/feeds storage/limits "
-            "storage/postgres storage/render storage/stores workers/caches workers/errors workers/exports "
-            "workers/handlers workers/images workers/imports workers/mails workers/outbound workers/registry "
-            "workers/reviewing workers/scanning workers/signals workers/videos workers/webhooks"
+            "storage/postgres storage/render storage/stores workers/caches workers/deliveries workers/errors "
+            "workers/exports workers/handlers workers/images workers/imports workers/mails workers/outbound "
+            "workers/registry workers/reviewing workers/scanning workers/signals workers/videos workers/web_push "
+            "workers/webhooks"
         ),
         "workers/worker": "channels/contract storage workers/broker workers/handlers",
         # The edge and the composition root.
@@ -77,17 +80,18 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "server/config": (
             "channels/contract server/errors storage storage/blobs storage/embedded storage/postgres storage/redis "
             "workers/broker workers/images workers/mails workers/outbound workers/registry workers/reviewing "
-            "workers/scanning workers/signals workers/videos workers/webhooks"
+            "workers/scanning workers/signals workers/videos workers/web_push workers/webhooks"
         ),
         "server/identity": "server/config storage storage/limits",
         "server/openid": "storage workers/outbound",
         "server/edge": (
             "channels/contract server/identity server/openid storage storage/postgres storage/render storage/stores "
-            "workers/outbound workers/webhooks"
+            "workers/outbound workers/web_push workers/webhooks"
         ),
         "server/actions": (
             "channels/bus channels/contract server/identity server/openid storage storage/blobs storage/cache "
             "storage/feeds storage/limits storage/postgres storage/stores workers/jobs workers/mails workers/outbound "
+            "workers/web_push "
             "workers/webhooks"
         ),
         "server/media": (
@@ -101,7 +105,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "server/api": (
             "channels/live server/actions server/edge server/identity server/live server/media server/openid storage "
             "storage/blobs storage/cache storage/feeds storage/limits storage/postgres storage/render storage/stores "
-            "workers/webhooks"
+            "workers/outbound workers/web_push workers/webhooks"
         ),
         "server/demo": (
             "server/actions server/identity server/media storage storage/blobs storage/postgres storage/stores"
@@ -111,15 +115,16 @@ ALLOWED: Mapping[str, frozenset[str]] = {
             "channels/bus channels/contract channels/live server/actions server/api server/config server/demo "
             "server/edge server/errors server/identity server/live server/media server/openid server/operation storage "
             "storage/blobs storage/cache storage/embedded storage/feeds storage/limits storage/postgres storage/redis "
-            "storage/render workers/broker workers/broker/rabbitmq workers/caches workers/exports workers/images "
-            "workers/imports workers/jobs workers/mails workers/outbound workers/registry workers/reviewing "
-            "workers/scanning workers/signals workers/videos workers/webhooks workers/worker"
+            "storage/render workers/broker workers/broker/rabbitmq workers/caches workers/deliveries workers/exports "
+            "workers/images workers/imports workers/jobs workers/mails workers/outbound workers/registry "
+            "workers/reviewing workers/scanning workers/signals workers/videos workers/web_push workers/webhooks "
+            "workers/worker"
         ),
         "server/administration": (
             "channels/bus server/actions server/composition server/config server/edge server/errors server/identity "
             "server/openid storage storage/blobs storage/cache storage/feeds storage/postgres storage/redis "
             "storage/stores workers/broker workers/errors workers/images workers/jobs workers/mails workers/outbound "
-            "workers/scanning workers/videos"
+            "workers/scanning workers/videos workers/web_push"
         ),
         "server/cli": (
             "loadtest/community loadtest/errors loadtest/plan loadtest/profiles loadtest/report loadtest/run "

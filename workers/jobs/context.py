@@ -26,6 +26,8 @@ from storage.postgres.database import Database
 from storage.render.images import Sign
 from workers.caches.opening import CacheSettings
 from workers.caches.port import NoPurgeMetrics, PurgeMetrics
+from workers.deliveries.port import DeliveryMetrics, NoDeliveryMetrics
+from workers.deliveries.settings import DeliverySettings
 from workers.exports.port import ExportMetrics, NoExportMetrics
 from workers.handlers import EventHandler
 from workers.images.limits import DecoderLimits, DecoderMetrics, NoMetrics
@@ -45,6 +47,8 @@ from workers.reviewing.port import ReviewSettings
 from workers.scanning.port import NoScanMetrics, ScanMetrics, ScanSettings
 from workers.signals.settings import SignalSettings
 from workers.videos.limits import VideoLimits
+from workers.web_push.port import NoPushMetrics, PushMetrics
+from workers.web_push.settings import PushSettings
 from workers.webhooks.port import NoWebhookMetrics, WebhookMetrics
 from workers.webhooks.settings import WebhookSettings
 from workers.webhooks.verdict_tokens import VerdictTokens
@@ -121,12 +125,16 @@ class WorkerContext:
     webhook_metrics: WebhookMetrics = field(default_factory=NoWebhookMetrics)
     export_metrics: ExportMetrics = field(default_factory=NoExportMetrics)
     finding_metrics: FindingMetrics = field(default_factory=NoFindingMetrics)
+    deliveries: DeliverySettings = field(default_factory=DeliverySettings)
+    delivery_metrics: DeliveryMetrics = field(default_factory=NoDeliveryMetrics)
     inbox_metrics: InboxMetrics = field(default_factory=NoInboxMetrics)
     outbound_metrics: OutboundMetrics = field(default_factory=NoOutboundMetrics)
     review: ReviewSettings | None = None
     scan: ScanSettings | None = None
     scan_metrics: ScanMetrics = field(default_factory=NoScanMetrics)
     imports: ImportSettings | None = None
+    push: PushSettings | None = None
+    push_metrics: PushMetrics = field(default_factory=NoPushMetrics)
     export_ttl: timedelta = timedelta(days=7)
     mail: MailSettings = field(default_factory=MailSettings)
     mail_tokens: MailTokens = field(default_factory=lambda: MailTokens(secrets.token_bytes(32)))

@@ -33,6 +33,7 @@ from workers.jobs.hidden_photos import HiddenPhotos
 from workers.jobs.permissions import LivePermissions
 from workers.jobs.photo_feeds import CHUNK, PhotoFeeds, message
 from workers.jobs.relations import RelationHandlers
+from workers.jobs.sessions import EndedSessions
 from workers.jobs.stars import Stars
 
 
@@ -40,7 +41,7 @@ from workers.jobs.stars import Stars
 async def open_handlers(context: WorkerContext) -> AsyncIterator[Handlers]:
     """Yield the handlers of the queue "fanout"."""
     fanout = fanout_handlers(context)
-    yield {**fanout.handlers(), **context.sessions.handlers()}
+    yield {**fanout.handlers(), **EndedSessions(context.db, context.sessions).handlers()}
 
 
 def fanout_handlers(context: WorkerContext) -> FanoutHandlers:

@@ -188,7 +188,7 @@ class Inbox:
             recorded = await notification_groups.record(tx, activity, found)
             return [] if recorded is None else [recorded]
         entry_id = await notification_groups.retract(tx, activity, found)
-        return [] if entry_id is None else [Recorded(entry_id)]
+        return [] if entry_id is None else [Recorded(entry_id, published=found is None or found.published)]
 
     async def _change_and_publish(self, recipient_id: int, changes: Sequence[Change]) -> None:
         """Carry out changes in one transaction, and publish each entry that they return once."""
@@ -198,8 +198,9 @@ class Inbox:
             async with self._db.transaction(lock, repeated=True) as tx:
                 recorded = [item for change in changes for item in await change(tx)]
                 news = [item.news for item in recorded if item.news is not None]
-                for event in news:
-                    tx.emit(event)
+                for item in recorded:
+                    if item.news is not None and item.leaves:
+                        tx.emit(item.news)
                 changed = _merged(recorded)
                 # Read before the commit, which saves a round trip: under the lock nothing else changes the inbox.
                 states = [
@@ -219,6 +220,8 @@ class Inbox:
     ) -> None:
         if entry is None:
             document = publications.notification_removed(item.entry_id, counters)
+        elif not item.published:
+            return
         else:
             if item.repeated and await self._log.push_once(
                 recipient_id, item.entry_id, _body(publications.notification_new(entry, counters))
@@ -243,6 +246,7 @@ def _merged(items: Iterable[Recorded]) -> list[Recorded]:
             item.entry_id,
             repeated=before.repeated and item.repeated,
             news=item.news or before.news,
+            published=before.published or item.published,
             accounts={**before.accounts, **item.accounts},
         )
     return list(merged.values())

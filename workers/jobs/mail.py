@@ -1,7 +1,8 @@
 """The worker "mail": writes the mails that were requested, and sends them.
 
-A mail that the server defers is tried again, each time after as long as it has waited in total, so ten attempts take
-hours, as greylisting and an outage do. What the server refuses for good is not tried again.
+A mail that the server defers is tried again, each time after as long as it has waited in total, but at least every ten
+minutes; the registry allows so many attempts that they take six hours. What the server refuses for good is not tried
+again.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ from workers.mails.urls import parse_sender
 
 CIRCUIT = CircuitPolicy(failures=5, pause=10.0, max_pause=120.0)
 UNSUBSCRIBE_PATH = "/api/v1/mail/unsubscribe"
-_FIRST_DELAY, _LONGEST_DELAY = 30.0, 7200.0  # seconds
+_FIRST_DELAY, _LONGEST_DELAY = 30.0, 600.0  # seconds; no event waits longer between two attempts
 # Of mails that anyone can cause, to one address: more would be a way to annoy its owner.
 RATION = QuotaPolicy(name="mails", limit=10, window_seconds=3600.0)
 

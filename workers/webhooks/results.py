@@ -8,8 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from workers.outbound.retry_after import retry_after_of
 from workers.webhooks.port import Response, SendError
-from workers.webhooks.schedule import retry_after_of
 
 _KEPT = 2_048  # bytes of a response
 _GONE = 410

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-
 _MINUTE, _HOUR = 60.0, 3600.0
 # Seconds after each failed attempt. The first attempt is made at once.
 DELAYS = (5.0, 5 * _MINUTE, 30 * _MINUTE, 2 * _HOUR, 5 * _HOUR, 10 * _HOUR, 14 * _HOUR, 20 * _HOUR, 24 * _HOUR)
@@ -23,20 +20,3 @@ def next_delay(attempts: int, *, spread: float, retry_after: float | None = None
         return None
     delay = DELAYS[attempts - 1] * (1 + JITTER * spread)
     return delay if retry_after is None else max(delay, min(retry_after, MAX_RETRY_AFTER))
-
-
-def retry_after_of(header: str | None, now: datetime) -> float | None:
-    """Return the seconds of a header Retry-After, which has seconds or a date (RFC 9110); None for any other text."""
-    if header is None:
-        return None
-    text = header.strip()
-    if text.isascii() and text.isdigit():
-        # More digits than any useful number has, so that no text makes an infinite float.
-        return float(text[:12])
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max((moment - now).total_seconds(), 0.0)

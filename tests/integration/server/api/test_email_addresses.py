@@ -259,6 +259,10 @@ async def test_a_verified_address_confirms_its_change(api: Api) -> None:
     assert problem.expect(403)["code"] == "wrong_password"
     problem = await ann.call("POST", "/users/me/email", json={"email": ANN.upper(), "password": PASSWORD})
     assert problem.expect(409)["code"] == "email_unchanged"
+    async with api.services.db.transaction() as tx:
+        await tx.execute("UPDATE sessions SET authenticated_at = now() - interval '1 day'")
+    problem = await ann.call("POST", "/users/me/email", json={"email": "new@example.org"})
+    assert problem.expect(403)["code"] == "reauthentication_required"
     state = await change(ann, "new@example.org")
     assert state["change"] == {
         "email": "new@example.org",

@@ -30,6 +30,7 @@ from storage.stores import (
     lists,
     photo_collections,
     photo_trends,
+    push_subscriptions,
     sessions,
     tag_follows,
     users,
@@ -37,6 +38,7 @@ from storage.stores import (
 )
 from tests.support.community import follow, new_user, new_users, old_users, ready_photo, topics
 from tests.support.locks import wait_for_blocked_transaction
+from tests.support.push import Browser
 
 pytestmark = pytest.mark.engines
 
@@ -105,6 +107,16 @@ async def test_erase(database: Database) -> None:
                 key="links",
             ),
         )
+        browser = Browser("https://push.example.com/1")
+        await push_subscriptions.subscribe(
+            tx,
+            user_id=ben.id,
+            session_id=await sessions.open(tx, ben.id, token_sha256=bytes(32), expires_at=datetime.now(UTC)),
+            endpoint=browser.endpoint,
+            p256dh=browser.p256dh,
+            auth=browser.auth,
+            hide_content=False,
+        )
         await users.remove(tx, ben.id)
     assert not await _erase(database, ben, grace_minutes=1)
     assert await _erase_all(database, ben, limit=2) > 2
@@ -119,6 +131,7 @@ async def test_erase(database: Database) -> None:
     for table in (
         *("following", "followers", "mutes", "collections", "collection_items"),
         *("account_suggestions", "dismissed_suggestions", "tag_follows", "lists", "list_members", "findings"),
+        "push_subscriptions",
     ):
         rows = await database.fetch(f"SELECT * FROM {table}")  # noqa: S608
         assert not any(ben.id in tuple(row) for row in rows), table

@@ -15,6 +15,7 @@ from storage.stores import inbox_lock, notification_groups
 from storage.stores.notification_lookup import look_up
 from storage.stores.notification_marks import Selection
 from tests.support.community import new_users, ready_photo
+from tests.support.deliveries import reach
 from tests.support.inboxes import inbox_of
 from tests.support.stage import Stage
 from workers.jobs.inbox import Inbox
@@ -42,6 +43,7 @@ async def emitted(database: Database) -> list[NotificationChanged]:
 async def test_each_new_activity_emits_one_event(stage: Stage, database: Database) -> None:
     """Also the second one of a group, with the same group; repeats, retractions, marks and removals emit none."""
     ann, ben, cat = await new_users(database, "ann", "ben", "cat")
+    await reach(database, ann)
     photo = await ready_photo(database, ann)
     inbox = Inbox(database, stage.notification_log)
     likes = [
@@ -62,9 +64,27 @@ async def test_each_new_activity_emits_one_event(stage: Stage, database: Databas
     assert await emitted(database) == []
 
 
+async def test_what_reaches_no_device_and_no_address_emits_none(stage: Stage, database: Database) -> None:
+    """Without a device and a verified address, or where the user wants neither, an activity causes no event."""
+    ann, ben, cat = await new_users(database, "ann", "ben", "cat")
+    photo = await ready_photo(database, ann)
+    inbox = Inbox(database, stage.notification_log)
+    like, other = (
+        Activity(
+            recipient_id=ann.id, kind=NotificationKind.LIKE, actor_id=actor.id, photo_id=photo.id, source_id=photo.id
+        )
+        for actor in (ben, cat)
+    )
+    await inbox.record(like)
+    await database.fetch("UPDATE users SET email_verified_at = now() RETURNING id")
+    await inbox.record(other)  # there are no mails about likes by default
+    assert await emitted(database) == []
+
+
 async def test_what_is_not_grouped_has_a_group_of_its_own(stage: Stage, database: Database) -> None:
     """The group of a request is its entry's; an answered appeal is of the kind that the user reads."""
     ann, ben = await new_users(database, "ann", "ben")
+    await reach(database, ann)
     inbox = Inbox(database, stage.notification_log)
     for kind in (NotificationKind.APPEAL_ANSWERED, NotificationKind.DECISION):
         await inbox.record(Activity(recipient_id=ann.id, kind=kind, actor_id=None, source_id=7))

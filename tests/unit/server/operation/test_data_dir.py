@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 from server.errors import StartError
-from server.operation.data_dir import is_locked, locked, read_run_file, read_secret, written_run_file
+from server.operation.data_dir import (
+    is_locked,
+    locked,
+    read_run_file,
+    read_secret,
+    read_vapid_key,
+    vapid_key_file,
+    written_run_file,
+)
 
 
 def test_a_locked_directory_is_refused_with_the_process_and_a_remedy(tmp_path: Path) -> None:
@@ -52,6 +60,13 @@ def test_the_secret_is_generated_once_and_private(tmp_path: Path) -> None:
     assert len(first) >= 48
     assert read_secret(tmp_path) == first
     assert (tmp_path / "secret").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_key_of_push_messages_is_generated_once_and_private(tmp_path: Path) -> None:
+    """As the secret is; a file that is there is kept, whatever it has."""
+    assert read_vapid_key(tmp_path, lambda: "first") == "first"
+    assert read_vapid_key(tmp_path, lambda: "second") == "first"
+    assert vapid_key_file(tmp_path).stat().st_mode & 0o777 == 0o600
 
 
 def test_the_run_file_is_read_only_while_the_directory_is_locked(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What ends with a session, when its event is handled."""
+"""What ends with a session, as soon as it has ended and when its event is handled."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import cast
 
 from channels.bus.envelope import DisconnectOrder, Envelope, decode_envelope, encode_envelope
 from channels.bus.publisher import LivePublisher
-from storage.events import SessionEnded
 from storage.limits.tickets import REVOCATION_MARGIN, Tickets
 from workers.jobs.sessions import SessionRevoker
 
@@ -30,6 +29,5 @@ async def test_an_ended_session_is_revoked_before_its_connections_close() -> Non
     """A process that misses the order to close finds the revocation when it repairs the user's registration."""
     recorder = Recorder()
     revoker = SessionRevoker(cast(Tickets, recorder), cast(LivePublisher, recorder), access_ttl=900)
-    (handle,) = revoker.handlers().values()
-    await handle(SessionEnded(session_id="s", user_id=5))
+    await revoker.revoke(5, "s")
     assert recorder.calls == [("s", 5, 900 + REVOCATION_MARGIN), Envelope(0, (5,), DisconnectOrder("s"))]

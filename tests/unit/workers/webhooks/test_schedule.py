@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from workers.webhooks.schedule import DELAYS, MAX_ATTEMPTS, MAX_RETRY_AFTER, next_delay, retry_after_of
+from workers.webhooks.schedule import DELAYS, MAX_ATTEMPTS, MAX_RETRY_AFTER, next_delay
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 
@@ -39,25 +39,3 @@ def test_jitter_lengthens_a_delay_by_a_tenth_at_most() -> None:
 def test_a_receiver_can_ask_for_more_time(attempts: int, asked: float, delay: float | None) -> None:
     """Up to a day, never for less, and not for another attempt."""
     assert next_delay(attempts, spread=0.0, retry_after=asked) == delay
-
-
-@pytest.mark.parametrize(
-    ("header", "seconds"),
-    [
-        ("120", 120.0),
-        (" 7 ", 7.0),
-        ("9" * 400, 999_999_999_999.0),
-        ("Sun, 29 Nov 2026 12:02:00 GMT", 120.0),
-        ("Sun, 29 Nov 2026 12:02:00 -0000", 120.0),
-        ("Sun, 29 Nov 2026 11:00:00 GMT", 0.0),
-        ("-1", None),
-        ("1.5", None),
-        ("١٢", None),
-        ("soon", None),
-        ("", None),
-        (None, None),
-    ],
-)
-def test_retry_after_has_seconds_or_a_date(header: str | None, seconds: float | None) -> None:
-    """Any other text is ignored."""
-    assert retry_after_of(header, NOW) == seconds

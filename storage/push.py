@@ -1,0 +1,28 @@
+"""Push subscriptions: browsers of a user that get notifications while no page is open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PushSubscription:
+    """A browser that gets push messages, as long as the session exists in which it has subscribed.
+
+    `endpoint` is its address at a push service. It is a secret: with it, messages can be sent to the browser. `p256dh`
+    is the browser's public key, an uncompressed point of 65 bytes, and `auth` the 16 bytes that it shares with PicShare
+    (RFC 8291). With `hide_content`, names and comments stay out of its messages. `last_ok` is when the push service has
+    accepted a message last, known to a day, and `failures` counts the refused messages since then.
+    """
+
+    id: int
+    user_id: int
+    session_id: str
+    endpoint: str = field(repr=False)
+    p256dh: bytes = field(repr=False)
+    auth: bytes = field(repr=False)
+    hide_content: bool = False
+    created_at: datetime
+    last_ok: datetime | None = None
+    failures: int = 0

@@ -1,0 +1,1 @@
+"""Tests of `workers/web_push`."""

@@ -1,0 +1,106 @@
+"""The message about each kind of notification: its text, its page, its topic, and its terms."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from storage.ids import encode
+from storage.models import CommentExcerpt, Notification, NotificationKind, UserSummary
+from workers.web_push.notices import message_of, path_of, terms_of, topic_of
+from workers.web_push.port import PushUrgency
+
+NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
+ADA = UserSummary(id=8, username="ada", display_name="Ada Lovelace", avatar_sha256=None)
+LIKE = Notification(
+    id=1,
+    user_id=7,
+    kind=NotificationKind.LIKE,
+    actors=(ADA,),
+    count=1,
+    photo_id=5,
+    text="Ada Lovelace liked your photo",
+    created_at=NOW,
+    updated_at=NOW,
+    seen=False,
+    read=False,
+)
+COMMENT = replace(
+    LIKE,
+    kind=NotificationKind.COMMENT,
+    text="Ada Lovelace commented on your photo",
+    comment=CommentExcerpt(id=6, excerpt="How lovely"),
+)
+URL = "https://photos.example.com"
+
+
+def test_a_message_has_the_text_and_the_comment() -> None:
+    """It leads to the photo, and has the number for the badge."""
+    message = message_of(COMMENT, public_url=URL, unseen=4, hide_content=False)
+    assert (message.title, message.body) == ("Ada Lovelace commented on your photo", "How lovely")
+    assert message.navigate == f"{URL}/p/{encode(5)}?comment={encode(6)}"
+    assert message.icon == f"{URL}/static/icons/picshare-192.png"
+    assert (message.app_badge, message.tag) == (4, topic_of(COMMENT))
+
+
+@pytest.mark.parametrize("kind", list(NotificationKind))
+def test_hidden_content_has_neither_names_nor_comments(kind: NotificationKind) -> None:
+    """Of every kind, in a sentence of its own."""
+    entry = replace(COMMENT, kind=kind)
+    message = message_of(entry, public_url=URL, unseen=1, hide_content=True)
+    assert "Ada" not in message.title + message.body
+    assert "lovely" not in message.title + message.body
+    assert message.title.startswith(("You", "Your", "There"))
+    assert message.navigate == message_of(entry, public_url=URL, unseen=1, hide_content=False).navigate
+
+
+@pytest.mark.parametrize(
+    ("changes", "path"),
+    [
+        ({}, f"/p/{encode(5)}"),
+        ({"kind": NotificationKind.FOLLOW, "photo_id": None}, "/u/ada"),
+        ({"kind": NotificationKind.FOLLOW, "photo_id": None, "actors": ()}, "/notifications"),
+        ({"kind": NotificationKind.DECISION, "photo_id": None, "actors": (), "decision_id": 3}, "/settings/decisions"),
+        ({"kind": NotificationKind.SECURITY, "photo_id": None, "actors": ()}, "/settings/security"),
+        ({"kind": NotificationKind.EXPORT_READY, "photo_id": None, "actors": ()}, "/settings/data"),
+        (
+            {"kind": NotificationKind.WEBHOOK_FAILING, "photo_id": None, "actors": (), "webhook_id": 3},
+            f"/settings/webhooks/{encode(3)}",
+        ),
+        ({"kind": NotificationKind.WEBHOOK_DISABLED, "photo_id": None, "actors": ()}, "/settings/webhooks"),
+    ],
+)
+def test_a_message_leads_to_the_page_of_the_list(changes: dict[str, object], path: str) -> None:
+    """As the list of notifications does."""
+    assert path_of(replace(LIKE, **changes)) == path  # type: ignore[arg-type]
+
+
+def test_what_is_about_the_same_has_one_topic() -> None:
+    """A new entry about the likes of a photo replaces the former one; each comment has its own."""
+    topic = topic_of(LIKE)
+    assert re.fullmatch(r"[A-Za-z0-9_-]{32}", topic)
+    assert topic_of(replace(LIKE, id=2)) == topic
+    assert topic_of(replace(LIKE, photo_id=6)) != topic
+    assert topic_of(replace(LIKE, user_id=9)) != topic
+    assert topic_of(replace(COMMENT, id=2)) != topic_of(COMMENT)
+    follow = replace(LIKE, kind=NotificationKind.FOLLOW, photo_id=None)
+    assert topic_of(follow) == topic_of(replace(follow, id=2)) != topic
+
+
+@pytest.mark.parametrize(
+    ("kind", "hours", "urgency"),
+    [
+        (NotificationKind.LIKE, 4, PushUrgency.LOW),
+        (NotificationKind.COMMENT_LIKE, 4, PushUrgency.LOW),
+        (NotificationKind.COMMENT, 24, PushUrgency.NORMAL),
+        (NotificationKind.FOLLOW_REQUEST, 24, PushUrgency.NORMAL),
+        (NotificationKind.DECISION, 24, PushUrgency.HIGH),
+        (NotificationKind.SECURITY, 24, PushUrgency.HIGH),
+    ],
+)
+def test_likes_wait_and_security_does_not(kind: NotificationKind, hours: int, urgency: PushUrgency) -> None:
+    """A phone that sleeps is not woken for a like."""
+    assert (terms_of(kind).ttl, terms_of(kind).urgency) == (timedelta(hours=hours), urgency)

@@ -1,0 +1,103 @@
+"""The push message about an entry of the inbox: its text, the page that it opens, and how urgent it is."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from datetime import timedelta
+
+from storage.ids import encode
+from storage.models import Notification, NotificationKind
+from workers.web_push.port import PushMessage, PushUrgency
+
+ICON = "/static/icons/picshare-192.png"
+_TOPIC_CHARACTERS = 32  # at most (RFC 8030, section 5.4)
+
+# What a locked screen may show to everyone: neither names nor comments.
+_HIDDEN = {
+    NotificationKind.LIKE: "Your photo was liked",
+    NotificationKind.COMMENT: "You have a new comment",
+    NotificationKind.FOLLOW: "You have a new follower",
+    NotificationKind.FOLLOW_REQUEST: "You have a new follow request",
+    NotificationKind.FOLLOW_ACCEPTED: "Your follow request was accepted",
+    NotificationKind.MENTION: "You were mentioned",
+    NotificationKind.REPLY: "You have a new reply",
+    NotificationKind.COMMENT_LIKE: "Your comment was liked",
+    NotificationKind.POST_BY: "There is a new photo",
+    NotificationKind.SECURITY: "Your account has changed, or was signed in to",
+}
+_HIDDEN_OTHERWISE = "You have a new notification"
+# What is about the same photo, comment or user is one notification on a device, which the newest one replaces.
+_GROUPED = frozenset({NotificationKind.LIKE, NotificationKind.COMMENT_LIKE, NotificationKind.FOLLOW})
+
+# The pages of kinds that are about neither a photo nor another user.
+_PAGES = {
+    NotificationKind.EXPORT_READY: "/settings/data",
+    NotificationKind.SECURITY: "/settings/security",
+    NotificationKind.WEBHOOK_FAILING: "/settings/webhooks",
+    NotificationKind.WEBHOOK_DISABLED: "/settings/webhooks",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PushTerms:
+    """How long a push service keeps a message for a browser that is offline, and how soon it wakes the device."""
+
+    ttl: timedelta = timedelta(hours=24)
+    urgency: PushUrgency = PushUrgency.NORMAL
+
+
+_USUAL = PushTerms()
+_LIKES = PushTerms(ttl=timedelta(hours=4), urgency=PushUrgency.LOW)
+_SECURITY = PushTerms(urgency=PushUrgency.HIGH)
+_TERMS = {
+    NotificationKind.LIKE: _LIKES,
+    NotificationKind.COMMENT_LIKE: _LIKES,
+    NotificationKind.SECURITY: _SECURITY,
+    NotificationKind.DECISION: _SECURITY,
+}
+
+
+def terms_of(kind: NotificationKind) -> PushTerms:
+    """Return the terms of a kind: likes wait for a device that is awake, what concerns the account does not."""
+    return _TERMS.get(kind, _USUAL)
+
+
+def topic_of(entry: Notification) -> str:
+    """Return the topic of an entry, at most 32 characters of base64url: the same for all that are about the same.
+
+    It is a hash, since the push service reads it.
+    """
+    about = entry.id
+    if entry.kind in _GROUPED:
+        about = entry.photo_id or (0 if entry.comment is None else entry.comment.id)
+    key = f"{entry.user_id}:{entry.kind}:{about}"
+    return base64.urlsafe_b64encode(hashlib.sha256(key.encode()).digest()).decode()[:_TOPIC_CHARACTERS]
+
+
+def message_of(entry: Notification, *, public_url: str, unseen: int, hide_content: bool) -> PushMessage:
+    """Return the message about an entry; its URLs begin with `public_url`, `unseen` is the number on the icon."""
+    title, body = entry.text, "" if entry.comment is None else entry.comment.excerpt
+    if hide_content:
+        title, body = _HIDDEN.get(entry.kind, _HIDDEN_OTHERWISE), ""
+    return PushMessage(
+        title=title,
+        body=body,
+        navigate=public_url + path_of(entry),
+        tag=topic_of(entry),
+        icon=public_url + ICON,
+        app_badge=unseen,
+    )
+
+
+def path_of(entry: Notification) -> str:
+    """Return the page that an entry leads to, as in the list of notifications."""
+    if entry.photo_id is not None:
+        comment = "" if entry.comment is None else f"?comment={encode(entry.comment.id)}"
+        return f"/p/{encode(entry.photo_id)}{comment}"
+    if entry.decision_id is not None:
+        return "/settings/decisions"
+    if entry.webhook_id is not None:
+        return f"/settings/webhooks/{encode(entry.webhook_id)}"
+    return _PAGES.get(entry.kind) or (f"/u/{entry.actors[0].username}" if entry.actors else "/notifications")
