@@ -30,6 +30,7 @@ BENCHES = {
     "search": "searches among a million users and photos, and the share of misspelt names that are found",
     "search-large": "the same among five million photos",
     "webhooks": "delay and price of a delivery, and others while an endpoint hangs with 200,000 due",
+    "push": "delay from a like until its push is at the push service",
     "export": "seconds and memory of an export of 1,000 photos, against copying the same bytes",
     "round-trips": "database round trips of each use case, which are the same on every machine",
 }

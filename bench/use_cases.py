@@ -53,7 +53,10 @@ class UseCases:
     async def count(self) -> RoundTrips:
         """Return the statements of each use case, done by two new users; the same number each time."""
         self._counted = {}
-        ann, ben = await self._api.user(), await self._api.user()
+        ann = await self._api.user()
+        await self._log.take_notified()
+        ben = await self._api.user()
+        await self._log.take_notified()
         await self._sessions()
         photo = await self._photos(ann, ben)
         await self._reactions(ben, photo)
@@ -63,7 +66,6 @@ class UseCases:
         return self._counted
 
     async def _sessions(self) -> None:
-        await self._log.take_notified()
         cat = await self._api.user()
         self._counted["sign up"] = await self._log.take_notified()
         credentials = {"username": cat.name, "password": PASSWORD}

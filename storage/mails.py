@@ -19,6 +19,8 @@ class MailKind(StrEnum):
     WEBHOOK_DISABLED = "webhook_disabled"
     SECURITY_NOTICE = "security_notice"
     ACCOUNT_DECISION = "account_decision"
+    NOTIFICATION = "notification"
+    DIGEST = "digest"
 
 
 class TokenPurpose(StrEnum):

@@ -90,6 +90,7 @@ class SecurityEvent(StrEnum):
     FACTOR_ADDED = "factor_added"
     FACTOR_REMOVED = "factor_removed"
     PASSKEY_ADDED = "passkey_added"
+    PROVIDER_LINKED = "provider_linked"
 
 
 class CommentOrder(StrEnum):
@@ -245,7 +246,8 @@ class Photo:
     is the last time at which the author changed the description. `hdr` is set if its JPEGs have a gain map. `motion` is
     the format of the variant with all frames of an animation, None for a still picture. The images of a `video` are
     those of its poster. `mentions` are those in the caption. `suggestions` are texts in the file by the fields that
-    they suit, read for the author alone. `moderation` is the decision that applies to the photo.
+    they suit, read for the author alone. `moderation` is the decision that applies to the photo, `marked_sensitive`
+    whether the author has marked it.
     """
 
     id: int
@@ -278,11 +280,13 @@ class Photo:
     items: tuple[PhotoItem, ...] = ()
     suggestions: Mapping[str, str] = field(default_factory=dict)
     moderation: Decision | None = None
+    marked_sensitive: bool = False
 
     @property
     def sensitive(self) -> bool:
         """Return whether the photo is to be blurred until the viewer wants to see it."""
-        return self.moderation is not None and self.moderation.action is ModerationAction.SENSITIVE
+        decided = self.moderation is not None and self.moderation.action is ModerationAction.SENSITIVE
+        return decided or self.marked_sensitive
 
     @property
     def public(self) -> bool:

@@ -14,8 +14,9 @@ class NotificationChanged(Event):
 
     It is emitted once for each new activity, also a second one of the same group, with the change of the inbox. Nothing
     is emitted where the recipient is not to notice the change: an activity that is retracted or returns, a mark, a
-    removal. `kind` is the one that the recipient reads, and `group` names what later activities are grouped by:
-    "like:<photo>", "comment_like:<comment>", "follow", and for kinds that are not grouped "<kind>:<entry>".
+    removal; nor for a recipient without a device or address, or who wants neither for this activity. `kind` is the one
+    that the recipient reads, and `group` names what later activities are grouped by: "like:<photo>",
+    "comment_like:<comment>", "follow", and for kinds that are not grouped "<kind>:<entry>".
     """
 
     topic: ClassVar[str] = "notification.changed"

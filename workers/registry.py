@@ -15,6 +15,8 @@ class WorkerSpec:
 
     A worker with `runs_with` is no role of its own: the process of that worker runs it, too.
     `former_topics` were bound to it in an earlier version. It still handles what had been delivered to it by then.
+    `least_deliveries` is the number of deliveries after which a message becomes a dead letter, if the settings allow no
+    more.
     `module` has a function `open_handlers(context)`, see `workers.jobs.context`. It is given by name, because the
     command line and the settings read this table and must not import drivers for it. `help` completes the
     sentence "<name> …"; `concurrency` is the default of the setting that `concurrency_help` describes.
@@ -28,6 +30,7 @@ class WorkerSpec:
     concurrency_help: str
     former_topics: tuple[str, ...] = ()
     runs_with: str | None = None
+    least_deliveries: int = 0
 
     @property
     def role(self) -> str:
@@ -170,6 +173,8 @@ WORKERS: tuple[WorkerSpec, ...] = (
         concurrency_help="Mails that one process sends at once.",
         # A queue of its own, so that no notification waits for the mail server.
         runs_with="notify",
+        # Six hours: greylisting takes one, and a mail server is repaired within some.
+        least_deliveries=40,
     ),
     WorkerSpec(
         name="exports",
@@ -249,6 +254,16 @@ WORKERS: tuple[WorkerSpec, ...] = (
         concurrency=4,
         concurrency_help="Photos at once about which one process asks the service at `moderation.service`.",
         # A queue of its own, so that no webhook waits for the service.
+        runs_with="webhooks",
+    ),
+    WorkerSpec(
+        name="deliver",
+        help="sends notifications to devices and mail addresses",
+        topics=("notification.changed",),
+        module="workers.jobs.deliver",
+        concurrency=8,
+        concurrency_help="News in inboxes at once for which one process finds the channels; they are sent apart.",
+        # A queue of its own, so that no webhook waits for it, in the process that reaches other servers.
         runs_with="webhooks",
     ),
     WorkerSpec(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Unpack
 
@@ -16,7 +17,7 @@ from server.identity.rate_limiter import RateLimiter
 from storage.mails import MailKind
 from storage.models import PresenceAudience, User
 from storage.postgres.database import Database, Transaction
-from storage.stores import account_deletion, account_fields, mails, users
+from storage.stores import account_deletion, account_fields, email_addresses, mails, users
 from storage.stores.account_fields import AccountFields
 from workers.jobs.account_visibility import AccountVisibility
 from workers.jobs.permissions import LivePermissions
@@ -75,6 +76,37 @@ class AccountActions:
                 pending=True,
             )
             mails.request(tx, user.id, MailKind.VERIFY_EMAIL)
+            tokens = await self._sessions.open(tx, user, client=client)
+        return NewSession(user=user, tokens=tokens, charge=charge)
+
+    async def sign_up_as(
+        self,
+        claim: Callable[[Transaction, User], Awaitable[object]],
+        *,
+        username: str,
+        email: str,
+        verified: bool,
+        display_name: str,
+        client: Client,
+    ) -> NewSession:
+        """Create an account without a password and open a session; `claim` makes it the account of an identity.
+
+        The address is claimed if it is `verified` and no other account has claimed it. Raises what `sign_up` and
+        `claim` raise.
+        """
+        charge = await self._limiter.check_address(_SIGN_UP_QUOTA, client.address)
+        async with self._db.transaction() as tx:
+            user = await users.create(
+                tx,
+                username=username,
+                email=email,
+                password_hash="",
+                display_name=display_name or username,
+                pending=True,
+            )
+            await claim(tx, user)
+            if not (verified and await email_addresses.verify(tx, email, user.id)):
+                mails.request(tx, user.id, MailKind.VERIFY_EMAIL)
             tokens = await self._sessions.open(tx, user, client=client)
         return NewSession(user=user, tokens=tokens, charge=charge)
 

@@ -15,6 +15,7 @@ from server.actions.last_seen import LastSeen
 from server.actions.lists import ListActions
 from server.actions.mail_lists import MailLists
 from server.actions.moderation import ModerationActions
+from server.actions.notification_preferences import NotificationPreferenceActions
 from server.actions.notifications import NotificationActions
 from server.actions.passkeys import PasskeyActions
 from server.actions.password_change import PasswordChange
@@ -23,6 +24,7 @@ from server.actions.photo_collections import CollectionActions
 from server.actions.photos import PhotoActions
 from server.actions.presence import PresenceReader
 from server.actions.profile_images import ProfileImageActions
+from server.actions.provider_accounts import ProviderAccounts
 from server.actions.push import PushActions
 from server.actions.reactions import ReactionActions
 from server.actions.reauthentication import Reauthentication
@@ -62,6 +64,7 @@ class Actions:
     suggestions: SuggestionActions
     tags: TagActions
     notifications: NotificationActions
+    notification_preferences: NotificationPreferenceActions
     push: PushActions
     presence: PresenceReader
     last_seen: LastSeen
@@ -72,3 +75,4 @@ class Actions:
     reports: ReportActions
     cases: CaseActions
     appeals: AppealActions
+    provider_accounts: ProviderAccounts

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from server.actions import links
 from server.actions.credentials import CredentialChecks
+from server.actions.reauthentication import Reauthentication
 from server.identity.errors import LinkUsedError
 from storage.errors import ConflictError, NotFoundError
 from storage.mails import ChangeEnd, ChangeProgress, MailKind, Recipient, TokenPurpose
@@ -29,9 +30,10 @@ class EmailState:
 class EmailActions:
     """Actions on the address of an account; `address` is always the client's network address."""
 
-    def __init__(self, db: Database, checks: CredentialChecks) -> None:
+    def __init__(self, db: Database, checks: CredentialChecks, reauthentication: Reauthentication) -> None:
         self._db = db
         self._checks = checks
+        self._reauthentication = reauthentication
 
     async def state(self, viewer_id: int) -> EmailState:
         """Return the address of an account; raise `NotFoundError("user")`."""
@@ -62,13 +64,19 @@ class EmailActions:
             await one_time_tokens.use_up_all(tx, found.user_id, TokenPurpose.VERIFY_EMAIL)
         return email
 
-    async def change(self, viewer_id: int, email: str, password: str, *, address: str) -> EmailChange:
+    async def change(
+        self, viewer_id: int, session: str, email: str, *, password: str | None, address: str
+    ) -> EmailChange:
         """Begin to change the address: links are sent to the new one, and to the present one if it is verified.
 
-        Whether another account has the new address is said in the mail to it alone. Raises `WrongPasswordError`,
-        `RateLimitedError`, `ConflictError` email_unchanged, and `NotFoundError("user")`.
+        Whether another account has the new address is said in the mail to it alone. Raises `WrongPasswordError` and
+        `RateLimitedError` with a password, and `ReauthenticationRequiredError` without one; `ConflictError`
+        email_unchanged, and `NotFoundError("user")`.
         """
-        await self._checks.confirm(viewer_id, password, address=address)
+        if password is None:
+            await self._reauthentication.require(viewer_id, session)
+        else:
+            await self._checks.confirm(viewer_id, password, address=address)
         async with self._db.transaction() as tx:
             change = await email_changes.begin(tx, viewer_id, email)
             for end in change.ends:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from server.actions.notification_preferences import NotificationPreferenceActions
 from server.identity.errors import LinkInvalidError
 from storage.postgres.database import Database
 from storage.stores import mail_opt_outs
@@ -11,9 +12,10 @@ from workers.mails.tokens import MailTokenError, MailTokens
 class MailLists:
     """The lists of mails that users can leave."""
 
-    def __init__(self, db: Database, tokens: MailTokens) -> None:
+    def __init__(self, db: Database, tokens: MailTokens, preferences: NotificationPreferenceActions) -> None:
         self._db = db
         self._tokens = tokens
+        self._preferences = preferences
 
     def check(self, token: str) -> str:
         """Return the list that a token leaves; raise `LinkInvalidError`."""
@@ -27,4 +29,6 @@ class MailLists:
         list_name = self.check(token)
         async with self._db.transaction() as tx:
             await mail_opt_outs.add(tx, self._tokens.unsubscription(token).user_id, list_name)
+        # What the user reads in the settings; repeated by the link if the process dies in between.
+        await self._preferences.stop_mail(self._tokens.unsubscription(token).user_id, list_name)
         return list_name

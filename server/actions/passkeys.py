@@ -41,7 +41,7 @@ class ChallengeStore(Protocol):
 
 
 class VerifiedPasskey(NamedTuple):
-    """Whose passkey was used, and whether the authenticator has verified its user."""
+    """The owner of a passkey that was used, and whether the authenticator has verified its user."""
 
     user_id: int
     user_verified: bool

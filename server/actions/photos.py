@@ -33,6 +33,7 @@ class PhotoActions:
         tags: Sequence[str] | None = None,
         location: str | None = None,
         taken_at: str | None = None,
+        sensitive: bool | None = None,
         items: Sequence[ItemEdit] | None = None,
         audience: PhotoAudience | None = None,
     ) -> tuple[Photo, bool]:
@@ -56,6 +57,7 @@ class PhotoActions:
                 tags=tags,
                 location=location,
                 taken_at=taken_at,
+                sensitive=sensitive,
                 changed=changed,
             )
             tx.on_commit(lambda: self._cards.invalidate([photo_id]))

@@ -72,6 +72,7 @@ class PhotoDetails:
     location: str | None
     taken_at: datetime | None = None
     audience: PhotoAudience = PhotoAudience.PUBLIC
+    sensitive: bool = False
     origin: PhotoOrigin | None = None
 
 
@@ -168,6 +169,7 @@ async def finalise(
         location=details.location or None,
         taken_at=details.taken_at,
         audience=details.audience,
+        sensitive=details.sensitive,
         origin=details.origin,
     )
     if len(items) > 1:

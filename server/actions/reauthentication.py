@@ -1,4 +1,4 @@
-"""Proofs of who a signed-in user is, which dangerous steps need: the theft of a session does not suffice for them.
+"""Proofs of identity of signed-in users, which dangerous steps need: a stolen session does not suffice for them.
 
 Signing in is a proof, and so is the password, a code or a passkey that is given later in the session. One is valid for
 `RECENT`.

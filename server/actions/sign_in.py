@@ -11,6 +11,7 @@ from server.actions.passkeys import PasskeyActions
 from server.actions.second_factor import SecondFactor
 from server.actions.sessions import NewSession, SessionService
 from server.actions.sign_in_challenges import SignInChallenges
+from server.actions.sign_in_metrics import NoSignInMetrics, SignInMetrics, counted
 from server.identity.clients import Client, device_name
 from server.identity.device_tokens import DeviceTokens
 from server.identity.errors import (
@@ -44,7 +45,9 @@ class SignInActions:
         challenges: SignInChallenges,
         devices: DeviceTokens,
         visibility: AccountVisibility,
+        metrics: SignInMetrics | None = None,
     ) -> None:
+        self._metrics = metrics or NoSignInMetrics()
         self._db = db
         self._checks = checks
         self._sessions = sessions
@@ -62,22 +65,22 @@ class SignInActions:
         `DeletionPendingError` for one whose deletion can be undone (`restore`), `SecondFactorRequiredError` for one
         that needs a code as well (`by_code`), and `AccountSuspendedError`.
         """
-        verified = await self._checks.verify(login, password, address=client.address)
-        if verified.found.deletion_due_at is not None:
-            raise DeletionPendingError(verified.charge, verified.found.deletion_due_at)
-        found, renewed, charge = verified
-        return await self.after_first_factor(found, charge, client=client, renewed=renewed)
+        with counted(self._metrics, "password"):
+            found, renewed, charge = await self._checks.verify(login, password, address=client.address)
+            if found.deletion_due_at is not None:
+                raise DeletionPendingError(charge, found.deletion_due_at)
+            return await self.after_first_factor(found, charge, client=client, renewed=renewed)
 
     async def restore(self, login: str, password: str, *, client: Client) -> NewSession:
         """Undo the deletion of an account, and open a session.
 
         Raises what `by_password` raises, but `ConflictError` deletion_not_pending for an account that is not deleted.
         """
-        verified = await self._checks.verify(login, password, address=client.address)
-        if verified.found.deletion_due_at is None:
-            raise ConflictError("deletion_not_pending", "This account is not deleted. Sign in.")
-        found, renewed, charge = verified
-        return await self.after_first_factor(found, charge, client=client, renewed=renewed, restore=True)
+        with counted(self._metrics, "password"):
+            found, renewed, charge = await self._checks.verify(login, password, address=client.address)
+            if found.deletion_due_at is None:
+                raise ConflictError("deletion_not_pending", "This account is not deleted. Sign in.")
+            return await self.after_first_factor(found, charge, client=client, renewed=renewed, restore=True)
 
     async def by_code(self, challenge: str, code: str, *, client: Client) -> NewSession:
         """Finish a sign-in that needs a code, a one-time code or a recovery code.
@@ -85,15 +88,16 @@ class SignInActions:
         Raises `ChallengeError` if the challenge is not valid any more, `WrongCodeError`, `RateLimitedError` and
         `AccountSuspendedError`.
         """
-        claimed = await self._challenges.open(challenge)
-        found = await users.credentials_of(self._db, claimed.user_id)
-        if found is None or not self._challenges.fits(claimed, found.password_hash):
-            raise ChallengeError
-        if claimed.restore is not (found.deletion_due_at is not None):
-            raise ChallengeError
-        charge = await self._factor.use(claimed.user_id, code, client=client)
-        await self._challenges.close(claimed)
-        return await self._open(found, charge, client=client, restore=claimed.restore)
+        with counted(self._metrics, "code"):
+            claimed = await self._challenges.open(challenge)
+            found = await users.credentials_of(self._db, claimed.user_id)
+            if found is None or not self._challenges.fits(claimed, found.password_hash):
+                raise ChallengeError
+            if claimed.restore is not (found.deletion_due_at is not None):
+                raise ChallengeError
+            charge = await self._factor.use(claimed.user_id, code, client=client)
+            await self._challenges.close(claimed)
+            return await self._open(found, charge, client=client, restore=claimed.restore)
 
     async def by_passkey(self, credential: dict[str, Any], *, client: Client) -> NewSession:
         """Open a session by a passkey.
@@ -101,16 +105,17 @@ class SignInActions:
         Raises `PasskeyError`, `RateLimitedError`, `DeletionPendingError`, `AccountSuspendedError`, and
         `SecondFactorRequiredError` if the account asks for a second factor and the authenticator was the only one.
         """
-        charge = await self._checks.charge_address(client.address)
-        verified = await self._passkeys.verify(credential)
-        found = await users.credentials_of(self._db, verified.user_id)
-        if found is None:
-            raise PasskeyError("This passkey is not known here any more.")
-        if found.deletion_due_at is not None:
-            raise DeletionPendingError(charge, found.deletion_due_at)
-        # Without a PIN or the like the passkey shows only that its device is at hand.
-        proceed = self._open if verified.user_verified else self.after_first_factor
-        return await proceed(found, charge, client=client)
+        with counted(self._metrics, "passkey"):
+            charge = await self._checks.charge_address(client.address)
+            verified = await self._passkeys.verify(credential)
+            found = await users.credentials_of(self._db, verified.user_id)
+            if found is None:
+                raise PasskeyError("This passkey is not known here any more.")
+            if found.deletion_due_at is not None:
+                raise DeletionPendingError(charge, found.deletion_due_at)
+            # Without a PIN or the like the passkey shows only that its device is at hand.
+            proceed = self._open if verified.user_verified else self.after_first_factor
+            return await proceed(found, charge, client=client)
 
     async def after_first_factor(
         self,
@@ -121,7 +126,7 @@ class SignInActions:
         renewed: str | None = None,
         restore: bool = False,
     ) -> NewSession:
-        """Open a session for a user whose password is right, or who is known in an equal way.
+        """Open a session for a user whose password is right, or who was authenticated in an equal way.
 
         `renewed` is a password hash with other parameters. Raises `SecondFactorRequiredError` if the account asks for a
         code, and what `_open` raises.

@@ -20,8 +20,10 @@ from redis.exceptions import RedisError
 from channels.bus.addressing import GROUPS
 from server.administration.broker_check import inspect_broker
 from server.administration.codec_versions import inspect_codecs
+from server.administration.delivery_check import inspect_deliveries
 from server.administration.findings import Finding
 from server.administration.mail import inspect_mail
+from server.administration.oidc_check import inspect_providers
 from server.administration.push import inspect_push
 from server.administration.replica_check import inspect_replica
 from server.administration.scan_check import inspect_scan
@@ -50,6 +52,7 @@ _REMEDIES = {
     "database": "Check database.url, and that PostgreSQL runs and accepts connections from this machine.",
     "replica": "Check database.replicas, and that the server runs and accepts connections from this machine.",
     "search": "Check database.url, and that PostgreSQL runs and accepts connections from this machine.",
+    "notifications": "Check database.url, and that PostgreSQL runs and accepts connections from this machine.",
     "redis": "Check redis.url, and that Redis runs and accepts connections from this machine.",
     "stars": "Check database.url and redis.url, and that both engines answer.",
     "broker": "Check broker.url, and that RabbitMQ runs and its user may use the vhost.",
@@ -81,6 +84,7 @@ async def inspect(settings: Settings) -> list[Finding]:
             findings.append(await _guarded("replica", partial(inspect_replica, url), settings))
         if database.ok:
             findings.append(await _guarded("search", inspect_search, settings))
+            findings.append(await _guarded("notifications", inspect_deliveries, settings))
         redis = await _guarded("redis", inspect_redis, settings)
         findings.append(redis)
         if database.ok and redis.ok:
@@ -95,6 +99,7 @@ async def inspect(settings: Settings) -> list[Finding]:
             findings.append(await _guarded("push", inspect_push, settings))
         if settings.media.scan is not None:
             findings.append(await inspect_scan(settings))
+        findings += await inspect_providers(settings)
         findings.append(await _guarded("mail", inspect_mail, settings))
     return findings
 

@@ -1,4 +1,4 @@
-"""Proofs of who the viewer is, the password, and the second factor."""
+"""Proofs of the viewer's identity, the password, and the second factor."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class AccountSecurityApi:
                 method="POST",
                 path="/users/me/reauthentication",
                 handler=self.reauthenticate,
-                summary="Prove that it is you, for dangerous steps of the next 15 minutes",
+                summary="Prove your identity, for dangerous steps of the next 15 minutes",
                 tag=_TAG,
                 quota=QUOTA,
                 body=ReauthenticationRequest,
@@ -120,13 +120,13 @@ class AccountSecurityApi:
     async def reauthenticate(self, request: ApiRequest) -> web.Response:
         """Handle `POST /users/me/reauthentication`."""
         form, viewer = await request.body(ReauthenticationRequest), request.viewer
-        who = (viewer.user_id, viewer.session)
+        own = (viewer.user_id, viewer.session)
         if form.password is not None:
-            until = await self._reauthentication.by_password(*who, form.password, client=request.client)
+            until = await self._reauthentication.by_password(*own, form.password, client=request.client)
         elif form.code is not None:
-            until = await self._reauthentication.by_code(*who, form.code, client=request.client)
+            until = await self._reauthentication.by_code(*own, form.code, client=request.client)
         else:
-            until = await self._reauthentication.by_passkey(*who, form.credential or {}, client=request.client)
+            until = await self._reauthentication.by_passkey(*own, form.credential or {}, client=request.client)
         return json_response(ReauthenticationResponse.from_model(until).to_bytes())
 
     async def change_password(self, request: ApiRequest) -> web.Response:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from aiohttp import web
 
 from server.edge.activity_responses import CommentResponse
-from server.edge.api_request import ApiRequest, list_response
+from server.edge.api_request import ApiRequest, json_response, list_response
 from server.edge.endpoint import Auth, Endpoint
 from server.edge.paging import Cursors, Pager
 from server.edge.requests import CommentsQuery, ListQuery
@@ -22,7 +22,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class CommentListsApi:
-    """`GET /photos/{id}/comments` and `GET /comments/{id}/replies`."""
+    """`GET /photos/{id}/comments`, `GET /comments/{id}` and `GET /comments/{id}/replies`."""
 
     def __init__(self, reads: Reads, cursors: Cursors) -> None:
         self._reads = reads
@@ -40,6 +40,16 @@ class CommentListsApi:
                 auth=Auth.OPTIONAL,
                 query=CommentsQuery,
                 response=ListResponse[CommentResponse],
+                errors=(404,),
+            ),
+            Endpoint(
+                method="GET",
+                path="/comments/{id}",
+                handler=self.comment,
+                summary="Read a comment or a reply",
+                tag="comments",
+                auth=Auth.OPTIONAL,
+                response=CommentResponse,
                 errors=(404,),
             ),
             Endpoint(
@@ -69,6 +79,12 @@ class CommentListsApi:
         more = len(found) > query.limit
         next_cursor = self._cursors.encode_text(listing, _position(Place.of(page[-1]))) if more else None
         return list_response([comment_json(comment) for comment in page], next_cursor)
+
+    async def comment(self, request: ApiRequest) -> web.Response:
+        """Handle `GET /comments/{id}`."""
+        comment_id, viewer_id = request.id(), request.viewer_id
+        comment = await self._reads.read(viewer_id, lambda db: comment_lists.one(db, comment_id, viewer_id=viewer_id))
+        return json_response(comment_json(comment))
 
     async def replies(self, request: ApiRequest) -> web.Response:
         """Handle `GET /comments/{id}/replies`."""

@@ -92,7 +92,9 @@ class EmailAddressesApi:
     async def change(self, request: ApiRequest) -> web.Response:
         """Handle `POST /users/me/email`."""
         form, viewer_id = await request.body(EmailChangeRequest), request.viewer.user_id
-        await self._actions.change(viewer_id, form.email, form.password, address=request.address)
+        await self._actions.change(
+            viewer_id, request.viewer.session, form.email, password=form.password, address=request.address
+        )
         return await self._state(viewer_id, status=202)
 
     async def stop(self, request: ApiRequest) -> web.Response:

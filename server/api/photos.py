@@ -119,6 +119,7 @@ class PhotosApi:
             taken_at=form.taken_at,
             items=form.edits,
             audience=form.audience,
+            sensitive=form.sensitive,
         )
         return json_response(self._serializer.serialize_one(photo, request.viewer_id, liked=liked))
 

@@ -24,7 +24,7 @@ from storage.blobs.port import Blobs
 from storage.holds import HoldPolicy
 from storage.postgres.database import Database, Transaction
 
-_SINGLE_FIELDS = ("caption", "alt_text", "location", "taken_at", "audience")
+_SINGLE_FIELDS = ("caption", "alt_text", "location", "taken_at", "audience", "sensitive")
 
 
 class UploadApi:
@@ -141,6 +141,7 @@ def _details(metadata: PhotoMetadata) -> PhotoDetails:
         location=metadata.location,
         taken_at=datetime.fromisoformat(metadata.taken_at) if metadata.taken_at else None,
         audience=metadata.audience,
+        sensitive=metadata.sensitive,
     )
 
 

@@ -21,7 +21,9 @@ from server.api.lists import ListsApi
 from server.api.live import LiveApi
 from server.api.mail_lists import MailListsApi
 from server.api.moderation import ModerationApi
+from server.api.notification_preferences import NotificationPreferencesApi
 from server.api.notifications import NotificationsApi
+from server.api.oidc import OidcApi
 from server.api.passkeys import PasskeysApi
 from server.api.password_resets import PasswordResetsApi
 from server.api.photo_collections import CollectionsApi
@@ -95,6 +97,7 @@ def _user_endpoints(services: Services) -> list[Endpoint]:
         *PasswordResetsApi(actions.password_resets).endpoints(),
         *MailListsApi(actions.mail_lists).endpoints(),
         *tokens.endpoints(),
+        *OidcApi(actions.provider_accounts, reads, responses, secure=settings.secure).endpoints(),
         *AccountSessionsApi(actions.sessions).endpoints(),
         *AccountSecurityApi(actions.reauthentication, actions.password_change, actions.second_factor).endpoints(),
         *PasskeysApi(actions.passkeys, services.limiter).endpoints(),
@@ -174,6 +177,7 @@ def _viewer_endpoints(services: Services) -> list[Endpoint]:
         *ListsApi(reads, cursors, actions.lists, Idempotency(services.db)).endpoints(),
         *TagsApi(reads, actions.tags).endpoints(),
         *NotificationsApi(services.db, reads, services.notification_log, cursors, actions.notifications).endpoints(),
+        *NotificationPreferencesApi(reads, cursors, actions.notification_preferences).endpoints(),
         *PushApi(actions.push).endpoints(),
         *SuggestionsApi(reads, cursors, actions.suggestions).endpoints(),
         *WebhooksApi(reads, cursors, actions.webhooks, Idempotency(services.db)).endpoints(),

@@ -19,6 +19,7 @@ from server.actions.last_seen import LastSeen
 from server.actions.lists import ListActions
 from server.actions.mail_lists import MailLists
 from server.actions.moderation import ModerationActions
+from server.actions.notification_preferences import NotificationPreferenceActions
 from server.actions.notifications import NotificationActions
 from server.actions.passkeys import PasskeyActions
 from server.actions.password_change import PasswordChange
@@ -41,6 +42,8 @@ from server.actions.tags import TagActions
 from server.actions.uploads import UploadActions
 from server.actions.webhooks import WebhookActions
 from server.composition.backends import Stores
+from server.composition.oidc import provider_accounts
+from server.config.settings import Settings
 from server.demo.community import Demo
 from server.identity.challenges import Challenges
 from server.identity.device_tokens import DeviceTokens
@@ -86,6 +89,7 @@ def build_actions(
     deletion_grace: timedelta,
     tus_ttl: timedelta,
     verdict_tokens: VerdictTokens,
+    settings: Settings,
     mail_tokens: MailTokens,
     push: PushSettings | None = None,
     metrics: Metrics | None = None,
@@ -104,36 +108,48 @@ def build_actions(
     passkeys = PasskeyActions(db, once, RelyingParty(identity.public_url))
     reauthentication = Reauthentication(db, checks, factor, passkeys)
     cases = case_actions(stores, revoker)
+    preferences = NotificationPreferenceActions(db)
+    accounts = AccountActions(
+        db,
+        passwords,
+        limiter,
+        sessions,
+        permissions,
+        reauthentication=reauthentication,
+        checks=checks,
+        visibility=visibility,
+        deletion_grace=deletion_grace,
+    )
+    sign_in = SignInActions(
+        db,
+        checks,
+        sessions,
+        factor,
+        passkeys,
+        challenges=SignInChallenges(Challenges(identity.secret), once),
+        devices=DeviceTokens(identity.secret),
+        visibility=visibility,
+    )
     return Actions(
-        accounts=AccountActions(
-            db,
-            passwords,
-            limiter,
-            sessions,
-            permissions,
-            reauthentication=reauthentication,
+        accounts=accounts,
+        sign_in=sign_in,
+        provider_accounts=provider_accounts(
+            settings,
+            stores,
+            accounts=accounts,
+            sign_in=sign_in,
             checks=checks,
-            visibility=visibility,
-            deletion_grace=deletion_grace,
-        ),
-        sign_in=SignInActions(
-            db,
-            checks,
-            sessions,
-            factor,
-            passkeys,
-            challenges=SignInChallenges(Challenges(identity.secret), once),
-            devices=DeviceTokens(identity.secret),
-            visibility=visibility,
+            reauthentication=reauthentication,
+            metrics=metrics,
         ),
         sessions=sessions,
         reauthentication=reauthentication,
         password_change=PasswordChange(db, checks, passwords, sessions),
         second_factor=factor,
         passkeys=passkeys,
-        emails=EmailActions(db, checks),
+        emails=EmailActions(db, checks, reauthentication),
         password_resets=PasswordResetActions(db, passwords, limiter, sessions),
-        mail_lists=MailLists(db, mail_tokens),
+        mail_lists=MailLists(db, mail_tokens, preferences),
         collections=CollectionActions(db),
         lists=ListActions(db),
         photos=PhotoActions(db, stores.cards, permissions),
@@ -145,6 +161,7 @@ def build_actions(
         suggestions=SuggestionActions(db),
         tags=TagActions(db),
         notifications=NotificationActions(db, stores.notification_log),
+        notification_preferences=preferences,
         push=PushActions(db, push),
         presence=PresenceReader(db, stores.presence),
         last_seen=LastSeen(db),

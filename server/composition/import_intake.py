@@ -50,6 +50,7 @@ class PostingIntake:
             location=photo.location,
             taken_at=photo.taken_at,
             audience=photo.audience,
+            sensitive=photo.sensitive,
             origin=photo.origin,
         )
         async with self._db.transaction() as tx:

@@ -153,6 +153,7 @@ def api_services(settings: Settings, stores: Stores, passwords: Passwords, metri
             tus_ttl=timedelta(hours=settings.retention.upload_hours),
             verdict_tokens=verdict_tokens(settings),
             push=push_settings(settings),
+            settings=settings,
             mail_tokens=mail_tokens(settings),
             metrics=metrics,
         ),

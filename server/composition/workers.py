@@ -27,6 +27,8 @@ from storage.limits.revocations import Revocations
 from storage.limits.tickets import REVOCATION_MARGIN
 from workers.broker.port import Policy
 from workers.caches.port import NoPurgeMetrics
+from workers.deliveries.port import NoDeliveryMetrics
+from workers.deliveries.settings import DeliverySettings
 from workers.exports.port import NoExportMetrics
 from workers.images.limits import DecoderLimits, NoMetrics
 from workers.imports.port import ImportSettings, NoImportMetrics
@@ -34,10 +36,12 @@ from workers.jobs.abuse_tasks import AbuseTasks
 from workers.jobs.case_tasks import CaseTasks
 from workers.jobs.context import NoVariantMetrics, NoWarmMetrics, WorkerContext
 from workers.jobs.counter_repair import CounterRepair
+from workers.jobs.delivery_retention import DeliveryRetention
 from workers.jobs.export_removal import ExportRetention
 from workers.jobs.findings import NoFindingMetrics
 from workers.jobs.holds import HoldTasks
 from workers.jobs.import_retention import ImportRetention
+from workers.jobs.inbox_metrics import NoInboxMetrics
 from workers.jobs.janitor import Janitor
 from workers.jobs.mail_retention import MailRetention
 from workers.jobs.permissions import LivePermissions
@@ -49,6 +53,7 @@ from workers.jobs.trends import TrendTasks
 from workers.jobs.webhook_retention import WebhookRetention
 from workers.mails.port import NoMailMetrics
 from workers.outbound.client import NoOutboundMetrics
+from workers.registry import WORKERS
 from workers.scanning.port import NoScanMetrics
 from workers.signals.settings import SignalSettings
 from workers.videos.limits import VideoLimits
@@ -59,7 +64,14 @@ from workers.webhooks.settings import WebhookSettings
 
 def worker_policy(worker: str, settings: Settings) -> Policy:
     """Return the policy with which a worker consumes its queue."""
-    return from_sections(Policy, settings.worker, concurrency=settings.worker.concurrency(worker))
+    section = settings.worker
+    least = next(spec.least_deliveries for spec in WORKERS if spec.name == worker)
+    return from_sections(
+        Policy,
+        section,
+        concurrency=section.concurrency(worker),
+        delivery_limit=max(section.delivery_limit, least),
+    )
 
 
 def worker_context(worker: str, settings: Settings, stores: Stores, metrics: Metrics | None = None) -> WorkerContext:
@@ -112,6 +124,9 @@ def worker_context(worker: str, settings: Settings, stores: Stores, metrics: Met
         push_metrics=metrics or NoPushMetrics(),
         export_ttl=timedelta(days=settings.retention.export_days),
         finding_metrics=metrics or NoFindingMetrics(),
+        deliveries=from_sections(DeliverySettings, settings.notifications),
+        delivery_metrics=metrics or NoDeliveryMetrics(),
+        inbox_metrics=metrics or NoInboxMetrics(),
         mail=mail_settings(settings),
         mail_tokens=mail_tokens(settings),
         mail_metrics=metrics or NoMailMetrics(),
@@ -160,6 +175,7 @@ def build_janitor(settings: Settings, stores: Stores, metrics: Metrics) -> Janit
             *trends.tasks(),
             *StarMeasures(stores.db, StarReport(stores.redis), metrics).tasks(),
             *webhooks.tasks(),
+            *DeliveryRetention(stores.db, kept=timedelta(days=kept.delivery_days)).tasks(),
             *ExportRetention(stores.db, stores.blobs, kept=timedelta(days=kept.export_log_days)).tasks(),
             *ImportRetention(stores.db, stores.blobs, kept=timedelta(days=kept.import_log_days)).tasks(),
             *Retention(

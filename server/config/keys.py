@@ -43,8 +43,7 @@ class ServerSection(Section):
     public_url: str | None = Field(
         default=None,
         description="URL of the service for its users, as `https://photos.example.com`; with https, cookies are "
-        "Secure. "
-        "If it is not set, `http://<host>:<port>`.",
+        "Secure, and passkeys belong to its domain. If it is not set, `http://<host>:<port>`.",
     )
     allowed_origins: Texts = Field(
         default=(),

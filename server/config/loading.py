@@ -105,13 +105,25 @@ def _sentence(error: ValidationError, path: Path, overrides: Values) -> str:
     # Unknown keys first: a mistyped key is often the reason for the other errors.
     first = min(error.errors(), key=lambda item: item["type"] != "extra_forbidden")
     key = ".".join(str(part) for part in first["loc"][:2])
+    item = _item(first["loc"])
     if first["type"] == "extra_forbidden":
-        return _unknown(key, path)
+        return f"Unknown key {key}{item} in {path}; see docs/configuration.md." if item else _unknown(key, path)
     if len(first["loc"]) == 1:
         return f"In {path}, {key} is a section; write its keys below [{key}]."
     message = first["msg"].removeprefix("Value error, ")
     message = message.replace("Input should", "it should", 1).replace("Value should", "it should", 1)
-    return f"{key} (from {_origin(key, path, overrides)}) is not valid: {message[0].lower()}{message[1:]}."
+    if first["type"] == "missing":
+        message = "it is required"
+    return f"{key}{item} (from {_origin(key, path, overrides)}) is not valid: {message[0].lower()}{message[1:]}."
+
+
+def _item(location: tuple[int | str, ...]) -> str:
+    """Return the rest of a location in a list of tables, as "[0].name"; empty for any other setting."""
+    match location[2:]:
+        case (int(place), str(name), *_):
+            return f"[{place}].{name}"
+        case _:
+            return ""
 
 
 def _origin(key: str, path: Path, overrides: Values) -> str:

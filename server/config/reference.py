@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import textwrap
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
@@ -36,7 +35,9 @@ def toml() -> str:
     for name, section in sections():
         lines += ["", f"[{name}]", f"# {_summary(section)}"]
         for key, field in section.model_fields.items():
-            lines += ["", *textwrap.wrap(field.description or "", _WIDTH, initial_indent="# ", subsequent_indent="# ")]
+            lines += ["", *_comment(field.description or "")]
+            for item, inner in _items(field):
+                lines += _comment(f"- {item}: {inner.description}")
             lines.append(f"#{key} = {_literal(field.default)}" if field.default is not None else f"#{key} =")
     return "\n".join(lines) + "\n"
 
@@ -58,6 +59,8 @@ def markdown() -> str:
             default = f"`{_literal(field.default)}`" if field.default is not None else "none"
             meaning = f"{field.description} Environment: `{variable_of(f'{name}.{key}')}`."
             lines.append(f"| `{key}` | {default} | {meaning.replace('|', chr(92) + '|')} |")
+        for key, field in section.model_fields.items():
+            lines += _item_table(f"{name}.{key}", field)
     return "\n".join(lines) + "\n"
 
 
@@ -71,6 +74,31 @@ def effective(settings: Settings) -> str:
             value = getattr(values, key)
             lines.append(f"#{key} =" if value is None else f"{key} = {_literal(value)}")
     return "\n".join(lines) + "\n"
+
+
+def _items(field: FieldInfo) -> list[tuple[str, FieldInfo]]:
+    """Return the keys of the tables of which a setting is a list; none for any other setting."""
+    kinds = [kind for kind in get_args(field.annotation) if isinstance(kind, type) and issubclass(kind, Section)]
+    return [item for kind in kinds for item in kind.model_fields.items()]
+
+
+def _item_table(key: str, field: FieldInfo) -> list[str]:
+    items = _items(field)
+    if not items:
+        return []
+    lines = ["", f"### [[{key}]]", "", "| key | default | meaning |", "|---|---|---|"]
+    for item, inner in items:
+        default = "required" if inner.is_required() else "none" if inner.default is None else _quoted(inner.default)
+        lines.append(f"| `{item}` | {default} | {inner.description} |")
+    return lines
+
+
+def _quoted(default: Any) -> str:
+    return f"`{_literal(default)}`"
+
+
+def _comment(text: str) -> list[str]:
+    return textwrap.wrap(text, _WIDTH, initial_indent="# ", subsequent_indent="# ")
 
 
 def _summary(section: type[Section]) -> str:
@@ -87,8 +115,10 @@ def _literal(value: Any) -> str:
             return json.dumps(MASK)
         case tuple():
             return "[" + ", ".join(_literal(item) for item in value) + "]"
-        case Path():
-            return json.dumps(str(value))
+        case Section():
+            keys = {key: getattr(value, key) for key in type(value).model_fields}
+            pairs = [f"{key} = {_literal(item)}" for key, item in keys.items() if item is not None]
+            return "{ " + ", ".join(pairs) + " }"
         case FieldInfo():
             raise TypeError("a field has no TOML form, only its default")
         case _:

@@ -22,6 +22,12 @@ class RetentionSection(Section):
     notification_days: int = Field(
         default=365, ge=0, description="Days for which notifications are kept; 0 keeps them as long as the account."
     )
+    delivery_days: int = Field(
+        default=14,
+        ge=8,
+        le=365,
+        description="Days for which it is known what became of a push, a mail about a notification, or a digest.",
+    )
     export_days: int = Field(default=7, ge=1, le=30, description="Days for which the archive of an export is kept.")
     export_log_days: int = Field(
         default=30, ge=30, le=3650, description="Days for which it is known that there was an export."

@@ -29,6 +29,8 @@ from server.config.keys import (
 from server.config.mail import MailSection
 from server.config.media import MediaSection
 from server.config.moderation import ModerationSection
+from server.config.notifications import NotificationsSection
+from server.config.oidc import OidcSection
 from server.config.outbound import OutboundSection
 from server.config.push import PushSection
 from server.config.retention import RetentionSection
@@ -51,6 +53,7 @@ class Settings(BaseSettings):
     data: DataSection = DataSection()
     auth: AuthSection = AuthSection()
     accounts: AccountsSection = AccountsSection()
+    oidc: OidcSection = OidcSection()
     retention: RetentionSection = RetentionSection()
     database: DatabaseSection = DatabaseSection()
     redis: RedisSection = RedisSection()
@@ -62,6 +65,7 @@ class Settings(BaseSettings):
     edge: EdgeSection = EdgeSection()
     outbound: OutboundSection = OutboundSection()
     webhooks: WebhooksSection = WebhooksSection()
+    notifications: NotificationsSection = NotificationsSection()
     push: PushSection = PushSection()
     moderation: ModerationSection = ModerationSection()
     mail: MailSection = MailSection()

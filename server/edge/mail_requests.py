@@ -13,10 +13,13 @@ _Answer = Annotated[Literal["confirm", "stop"], WithJsonSchema({"type": "string"
 
 
 class EmailChangeRequest(RequestModel):
-    """The new address of the account, and the password that confirms the request."""
+    """The new address of the account.
+
+    If the user has not just signed in or given another proof, the password confirms the request.
+    """
 
     email: Email
-    password: Annotated[str, Field(min_length=1, max_length=256)]
+    password: Annotated[str, Field(min_length=1, max_length=256)] | None = None
 
 
 class EmailChangeAnswer(RequestModel):

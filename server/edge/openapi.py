@@ -31,7 +31,7 @@ _DESCRIPTIONS = {
     404: "There is no such resource, or the client may not see it.",
     408: "The body arrived too slowly.",
     409: "The name is taken, or the current state does not allow the request.",
-    410: "The list that the cursor continues is not kept any more; start again without a cursor.",
+    410: "What the request continues is not kept any more, a list or a sign-in; start again.",
     413: "The body is too large.",
     415: "The media type of the body is not supported.",
     422: "The body does not fit the schema.",
@@ -39,6 +39,7 @@ _DESCRIPTIONS = {
     412: "The request states no version, or another one than the service supports.",
     423: "Another request changes this at the moment; see Retry-After.",
     460: "The body does not have the checksum that the request states.",
+    502: "The response of another service is not valid.",
     503: "A part of the service is not available; see Retry-After.",
     507: "The service has no space left for what should be stored; see Retry-After.",
 }

@@ -16,6 +16,7 @@ class PhotoMetadata(RequestModel):
     """The author's data about a new photo; without `taken_at` it is taken from the EXIF.
 
     `audience` says who may see it, of those that may see your photos at all: of a private account only followers do.
+    A `sensitive` photo is blurred until the viewer wants to see it.
     """
 
     caption: Caption = ""
@@ -24,6 +25,7 @@ class PhotoMetadata(RequestModel):
     location: Location | None = None
     taken_at: PhotoTime | None = None
     audience: PhotoAudience = PhotoAudience.PUBLIC
+    sensitive: bool = False
 
 
 class NewItem(RequestModel):
@@ -85,6 +87,7 @@ class PhotoUpdate(RequestModel):
     """Changes of a photo; fields that are left out stay unchanged, an empty `location` or `taken_at` is removed.
 
     `items` are all pictures that stay, in their order; others are removed. `alt_text` is that of the first picture.
+    `sensitive` is the author's own mark; one of moderation stays.
     """
 
     caption: Caption | None = None
@@ -93,6 +96,7 @@ class PhotoUpdate(RequestModel):
     location: Location | None = None
     taken_at: PhotoTime | None = None
     audience: PhotoAudience | None = None
+    sensitive: bool | None = None
     items: (
         Annotated[list[ItemChange], Field(min_length=1, max_length=MAX_ITEMS), AfterValidator(_distinct_pictures)]
         | None

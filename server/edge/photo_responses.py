@@ -115,13 +115,13 @@ class PhotoResponse(ResponseModel):
 
     `items` are the pictures in order if there are several, and absent otherwise; the first one is also that of the
     other fields. `taken_at` is null if neither the EXIF nor the author says it with its offset. `edited_at` is the last
-    time at which the author changed the pictures, `caption`, `alt_text`, `tags`, `location` or `taken_at`, null before.
-    `audience` says which of the users that may see the author's photos may see this one. `video` is null for a picture;
-    the images of a video are those of its poster. Only the author gets `suggestions`, of a single photo and live, and
-    only if the file has any. `saved` is given to a viewer with an account who gets a photo by its id; for the photos of
-    a list, `/photos/saved-state` says it. `sensitive` photos are to be blurred until the viewer wants to see them. The
-    author of a photo about which moderation has decided gets `moderation`; the images of a `hidden` one have URLs that
-    are for its author.
+    time at which the author changed the pictures, `caption`, `alt_text`, `tags`, `location`, `taken_at` or the mark as
+    sensitive, null before. `audience` says which of the users that may see the author's photos may see this one.
+    `video` is null for a picture; the images of a video are those of its poster. Only the author gets `suggestions`, of
+    a single photo and live, and only if the file has any. `saved` is given to a viewer with an account who gets a photo
+    by its id; for the photos of a list, `/photos/saved-state` says it. `sensitive` photos are to be blurred until the
+    viewer wants to see them. The author of a photo about which moderation has decided gets `moderation`; the images of
+    a `hidden` one have URLs that are for its author.
     """
 
     id: Id

@@ -22,6 +22,7 @@ from pydantic_core import ErrorDetails
 from channels.contract.errors import LiveUnavailableError
 from server.edge.paging import BadCursorError
 from server.identity.errors import (
+    AccountRequiredError,
     AccountSuspendedError,
     ChallengeError,
     DeletionPendingError,
@@ -32,16 +33,19 @@ from server.identity.errors import (
     NotPermittedError,
     PasskeyError,
     PasswordsBusyError,
+    ProviderRefusedError,
     RateLimitedError,
     ReauthenticationRequiredError,
     RefreshTokenError,
     SecondFactorRequiredError,
     SessionRevokedError,
+    SignInExpiredError,
     WrongCodeError,
     WrongCredentialsError,
     WrongPasswordError,
 )
 from server.identity.rate_limits import Charge, rate_limit_headers
+from server.openid.errors import ProviderResponseError, ProviderUnavailableError
 from storage.errors import (
     ConflictError,
     FullError,
@@ -208,6 +212,23 @@ def _deletion_pending(error: DeletionPendingError) -> ProblemError:
     return ProblemError(403, "deletion_pending", str(error), headers=rate_limit_headers(error.charge), members=members)
 
 
+def _account_required(error: AccountRequiredError) -> ProblemError:
+    names = ("provider", "email", "email_verified", "display_name", "username")
+    return ProblemError(409, "account_required", str(error), members={name: getattr(error, name) for name in names})
+
+
+def _provider_unavailable(_: Exception) -> ProblemError:
+    detail = "The provider does not respond at the moment. Try again later, or sign in another way."
+    return ProblemError(503, "provider_unavailable", detail, headers={"Retry-After": "30"})
+
+
+def _provider_invalid(_: Exception) -> ProblemError:
+    # The reason is for the operator, in the log: it is not the user's to mend, and tells an attacker what to change.
+    return ProblemError(
+        502, "provider_invalid", "The provider's response is not valid. The operator has to look at it."
+    )
+
+
 def _wrong_password(error: WrongPasswordError) -> ProblemError:
     # Not a 401, after which clients renew their tokens: the session is valid.
     return ProblemError(403, "wrong_password", str(error), headers=rate_limit_headers(error.charge)).at("password")
@@ -309,6 +330,11 @@ _TABLE: tuple[tuple[type[Exception], Callable[[Any], ProblemError | None]], ...]
     (WrongCredentialsError, lambda error: unauthorized("wrong_credentials", str(error), charge=error.charge)),
     (DeletionPendingError, _deletion_pending),
     (WrongPasswordError, _wrong_password),
+    (SignInExpiredError, lambda error: ProblemError(410, "sign_in_expired", str(error))),
+    (ProviderRefusedError, lambda error: ProblemError(403, "provider_refused", str(error))),
+    (AccountRequiredError, _account_required),
+    (ProviderUnavailableError, _provider_unavailable),
+    (ProviderResponseError, _provider_invalid),
     (SecondFactorRequiredError, _second_factor),
     (ChallengeError, lambda error: unauthorized("challenge_invalid", str(error))),
     (WrongCodeError, _wrong_code),

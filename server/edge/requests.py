@@ -55,7 +55,8 @@ def _username(text: str) -> str:
     raise ValueError("This name looks like an id. Choose another one.")
 
 
-def _not_reserved(text: str) -> str:
+def not_reserved(text: str) -> str:
+    """Return a username that users may choose; raise `ValueError` for one that operators alone may give."""
     if text.lower() in _RESERVED:
         raise ValueError("This name is reserved. Choose another one.")
     return text
@@ -163,7 +164,7 @@ class NewAccount(RequestModel):
 class SignUpRequest(NewAccount):
     """A new account. With `cookie` the tokens are set as cookies instead of being returned in the body."""
 
-    username: Annotated[Username, AfterValidator(_not_reserved)]
+    username: Annotated[Username, AfterValidator(not_reserved)]
     cookie: bool = False
 
 
@@ -193,7 +194,7 @@ class AccountUpdate(RequestModel):
     A former username leads to the account for 30 days, in which no other account can take it.
     """
 
-    username: Annotated[Username, AfterValidator(_not_reserved)] | None = None
+    username: Annotated[Username, AfterValidator(not_reserved)] | None = None
     display_name: Annotated[DisplayName, Field(min_length=1)] | None = None
     bio: Bio | None = None
     private: bool | None = None

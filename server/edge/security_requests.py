@@ -24,7 +24,7 @@ class PasswordChangeRequest(RequestModel):
 
 
 class ReauthenticationRequest(RequestModel):
-    """One proof of who the user is: the password, a one-time code or recovery code, or a passkey."""
+    """One proof of the user's identity: the password, a one-time code or recovery code, or a passkey."""
 
     password: GivenPassword | None = None
     code: Code | None = None

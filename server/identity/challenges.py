@@ -1,4 +1,4 @@
-"""Challenges of sign-ins: a signed text that says whose password was right, until the second factor is given as well.
+"""Challenges of sign-ins: signed texts that name an account after its password, until the second factor is given.
 
 A challenge is valid for five minutes and names the account, what the sign-in is for, and the password hash by a digest,
 so that it ends when the password is changed. That it is used once, and how often it is tried, is kept in Redis.

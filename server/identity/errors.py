@@ -16,6 +16,9 @@ IdentityError
 ├── LinkUsedError          a link of a mail was used before
 ├── LinkExpiredError       a link of a mail is too old
 ├── NotPermittedError      the role of the account does not allow the request
+├── SignInExpiredError     a sign-in with a provider took too long, was used before, or began in another browser
+├── ProviderRefusedError   the provider has not signed the user in
+├── AccountRequiredError   the provider has named a user who has no account yet
 ├── PasswordsBusyError     too many passwords wait to be hashed
 └── RateLimitedError       a rate limit is used up
     └── NewAccountLimitedError  one that applies to new accounts
@@ -56,6 +59,32 @@ class WrongPasswordError(IdentityError):
     def __init__(self, charge: Charge) -> None:
         super().__init__("The password is wrong.")
         self.charge = charge
+
+
+class SignInExpiredError(IdentityError):
+    """A sign-in with a provider took too long, was used before, or began in another browser."""
+
+    def __init__(self) -> None:
+        super().__init__("This sign-in is not valid any more. Start again.")
+
+
+class ProviderRefusedError(IdentityError):
+    """The provider has not signed the user in, for example because the user has declined."""
+
+    def __init__(self) -> None:
+        super().__init__("The provider has not signed you in.")
+
+
+class AccountRequiredError(IdentityError):
+    """The provider has named a user who has no account yet; the fields are what it says about the user, or empty."""
+
+    def __init__(self, *, provider: str, email: str, email_verified: bool, display_name: str, username: str) -> None:
+        super().__init__("You have no account yet. Choose a username to create one.")
+        self.provider = provider
+        self.email = email
+        self.email_verified = email_verified
+        self.display_name = display_name
+        self.username = username
 
 
 class SecondFactorRequiredError(IdentityError):

@@ -56,7 +56,7 @@ class Passwords:
         return await self._run(lambda: self._hasher.hash(_normalized(password)))
 
     async def verify(self, encoded: str | None, password: str) -> bool:
-        """Return whether `password` matches the hash `encoded`; with None, do the same work and return False."""
+        """Return whether `password` matches the hash `encoded`; without one, do the same work and return False."""
         return await self._run(lambda: self._check(encoded, password))
 
     def is_outdated(self, encoded: str) -> bool:
@@ -71,7 +71,7 @@ class Passwords:
             self._hasher.verify(encoded or self._decoy, _normalized(password))
         except (VerificationError, InvalidHashError):
             return False
-        return encoded is not None
+        return bool(encoded)
 
     async def _run(self, work: Callable[[], T]) -> T:
         if self._waiting >= QUEUE_LIMIT:

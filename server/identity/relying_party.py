@@ -145,7 +145,7 @@ class RelyingParty:
         )
 
     def assertion(self, credential: dict[str, Any]) -> Assertion:
-        """Return whose answer this claims to be, and to which challenge; raise `PasskeyError`."""
+        """Return the user and the challenge that this answer claims to be of; raise `PasskeyError`."""
         with _refusing():
             parsed = parse_authentication_credential_json(credential)
             # The credentials are discoverable, so the authenticator names the user.

@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from server.operation.abuse_metrics import AbuseMetrics
 from server.operation.case_metrics import CaseMetrics
+from server.operation.delivery_metrics import DeliveryMetrics
 from server.operation.discover_metrics import DiscoverMetrics
 from server.operation.export_metrics import ExportMetrics
 from server.operation.import_metrics import ImportMetrics
@@ -14,8 +15,10 @@ from server.operation.mail_metrics import MailMetrics
 from server.operation.media_metrics import MediaMetrics
 from server.operation.moderation_metrics import ModerationMetrics
 from server.operation.outbound_metrics import OutboundMetrics
+from server.operation.provider_metrics import ProviderMetrics
 from server.operation.push_metrics import PushMetrics
 from server.operation.search_metrics import SearchMetrics
+from server.operation.sign_in_metrics import SignInMetrics
 from server.operation.star_metrics import StarMetrics
 from server.operation.webhook_metrics import WebhookMetrics
 from server.operation.worker_metrics import WorkerMetrics
@@ -33,13 +36,16 @@ class Metrics(
     WorkerMetrics,
     OutboundMetrics,
     WebhookMetrics,
+    DeliveryMetrics,
     ExportMetrics,
     ImportMetrics,
     CaseMetrics,
     MailMetrics,
     AbuseMetrics,
+    SignInMetrics,
     ModerationMetrics,
     PushMetrics,
+    ProviderMetrics,
 ):
     """Metrics of requests, jobs, feeds, images, live connections, searches, webhooks, cases and other outward calls."""
 
@@ -53,13 +59,16 @@ class Metrics(
         WorkerMetrics.__init__(self, self.registry)
         OutboundMetrics.__init__(self, self.registry)
         WebhookMetrics.__init__(self, self.registry)
+        DeliveryMetrics.__init__(self, self.registry)
         ExportMetrics.__init__(self, self.registry)
         ImportMetrics.__init__(self, self.registry)
         CaseMetrics.__init__(self, self.registry)
         MailMetrics.__init__(self, self.registry)
         AbuseMetrics.__init__(self, self.registry)
+        SignInMetrics.__init__(self, self.registry)
         ModerationMetrics.__init__(self, self.registry)
         PushMetrics.__init__(self, self.registry)
+        ProviderMetrics.__init__(self, self.registry)
         self._requests = Counter(
             "picshare_http_requests", "Completed requests.", ("method", "route", "status"), registry=self.registry
         )

@@ -42,6 +42,9 @@ class WorkerMetrics:
 
     def _count_feed_changes(self, registry: CollectorRegistry) -> None:
         self._insertions = Counter("picshare_feed_insertions", "Insertions of a photo into a feed.", registry=registry)
+        self._notified = Counter(
+            "picshare_notifications", "Activities of which users were notified.", ("kind",), registry=registry
+        )
 
     def _count_periodic_tasks(self, registry: CollectorRegistry) -> None:
         self._repaired = Counter(
@@ -77,6 +80,10 @@ class WorkerMetrics:
     def feeds_inserted(self, count: int) -> None:
         """Record insertions into feeds."""
         self._insertions.inc(count)
+
+    def notified(self, *, kind: str) -> None:
+        """Record a new activity of a notification of this kind."""
+        self._notified.labels(kind).inc()
 
     def periodic_task_done(self, *, task: str, count: int) -> None:
         """Record one run of a periodic task, and how many things it deleted or repaired."""

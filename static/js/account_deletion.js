@@ -32,24 +32,24 @@ export function deletionSection(app) {
   return { title: "Delete account", element };
 }
 
-/** Ask for the password, delete the account, and show until when that can be undone. */
+/** Ask for the password, if the account has one, delete the account, and show until when that can be undone. */
 async function deleteAccountDialog(app) {
-  const { grace_days: days } = await app.api.get("/users/me/deletion");
+  const [{ grace_days: days }, { password: hasPassword }] = await Promise.all([app.api.get("/users/me/deletion"), app.api.get("/users/me/identities")]);
   const undo =
     days > 0
       ? `For ${days} ${days === 1 ? "day" : "days"} you can undo that: sign in again. After that everything is deleted for good.`
       : "Everything is deleted for good, and cannot be restored.";
   const password = field("password", "Password", { kind: "password", attributes: { autocomplete: "current-password" } });
   const sheet = form({
-    inputs: [password],
+    inputs: hasPassword ? [password] : [],
     action: "Delete account",
     danger: true,
     extra: h("button.button.plain.full", { type: "button", onclick: () => dialog.close() }, "Cancel"),
     submit: async () => {
-      if (password.input.value === "") {
+      if (hasPassword && password.input.value === "") {
         throw Object.assign(new Error("Enter your password."), { fields: { password: "Enter your password." } });
       }
-      const dueAt = await app.session.deleteAccount(password.input.value);
+      const dueAt = await app.session.deleteAccount(hasPassword ? password.input.value : null);
       dialog.close();
       app.toasts.show(dueAt ? `Your account is deleted. Until ${formattedDate(dueAt)} you can undo that.` : "Your account is deleted.");
     },
@@ -73,13 +73,18 @@ export async function signInOrRestore(app, username, password) {
     return true;
   } catch (error) {
     if (error.code !== "deletion_pending") throw error;
-    const restored = await confirmDialog({
-      heading: "Restore your account?",
-      text: `You have deleted this account. Until ${formattedDate(error.deletionDueAt)} you can restore it, with everything as it was.`,
-      action: "Restore account",
-      danger: false,
-    });
+    const restored = await offerToRestore(error);
     if (restored) await app.session.restore(username, password);
     return restored;
   }
+}
+
+/** Ask whether a deleted account is to be restored; `error` is the response of the sign-in. */
+export function offerToRestore({ deletionDueAt }) {
+  return confirmDialog({
+    heading: "Restore your account?",
+    text: `You have deleted this account. Until ${formattedDate(deletionDueAt)} you can restore it, with everything as it was.`,
+    action: "Restore account",
+    danger: false,
+  });
 }

@@ -1,6 +1,7 @@
 /** The section of the settings about the account: user name and e-mail address. */
 
 import { h } from "./dom.js";
+import { emailSettings } from "./email_settings.js";
 import { field, form } from "./form.js";
 
 /** Create the page at "/settings/account". */
@@ -26,7 +27,7 @@ export function accountSection(app) {
       "div.settings-parts",
       {},
       sheet,
-      h("section", {}, h("h2", {}, "E-mail address"), h("p", {}, h("bdi", {}, user.email)), h("p.secondary.small", {}, "Only you can see it.")),
+      emailSettings(app),
     ),
   );
   return { title: "Account", element };

@@ -26,6 +26,8 @@ export class ApiError extends Error {
     this.deletionDueAt = problem.deletion_due_at ?? null;
     /** The token of a suspended account, for what its user can still do. */
     this.token = problem.access_token ?? null;
+    /** What a provider says about a user without an account: `provider`, `email`, `display_name` and `username`. */
+    this.profile = problem.code === "account_required" ? problem : null;
     /** What a sign-in has to send with a code. */
     this.challenge = problem.challenge ?? null;
     this.fields = Object.fromEntries((problem.errors ?? []).map(({ field, message }) => [field, message]));
@@ -68,8 +70,8 @@ export class Api {
     return this.request("PATCH", path, { body });
   }
 
-  put(path) {
-    return this.request("PUT", path);
+  put(path, body) {
+    return this.request("PUT", path, { body });
   }
 
   delete(path) {

@@ -1,6 +1,7 @@
 /** The composition root of the web application: creates every part with its dependencies, and starts. */
 
 import { LiveClient } from "../live.js";
+import { emailChangePage, forgotPage, resetPage, verifyPage } from "./account_links.js";
 import { Accounts } from "./accounts.js";
 import { Api } from "./api.js";
 import { forgetAudience } from "./audience.js";
@@ -18,6 +19,7 @@ import { notificationsPage } from "./notifications.js";
 import { photoPage } from "./photo_page.js";
 import { Photos } from "./photos.js";
 import { profilePage } from "./profile.js";
+import { providerSignInPage } from "./provider_pages.js";
 import { Push } from "./push.js";
 import { forgetSearches } from "./recent_searches.js";
 import { proveIdentity } from "./reauthentication.js";
@@ -58,9 +60,19 @@ const ROUTES = [
   ["/u/:username/followers", followersPage],
   ["/u/:username/following", followingPage],
   ["/signin", signInPage],
+  ["/signin/provider", providerSignInPage],
   ["/signup", signUpPage],
+  ["/forgot", forgotPage],
+  ["/reset", resetPage],
+  ["/verify", verifyPage],
+  ["/email-change", emailChangePage],
 ];
-const SIGNED_OUT_PAGES = new Set([signInPage, signUpPage]);
+const SIGNED_OUT_PAGES = new Set([signInPage, signUpPage, providerSignInPage]);
+/** Pages without navigation that are open to signed-in users and visitors alike. */
+const OPEN_PAGES = new Set([forgotPage, resetPage, verifyPage, emailChangePage]);
+
+/** The key in sessionStorage of the path to open after signing in, while the browser is at a provider. */
+const PATH_KEY = "picshare.path-after-sign-in";
 
 /** The parts of the application, which every page receives, and a photo on its way to the upload page. */
 class App extends EventTarget {
@@ -69,7 +81,7 @@ class App extends EventTarget {
   /** Whether the shell is drawn without navigation; null before it is drawn. */
   #bare = null;
   /** The path to open after signing in. */
-  #pathAfterSignIn = "/";
+  #pathAfterSignIn = sessionStorage.getItem(PATH_KEY) ?? "/";
 
   constructor(root) {
     super();
@@ -135,8 +147,17 @@ class App extends EventTarget {
     return refused;
   }
 
+  /** Keep the path to open after signing in, because the browser is going to leave this page for a provider. */
+  keepPathAfterSignIn() {
+    sessionStorage.setItem(PATH_KEY, this.#pathAfterSignIn);
+  }
+
   #open(page, params) {
     const visitor = this.session.user === null;
+    if (OPEN_PAGES.has(page)) {
+      this.#drawShell(true);
+      return page(this, params);
+    }
     if (visitor && !SIGNED_OUT_PAGES.has(page)) {
       this.#pathAfterSignIn = location.pathname + location.search;
       return "/signin";
@@ -197,6 +218,7 @@ class App extends EventTarget {
       this.#begin();
       const path = this.#pathAfterSignIn;
       this.#pathAfterSignIn = "/";
+      sessionStorage.removeItem(PATH_KEY);
       history.replaceState(history.state, "", path);
     } else {
       this.push.end();

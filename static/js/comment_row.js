@@ -3,6 +3,7 @@
 import { confirmDialog, fill, h, icon, visuallyHidden } from "./dom.js";
 import { linked } from "./entities.js";
 import { count } from "./like.js";
+import { muteItem } from "./muted_subjects.js";
 import { menu } from "./photo_menu.js";
 import { reportDialog } from "./report_dialog.js";
 import { timeElement } from "./time.js";
@@ -87,6 +88,7 @@ export class CommentRow {
     const items = [];
     if (own && !this.#editing) items.push(["pencil", "Edit comment", () => this.#edit()]);
     if (ownPhoto && !comment.reply_to) items.push(["pin", comment.pinned ? "Unpin comment" : "Pin comment", () => this.#pin()]);
+    if (me && !comment.reply_to) items.push(muteItem(this.#app, `/comments/${comment.id}/mute`, "thread"));
     if (me && !own) items.push(["flag", "Report comment", () => reportDialog(this.#app, { kind: "comment", id: comment.id, what: "this comment", account: comment.author.username })]);
     if (own || ownPhoto) items.push(["trash", "Delete comment", () => this.#delete(), "danger"]);
     return items;

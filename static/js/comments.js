@@ -33,7 +33,37 @@ export class Comments {
       deleted: (comment) => this.remove(comment.id, comment.reply_to),
       pinned: () => this.load(),
     };
-    this.load();
+    this.#open();
+  }
+
+  /** Fetch the first page, and show the comment in the address, which a notification links to. */
+  async #open() {
+    await this.load();
+    const id = new URLSearchParams(location.search).get("comment");
+    if (id) await this.#showLinked(id);
+  }
+
+  async #showLinked(id) {
+    try {
+      const comment = await this.#app.api.get(`/comments/${id}`);
+      if (comment.photo_id !== this.#photo.id) return;
+      const above = comment.reply_to ? await this.#app.api.get(`/comments/${comment.reply_to}`) : comment;
+      const thread = this.#threads.get(above.id) ?? this.#addAbove(above);
+      if (comment.reply_to) await thread.addReply(comment, { open: true });
+      const { element } = this.#shown(id);
+      element.classList.add("linked");
+      element.scrollIntoView({ block: "center" });
+    } catch {
+      this.#app.toasts.show("This comment is not available any more.");
+    }
+  }
+
+  /** Show a comment of a later page before the others. */
+  #addAbove(comment) {
+    const thread = this.#thread(comment);
+    this.#list.prepend(thread.element);
+    this.#update();
+    return thread;
   }
 
   /** Fetch the first page: at first, in another order, and after an interruption. */

@@ -1,13 +1,13 @@
 /**
  * The notifications of the signed-in user: the counter for the badge, toasts for new notifications, and events for the
- * page that lists them ("notification", "changed", "marked", "removed", "refresh", "count").
+ * page that lists them ("notification", "changed", "marked", "removed", "removed-several", "refresh", "count").
  */
 
 import { showAppBadge } from "./push.js";
 
 export class NotificationCenter extends EventTarget {
   #app;
-  unseenCount = 0;
+  counters = { unseen: 0, unread: 0, kinds: {} };
 
   constructor(app) {
     super();
@@ -20,8 +20,8 @@ export class NotificationCenter extends EventTarget {
   async begin() {
     try {
       // The position of the stream is fetched first, so that the counters are at least as new.
-      const { stream } = await this.#app.api.get("/notifications", { limit: 1 });
-      await this.refresh();
+      const { stream, counters } = await this.#app.api.get("/notifications", { limit: 1 });
+      this.setCounters(counters);
       this.#app.live.fetched("notifications", stream);
     } catch {
       // Without a position the stream begins with the connection; the counters are still needed.
@@ -32,24 +32,29 @@ export class NotificationCenter extends EventTarget {
   /** Fetch the counters. */
   async refresh() {
     if (!this.#app.session.user) {
-      this.#setCount(0);
+      this.setCounters({ unseen: 0, unread: 0, kinds: {} });
       return;
     }
     try {
-      const { unseen } = await this.#app.api.get("/notifications/counters");
-      this.#setCount(unseen);
+      this.setCounters(await this.#app.api.get("/notifications/counters"));
       this.dispatchEvent(new Event("refresh"));
     } catch {
       // The badge stays as it was; the next notification has the right number.
     }
   }
 
-  /** Mark the notifications as seen that have been shown: those up to a position. */
-  async markSeen(position) {
-    if (this.unseenCount === 0 || !position) return;
-    this.#setCount(0);
+  /** Mark the notifications as seen that have been shown: those up to a position, of some kinds or (null) of all. */
+  async markSeen(position, kinds = null) {
+    const counted = Object.entries(this.counters.kinds).filter(([kind, { unseen }]) => unseen > 0 && (kinds?.includes(kind) ?? true));
+    if (counted.length === 0 || !position) return;
+    const left = structuredClone(this.counters);
+    for (const [kind, { unseen }] of counted) {
+      left.kinds[kind].unseen = 0;
+      left.unseen -= unseen;
+    }
+    this.setCounters(left);
     try {
-      await this.#app.api.post("/notifications/seen", { up_to: position });
+      await this.#app.api.post("/notifications/seen", { up_to: position, kinds: kinds ?? undefined });
     } catch (error) {
       this.#app.toasts.error(error);
     }
@@ -63,8 +68,9 @@ export class NotificationCenter extends EventTarget {
     if (data.type === "notification.changed") {
       this.dispatchEvent(new CustomEvent("changed", { detail: data.notification }));
     }
+    if (data.type === "notifications.removed") this.dispatchEvent(new CustomEvent("removed-several", { detail: data }));
     if (data.type === "notifications.marked") this.dispatchEvent(new CustomEvent("marked", { detail: data }));
-    if (data.counters) this.#setCount(data.counters.unseen);
+    if (data.counters) this.setCounters(data.counters);
   }
 
   #notify(notification) {
@@ -74,14 +80,33 @@ export class NotificationCenter extends EventTarget {
     this.#app.toasts.show(notification.text, { href: "/notifications", iconName: iconOf(notification.kind) });
   }
 
-  #setCount(unseen) {
-    this.unseenCount = unseen;
-    showAppBadge(unseen);
-    this.dispatchEvent(new CustomEvent("count", { detail: unseen }));
+  /** Take over the counters of a response or publication. */
+  setCounters(counters) {
+    this.counters = counters;
+    showAppBadge(counters.unseen);
+    this.dispatchEvent(new CustomEvent("count", { detail: counters.unseen }));
   }
 }
 
+const ICONS = {
+  like: "heart",
+  comment_like: "heart",
+  comment: "comment",
+  reply: "comment",
+  mention: "comment",
+  follow: "people",
+  follow_request: "people",
+  follow_accepted: "people",
+  post_by: "camera",
+  photo_rejected: "image",
+  moderation: "flag",
+  report_answered: "flag",
+  security: "lock",
+  webhook_failing: "link",
+  webhook_disabled: "link",
+};
+
 /** Return the name of the icon for a kind of notification. */
 export function iconOf(kind) {
-  return { like: "heart", comment_like: "heart", comment: "comment", reply: "comment", mention: "comment", follow: "people", follow_request: "people", follow_accepted: "people" }[kind] ?? "bell";
+  return ICONS[kind] ?? "bell";
 }

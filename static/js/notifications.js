@@ -1,11 +1,12 @@
 /** The list of notifications, newest first, with new ones added live at the top. */
 
-import { emptyState, fill, h } from "./dom.js";
+import { confirmDialog, emptyState, fill, h } from "./dom.js";
 import { FollowRequests } from "./follow_requests.js";
-import { photoPath, squareFrame } from "./photo_image.js";
+import { NotificationFilters } from "./notification_filters.js";
+import { notificationRow } from "./notification_row.js";
+import { squareFrame } from "./photo_image.js";
+import { menu } from "./photo_menu.js";
 import { pushOffer, pushSwitch } from "./push_switch.js";
-import { timeElement } from "./time.js";
-import { avatar, profilePath } from "./user.js";
 
 /** Create the page at "/notifications". */
 export function notificationsPage(app) {
@@ -15,74 +16,102 @@ export function notificationsPage(app) {
 
 class NotificationsPage {
   #app;
-  #rows = new Map();
-  /** The ids of the users that each row is about. */
-  #actors = new Map();
-  /** Entries about accounts that are gone: the server keeps them, without a name. */
+  /** The shown entries by id: {notification, row}. */
+  #shown = new Map();
+  /** Entries that are gone: about accounts that are, or deleted on this page. */
   #gone = new Set();
   #newest = "";
   #thumbs = new Map();
   #cursor = null;
   #fetched = false;
   #requests;
+  #filters;
   #offer;
   #switch;
-  #stop;
+  #stops = [];
   #list = h("ul.notifications.panel");
   #tail = h("div", {}, h("div.spinner", { role: "status", "aria-label": "Loading" }));
 
   constructor(app) {
     this.#app = app;
     this.#requests = new FollowRequests(app);
-    const head = h("div.page-head", {}, h("h1", {}, "Notifications"));
+    this.#filters = new NotificationFilters(() => this.#filterChanged());
+    const options = menu("Options for notifications", [
+      ["check", "Mark all as read", () => this.#markRead()],
+      ["trash", "Delete all that are read", () => this.#deleteRead()],
+    ]);
+    const head = h("div.page-head", {}, h("h1", {}, "Notifications"), options);
     this.#offer = pushOffer(app);
     this.#switch = pushSwitch(app);
     const device = h("section.push-device", {}, h("h2", {}, "On this device"), this.#switch.element);
-    this.element = h("div", {}, head, this.#offer.element, this.#requests.element, this.#list, this.#tail, device);
+    this.element = h("div", {}, head, this.#offer.element, this.#filters.element, this.#requests.element, this.#list, this.#tail, device);
     this.#list.hidden = true;
-    app.notificationCenter.addEventListener("notification", this.#received);
-    app.notificationCenter.addEventListener("count", this.#countChanged);
-    app.notificationCenter.addEventListener("changed", this.#changed);
-    app.notificationCenter.addEventListener("marked", this.#marked);
-    app.notificationCenter.addEventListener("removed", this.#removed);
-    app.notificationCenter.addEventListener("refresh", this.#reload);
-    this.#stop = app.accounts.watch((userId) => this.#accountHidden(userId));
+    const center = app.notificationCenter;
+    const listeners = {
+      notification: this.#received,
+      count: this.#countChanged,
+      changed: this.#changed,
+      marked: this.#marked,
+      removed: ({ detail }) => this.#remove([detail]),
+      "removed-several": this.#removedSeveral,
+      refresh: () => this.#load(),
+    };
+    for (const [name, listener] of Object.entries(listeners)) {
+      center.addEventListener(name, listener);
+      this.#stops.push(() => center.removeEventListener(name, listener));
+    }
+    this.#stops.push(app.accounts.watch((userId) => this.#accountHidden(userId)));
     app.toasts.clear("/notifications");
     this.#load();
   }
 
   leave() {
-    this.#stop();
+    for (const stop of this.#stops) stop();
     this.#offer.leave();
     this.#switch.leave();
-    this.#app.notificationCenter.removeEventListener("notification", this.#received);
-    this.#app.notificationCenter.removeEventListener("count", this.#countChanged);
-    this.#app.notificationCenter.removeEventListener("changed", this.#changed);
-    this.#app.notificationCenter.removeEventListener("marked", this.#marked);
-    this.#app.notificationCenter.removeEventListener("removed", this.#removed);
-    this.#app.notificationCenter.removeEventListener("refresh", this.#reload);
   }
 
   async #load(cursor = null) {
+    const { kinds } = this.#filters;
+    this.#requests.element.hidden = kinds !== null && !kinds.includes("follow_request");
     try {
       if (!cursor) await this.#requests.load();
-      const { items, next, stream } = await this.#app.api.get("/notifications", { cursor, limit: 30 });
-      if (!this.#fetched) this.#app.live.fetched("notifications", stream);
+      const found = await this.#app.api.get("/notifications", { cursor, limit: 30, kinds: kinds?.join() });
+      if (kinds !== this.#filters.kinds) return;
+      if (!this.#fetched) this.#app.live.fetched("notifications", found.stream);
       this.#fetched = true;
-      this.#cursor = next;
-      for (const notification of items) if (!this.#gone.has(notification.id)) this.#put(notification, false);
+      this.#cursor = found.next;
+      const former = this.#shown;
+      if (!cursor) {
+        this.#shown = new Map();
+        this.#list.replaceChildren();
+      }
+      for (const notification of found.items) if (!this.#gone.has(notification.id)) this.#put(notification, false, former);
       this.#updateTail();
-      await this.#app.notificationCenter.markSeen(this.#newest);
+      if (found.counters) this.#app.notificationCenter.setCounters(found.counters);
+      await this.#markSeen();
     } catch (error) {
       const again = h("button.button.plain", { type: "button", onclick: () => this.#load(cursor) }, "Try again");
       fill(this.#tail, emptyState("cloud", "Could not load notifications", error.message, again));
     }
   }
 
-  #reload = () => this.#load();
+  #filterChanged() {
+    this.#shown.clear();
+    this.#list.replaceChildren();
+    this.#list.hidden = true;
+    this.#newest = "";
+    this.#cursor = null;
+    fill(this.#tail, h("div.spinner", { role: "status", "aria-label": "Loading" }));
+    this.#load();
+  }
+
+  #markSeen() {
+    return this.#app.notificationCenter.markSeen(this.#newest, this.#filters.kinds);
+  }
 
   #received = (event) => {
-    if (document.visibilityState === "hidden") return;
+    if (document.visibilityState === "hidden" || !this.#filters.includes(event.detail)) return;
     event.preventDefault();
     this.#put(event.detail, true);
     this.#updateTail();
@@ -91,58 +120,73 @@ class NotificationsPage {
 
   /** Mark what arrives while the list is open as seen; the counters may arrive after the list was marked. */
   #countChanged = ({ detail: unseen }) => {
-    if (unseen > 0 && document.visibilityState === "visible") this.#app.notificationCenter.markSeen(this.#newest);
+    this.#filters.count(this.#app.notificationCenter.counters.kinds);
+    if (unseen > 0 && document.visibilityState === "visible" && this.#fetched) this.#markSeen();
   };
 
   /** Show a change that brings no news where the notification is; one that is not in the list belongs somewhere below. */
   #changed = ({ detail: notification }) => {
-    const row = this.#rows.get(notification.id);
-    if (!row) {
-      if (document.visibilityState === "visible") this.#reload();
+    this.#gone.delete(notification.id);
+    if (!this.#filters.includes(notification)) return;
+    const shown = this.#shown.get(notification.id);
+    if (!shown) {
+      if (document.visibilityState === "visible") this.#load();
       return;
     }
-    const changed = this.#row(notification);
-    row.replaceWith(changed);
-    this.#rows.set(notification.id, changed);
+    const row = this.#row(notification);
+    shown.row.replaceWith(row);
+    this.#shown.set(notification.id, { notification, row });
   };
 
   /** Show what another device of the user has marked. What this page marks as seen itself stays highlighted. */
-  #marked = ({ detail: { mark, ids, up_to: position } }) => {
-    if (mark === "seen" && document.visibilityState === "visible") return;
-    for (const [id, row] of this.#rows) {
-      const included = (!ids || ids.includes(id)) && (!position || row.dataset.position <= position);
-      if (included) row.classList.remove("new");
+  #marked = ({ detail: chosen }) => {
+    for (const { notification, row } of this.#chosen(chosen)) {
+      if (chosen.mark === "read") notification.read = true;
+      if (chosen.mark === "read" || document.visibilityState === "hidden") row.classList.remove("new");
     }
   };
 
-  #removed = ({ detail: id }) => {
-    this.#rows.get(id)?.remove();
-    this.#rows.delete(id);
-    this.#actors.delete(id);
-    this.#updateTail();
+  #removedSeveral = ({ detail: chosen }) => {
+    const removed = this.#chosen(chosen).filter(({ notification }) => !chosen.read || notification.read);
+    this.#remove(removed.map(({ notification }) => notification.id));
   };
+
+  /** Return the shown entries that all conditions of a publication choose. */
+  #chosen({ ids, up_to: position, kinds }) {
+    return [...this.#shown.values()].filter(
+      ({ notification }) =>
+        (!ids || ids.includes(notification.id)) &&
+        (!position || notification.position <= position) &&
+        (!kinds || kinds.includes(notification.kind)),
+    );
+  }
+
+  #remove(ids) {
+    for (const id of ids) {
+      this.#shown.get(id)?.row.remove();
+      this.#shown.delete(id);
+    }
+    this.#updateTail();
+  }
 
   /** Remove the entries about a user alone, and fetch those about several. */
   #accountHidden(userId) {
-    const concerned = [...this.#actors].filter(([, actors]) => actors.includes(userId));
-    const shared = concerned.filter(([, actors]) => actors.length > 1);
-    for (const [id, actors] of concerned) {
-      if (actors.length > 1) continue;
-      this.#gone.add(id);
-      this.#rows.get(id)?.remove();
-      this.#rows.delete(id);
-      this.#actors.delete(id);
-    }
-    this.#updateTail();
-    if (shared.length > 0) this.#app.notificationCenter.refresh();
+    const concerned = [...this.#shown.values()].filter(({ notification }) => notification.actors.some(({ id }) => id === userId));
+    const alone = concerned.filter(({ notification }) => notification.actors.length === 1).map(({ notification }) => notification.id);
+    for (const id of alone) this.#gone.add(id);
+    this.#remove(alone);
+    if (concerned.length > alone.length) this.#app.notificationCenter.refresh();
   }
 
-  /** Show a notification; a newer version of it, with one more user, replaces the older one. */
-  #put(notification, first) {
+  /** Show a notification; a newer version of it, with one more user, replaces the one in `former`. */
+  #put(notification, first, former = this.#shown) {
     const row = this.#row(notification);
+    const before = former.get(notification.id);
+    // What this page has marked as seen stays highlighted.
+    if (before?.row.classList.contains("new") && before.notification.position === notification.position) row.classList.add("new");
     if (notification.position > this.#newest) this.#newest = notification.position;
-    this.#rows.get(notification.id)?.remove();
-    this.#rows.set(notification.id, row);
+    before?.row.remove();
+    this.#shown.set(notification.id, { notification, row });
     if (first) {
       row.classList.add("arriving");
       this.#list.prepend(row);
@@ -150,35 +194,17 @@ class NotificationsPage {
   }
 
   #updateTail() {
-    this.#list.hidden = this.#rows.size === 0;
-    this.#offer.consider(this.#rows.size);
+    this.#list.hidden = this.#shown.size === 0;
+    this.#offer.consider(this.#shown.size);
     const more = h("button.button.plain", { type: "button", onclick: () => this.#load(this.#cursor) }, "Show older");
-    if (this.#rows.size > 0) fill(this.#tail, this.#cursor && h("div.empty-state", {}, more));
-    else fill(this.#tail, emptyState("bell", "No notifications yet", "Likes, comments and new followers appear here at once."));
+    if (this.#shown.size > 0) fill(this.#tail, this.#cursor && h("div.empty-state", {}, more));
+    else if (this.#cursor) this.#load(this.#cursor);
+    else fill(this.#tail, emptyState(...this.#filters.empty));
   }
 
   #row(notification) {
-    this.#actors.set(notification.id, notification.actors.map(({ id }) => id));
-    return h(
-      "li",
-      { class: notification.seen ? null : "new", data: { notification: notification.id, position: notification.position } },
-      h(
-        "a.notification",
-        { href: this.#target(notification), onclick: () => this.#opened(notification) },
-        h("span.avatars", {}, notification.actors.slice(0, 2).map((user) => avatar(user))),
-        h("span.notification-text", {}, h("p", {}, notification.text), notification.comment && h("p.secondary", {}, notification.comment.excerpt), h("span.secondary.small", {}, timeElement(notification.updated_at ?? notification.created_at))),
-        notification.photo_id && this.#thumb(notification.photo_id),
-      ),
-    );
-  }
-
-  #target(notification) {
-    if (notification.photo_id) return photoPath(notification.photo_id);
-    if (notification.decision_id) return "/settings/decisions";
-    if (notification.kind === "export_ready") return "/settings/data";
-    if (notification.webhook_id) return `/settings/webhooks/${notification.webhook_id}`;
-    if (notification.kind.startsWith("webhook_")) return "/settings/webhooks";
-    return notification.actors[0] ? profilePath(notification.actors[0]) : "/notifications";
+    const thumb = notification.photo_id && this.#thumb(notification.photo_id);
+    return notificationRow(notification, thumb, { opened: () => this.#opened(notification), deleted: () => this.#delete(notification) });
   }
 
   async #opened(notification) {
@@ -187,6 +213,49 @@ class NotificationsPage {
       await this.#app.api.post("/notifications/read", { ids: [notification.id], up_to: notification.position });
     } catch {
       // The notification stays unread, which does no harm.
+    }
+  }
+
+  async #delete({ id }) {
+    this.#gone.add(id);
+    this.#remove([id]);
+    try {
+      await this.#app.api.delete(`/notifications/${id}`);
+      this.#app.toasts.show("Notification deleted", { action: ["Undo", () => this.#undo(id)] });
+    } catch (error) {
+      this.#gone.delete(id);
+      this.#app.toasts.error(error);
+      this.#load();
+    }
+  }
+
+  async #undo(id) {
+    try {
+      await this.#app.api.post(`/notifications/${id}/restore`);
+      this.#gone.delete(id);
+    } catch (error) {
+      this.#app.toasts.error(error);
+    }
+  }
+
+  async #markRead() {
+    await this.#try(() => this.#app.api.post("/notifications/read", { up_to: this.#newest || undefined, kinds: this.#filters.kinds ?? undefined }));
+  }
+
+  async #deleteRead() {
+    const agreed = await confirmDialog({
+      heading: "Delete notifications?",
+      text: "All notifications here that you have opened, or marked as read, are deleted on all your devices.",
+      action: "Delete",
+    });
+    if (agreed) await this.#try(() => this.#app.api.request("DELETE", "/notifications", { query: { read: "true", up_to: this.#newest || null, kinds: this.#filters.kinds?.join() ?? null } }));
+  }
+
+  async #try(change) {
+    try {
+      await change();
+    } catch (error) {
+      this.#app.toasts.error(error);
     }
   }
 

@@ -27,19 +27,22 @@ export async function editPhoto(app, { id }) {
     app.toasts.error(error);
     return;
   }
-  const { caption, altText, tags, location, audience } = photoFields(photo.audience);
+  const { caption, altText, tags, location, audience, sensitive } = photoFields(photo.audience);
   const taken = field("taken_at", "Taken", { kind: "datetime-local", hint: "In your time zone. Everyone who can see the photo can find it; empty for none." });
   caption.input.value = photo.caption;
   altText.input.value = photo.alt_text;
   tags.input.value = photo.tags.join(", ");
   location.input.value = photo.location ?? "";
+  sensitive.input.checked = photo.sensitive;
+  // What moderation has marked stays so, whatever the author says.
+  sensitive.input.disabled = photo.moderation?.state === "sensitive";
   const pictures = photo.items && picturesOf(photo, altText);
   taken.input.value = localTime(photo.taken_at);
   for (const each of [caption, altText]) suggestFor(each, photo.suggestions?.[each.name]);
   const shownTime = taken.input.value;
   const cancel = h("button.button.plain.full", { type: "button", onclick: () => dialog.close() }, "Cancel");
   const sheet = form({
-    inputs: [caption, altText, tags, location, taken, audience],
+    inputs: [caption, altText, tags, location, taken, audience, sensitive],
     action: "Save",
     extra: cancel,
     submit: async () => {
@@ -50,6 +53,7 @@ export async function editPhoto(app, { id }) {
         location: location.input.value.trim(),
         audience: audience.input.value,
       };
+      if (!sensitive.input.disabled) body.sensitive = sensitive.input.checked;
       // The field shows minutes; a time that was not touched keeps its seconds.
       if (taken.input.value !== shownTime) body.taken_at = taken.input.value && new Date(taken.input.value).toISOString();
       app.photos.patch(id, descriptionOf(await app.api.patch(`/photos/${id}`, body)));

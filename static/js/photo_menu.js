@@ -2,6 +2,7 @@
 
 import { confirmDialog, h, icon } from "./dom.js";
 import { editPhoto } from "./photo_edit.js";
+import { muteItem } from "./muted_subjects.js";
 import { photoPath } from "./photo_image.js";
 import { reportDialog } from "./report_dialog.js";
 import { savePhoto } from "./saving.js";
@@ -13,6 +14,7 @@ export function photoMenu(app, photo) {
     ["link", "Copy link", () => copyLink(app, photo)],
     own && ["pencil", "Edit photo", () => editPhoto(app, photo)],
     ["bookmark", "Save", () => savePhoto(app, photo)],
+    app.session.id && muteItem(app, `/photos/${photo.id}/mute`, "photo"),
     !own && app.session.id && ["flag", "Report photo", () => reportDialog(app, { kind: "photo", id: photo.id, what: "this photo", account: photo.author.username })],
     own && ["trash", "Delete photo", () => deletePhoto(app, photo), "danger"],
   ];

@@ -1,5 +1,6 @@
 /** The profile of a user, with their photos as a grid. */
 
+import { bellButton } from "./bell.js";
 import { photoCell } from "./card.js";
 import { userCollections } from "./collection_cells.js";
 import { append, confirmDialog, emptyPage, emptyState, fill, h, icon } from "./dom.js";
@@ -157,8 +158,10 @@ class ProfilePage {
         user.followers += Number(relation.following) - Number(user.relation.following);
         user.relation = { ...relation };
         drawStats();
+        bell.follow(relation);
       }, () => this.#presence.refresh());
-      append(buttons, [follow, this.#menu()]);
+      const bell = bellButton(this.#app, user);
+      append(buttons, [follow, bell.button, this.#menu()]);
     }
     const head = h(
       "header.profile-head",

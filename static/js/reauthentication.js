@@ -52,11 +52,12 @@ export function proveIdentity(app) {
         passkeyError.hidden = false;
       }
     };
+    const note = h("p.secondary", {}, "You signed in some time ago, and this step is for you alone.");
     const dialog = h(
       "dialog.keep.proof-dialog",
       { "aria-labelledby": "proof-heading" },
       h("h2", { id: "proof-heading" }, "Confirm that it is you"),
-      h("p.secondary", {}, "You signed in some time ago, and this step is for you alone."),
+      note,
       byPassword,
       byCode,
       h(
@@ -75,6 +76,16 @@ export function proveIdentity(app) {
     document.body.append(dialog);
     dialog.showModal();
     password.input.focus();
+    app.api
+      .get("/users/me/identities")
+      .then(({ password: hasPassword }) => {
+        if (hasPassword) return;
+        byPassword.hidden = true;
+        change.hidden = true;
+        byCode.hidden = false;
+        note.textContent = "You signed in some time ago, and this step is for you alone. Use a passkey or a code if you have one. If not, sign out, and sign in with your provider again.";
+      })
+      .catch(() => {});
   });
 }
 

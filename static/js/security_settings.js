@@ -2,6 +2,7 @@
 
 import { h } from "./dom.js";
 import { field, form } from "./form.js";
+import { linkedProviders } from "./linked_providers.js";
 import { PasskeyList } from "./passkey_list.js";
 import { SecondFactor } from "./second_factor.js";
 
@@ -19,6 +20,7 @@ export function securitySection(app) {
       h("section", { "aria-label": "Password" }, h("h2", {}, "Password"), passwordForm(app)),
       factor.element,
       passkeys.element,
+      linkedProviders(app),
     ),
   );
   return { title: "Security", element };

@@ -43,6 +43,15 @@ export class Session extends EventTarget {
     await this.#startSession("/tokens", { username, password });
   }
 
+  /**
+   * Sign in as the user whom a provider has named.
+   *
+   * With `username`, `email` and `display_name` this creates an account, with `restore` it undoes its deletion.
+   */
+  async signInWithProvider(fields = {}) {
+    await this.#startSession("/oidc/sessions", fields);
+  }
+
   /** Finish a sign-in that needs a code. */
   async signInByCode(challenge, code) {
     await this.#startSession("/tokens/second-factor", { challenge, code });
@@ -64,9 +73,9 @@ export class Session extends EventTarget {
     await this.#startSession("/users/me/restore", { username, password });
   }
 
-  /** Delete the account; return until when that can be undone, null if it cannot. */
-  async deleteAccount(password) {
-    const { deletion_due_at: dueAt } = await this.#api.request("DELETE", "/users/me", { body: { password } });
+  /** Delete the account; return until when that can be undone, null if it cannot. An account may have no password. */
+  async deleteAccount(password = null) {
+    const { deletion_due_at: dueAt } = await this.#api.request("DELETE", "/users/me", { body: password === null ? {} : { password } });
     this.#change(null);
     return dueAt;
   }

@@ -8,8 +8,10 @@ import { dataExportPage } from "./data_export.js";
 import { decisionsPage } from "./decisions.js";
 import { h, icon } from "./dom.js";
 import { isModerator } from "./moderation.js";
+import { notificationSection } from "./notification_settings.js";
 import { privacySection } from "./privacy_settings.js";
 import { profileSection } from "./profile_settings.js";
+import { providerLinkPage } from "./provider_pages.js";
 import { securitySection } from "./security_settings.js";
 import { sessionsSection } from "./sessions_settings.js";
 import { webhookPage } from "./webhook_page.js";
@@ -25,6 +27,7 @@ const SECTIONS = [
   { path: "/settings/security", label: "Security", iconName: "key", text: "Password, two-factor sign-in and passkeys", page: securitySection },
   { path: "/settings/sessions", label: "Sessions", iconName: "devices", text: "Where you are signed in", page: sessionsSection },
   { path: "/settings/privacy", label: "Privacy", iconName: "lock", text: "Who sees you, and what your photos reveal", page: privacySection },
+  { path: "/settings/notifications", label: "Notifications", iconName: "bell", text: "What reaches you, how and when", page: notificationSection },
   { path: "/settings/blocked", label: "Blocked and muted", iconName: "block", text: "Accounts that you do not want to see", page: blockedSection },
   { path: "/settings/webhooks", label: "Webhooks", iconName: "link", text: "Messages to your own programs", page: webhooksPage },
   { path: "/settings/data", label: "Your data", iconName: "layers", text: "Export it, or import photos from elsewhere", page: dataExportPage },
@@ -35,6 +38,7 @@ const SECTIONS = [
 /** Pages below a section: pattern, path of the section, page. */
 const PAGES_BELOW = [
   ["/settings/close-friends", "/settings/privacy", closeFriendsPage],
+  ["/settings/provider", "/settings/security", providerLinkPage],
   ["/settings/webhooks/:id", "/settings/webhooks", webhookPage],
 ];
 

@@ -28,7 +28,7 @@ export class Shell {
       return;
     }
     fill(this.element, this.#topbar(), this.#nav(), this.#app.uploads.element, this.main);
-    this.#setCount(this.#app.notificationCenter.unseenCount);
+    this.#setCount(this.#app.notificationCenter.counters.unseen);
     this.markCurrentLink();
   }
 

@@ -6,6 +6,7 @@ import { fill, h, icon } from "./dom.js";
 import { field, form } from "./form.js";
 import { answerByPasskey, passkeysAvailable } from "./passkeys.js";
 import { squareFrame } from "./photo_image.js";
+import { providerLinks } from "./providers.js";
 
 /** From this window width on, photos are shown next to the form; css/forms.css has the same value. */
 const WIDE_WINDOW = "(min-width: 54rem)";
@@ -28,7 +29,10 @@ export function signInPage(app) {
         continueOrThrow(error);
       }
     },
-    extra: passkeysAvailable() && passkeyButton(app, (error) => continueOrThrow(error)),
+    extra: [
+      h("p.other", {}, h("a", { href: "/forgot" }, "Forgot password?")),
+      passkeysAvailable() && passkeyButton(app, (error) => continueOrThrow(error)),
+    ],
   });
   const continueOrThrow = (error) => {
     if (error.token) fill(page.element, suspendedAccount(app, error.token));
@@ -66,7 +70,7 @@ function passkeyButton(app, failed) {
 }
 
 /** Return the step that asks for a code; `back()` returns to the first one, and `failed(error)` shows a suspended account. */
-function codeStep(app, challenge, { back, failed }) {
+export function codeStep(app, challenge, { back, failed }) {
   const code = field("code", "Code", {
     hint: "Of your authenticator application, or one of your recovery codes.",
     attributes: { autocomplete: "one-time-code", autocapitalize: "none", spellcheck: "false", maxlength: 40 },
@@ -109,6 +113,7 @@ export function signUpPage(app) {
         displayName: displayName.input.value.trim(),
         password: password.input.value,
       });
+      app.toasts.show("Welcome! Open the link in the mail that we have sent to you, to verify your address.");
     },
   });
   return accountPage(app, "Create an account", sheet, "Already have an account?", "/signin", "Sign in");
@@ -126,7 +131,7 @@ function accountPage(app, heading, sheet, question, path, answer) {
       h("p", {}, "New photos, likes and comments appear without reloading."),
       samplePhotos(app),
     ),
-    h("div.sheet.form", {}, h("h2", {}, heading), sheet, h("p.other", {}, `${question} `, h("a", { href: path }, answer))),
+    h("div.sheet.form", {}, h("h2", {}, heading), sheet, providerLinks(app), h("p.other", {}, `${question} `, h("a", { href: path }, answer))),
   );
   return { title: heading, element };
 }

@@ -9,11 +9,16 @@ const MAX_TOASTS = 3;
 export class Toasts {
   element = h("div.toasts", { role: "status", "aria-live": "polite" });
 
-  /** Show a message; `href` makes it a link, `iconName` puts an icon before it. */
-  show(text, { href = null, iconName = null } = {}) {
+  /** Show a message; `href` makes it a link, `iconName` puts an icon before it, `action` [label, run] a button after it. */
+  show(text, { href = null, iconName = null, action = null } = {}) {
     const toast = h("div.toast");
     const dismiss = h("button.icon-button", { type: "button", "aria-label": "Dismiss", onclick: () => this.#leave(toast) }, icon("close"));
-    fill(toast, iconName && icon(iconName), href ? h("a", { href, onclick: () => this.#leave(toast) }, text) : h("span", {}, text), dismiss);
+    const act = () => {
+      this.#leave(toast);
+      action[1]();
+    };
+    const button = action && h("button.toast-action", { type: "button", onclick: act }, action[0]);
+    fill(toast, iconName && icon(iconName), href ? h("a", { href, onclick: () => this.#leave(toast) }, text) : h("span", {}, text), button, dismiss);
     while (this.element.childElementCount >= MAX_TOASTS) this.element.firstElementChild.remove();
     this.element.append(toast);
     let timer = setTimeout(() => this.#leave(toast), DURATION_MS);

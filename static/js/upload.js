@@ -3,7 +3,7 @@
 import { audienceField, rememberAudience, rememberedAudience } from "./audience.js";
 import { ChosenPictures } from "./chosen_pictures.js";
 import { fill, h, icon } from "./dom.js";
-import { field, form } from "./form.js";
+import { checkbox, field, form } from "./form.js";
 import { PICTURE_TYPES, VIDEO_TYPES, beginsLikePicture, isVideo } from "./picture_types.js";
 
 /** The largest file of a photo and of a video in bytes; the server has the same limits. */
@@ -110,8 +110,8 @@ class UploadPage {
   };
 
   /** Show a refused upload as it was filled in. */
-  #restore({ pictures, caption, tags, location, audience = "public" }) {
-    this.#fill({ caption, tags: tags.join(", "), location, audience });
+  #restore({ pictures, caption, tags, location, audience = "public", sensitive = false }) {
+    this.#fill({ caption, tags: tags.join(", "), location, audience, sensitive });
     for (const picture of pictures) this.#pictures.add(picture);
     this.#pictures.select(0);
     this.#showForm();
@@ -128,15 +128,18 @@ class UploadPage {
   }
 
   #texts() {
-    return Object.fromEntries(Object.values(this.#fields).map(({ name, input }) => [name, input.value]));
+    return Object.fromEntries(Object.values(this.#fields).map(({ name, input }) => [name, input.type === "checkbox" ? input.checked : input.value]));
   }
 
   #fill(texts) {
-    for (const { name, input } of Object.values(this.#fields)) if (name in texts) input.value = texts[name];
+    for (const { name, input } of Object.values(this.#fields)) {
+      if (input.type === "checkbox") input.checked = Boolean(texts[name]);
+      else if (name in texts) input.value = texts[name];
+    }
   }
 
   #share() {
-    const { caption, tags, location, audience } = this.#texts();
+    const { caption, tags, location, audience, sensitive } = this.#texts();
     rememberAudience(this.#app.session, audience);
     const content = {
       pictures: this.#pictures.all.map(({ file, altText, url = null, uploadId = null }) => ({ file, altText: altText.trim(), url, uploadId })),
@@ -144,6 +147,7 @@ class UploadPage {
       tags: parseTags(tags),
       location: location.trim(),
       audience,
+      sensitive,
     };
     this.#refused?.dismiss();
     this.#draft.clear();
@@ -221,5 +225,6 @@ export function photoFields(audience) {
     tags: field("tags", "Tags", { hint: "For example: sea, evening", attributes: { autocapitalize: "none" } }),
     location: field("location", "Place", { hint: "Optional.", attributes: { maxlength: 100 } }),
     audience: audienceField(audience),
+    sensitive: checkbox("sensitive", "Sensitive", "Blurred until the viewer wants to see it.", false),
   };
 }

@@ -21,7 +21,7 @@ const REMOVE_AFTER_MS = 5000;
 
 /**
  * The fields of a `record`: its `id`, which is also the Idempotency-Key, so that an upload whose response was lost does
- * not create two photos; `content` {pictures, caption, tags, location, audience}; and how far it is: of each picture {file, altText}
+ * not create two photos; `content` {pictures, caption, tags, location, audience, sensitive}; and how far it is: of each picture {file, altText}
  * the `url` of its bytes on the server and its `uploadId` once they are complete, the `photoId` once the photo exists, and
  * the `error` of a refusal.
  */
@@ -119,10 +119,10 @@ export class UploadItem {
   }
 
   #postPhoto() {
-    // Records that an earlier version of the page has kept have no audience.
-    const { caption, tags, location, audience = "public" } = this.#record.content;
+    // Records that an earlier version of the page has kept have neither of the last two.
+    const { caption, tags, location, audience = "public", sensitive = false } = this.#record.content;
     const items = this.#pictures.map(({ uploadId, altText }) => ({ upload_id: uploadId, alt_text: altText }));
-    const body = { ...(items.length > 1 ? { items } : items[0]), caption, tags, location, audience };
+    const body = { ...(items.length > 1 ? { items } : items[0]), caption, tags, location, audience, sensitive };
     return retry(() => this.#app.api.post("/photos", body, { key: this.#record.id, signal: this.#abort.signal }), {
       // The page goes on by itself when the network is back. Every refusal is shown.
       isTemporary: ({ status }) => status === 0,

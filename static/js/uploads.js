@@ -56,7 +56,7 @@ export class Uploads {
   }
 
   /**
-   * Start to upload `content` {pictures, caption, tags, location, audience}.
+   * Start to upload `content` {pictures, caption, tags, location, audience, sensitive}.
    *
    * Of each picture {file, altText, url, uploadId}, the latter two are what the server has of it from an earlier attempt.
    */

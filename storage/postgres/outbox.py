@@ -142,6 +142,8 @@ async def insert(
         for delays in (_delays(now, after),)
         for queue in routes(event.topic)
     ]
+    if not rows:
+        return set()  # no queue wants these events, so no round trip is spent on them
     waiting = rows
     for _ in range(_ATTEMPTS):
         inserted = {row["id"] for row in await connection.fetchmany(_INSERT, waiting)}

@@ -39,7 +39,7 @@ PHOTO = (
     "p.id, p.author_id, a.username::text, a.display_name, a.avatar_sha256, a.private AS author_private, p.audience, "
     "p.state, p.reason, p.sha256, p.content_type, p.bytes, p.width, p.height, p.placeholder, p.hdr, p.motion, p.video, "
     "p.caption, p.mentions, p.alt_text, p.tags, p.location, p.likes, p.comments, p.version, p.created_at, p.taken_at, "
-    "p.edited_at, p.pictures, p.moderation"
+    "p.edited_at, p.pictures, p.moderation, p.marked_sensitive"
 )
 PHOTOS = "photos p JOIN users a ON a.id = p.author_id AND a.shard = p.shard"
 
@@ -52,7 +52,7 @@ COMMENT = (
 _PHOTO_FIELDS = (
     "id", "author_private", "reason", "sha256", "content_type", "bytes", "width", "height", "placeholder", "hdr",
     "motion", "caption", "alt_text", "location", "likes", "comments", "version", "created_at", "taken_at", "edited_at",
-    "pictures",
+    "pictures", "marked_sensitive",
 )  # fmt: skip
 _COMMENT_FIELDS = (
     "id", "photo_id", "text", "reply_to", "answered_id", "likes", "replies", "version", "created_at", "edited_at",

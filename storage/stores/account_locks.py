@@ -28,6 +28,12 @@ async def lock(tx: Transaction, user_ids: Iterable[int]) -> set[int]:
     return {user_id for user_id in sorted(set(user_ids)) if await tx.fetchval(_LOCK, user_id)}
 
 
+async def require(tx: Transaction, user_id: int) -> None:
+    """Lock an account against other changes of it; raise `NotFoundError("user")` if it is deleted."""
+    if not await lock(tx, [user_id]):
+        raise NotFoundError("user")
+
+
 async def lock_all(tx: Transaction, user_ids: Iterable[int]) -> list[int]:
     """Lock accounts, deleted ones as well, and return them in the order in which they are locked."""
     ordered = sorted(set(user_ids))

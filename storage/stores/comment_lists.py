@@ -18,6 +18,7 @@ from storage.postgres.rows import COMMENT, PHOTOS, Row, comment_liked, comment_o
 from storage.postgres.sharding import shard
 from storage.postgres.visibility import readable
 from storage.stores import account_lists
+from storage.stores.comment_threads import author_above
 
 FIRST_REPLIES = 3  # of each comment in a list
 _MAX_PINNED = 3
@@ -79,6 +80,25 @@ async def page(
 
     found = await _visible(db, read, after, viewer_id=viewer_id, limit=limit)
     return await _with_first_replies(db, photo_id, found, viewer_id=viewer_id)
+
+
+async def one(db: Queryable, comment_id: int, *, viewer_id: int | None) -> Comment:
+    """Return a comment or reply; raise `NotFoundError("comment")` when the viewer may not see it."""
+    row = await db.fetchrow(
+        f"""
+        SELECT {_COLUMNS}, {author_above(_VIEWED)} AS above
+        FROM {PHOTOS} JOIN comments c ON c.photo_id = p.id AND c.shard = p.shard
+        WHERE c.shard = {_VIEWED} AND p.shard = {_VIEWED} AND a.shard = {_VIEWED} AND c.id = $2
+          AND c.deleted_at IS NULL AND {readable(_VIEWED)}""",
+        viewer_id,
+        comment_id,
+    )
+    if row is None:
+        raise NotFoundError("comment")
+    authors = {author_id for author_id in (row["author_id"], row["above"]) if author_id is not None}
+    if await account_lists.hidden(db, authors, viewer_id=viewer_id):
+        raise NotFoundError("comment")
+    return comment_of(row)
 
 
 async def replies(

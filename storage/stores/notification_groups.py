@@ -57,12 +57,15 @@ class Recorded(NamedTuple):
     """The entry of an activity.
 
     `repeated` if the activity had been recorded already, so that nothing changed; `news` if the recipient is to notice
-    it, with the event about that. `accounts` are those of actors that were read on the way.
+    it, with the event about that, which is emitted if the news `leaves` the application. Without `published`, no open
+    page is to show the change. `accounts` are those of actors that were read on the way.
     """
 
     entry_id: int
     repeated: bool = False
     news: NotificationChanged | None = None
+    published: bool = True
+    leaves: bool = False
     accounts: Mapping[int, UserSummary] = MappingProxyType({})
 
 
@@ -73,12 +76,12 @@ async def record(tx: Transaction, activity: Activity, found: Situation | None) -
     where the recipient has deleted its entry. The
     recipient's own activities are not recorded, nor those about deleted photos, of or for deleted accounts, of
     suspended ones, of limited ones that the recipient does not follow, or of users that the recipient mutes or that are
-    blocked in either direction.
+    blocked in either direction, nor what the recipient has muted or chosen not to get.
     """
     if found is None or not found.allowed or activity.actor_id == activity.recipient_id:
         return None
-    if found.recorded is not None and (not found.retracted or (found.dismissed and found.recent)):
-        return Recorded(found.recorded, repeated=True)
+    if found.recorded is not None and not found.retracted:
+        return Recorded(found.recorded, repeated=True, published=found.published)
     open_id = found.open
     if found.expired:
         await tx.execute(
@@ -87,7 +90,7 @@ async def record(tx: Transaction, activity: Activity, found: Situation | None) -
         open_id = None
     if activity.actor_id is None:
         created = await _create_entry(tx, activity, found)
-        return Recorded(created, news=_news(activity, created))
+        return Recorded(created, news=_news(activity, created), published=found.published, leaves=found.leaves)
     # An account that is deleted after this statement withdraws its activities at the end of its grace period.
     accounts, limited = await account_lists.actors(tx, {activity.actor_id, *found.newest_actors})
     unmet = activity.actor_id in limited and not await _follows(tx, activity.recipient_id, activity.actor_id)
@@ -102,12 +105,14 @@ async def record(tx: Transaction, activity: Activity, found: Situation | None) -
         )
         await _restore(tx, activity, found, entry_id)
         await notification_actors.count(tx, activity.recipient_id, [entry_id], added=0 if counted else 1, now=found.now)
-        return Recorded(entry_id, accounts=accounts)
+        return Recorded(entry_id, published=found.published, accounts=accounts)
     if open_id is None:
         entry_id = await _create_entry(tx, activity, found)
     else:
         entry_id = await _add_actor(tx, activity, found, open_id)
-    return Recorded(entry_id, news=_news(activity, entry_id), accounts=accounts)
+    return Recorded(
+        entry_id, news=_news(activity, entry_id), published=found.published, leaves=found.leaves, accounts=accounts
+    )
 
 
 async def retract(tx: Transaction, activity: Activity, found: Situation | None) -> int | None:

@@ -11,10 +11,12 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from storage.models import Activity, NotificationKind
+from storage.notification_channels import Channel
 from storage.postgres.database import Transaction
 from storage.postgres.rows import Row
 from storage.postgres.sharding import shard
 from storage.stores import decision_notices, notification_sources, webhook_notices
+from storage.stores.notification_rules import leaves, unmuted, wanted
 
 SHOWN_ACTORS = 3
 GROUPED_FOR = "interval '24 hours'"  # after which a group is closed, and a repeated activity is news again
@@ -52,6 +54,14 @@ _HOLDS = {
     ),
     **dict.fromkeys(notification_sources.KINDS, "$6::boolean"),
     **dict.fromkeys((*decision_notices.KINDS, *webhook_notices.KINDS, NotificationKind.SECURITY), "true"),
+}
+# The comment at the top of the thread that the activity is in. A comment below the recipient's own photo is in the
+# recipient's shard.
+_THREADS = {
+    **dict.fromkeys(notification_sources.KINDS, "$7::bigint"),
+    NotificationKind.COMMENT: (
+        f"(SELECT coalesce(c.reply_to, c.id) FROM comments c WHERE c.shard = {_SHARD} AND c.id = $5)"
+    ),
 }
 # The actor's rows in another entry `n` count one actor once: groups of an earlier version have several comments of one.
 _COUNTED = (
@@ -113,7 +123,8 @@ def _look_up(kind: NotificationKind) -> str:
         AND NOT EXISTS (SELECT 1 FROM mutes m WHERE m.shard = {_SHARD} AND m.owner_id = $1 AND m.other_id = $4
             {muted})
         AND NOT EXISTS (SELECT 1 FROM blocks b WHERE b.shard = {_SHARD} AND b.owner_id = $1 AND b.other_id = $4)
-            AS allowed
+        AND {wanted(kind, Channel.INBOX)} AND {unmuted(kind, _THREADS.get(kind, "NULL"))} AS allowed,
+        {wanted(kind, Channel.LIVE)} AS published, {leaves(kind)} AS leaves
     FROM users a
     LEFT JOIN LATERAL ({recorded}) AS known ON true
     LEFT JOIN LATERAL (
@@ -130,6 +141,8 @@ def _look_up(kind: NotificationKind) -> str:
 _FLAGS = (
     "holds",
     "allowed",
+    "published",
+    "leaves",
     "deleted",
     "dismissed",
     "retracted",
@@ -145,15 +158,18 @@ class Situation(NamedTuple):
     """What an inbox has of an activity at the time `now` of the database.
 
     `holds` is whether the database has what the activity reports, `allowed` whether it may be recorded as far as the
-    recipient's shard knows. `recorded` is the entry that has it, `dismissed` if the recipient has deleted that,
-    `recent` if the activity was first recorded less than a day ago. `open` is the open entry of its group, `expired` if
-    that is to be closed, with its newest actors and the time of the newest. `…_counts` is whether the actor is counted
-    in the entry without this activity.
+    recipient's shard knows, `published` whether open pages are to show it, `leaves` whether it may go to a device or an
+    address. `recorded` is the entry that has it, `dismissed` if the recipient has deleted that, `recent` if it was
+    first recorded less than a day ago. `open` is the open entry of its group, `expired` if that is to be closed, with
+    its newest actors and the time of the newest. `…_counts` is whether the actor is counted in the entry without this
+    activity.
     """
 
     now: datetime
     holds: bool
     allowed: bool
+    published: bool
+    leaves: bool
     recorded: int | None
     deleted: bool
     dismissed: bool
@@ -177,7 +193,7 @@ async def look_up(tx: Transaction, activity: Activity) -> Situation | None:
         activity.photo_id,
         activity.actor_id,
         activity.source_id,
-        *([await notification_sources.holds(tx, activity)] if elsewhere else []),
+        *(await notification_sources.find(tx, activity) if elsewhere else ()),
     )
     if row is None:
         return None

@@ -16,7 +16,7 @@ from storage.stores.notification_marks import Selection
 _OWN = f"n.shard = {shard('$1')} AND n.user_id = $1 AND n.deleted_at IS NULL"
 _DELETE = "UPDATE notifications n SET deleted_at = now(), silent = true"
 # Such an entry takes no further activities, also once that is undone: the group may have another one by then.
-_DISMISS = f"{_DELETE}, dismissed_at = now(), closed_at = coalesce(n.closed_at, now())"
+_DISMISS = f"{_DELETE}, dismissed_at = now(), closed_at = now()"
 _UNDO_FOR = "interval '1 hour'"
 _DISMISSED = f"n.shard = {shard('$1')} AND n.user_id = $1 AND n.id = $2 AND n.dismissed_at IS NOT NULL"
 

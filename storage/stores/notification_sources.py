@@ -47,23 +47,33 @@ class SourceComment(NamedTuple):
     author_id: int
 
 
-async def holds(tx: Transaction, activity: Activity) -> bool:
+class Source(NamedTuple):
+    """Whether an activity holds, and the comment at the top of the thread that it is in, None for a photo."""
+
+    holds: bool
+    thread: int | None = None
+
+
+async def find(tx: Transaction, activity: Activity) -> Source:
     """Return whether the database has what an activity of one of `KINDS` reports, where the recipient may see it."""
     if comment_of(activity) is None:
         sql = (
-            f"SELECT NULL::bigint AS above FROM {PHOTOS} WHERE p.shard = {_SOURCE} AND p.id = $2 AND p.author_id = $3 "
+            f"SELECT NULL::bigint AS above, NULL::bigint AS thread FROM {PHOTOS} "
+            f"WHERE p.shard = {_SOURCE} AND p.id = $2 AND p.author_id = $3 "
             f"AND p.state = 'ready' AND {_OF_PHOTO[activity.kind]} AND {readable(_SOURCE)}"
         )
     else:
         sql = (
-            f"SELECT {author_above(_SOURCE)} AS above FROM {_COMMENTS} WHERE {_ONE_SHARD} AND c.id = $2 "
+            f"SELECT {author_above(_SOURCE)} AS above, coalesce(c.reply_to, c.id) AS thread FROM {_COMMENTS} "
+            f"WHERE {_ONE_SHARD} AND c.id = $2 "
             f"AND c.deleted_at IS NULL AND {_CONCERNS[activity.kind]} AND {readable(_SOURCE)}"
         )
     found = await tx.fetchrow(sql, activity.recipient_id, activity.source_id, activity.actor_id)
     if found is None:
-        return False
+        return Source(holds=False)
     above = [] if found["above"] is None else [found["above"]]
-    return not await account_lists.hidden(tx, above, viewer_id=activity.recipient_id)
+    hidden = await account_lists.hidden(tx, above, viewer_id=activity.recipient_id)
+    return Source(holds=not hidden, thread=found["thread"])
 
 
 def comment_of(activity: Activity) -> int | None:

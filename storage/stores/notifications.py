@@ -63,6 +63,11 @@ _SOME_KINDS = f"""
         SELECT n.* FROM notifications n WHERE {_PAGE} AND n.kind = wanted.kind ORDER BY n.position DESC LIMIT $3) AS n
     {_COMMENT} ORDER BY n.position DESC LIMIT $3"""
 
+# The first page, and the counters, which are there also without an entry.
+_WITH_COUNTERS = f"SELECT {COUNTERS} AS counters, page.* FROM (SELECT 1) AS one LEFT JOIN LATERAL"
+_FIRST_OF_ALL_KINDS = f"{_WITH_COUNTERS} ({_ALL_KINDS}) AS page ON true ORDER BY page.position DESC"
+_FIRST_OF_SOME_KINDS = f"{_WITH_COUNTERS} ({_SOME_KINDS}) AS page ON true ORDER BY page.position DESC"
+
 Accounts = Mapping[int, UserSummary]
 
 
@@ -84,7 +89,11 @@ async def inbox(
     entries: list[Notification] = []
     while True:
         wanted = limit - len(entries)
-        rows = await db.fetch(*_page(user_id, before, wanted, kinds))
+        position = ids.MAX_ID if before is None else before
+        if kinds is None:
+            rows = await db.fetch(_ALL_KINDS, user_id, position, wanted)
+        else:
+            rows = await db.fetch(_SOME_KINDS, user_id, position, wanted, _stored(kinds))
         entries += await _with_accounts(db, user_id, rows)
         # Entries of which nothing can be shown are left out, and a page is short only at the end.
         if len(rows) < wanted or len(entries) >= limit:
@@ -96,12 +105,10 @@ async def first_page(
     db: Queryable, user_id: int, *, limit: int, kinds: Collection[NotificationKind] | None = None
 ) -> tuple[list[Notification], NotificationCounters]:
     """Return the newest entries, as `inbox` does, and the counters of the inbox, with one query."""
-    sql, *args = _page(user_id, None, limit, kinds)
-    rows = await db.fetch(
-        f"SELECT {COUNTERS} AS counters, page.* FROM (SELECT 1) AS one LEFT JOIN LATERAL ({sql}) AS page ON true "
-        "ORDER BY page.position DESC",
-        *args,
-    )
+    if kinds is None:
+        rows = await db.fetch(_FIRST_OF_ALL_KINDS, user_id, ids.MAX_ID, limit)
+    else:
+        rows = await db.fetch(_FIRST_OF_SOME_KINDS, user_id, ids.MAX_ID, limit, _stored(kinds))
     found = [row for row in rows if row["id"] is not None]
     entries = await _with_accounts(db, user_id, found)
     if len(found) == limit and len(entries) < limit:
@@ -110,13 +117,9 @@ async def first_page(
     return entries, counters_of(rows[0]["counters"])
 
 
-def _page(
-    user_id: int, before: int | None, limit: int, kinds: Collection[NotificationKind] | None
-) -> tuple[str, *tuple[object, ...]]:
-    position = ids.MAX_ID if before is None else before
-    if kinds is None:
-        return _ALL_KINDS, user_id, position, limit
-    return _SOME_KINDS, user_id, position, limit, sorted({stored.value for kind in kinds for stored in kind.stored})
+def _stored(kinds: Collection[NotificationKind]) -> list[str]:
+    """Return the kinds of rows that users read as `kinds`."""
+    return sorted({stored.value for kind in kinds for stored in kind.stored})
 
 
 async def by_ids(db: Queryable, user_id: int, entry_ids: Sequence[int]) -> dict[int, Notification]:

@@ -22,6 +22,7 @@ _NEW = {
     "location": "CASE WHEN $6::text IS NULL THEN p.location ELSE nullif($6::text, '') END",
     "mentions": "coalesce($10::jsonb, p.mentions)",
     "taken_at": "CASE WHEN $8::boolean THEN NULL ELSE coalesce($7::timestamptz, p.taken_at) END",
+    "marked_sensitive": "coalesce($11::boolean, p.marked_sensitive)",
 }
 _CHANGED = f"({', '.join(_NEW.values())}) IS DISTINCT FROM ({', '.join(f'p.{name}' for name in _NEW)})"
 _VIEWED = f"p.shard = {shard('$2')} AND p.id = $2"
@@ -37,6 +38,7 @@ async def edit(
     tags: Sequence[str] | None = None,
     location: str | None = None,
     taken_at: str | None = None,
+    sensitive: bool | None = None,
     changed: bool = False,
 ) -> tuple[Photo, bool]:
     """Change the fields of the author's own photo that are not None; an empty `location` or `taken_at` removes it.
@@ -50,7 +52,7 @@ async def edit(
         f"""
         UPDATE photos p SET caption = {_NEW["caption"]}, alt_text = {_NEW["alt_text"]}, tags = {_NEW["tags"]},
             location = {_NEW["location"]}, taken_at = {_NEW["taken_at"]}, mentions = {_NEW["mentions"]},
-            edited_at = now()
+            marked_sensitive = {_NEW["marked_sensitive"]}, edited_at = now()
         FROM users a, (
             SELECT q.mentions FROM photos q WHERE q.shard = {shard("$2")} AND q.id = $2 AND q.author_id = $1
             FOR NO KEY UPDATE) AS before
@@ -67,6 +69,7 @@ async def edit(
         taken_at == "",
         changed,
         None if mentioned is None else stored_mentions(mentioned),
+        sensitive,
     )
     if row is None:
         return await _unchanged(tx, photo_id, author_id)

@@ -48,6 +48,7 @@ async def create(
     location: str | None,
     taken_at: datetime | None = None,
     audience: PhotoAudience = PhotoAudience.PUBLIC,
+    sensitive: bool = False,
     origin: PhotoOrigin | None = None,
 ) -> Photo:
     """Create a photo in state `processing` in its author's shard.
@@ -70,9 +71,9 @@ async def create(
         p AS (
             INSERT INTO photos
                 (shard, id, author_id, sha256, content_type, bytes, width, height, caption, alt_text, tags, location,
-                 taken_at, audience, mentions, import_id)
-            SELECT a.shard, $1, a.id, $3, $4, $5, $6, $7, $8, $9, $10, nullif($11, ''), $12::timestamptz, $13, $15, $17
-            FROM a
+                 taken_at, audience, mentions, import_id, marked_sensitive)
+            SELECT a.shard, $1, a.id, $3, $4, $5, $6, $7, $8, $9, $10, nullif($11, ''), $12::timestamptz, $13, $15, $17,
+                $18 FROM a
             ON CONFLICT (id, shard) DO NOTHING RETURNING *),
         indexed AS (
             INSERT INTO photo_text (shard, photo_id, words)
@@ -97,6 +98,7 @@ async def create(
         stored_mentions(mentioned),
         search_index.words_of(caption, tags, location),
         None if origin is None else origin.import_id,
+        sensitive,
         new_id=None if origin is None else _id_of(origin),
     )
     if row is None:

@@ -25,6 +25,10 @@ _SENTENCES = {
         "Two-factor sign-in was turned off",
     ),
     SecurityEvent.PASSKEY_ADDED: ("A passkey was added from {device}", "A passkey was added to your account"),
+    SecurityEvent.PROVIDER_LINKED: (
+        "A sign-in provider was linked from {device}",
+        "A sign-in provider was linked with your account",
+    ),
     SecurityEvent.EMAIL_CHANGED: ("Your e-mail address was changed from {device}", "Your e-mail address was changed"),
 }
 

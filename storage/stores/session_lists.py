@@ -19,10 +19,12 @@ WHERE s.shard = {shard("$1")} AND s.user_id = $1 AND s.revoked_at IS NULL AND EX
     SELECT 1 FROM refresh_tokens t
     WHERE t.shard = {shard("$1")} AND t.session_id = s.id AND t.used_at IS NULL AND t.expires_at > now())
 ORDER BY 5 DESC, s.id LIMIT $2"""
-# What earlier sessions were opened by, in a bounded number: a user of many programs is recognised less well.
+# What earlier sessions were opened by. An account with more sessions than are read is that of a program, which opens
+# them with one client.
 _CLIENTS = f"""
-SELECT DISTINCT s.user_agent, s.network FROM sessions s
-WHERE s.shard = {shard("$1")} AND s.user_id = $1 LIMIT 200"""
+SELECT DISTINCT user_agent, network FROM (
+    SELECT s.user_agent, s.network FROM sessions s WHERE s.shard = {shard("$1")} AND s.user_id = $1 LIMIT 1000
+    ) AS earlier LIMIT 200"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -26,7 +26,7 @@ from storage.postgres.database import Queryable, Transaction
 from storage.postgres.rows import USER, Row, user_of
 from storage.postgres.sharding import shard
 from storage.postgres.visibility import kept, profile
-from storage.stores import account_lists, email_addresses, erasure, sessions, stars, usernames
+from storage.stores import account_lists, email_addresses, erasure, identities, sessions, stars, usernames
 
 T = TypeVar("T")
 
@@ -153,7 +153,7 @@ async def credentials_of(db: Queryable, user_id: int) -> Credentials | None:
 
 
 async def password_hash(db: Queryable, user_id: int) -> str | None:
-    """Return the password hash of an account, None if it is deleted."""
+    """Return the password hash of an account, "" without a password, None if it is deleted."""
     encoded: str | None = await db.fetchval(
         f"SELECT password_hash FROM users WHERE {_ACCOUNT} AND deleted_at IS NULL", user_id
     )
@@ -214,6 +214,7 @@ async def remove(tx: Transaction, user_id: int) -> list[str]:
         user_id,
     )
     await usernames.free_all(tx, user_id, names[0])
+    await identities.free_all(tx, user_id)
     await email_addresses.free(tx, names[1], user_id)
     ended = await sessions.revoke_all(tx, user_id)
     images = await tx.fetch(

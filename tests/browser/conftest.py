@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
@@ -18,6 +19,7 @@ from tests.browser.live_tab import LiveTab, OpenTab
 from tests.browser.scripted_server import ScriptedServer
 from tests.browser.visitor import Site
 from tests.engines.private import free_port, in_background
+from tests.support.issuer import Issuer
 from tests.support.service import Service
 
 
@@ -37,6 +39,12 @@ def receiver_port() -> int:
 
 
 @pytest.fixture(scope="session")
+def issuer_port() -> int:
+    """The port at which the service expects the provider with which users sign in."""
+    return free_port()
+
+
+@pytest.fixture(scope="session")
 def service_folder() -> Iterator[Path]:
     """The folder of the service, whose data are in `data`."""
     folder = Path(tempfile.mkdtemp(prefix="psb-"))
@@ -45,14 +53,14 @@ def service_folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def service_url(service_folder: Path, receiver_port: int) -> Iterator[str]:
+def service_url(service_folder: Path, receiver_port: int, issuer_port: int) -> Iterator[str]:
     """The address of a running `picshare run` without the demonstration community."""
-    with in_background(lambda: _running(service_folder, receiver_port)) as url:
+    with in_background(lambda: _running(service_folder, receiver_port, issuer_port)) as url:
         yield url
 
 
 @asynccontextmanager
-async def _running(folder: Path, receiver_port: int) -> AsyncIterator[str]:
+async def _running(folder: Path, receiver_port: int, issuer_port: int) -> AsyncIterator[str]:
     port = free_port()
     limits = {"SIGN_UP_ADDRESS": "10000/h", "SIGN_IN_ADDRESS": "10000/5m", "SIGN_IN_ACCOUNT": "10000/5m"}
     service = Service(
@@ -66,6 +74,7 @@ async def _running(folder: Path, receiver_port: int) -> AsyncIterator[str]:
             "PICSHARE_OUTBOUND__ALLOW_HTTP": "true",
             "PICSHARE_OUTBOUND__ALLOWED_NETWORKS": "127.0.0.1/32",
             "PICSHARE_OUTBOUND__PORTS": f"443,{receiver_port}",
+            "PICSHARE_OIDC__PROVIDERS": json.dumps([Issuer(url=f"http://127.0.0.1:{issuer_port}").settings]),
             **{f"PICSHARE_LIMITS__{name}": rate for name, rate in limits.items()},
         },
     )
@@ -79,7 +88,13 @@ async def _running(folder: Path, receiver_port: int) -> AsyncIterator[str]:
 @pytest_asyncio.fixture(loop_scope="session")
 async def site(browser: Browser, service_url: str) -> AsyncIterator[Site]:
     """The service for visitors; fails if one of their pages logged an unexpected error."""
-    async with aiohttp.ClientSession() as http:
+<<<<<<< HEAD
+    # As the browser, so that its first sign-in with an account is no new device, of which the user would be notified.
+    async with aiohttp.ClientSession(headers={"User-Agent": "Mozilla/5.0 (X11; Linux) Chrome/1"}) as http:
+=======
+    # Accounts are created as if by the browser, whose first sign-in would otherwise be notified as one of a new device.
+    async with aiohttp.ClientSession(headers={"User-Agent": "HeadlessChrome/140.0.0.0 (X11; Linux x86_64)"}) as http:
+>>>>>>> inbox
         site = Site(browser, http, service_url)
         yield site
         await site.close()

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
-import pytest
 from playwright.async_api import expect
 
 from tests.browser.contrast import poor_contrasts
-from tests.browser.visitor import DESKTOP, PHONE, WITHIN, Site
+from tests.browser.visitor import PHONE, WITHIN, Site
 from tests.support.api_user import PASSWORD
 
 
-@pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
-async def test_an_account_is_deleted_and_restored(site: Site, viewport: Any) -> None:
+async def test_an_account_is_deleted_and_restored(site: Site) -> None:
     """The dialog says how long it can be undone and asks for the password; signing in offers to restore it."""
-    visitor = await site.signed_in(viewport=viewport)
+    visitor = await site.signed_in(viewport=PHONE)
     page = visitor.page
     dialog = page.get_by_role("dialog", name="Delete your account?")
     for scheme in ("dark", "light"):

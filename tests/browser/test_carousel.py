@@ -10,7 +10,7 @@ from playwright.async_api import Locator, expect
 
 from tests.browser.contrast import poor_contrasts
 from tests.browser.test_layout import SMALL_TARGETS
-from tests.browser.visitor import DESKTOP, PHONE, WITHIN, Site, Visitor, published
+from tests.browser.visitor import PHONE, WITHIN, Site, Visitor, published
 from tests.support.pictures import encoded, halves, photograph
 
 PICTURES = [photograph("rocket").read_bytes(), photograph("temple").read_bytes(), encoded(halves(400, 600))]
@@ -44,10 +44,9 @@ async def shows(carousel: Locator, number: int) -> None:
     )
 
 
-@pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
-async def test_pictures_are_turned_by_buttons_dots_keys_and_swipes(site: Site, viewport: Any) -> None:
+async def test_pictures_are_turned_by_buttons_dots_keys_and_swipes(site: Site) -> None:
     """Each way shows the next picture, and none leads beyond the ends; a tap on a control likes and opens nothing."""
-    visitor = await site.signed_in(viewport=viewport)
+    visitor = await site.signed_in(viewport=PHONE)
     await several(visitor)
     await visitor.open("/")
     carousel = visitor.card("Three").get_by_role("region", name="3 pictures")

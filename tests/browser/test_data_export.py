@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
-from typing import Any
 
-import pytest
 from playwright.async_api import expect
 
 from tests.browser.contrast import poor_contrasts
-from tests.browser.visitor import DESKTOP, PHONE, WITHIN, Site, published
+from tests.browser.visitor import PHONE, WITHIN, Site, published
 from tests.support.pictures import photograph
 
 ATTACK = "<script>document.title = 'attacked'</script>"
 
 
-@pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
-async def test_an_export_from_the_request_to_the_offline_page(site: Site, tmp_path: Path, viewport: Any) -> None:
+async def test_an_export_from_the_request_to_the_offline_page(site: Site, tmp_path: Path) -> None:
     """The page follows it, the notification leads to it, and the unpacked page shows the photos and runs nothing."""
-    visitor = await site.signed_in(viewport=viewport)
+    visitor = await site.signed_in(viewport=PHONE)
     page = visitor.page
     photo = await visitor.account.upload(photograph("rocket"), f"Lift-off {ATTACK}")
     await published(visitor.account, photo["id"])

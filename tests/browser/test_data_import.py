@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import pytest
 from playwright.async_api import expect
 
 from tests.browser.contrast import poor_contrasts
-from tests.browser.visitor import DESKTOP, PHONE, WITHIN, Site
+from tests.browser.visitor import PHONE, WITHIN, Site
 from tests.support.archives import instagram, post
 from tests.support.pictures import photograph
 
 
-@pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
-async def test_an_archive_from_the_file_to_the_profile(site: Site, viewport: Any) -> None:
+async def test_an_archive_from_the_file_to_the_profile(site: Site) -> None:
     """The page shows how many photos came in and why others did not, and the profile has the photos."""
-    visitor = await site.signed_in(viewport=viewport)
+    visitor = await site.signed_in(viewport=PHONE)
     page = visitor.page
     files = {"media/a.jpg": photograph("rocket").read_bytes(), "media/b.jpg": b"no image"}
     posts = [post("media/a.jpg", text="Grüße"), post("media/b.jpg"), post("media/<b>gone</b>.jpg")]

@@ -6,10 +6,9 @@ import time
 from typing import Any
 
 import orjson
-import pytest
 from playwright.async_api import Route, expect
 
-from tests.browser.visitor import DESKTOP, PHONE, WITHIN, Site, Visitor, published
+from tests.browser.visitor import PHONE, WITHIN, Site, Visitor, published
 from tests.support.pictures import photograph
 
 
@@ -28,13 +27,12 @@ async def _scripted(visitor: Visitor, path: str, items: list[Any], *, failures: 
     await visitor.page.route(f"**/api/v1{path}?*", answer)
 
 
-@pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
-async def test_what_trends(site: Site, viewport: Any) -> None:
+async def test_what_trends(site: Site) -> None:
     """Tags lead to their photos, and photos to their pages; after an error the user tries again."""
     author = await site.create_account()
     photo = await author.upload(photograph(), "It trends")
     await published(author, photo["id"])
-    visitor = await site.signed_in(viewport=viewport)
+    visitor = await site.signed_in(viewport=PHONE)
     page = visitor.page
     await visitor.visit("Discover")
     await visitor.sees(page.get_by_role("heading", name="New photos"))
@@ -63,18 +61,17 @@ async def test_all_trending_photos(site: Site) -> None:
     await visitor.sees(visitor.page.get_by_role("heading", name="Nothing trends at present"))
 
 
-@pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
-async def test_the_first_feed(site: Site, viewport: Any) -> None:
+async def test_the_first_feed(site: Site) -> None:
     """A new user sees photos and people to follow within ten seconds; who is dismissed is not suggested again."""
     author = await site.create_account()
     photos = [await author.upload(photograph(name)) for name in ("rocket", "temple", "flower")]
     for photo in photos:
         await published(author, photo["id"])
         (await author.call("PATCH", f"/photos/{photo['id']}", json={"tags": ["first"]})).expect(200)
-    visitor = await site.visitor(viewport=viewport)
+    visitor = await site.visitor(viewport=PHONE)
     await author.follow(visitor.account)
     started = time.monotonic()
-    visitor = await site.signed_in(visitor.account, viewport=viewport)
+    visitor = await site.signed_in(visitor.account, viewport=PHONE)
     page = visitor.page
     await visitor.sees(page.locator(".first-feed .cell"))
     people = page.get_by_role("region", name="People to follow")

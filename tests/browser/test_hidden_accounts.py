@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from tests.browser.test_moderation import Promote, promote
-from tests.browser.visitor import DESKTOP, PHONE, Site, published
+from tests.browser.visitor import PHONE, Site, published
 from tests.support.api_user import PASSWORD, ApiUser
 from tests.support.cases import case_about, comment_on, decide, report
 from tests.support.pictures import photograph
@@ -28,12 +26,11 @@ async def suspend(judge: ApiUser, reporter: ApiUser, author: ApiUser) -> None:
     await decide(judge, await case_about(judge, author.id), "suspend")
 
 
-@pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
-async def test_a_suspended_account_leaves_the_lists_of_followers(site: Site, promote: Promote, viewport: Any) -> None:
+async def test_a_suspended_account_leaves_the_lists_of_followers(site: Site, promote: Promote) -> None:
     """All its cards leave the feed, its comments a photo, its entries the inbox; those of others stay."""
     judge = await promote(await site.create_account())
     author, other = await site.create_account(), await site.create_account()
-    feed = await site.signed_in(viewport=viewport)
+    feed = await site.signed_in(viewport=PHONE)
     for each in (author, other):
         await feed.account.follow(each)
         await each.follow(feed.account)
@@ -43,7 +40,7 @@ async def test_a_suspended_account_leaves_the_lists_of_followers(site: Site, pro
     (await author.call("PUT", f"/photos/{own['id']}/like")).expect(200)
     for each, text in ((author, "A remark"), (other, "An answer")):
         await comment_on(each, stays["id"], text)
-    comments, inbox = [await site.signed_in(feed.account, viewport=viewport) for _ in range(2)]
+    comments, inbox = [await site.signed_in(feed.account, viewport=PHONE) for _ in range(2)]
     await feed.open("/")
     for caption in ("At the lake", "On the hill", "In the town"):
         await feed.sees(feed.card(caption))

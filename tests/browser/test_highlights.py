@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
-import pytest
 from playwright.async_api import Locator, Page, Route, expect
 
-from tests.browser.visitor import DESKTOP, PHONE, WITHIN, Site, Visitor, published
+from tests.browser.visitor import PHONE, WITHIN, Site, Visitor, published
 from tests.support.pictures import photograph
 
 
@@ -21,8 +20,7 @@ async def _captions(visitor: Visitor, *captions: str) -> None:
     await expect(visitor.page.locator("article.card .caption")).to_contain_text(list(captions), timeout=WITHIN)
 
 
-@pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
-async def test_the_switch(site: Site, viewport: Any) -> None:
+async def test_the_switch(site: Site) -> None:
     """Highlights are shown on request; a new photo waits behind a button, which leads back to the newest."""
     author, fan = await site.create_account(), await site.create_account()
     for name in ("liked", "plain"):
@@ -32,7 +30,7 @@ async def test_the_switch(site: Site, viewport: Any) -> None:
             (await fan.call("PUT", f"/photos/{photo['id']}/like")).expect(200)
     reader = await site.create_account()
     await reader.follow(author)
-    visitor = await site.signed_in(reader, viewport=viewport)
+    visitor = await site.signed_in(reader, viewport=PHONE)
     page = visitor.page
     await _captions(visitor, "plain", "liked")
     await expect(_order(page, "Newest")).to_have_attribute("aria-pressed", "true")

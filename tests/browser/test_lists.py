@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import Locator, Response, Route, expect
 
 from tests.browser.contrast import poor_contrasts
-from tests.browser.visitor import DESKTOP, PHONE, WITHIN, Site, Visitor, published
+from tests.browser.visitor import PHONE, WITHIN, Site, Visitor, published
 from tests.support.api_user import ApiUser
 from tests.support.pictures import photograph
 
@@ -26,13 +26,12 @@ def _sources(visitor: Visitor) -> Locator:
     return visitor.page.get_by_role("navigation", name="Feeds")
 
 
-@pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
-async def test_a_list_from_its_beginning_to_its_end(site: Site, viewport: Any) -> None:
+async def test_a_list_from_its_beginning_to_its_end(site: Site) -> None:
     """A list is created, filled by a search, read as a feed, renamed, and deleted."""
     author = await site.create_account()
     photo = await author.upload(photograph("rocket"), "Apart from all others")
     await published(author, photo["id"])
-    visitor = await site.signed_in(viewport=viewport)
+    visitor = await site.signed_in(viewport=PHONE)
     page = visitor.page
     await _sources(visitor).get_by_role("link", name="Lists").click()
     await visitor.sees(page.get_by_role("heading", name="No lists yet"))

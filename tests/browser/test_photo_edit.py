@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import pytest
 from playwright.async_api import expect
 
-from tests.browser.visitor import DESKTOP, PHONE, WITHIN, Site, published
+from tests.browser.visitor import PHONE, WITHIN, Site, published
 from tests.support.pictures import photograph
 from tests.support.texts_in_files import file_with_xmp, xmp_packet
 
 
-@pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
-async def test_an_edit_appears_on_all_open_pages(site: Site, viewport: Any) -> None:
+async def test_an_edit_appears_on_all_open_pages(site: Site) -> None:
     """The author changes everything in the form; a follower's feed and an open page of the photo follow live."""
-    owner, fan = await site.signed_in(viewport=viewport), await site.signed_in()
+    owner, fan = await site.signed_in(viewport=PHONE), await site.signed_in()
     other = await site.signed_in()
     await fan.account.follow(owner.account)
     photo = (await owner.account.upload(photograph(), "Before"))["id"]
@@ -51,6 +47,29 @@ async def test_an_edit_appears_on_all_open_pages(site: Site, viewport: Any) -> N
     assert found["edited_at"]
 
 
+async def test_a_photo_is_marked_as_sensitive(site: Site) -> None:
+    """In the form for a new photo or later; it is covered on open pages of others, too, and the mark can be removed."""
+    owner, fan = await site.signed_in(viewport=PHONE), await site.signed_in()
+    await owner.choose(photograph())
+    await owner.page.get_by_label("Caption").fill("Careful")
+    await owner.page.get_by_label("Sensitive").check()
+    await owner.page.get_by_role("button", name="Share", exact=True).click()
+    await owner.sees(owner.card("Careful").get_by_text("Sensitive content"))
+    photo = await owner.card("Careful").get_attribute("data-photo")
+    await fan.open(f"/p/{photo}")
+    await fan.live()
+    await fan.subscribed(f"photo:{photo}")
+    for mark, covers in ((False, 0), (True, 1)):
+        await owner.open(f"/p/{photo}")
+        await owner.page.get_by_role("button", name="Photo options").click()
+        await owner.page.get_by_role("menuitem", name="Edit photo").click()
+        form = owner.page.get_by_role("dialog", name="Edit photo")
+        await expect(form.get_by_label("Sensitive")).to_be_checked(checked=not mark, timeout=WITHIN)
+        await form.get_by_label("Sensitive").set_checked(mark)
+        await form.get_by_role("button", name="Save").click()
+        await expect(fan.page.get_by_text("Sensitive content")).to_have_count(covers, timeout=WITHIN)
+
+
 async def test_errors_are_shown_at_their_fields(site: Site) -> None:
     """A refused tag is explained at its field, and nothing is lost."""
     owner = await site.signed_in()
@@ -74,10 +93,9 @@ async def test_errors_are_shown_at_their_fields(site: Site) -> None:
 DESCRIBED = file_with_xmp("JPEG", xmp_packet(alt_text="Red and blue halves", description="From the file"))
 
 
-@pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
-async def test_texts_of_the_file_are_offered_after_the_upload(site: Site, viewport: Any) -> None:
+async def test_texts_of_the_file_are_offered_after_the_upload(site: Site) -> None:
     """The item of a photo that is ready offers texts for the empty fields, which one press takes over."""
-    owner = await site.signed_in(viewport=viewport)
+    owner = await site.signed_in(viewport=PHONE)
     file = {"name": "halves.jpg", "mimeType": "image/jpeg", "buffer": DESCRIBED}
     await owner.share(file, caption="My own")
     tray = owner.page.get_by_role("region", name="Uploads")

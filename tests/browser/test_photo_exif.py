@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import pytest
 from playwright.async_api import expect
 
-from tests.browser.visitor import DESKTOP, PHONE, WITHIN, Site, published
+from tests.browser.visitor import PHONE, WITHIN, Site, published
 from tests.support.pictures import jpeg_with_metadata, photograph
 
 
@@ -20,10 +19,9 @@ async def _photo(visitor: Any, tmp_path: Path) -> str:
     return photo
 
 
-@pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
-async def test_the_owner_sees_and_deletes_the_camera_data(site: Site, tmp_path: Path, viewport: Any) -> None:
+async def test_the_owner_sees_and_deletes_the_camera_data(site: Site, tmp_path: Path) -> None:
     """Camera, exposure and, after the setting, the position are shown until they are deleted; then it says so."""
-    owner = await site.signed_in(viewport=viewport)
+    owner = await site.signed_in(viewport=PHONE)
     await owner.open("/settings/privacy")
     await owner.page.get_by_label("Position in the camera data").select_option("coarse")
     await owner.page.get_by_label("Publish creator and licence").uncheck()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Locator, Page, Request, Route, expect
 
-from tests.browser.visitor import DESKTOP, PHONE, WITHIN, Site, Visitor, published
+from tests.browser.visitor import PHONE, WITHIN, Site, Visitor, published
 from tests.support.eventually import eventually
 from tests.support.pictures import encoded, halves, jpeg_with_metadata, photograph
 
@@ -235,10 +235,9 @@ async def test_several_files_are_dropped(site: Site, where: str) -> None:
     await expect(visitor.page.locator(".strip .thumb")).to_have_count(3, timeout=WITHIN)
 
 
-@pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
-async def test_the_pictures_of_a_photo_are_edited(site: Site, viewport: Any) -> None:
+async def test_the_pictures_of_a_photo_are_edited(site: Site) -> None:
     """The form of a shared photo shows its pictures, to be described, moved and removed; only saving changes them."""
-    owner = await site.signed_in(viewport=viewport)
+    owner = await site.signed_in(viewport=PHONE)
     photo = (await owner.account.post_pictures(*[file.read_bytes() for file in FILES], caption="Three"))["id"]
     await published(owner.account, photo)
     await owner.open(f"/p/{photo}")

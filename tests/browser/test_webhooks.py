@@ -5,15 +5,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import AsyncIterator
-from typing import Any
 
-import pytest
 import pytest_asyncio
 from aiohttp import web
 from playwright.async_api import expect
 
 from tests.browser.contrast import poor_contrasts
-from tests.browser.visitor import DESKTOP, PHONE, WITHIN, Site, Visitor, published
+from tests.browser.visitor import PHONE, WITHIN, Site, Visitor, published
 from tests.support.pictures import photograph
 
 
@@ -60,10 +58,9 @@ async def created(visitor: Visitor, url: str) -> None:
     await secret.get_by_role("button", name="Done").click()
 
 
-@pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
-async def test_a_webhook_from_its_beginning_to_its_end(site: Site, receiver: Receiver, viewport: Any) -> None:
+async def test_a_webhook_from_its_beginning_to_its_end(site: Site, receiver: Receiver) -> None:
     """Its ping activates it while one looks, and so do its attempts appear."""
-    visitor = await site.signed_in(viewport=viewport)
+    visitor = await site.signed_in(viewport=PHONE)
     page = visitor.page
     await created(visitor, receiver.url)
     await visitor.sees(page.get_by_role("heading", name="My robot"))

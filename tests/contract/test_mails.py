@@ -141,6 +141,15 @@ async def test_a_server_that_hangs_ends_at_the_deadline(greeting: bytes) -> None
         assert time.monotonic() - started < 5
 
 
+async def test_a_server_that_is_slow_at_each_step_ends_at_the_deadline() -> None:
+    """The deadline is that of the whole mail, not of one answer."""
+    async with mail_server() as server:
+        server.delay = 0.3
+        with pytest.raises(MailUnavailableError, match="not answered in time"):
+            await send(smtp(server.port, timeout=0.7))
+    assert server.mails == []
+
+
 async def test_a_server_that_is_not_there_is_unavailable() -> None:
     """A refused connection and an unknown host defer a mail."""
     async with silent_server() as port:

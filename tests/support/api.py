@@ -86,6 +86,13 @@ def with_accounts(services: InspectableServices, **accounts: int) -> Inspectable
     return _build(services.base.with_values("accounts", **accounts), services.stores, services.passwords)
 
 
+def with_providers(services: InspectableServices, *providers: Any) -> InspectableServices:
+    """Return the same services with sign-in with providers, which are tables of the settings."""
+    return _build(
+        services.base.with_values("oidc", providers=providers, timeout=5), services.stores, services.passwords
+    )
+
+
 def with_moderation(services: InspectableServices, **moderation: Any) -> InspectableServices:
     """Return the same services with other settings of moderation."""
     return _build(services.base.with_values("moderation", **moderation), services.stores, services.passwords)

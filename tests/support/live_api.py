@@ -19,11 +19,16 @@ from server.identity.tokens import AccessTokens
 from server.live.access import LiveAuthenticator, LiveAuthorizer, LivePresences
 from server.live.operations import LiveOperations
 from server.live.streams import live_streams
+from storage import events
 from storage.feeds.notification_log import NotificationLog
 from storage.ids import slot_group
 from storage.redis.client import Redis
 from tests.support.api import SECRET, Api, InspectableServices, running_api
 from tests.support.api_user import ApiUser
+from workers.jobs.bells import BellHandlers
+from workers.jobs.comments import CommentHandlers
+from workers.jobs.inbox import Inbox
+from workers.jobs.notify import NotifyHandlers, notify_handlers
 
 PATH = "/connection/websocket"
 
@@ -116,3 +121,17 @@ async def connected(api: Api, user: ApiUser) -> Socket:
     reply = await socket.request(connect={"token": ticket})
     assert set(reply["connect"]["subs"]) == {"feed", "notifications"}
     return socket
+
+
+async def notify(api: Api) -> None:
+    """Handle the events of likes, comments, follows and photos, as the worker does."""
+    services = api.services
+    parts = (services.counter_cache, services.stores.publisher)
+    inbox = Inbox(services.db, services.notification_log)
+    handlers = notify_handlers(
+        NotifyHandlers(services.db, inbox, *parts),
+        CommentHandlers(services.db, inbox, *parts),
+        BellHandlers(services.db, inbox),
+    )
+    for row in await services.db.fetch("DELETE FROM outbox WHERE queue = 'notify' RETURNING id, topic, body"):
+        await handlers[row["topic"]](events.decode(row["topic"], row["body"]))

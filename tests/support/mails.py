@@ -98,7 +98,7 @@ class Postbox:
 class MailServer:
     """An SMTP server on the loopback, whose answers a test can choose; None is the usual one.
 
-    With `hangs` it stops answering at that command, "" is the greeting.
+    Each answer to MAIL, RCPT and DATA takes `delay` seconds.
     """
 
     def __init__(self) -> None:
@@ -107,12 +107,14 @@ class MailServer:
         self.rcpt: str | None = None
         self.data: str | None = None
         self.mail: str | None = None
+        self.delay = 0.0
         self.logins: list[tuple[bytes, bytes]] = []
 
     async def handle_MAIL(  # noqa: N802 - the name that aiosmtpd calls
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, options: list[str]
     ) -> str:
         """Answer to MAIL FROM."""
+        await asyncio.sleep(self.delay)
         if self.mail is not None:
             return self.mail
         envelope.mail_from, envelope.mail_options = address, options
@@ -122,6 +124,7 @@ class MailServer:
         self, _server: SMTP, _session: Session, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
         """Answer to RCPT TO."""
+        await asyncio.sleep(self.delay)
         if self.rcpt is not None:
             return self.rcpt
         envelope.rcpt_tos.append(address)
@@ -129,6 +132,7 @@ class MailServer:
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802
         """Keep a mail."""
+        await asyncio.sleep(self.delay)
         if self.data is not None:
             return self.data
         content = envelope.content

@@ -133,6 +133,11 @@ class PushService:
         fields = {name.replace("_", "-"): value for name, value in headers.items()}
         self.respond = lambda _: web.Response(status=status, text=text, headers=fields)
 
+    async def accept(self, request: web.Request) -> web.StreamResponse:
+        """Read a request that is no message, and accept it."""
+        await request.read()
+        return web.Response(status=201)
+
     async def receive(self, request: web.Request) -> web.StreamResponse:
         """Handle a message as RFC 8030 has it."""
         body = await request.read()
@@ -151,6 +156,7 @@ async def running_push_service() -> AsyncIterator[PushService]:
     server = TestServer(app, host=HOST)
     service = PushService(server)
     app.router.add_post("/push/{name}", service.receive)
+    app.router.add_post("/floor", service.accept)
     await server.start_server()
     try:
         yield service

@@ -37,8 +37,9 @@ from storage.postgres.database import Database
 from storage.stores import likes, notifications
 from tests.support.driver_commands import commands, driver_client
 from tests.support.listener import Listener
+from workers.handlers import EventOrigin, handling
 from workers.images.limits import DecoderLimits
-from workers.jobs.bells import CHUNK, BellHandlers
+from workers.jobs.bells import BellHandlers
 from workers.jobs.bulk import bulk_handlers
 from workers.jobs.comments import CommentHandlers
 from workers.jobs.context import Handlers, WorkerContext
@@ -101,7 +102,7 @@ class Stage:
         inbox = Inbox(database, self.notification_log)
         self.notify = NotifyHandlers(database, inbox, self.counter_cache, publisher)
         self.comments = CommentHandlers(database, inbox, self.counter_cache, publisher)
-        self.bells = BellHandlers(database, inbox, chunk=min(chunk, CHUNK))
+        self.bells = BellHandlers(database, inbox)
         self.notices = ModerationNotices(database, inbox, limit=chunk)
         context = WorkerContext(
             variants=VariantRegistry(),
@@ -124,6 +125,7 @@ class Stage:
             decoder_limits=DecoderLimits(),
         )
         self.bulk: Handlers = bulk_handlers(context, self.fanout)
+        self.deliver: Handlers = {}  # set by tests of deliveries
         self._listener = Listener(redis, PROCESS, stars=True)
         self._driver = driver_client(redis)
         self._topics = self._driver.pubsub(ignore_subscribe_messages=True)
@@ -189,16 +191,20 @@ class Stage:
             "fanout": self.fanout.handlers(),
             "notify": {**notify_handlers(self.notify, self.comments, self.bells), **self.notices.handlers()},
             "bulk": self.bulk,
+            **({"deliver": self.deliver} if self.deliver else {}),
         }
         handled: list[str] = []
         while True:
-            rows = await self.database.fetch("SELECT id, queue, topic, body FROM outbox ORDER BY id")
+            rows = await self.database.fetch(
+                "SELECT id, queue, event_id, topic, body, available_at FROM outbox ORDER BY id"
+            )
             if not rows:
                 return handled
             for row in rows:
                 self.seen.append(row["topic"])
                 if row["queue"] in handlers:
-                    await handlers[row["queue"]][row["topic"]](events.decode(row["topic"], row["body"]))
+                    with handling(EventOrigin(id=str(row["event_id"]), due_at=row["available_at"])):
+                        await handlers[row["queue"]][row["topic"]](events.decode(row["topic"], row["body"]))
                     handled.append(f"{row['queue']} {row['topic']}")
             await self.database.fetch("DELETE FROM outbox WHERE id = ANY($1::bigint[])", [row["id"] for row in rows])
 

@@ -58,6 +58,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "workers/videos": "storage/blobs workers/images",
         "workers/outbound": "storage",
         "workers/webhooks": "storage workers/outbound",
+        "workers/deliveries": "storage",
         "workers/web_push": "storage workers/outbound",
         "workers/reviewing": "storage",
         "workers/scanning": "storage workers/outbound",
@@ -68,9 +69,10 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "workers/imports": "storage storage/blobs storage/postgres storage/stores",
         "workers/jobs": (
             "channels/bus channels/contract storage storage/blobs storage/cache storage/feeds storage/limits "
-            "storage/postgres storage/render storage/stores workers/caches workers/errors workers/exports "
-            "workers/handlers workers/images workers/imports workers/mails workers/outbound workers/registry "
-            "workers/reviewing workers/scanning workers/signals workers/videos workers/web_push workers/webhooks"
+            "storage/postgres storage/render storage/stores workers/caches workers/deliveries workers/errors "
+            "workers/exports workers/handlers workers/images workers/imports workers/mails workers/outbound "
+            "workers/registry workers/reviewing workers/scanning workers/signals workers/videos workers/web_push "
+            "workers/webhooks"
         ),
         "workers/worker": "channels/contract storage workers/broker workers/handlers",
         # The edge and the composition root.
@@ -81,13 +83,15 @@ ALLOWED: Mapping[str, frozenset[str]] = {
             "workers/scanning workers/signals workers/videos workers/web_push workers/webhooks"
         ),
         "server/identity": "server/config storage storage/limits",
+        "server/openid": "storage workers/outbound",
         "server/edge": (
-            "channels/contract server/identity storage storage/postgres storage/render storage/stores workers/outbound "
-            "workers/web_push workers/webhooks"
+            "channels/contract server/identity server/openid storage storage/postgres storage/render storage/stores "
+            "workers/outbound workers/web_push workers/webhooks"
         ),
         "server/actions": (
-            "channels/bus channels/contract server/identity storage storage/blobs storage/cache storage/feeds "
-            "storage/postgres storage/stores workers/jobs workers/mails workers/outbound workers/web_push "
+            "channels/bus channels/contract server/identity server/openid storage storage/blobs storage/cache "
+            "storage/feeds storage/limits storage/postgres storage/stores workers/jobs workers/mails workers/outbound "
+            "workers/web_push "
             "workers/webhooks"
         ),
         "server/media": (
@@ -99,8 +103,8 @@ ALLOWED: Mapping[str, frozenset[str]] = {
             "storage/feeds storage/limits storage/postgres storage/render storage/stores workers/jobs"
         ),
         "server/api": (
-            "channels/live server/actions server/edge server/identity server/live server/media storage storage/blobs "
-            "storage/cache storage/feeds storage/limits storage/postgres storage/render storage/stores "
+            "channels/live server/actions server/edge server/identity server/live server/media server/openid storage "
+            "storage/blobs storage/cache storage/feeds storage/limits storage/postgres storage/render storage/stores "
             "workers/outbound workers/web_push workers/webhooks"
         ),
         "server/demo": (
@@ -109,16 +113,17 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "server/operation": "server/config server/errors storage storage/postgres workers/broker workers/errors",
         "server/composition": (
             "channels/bus channels/contract channels/live server/actions server/api server/config server/demo "
-            "server/edge server/errors server/identity server/live server/media server/operation storage "
+            "server/edge server/errors server/identity server/live server/media server/openid server/operation storage "
             "storage/blobs storage/cache storage/embedded storage/feeds storage/limits storage/postgres storage/redis "
-            "storage/render workers/broker workers/broker/rabbitmq workers/caches workers/exports workers/images "
-            "workers/imports workers/jobs workers/mails workers/outbound workers/registry workers/reviewing "
-            "workers/scanning workers/signals workers/videos workers/web_push workers/webhooks workers/worker"
+            "storage/render workers/broker workers/broker/rabbitmq workers/caches workers/deliveries workers/exports "
+            "workers/images workers/imports workers/jobs workers/mails workers/outbound workers/registry "
+            "workers/reviewing workers/scanning workers/signals workers/videos workers/web_push workers/webhooks "
+            "workers/worker"
         ),
         "server/administration": (
             "channels/bus server/actions server/composition server/config server/edge server/errors server/identity "
-            "storage storage/blobs storage/cache storage/feeds storage/postgres storage/redis storage/stores "
-            "workers/broker workers/errors workers/images workers/jobs workers/mails workers/outbound "
+            "server/openid storage storage/blobs storage/cache storage/feeds storage/postgres storage/redis "
+            "storage/stores workers/broker workers/errors workers/images workers/jobs workers/mails workers/outbound "
             "workers/scanning workers/videos workers/web_push"
         ),
         "server/cli": (

@@ -21,11 +21,13 @@ from server.cli.main import build_app
 from server.config.keys import LimitsSection
 from server.operation.event_loop import GarbageCollector, LoopWatch
 from server.operation.metrics import Metrics
+from storage.mails import MailKind
 from storage.models import PhotoState
 from tests.support.documents import ROOT, blocks, codes_in, documents, table_rows
 from tests.unit.loadtest.summaries import make_summary
 from workers.broker.routing import BINDINGS
 from workers.jobs import publications
+from workers.jobs.mail_kinds import MAIL_KINDS
 
 PACKAGES = ("server", "channels", "workers", "storage")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
@@ -98,6 +100,14 @@ def test_the_api_s_guide_lists_every_error() -> None:
 def test_the_api_s_guide_lists_every_limit() -> None:
     """The names in the table are those of the settings."""
     assert names_in("docs/api.md", "Limits") == set(LimitsSection.model_fields)
+
+
+def test_the_guide_to_mail_lists_every_kind() -> None:
+    """The table has each kind of mail, and says of which ones users can unsubscribe."""
+    rows = [(codes_in(row[0]), row[2]) for row in table_rows("docs/mail.md", "Unsubscribing")]
+    assert {kind: bool(left) for kinds, left in rows for kind in kinds} == {
+        kind.value: MAIL_KINDS[kind].list_name is not None for kind in MailKind
+    }
 
 
 def test_the_live_guide_lists_every_close_code() -> None:

@@ -13,7 +13,7 @@ from storage.postgres.database import Queryable
 from storage.stores import export_contents, quarantine
 from storage.stores.export_contents import BLOCKS, FOLLOWS
 from storage.stores.photo_items import pictures_of
-from workers.exports import activity_streams, documents
+from workers.exports import activity_streams, documents, security_documents
 from workers.exports.offline_page import offline_page
 from workers.exports.zip_stream import ZipStream
 
@@ -97,6 +97,7 @@ class AccountArchive:
         yield "decisions.json", documents.decisions(db, user)
         yield "webhooks.json", documents.webhooks(db, user)
         yield "imports.json", documents.account_imports(db, user)
+        yield "security.json", security_documents.security(db, user)
         yield "actor.json", activity_streams.actor(user, self._public_url)
         yield "outbox.json", activity_streams.outbox(db, user, self._public_url)
         yield "index.html", offline_page(db, user, self.missing)

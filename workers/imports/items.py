@@ -38,6 +38,7 @@ class ArchivedPhoto:
     posted_at: datetime | None = None
     taken_at: datetime | None = None
     audience: PhotoAudience | None = None
+    sensitive: bool = False
     refused: str | None = None
 
 

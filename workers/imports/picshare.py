@@ -56,6 +56,7 @@ def _described(described: Mapping[str, Any]) -> ArchivedPhoto:
         posted_at=_time(described["created_at"]),
         taken_at=None if taken_at is None else datetime.fromisoformat(taken_at),
         audience=PhotoAudience(described.get("audience", PhotoAudience.FOLLOWERS)),
+        sensitive=described.get("sensitive") is True,
     )
 
 

@@ -44,6 +44,7 @@ class ImportedPhoto:
     location: str | None
     taken_at: datetime | None
     audience: PhotoAudience
+    sensitive: bool
     origin: PhotoOrigin
 
 

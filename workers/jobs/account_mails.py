@@ -34,7 +34,7 @@ async def verify_email(request: MailRequest) -> Letter | None:
         heading="Verify your e-mail address",
         paragraphs=[
             f"The account @{recipient.username} on PicShare was created with this e-mail address. Verify it, so that "
-            "you can sign in with it, and get a new password if you forget yours."
+            "it belongs to this account alone."
         ],
         button=Button(label="Verify this address", url=url),
         notes=[
@@ -47,6 +47,7 @@ async def verify_email(request: MailRequest) -> Letter | None:
 def _taken(request: MailRequest, address: str) -> Letter:
     return Letter(
         to=address,
+        to_another=True,
         subject="You already have an account",
         heading="You already have an account",
         paragraphs=[

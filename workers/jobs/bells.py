@@ -18,16 +18,15 @@ from storage.stores import bells, notification_removal, photos
 from workers.handlers import EventHandler, on
 from workers.jobs.inbox import Inbox
 
-CHUNK = 20  # followers, each with an inbox of its own
+FOLLOWERS_AT_ONCE = 20  # each has an inbox of its own
 
 
 class BellHandlers:
-    """Notifies the followers with a bell; `chunk` is the number of them that one event covers."""
+    """Notifies the followers with a bell, and withdraws that; every method can be repeated."""
 
-    def __init__(self, db: Database, inbox: Inbox, *, chunk: int = CHUNK) -> None:
+    def __init__(self, db: Database, inbox: Inbox) -> None:
         self._db = db
         self._inbox = inbox
-        self._chunk = chunk
 
     def bulk_handlers(self) -> Mapping[str, EventHandler]:
         """Return the handlers of what is worked off in batches."""
@@ -49,10 +48,10 @@ class BellHandlers:
             await self._withdraw(event)
             return
         followers = await bells.followers(
-            self._db, event.author_id, after=(event.after_shard, event.after_id), limit=self._chunk
+            self._db, event.author_id, after=(event.after_shard, event.after_id), limit=FOLLOWERS_AT_ONCE
         )
         await self._reconcile(event, followers)
-        if len(followers) == self._chunk:
+        if len(followers) == FOLLOWERS_AT_ONCE:
             await self._emit(replace(event, after_shard=shard_of(followers[-1]), after_id=followers[-1]))
 
     async def _withdraw(self, event: BellChunk) -> None:
@@ -61,7 +60,7 @@ class BellHandlers:
         if photo is not None and photo.state is PhotoState.READY:
             return
         found = await notification_removal.about_photos(
-            self._db, [event.photo_id], kind=NotificationKind.POST_BY, limit=self._chunk
+            self._db, [event.photo_id], kind=NotificationKind.POST_BY, limit=FOLLOWERS_AT_ONCE
         )
         await self._reconcile(event, found)
         if found:

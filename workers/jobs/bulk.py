@@ -35,7 +35,7 @@ async def open_handlers(context: WorkerContext) -> AsyncIterator[Handlers]:
 def bulk_handlers(context: WorkerContext, fanout: FanoutHandlers) -> Handlers:
     """Return the handlers; `fanout` handles the photos of large fan-outs and of deleted accounts."""
     db = context.db
-    inbox = Inbox(db, context.notification_log)
+    inbox = Inbox(db, context.notification_log, metrics=context.inbox_metrics)
     notify = NotifyHandlers(db, inbox, context.counter_cache, context.publisher)
     comments = CommentHandlers(db, inbox, context.counter_cache, context.publisher)
     return {

@@ -26,11 +26,14 @@ from storage.postgres.database import Database
 from storage.render.images import Sign
 from workers.caches.opening import CacheSettings
 from workers.caches.port import NoPurgeMetrics, PurgeMetrics
+from workers.deliveries.port import DeliveryMetrics, NoDeliveryMetrics
+from workers.deliveries.settings import DeliverySettings
 from workers.exports.port import ExportMetrics, NoExportMetrics
 from workers.handlers import EventHandler
 from workers.images.limits import DecoderLimits, DecoderMetrics, NoMetrics
 from workers.imports.port import ImportSettings
 from workers.jobs.findings import FindingMetrics, NoFindingMetrics
+from workers.jobs.inbox_metrics import InboxMetrics, NoInboxMetrics
 from workers.jobs.photo_decisions import ModerationMetrics, NoModerationMetrics
 from workers.jobs.sessions import SessionRevoker
 from workers.jobs.stars import Stars
@@ -122,6 +125,9 @@ class WorkerContext:
     webhook_metrics: WebhookMetrics = field(default_factory=NoWebhookMetrics)
     export_metrics: ExportMetrics = field(default_factory=NoExportMetrics)
     finding_metrics: FindingMetrics = field(default_factory=NoFindingMetrics)
+    deliveries: DeliverySettings = field(default_factory=DeliverySettings)
+    delivery_metrics: DeliveryMetrics = field(default_factory=NoDeliveryMetrics)
+    inbox_metrics: InboxMetrics = field(default_factory=NoInboxMetrics)
     outbound_metrics: OutboundMetrics = field(default_factory=NoOutboundMetrics)
     review: ReviewSettings | None = None
     scan: ScanSettings | None = None

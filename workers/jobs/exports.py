@@ -39,7 +39,7 @@ async def open_handlers(context: WorkerContext) -> AsyncIterator[Handlers]:
     handlers = ExportHandlers(
         context.db,
         context.blobs,
-        Inbox(context.db, context.notification_log),
+        Inbox(context.db, context.notification_log, metrics=context.inbox_metrics),
         public_url=context.webhooks.public_url,
         ttl=context.export_ttl,
         metrics=context.export_metrics,

@@ -162,6 +162,7 @@ def _posted(found: Import, source: ImportSource, photo: ArchivedPhoto, files: li
         location=photo.location,
         taken_at=photo.taken_at,
         audience=found.audience or photo.audience or PhotoAudience.FOLLOWERS,
+        sensitive=photo.sensitive,
         origin=PhotoOrigin(
             import_id=found.id,
             posted_at=photo.posted_at or datetime.now(UTC),

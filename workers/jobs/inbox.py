@@ -37,6 +37,7 @@ from storage.stores.notification_groups import Recorded
 from storage.stores.notification_lookup import Situation, look_up
 from workers.jobs import publications
 from workers.jobs.activities import Operation, waiting_activity
+from workers.jobs.inbox_metrics import InboxMetrics, NoInboxMetrics
 from workers.jobs.turns import GAP, Turns
 
 log = structlog.get_logger(__name__)
@@ -57,10 +58,13 @@ class Inbox:
     `look` is how activities are compared with the database, under the inbox's lock.
     """
 
-    def __init__(self, db: Database, log: NotificationLog, *, look: LookUp = look_up) -> None:
+    def __init__(
+        self, db: Database, log: NotificationLog, *, look: LookUp = look_up, metrics: InboxMetrics | None = None
+    ) -> None:
         self._db = db
         self._log = log
         self._look = look
+        self._metrics = metrics or NoInboxMetrics()
         self._turns: Turns[Change] = Turns(self._change_and_publish, batch=_BATCH, shared=(UnavailableError,))
         self._behind: set[int] = set()  # inboxes for which the last change has found stored activities
         self._catching_up: set[int] = set()  # inboxes whose stored activities a task is handling
@@ -184,7 +188,7 @@ class Inbox:
             recorded = await notification_groups.record(tx, activity, found)
             return [] if recorded is None else [recorded]
         entry_id = await notification_groups.retract(tx, activity, found)
-        return [] if entry_id is None else [Recorded(entry_id)]
+        return [] if entry_id is None else [Recorded(entry_id, published=found is None or found.published)]
 
     async def _change_and_publish(self, recipient_id: int, changes: Sequence[Change]) -> None:
         """Carry out changes in one transaction, and publish each entry that they return once."""
@@ -193,8 +197,9 @@ class Inbox:
         async with inbox_lock.hold(self._db, recipient_id) as lock:
             async with self._db.transaction(lock, repeated=True) as tx:
                 recorded = [item for change in changes for item in await change(tx)]
+                news = [item.news for item in recorded if item.news is not None]
                 for item in recorded:
-                    if item.news is not None:
+                    if item.news is not None and item.leaves:
                         tx.emit(item.news)
                 changed = _merged(recorded)
                 # Read before the commit, which saves a round trip: under the lock nothing else changes the inbox.
@@ -204,6 +209,8 @@ class Inbox:
                 ]
                 if states[-1].waiting if states else await waiting_activities.waiting(tx, recipient_id):
                     self._behind.add(recipient_id)
+            for event in news:
+                self._metrics.notified(kind=event.kind)
             # A handler that dies before this line is repeated: it finds the activity recorded, and publishes then.
             for item, state in zip(changed, states, strict=True):
                 await self._publish(recipient_id, item, state.entry, state.counters)
@@ -213,6 +220,8 @@ class Inbox:
     ) -> None:
         if entry is None:
             document = publications.notification_removed(item.entry_id, counters)
+        elif not item.published:
+            return
         else:
             if item.repeated and await self._log.push_once(
                 recipient_id, item.entry_id, _body(publications.notification_new(entry, counters))
@@ -237,6 +246,7 @@ def _merged(items: Iterable[Recorded]) -> list[Recorded]:
             item.entry_id,
             repeated=before.repeated and item.repeated,
             news=item.news or before.news,
+            published=before.published or item.published,
             accounts={**before.accounts, **item.accounts},
         )
     return list(merged.values())

@@ -1,7 +1,8 @@
 """The worker "mail": writes the mails that were requested, and sends them.
 
-A mail that the server defers is tried again, each time after as long as it has waited in total, so ten attempts take
-hours, as greylisting and an outage do. What the server refuses for good is not tried again.
+A mail that the server defers is tried again, each time after as long as it has waited in total, but at least every ten
+minutes; the registry allows so many attempts that they take six hours. What the server refuses for good is not tried
+again.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from workers.errors import Discard, Retry
 from workers.handlers import EventHandler, event_origin, on
 from workers.jobs.context import Handlers, WorkerContext
 from workers.jobs.mail_kinds import MAIL_KINDS
-from workers.jobs.mail_requests import MailRequest, MailSpec
+from workers.jobs.mail_requests import MailRequest
 from workers.mails.letter import Letter
 from workers.mails.message import Identity, build_message, envelope_of
 from workers.mails.opening import open_transport
@@ -43,7 +44,7 @@ from workers.mails.urls import parse_sender
 
 CIRCUIT = CircuitPolicy(failures=5, pause=10.0, max_pause=120.0)
 UNSUBSCRIBE_PATH = "/api/v1/mail/unsubscribe"
-_FIRST_DELAY, _LONGEST_DELAY = 30.0, 7200.0  # seconds
+_FIRST_DELAY, _LONGEST_DELAY = 30.0, 600.0  # seconds; no event waits longer between two attempts
 # Of mails that anyone can cause, to one address: more would be a way to annoy its owner.
 RATION = QuotaPolicy(name="mails", limit=10, window_seconds=3600.0)
 
@@ -97,7 +98,7 @@ class Mailer:
         recipient = request.recipient
         return build_message(
             letter,
-            self._footer(recipient, list_name),
+            self._footer(letter, recipient, list_name),
             sender=self._sender,
             address=letter.to or recipient.address,
             # An address that is not the account's may be a stranger's, to whom nobody may send a text of theirs.
@@ -120,7 +121,9 @@ class Mailer:
                 raise
             permit.succeeded()
 
-    def _footer(self, recipient: Recipient, list_name: str | None) -> Footer:
+    def _footer(self, letter: Letter, recipient: Recipient, list_name: str | None) -> Footer:
+        if letter.to_another:
+            return Footer(reason=f"You receive this mail because your address was entered at {self.public_url}.")
         account = f"the account @{recipient.username} at {self.public_url}"
         if list_name is None:
             return Footer(reason=f"You receive this mail because of {account}.")
@@ -173,7 +176,8 @@ class MailHandlers:
             public_url=self._mailer.public_url,
             tokens=self._mailer.tokens,
         )
-        unwanted = await self._unwanted(spec, recipient)
+        list_name = spec.list_of(params)
+        unwanted = await self._unwanted(list_name, recipient)
         letter = None if unwanted else await spec.compose(request)
         if letter is None or not (letter.to or recipient.claimed):
             self._mailer.skip(kind, unwanted or "nothing to send", event_id=origin.id)
@@ -181,7 +185,7 @@ class MailHandlers:
         if spec.rationed and not await self._within_ration(letter.to or recipient.address):
             self._mailer.skip(kind, "too many to one address", event_id=origin.id)
             return
-        await self._mailer.send(kind, letter, request, list_name=spec.list_name)
+        await self._mailer.send(kind, letter, request, list_name=list_name)
 
     async def reset_requested(self, event: PasswordResetRequested) -> None:
         """Request the mail with which the password of the account with an address is reset, if there is one."""
@@ -192,13 +196,13 @@ class MailHandlers:
         async with self._db.transaction() as tx:
             mails.request(tx, user_id, MailKind.PASSWORD_RESET)
 
-    async def _unwanted(self, spec: MailSpec, recipient: Recipient) -> str | None:
-        """Return why a recipient gets no mails of this list, None if they do."""
-        if spec.list_name is None:
+    async def _unwanted(self, list_name: str | None, recipient: Recipient) -> str | None:
+        """Return why a recipient gets no mails of a list, None if they do."""
+        if list_name is None:
             return None
         if not recipient.verified:
             return "address not verified"
-        unsubscribed = spec.list_name in await mail_opt_outs.lists_of(self._db, recipient.user_id)
+        unsubscribed = list_name in await mail_opt_outs.lists_of(self._db, recipient.user_id)
         return "unsubscribed" if unsubscribed else None
 
     async def _within_ration(self, address: str) -> bool:

@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from storage.mails import MailKind
 from storage.models import NotificationKind
-from workers.jobs import account_mails, notice_mails, security_mails
+from workers.jobs import account_mails, notice_mails, notification_mails, security_mails
 from workers.jobs.mail_requests import MailSpec
 
 MAIL_KINDS: Mapping[MailKind, MailSpec] = MappingProxyType(
@@ -19,6 +19,10 @@ MAIL_KINDS: Mapping[MailKind, MailSpec] = MappingProxyType(
         MailKind.EMAIL_CHANGED: MailSpec(compose=account_mails.email_changed),
         MailKind.SECURITY_NOTICE: MailSpec(compose=security_mails.security_notice),
         MailKind.ACCOUNT_DECISION: MailSpec(compose=notice_mails.account_decision),
+        MailKind.NOTIFICATION: MailSpec(
+            compose=notification_mails.notification, list_name=notification_mails.list_of_notification
+        ),
+        MailKind.DIGEST: MailSpec(compose=notification_mails.digest, list_name="digest"),
         MailKind.WEBHOOK_FAILING: MailSpec(
             compose=notice_mails.webhook_failing, list_name=NotificationKind.WEBHOOK_FAILING.value
         ),

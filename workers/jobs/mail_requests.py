@@ -63,11 +63,16 @@ Compose = Callable[[MailRequest], Awaitable[Letter | None]]
 class MailSpec:
     """How a kind of mail is written, and whether users can unsubscribe from it.
 
-    With a `list_name` the mail has a link to unsubscribe; it is sent to verified addresses alone, and not to those who
-    have. Without one it is about the account itself, and is sent to the address that the account has claimed. A kind
-    that is `rationed` can be caused by anyone, so one address gets only some of them in an hour.
+    With a `list_name`, or one that follows from the parameters, the mail has a link to unsubscribe; it is sent to
+    verified addresses alone, and not to those who have. Without one it is about the account itself, and is sent to the
+    address that the account has claimed. A kind that is `rationed` can be caused by anyone, so one address gets only
+    some of them in an hour.
     """
 
     compose: Compose
-    list_name: str | None = None
+    list_name: str | Callable[[Mapping[str, Any]], str] | None = None
     rationed: bool = False
+
+    def list_of(self, params: Mapping[str, Any]) -> str | None:
+        """Return the list to which a mail with these parameters belongs."""
+        return self.list_name(params) if callable(self.list_name) else self.list_name

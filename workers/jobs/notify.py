@@ -42,7 +42,7 @@ from workers.jobs.withdrawals import Withdrawals
 @asynccontextmanager
 async def open_handlers(context: WorkerContext) -> AsyncIterator[Handlers]:
     """Yield the handlers of the queue "notify"."""
-    inbox = Inbox(context.db, context.notification_log)
+    inbox = Inbox(context.db, context.notification_log, metrics=context.inbox_metrics)
     notify = NotifyHandlers(context.db, inbox, context.counter_cache, context.publisher)
     comments = CommentHandlers(context.db, inbox, context.counter_cache, context.publisher)
     withdrawals = Withdrawals(context.db, inbox, comments.deleted)

@@ -28,6 +28,11 @@ _TEXTS = {
         "Sign-ins to the account {account} ask for the password alone from now on",
         ("Check my settings", "/settings/security"),
     ),
+    SecurityEvent.PROVIDER_LINKED: (
+        "A sign-in provider was linked with your account",
+        "The account {account} can also be signed in to with another service from now on",
+        ("Check my settings", "/settings/security"),
+    ),
     SecurityEvent.PASSKEY_ADDED: (
         "A passkey was added to your account",
         "A new passkey can be used to sign in to the account {account}",

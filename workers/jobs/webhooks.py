@@ -65,7 +65,7 @@ async def open_handlers(context: WorkerContext) -> AsyncIterator[Handlers]:
             verdicts=_verdicts(context),
         )
         context.services["webhook sending"] = sending.run
-        inbox = Inbox(context.db, context.notification_log)
+        inbox = Inbox(context.db, context.notification_log, metrics=context.inbox_metrics)
         yield WebhookHandlers(context.db, inbox, notify=sending.notify).handlers()
 
 

@@ -28,7 +28,7 @@ class Letter:
     """A mail in plain text, without markup; both of its forms are made of it.
 
     `paragraphs` come before the `items` and the `button`, `notes` in small print after it. `to` is the address if it is
-    not that of the account.
+    not that of the account. One that is `to_another` goes to the user of another account, and does not name this one.
     """
 
     subject: str
@@ -38,3 +38,4 @@ class Letter:
     button: Button | None = None
     notes: Sequence[str] = ()
     to: str | None = None
+    to_another: bool = False

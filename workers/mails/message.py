@@ -80,6 +80,8 @@ def one_line(text: str) -> str:
 def _recipient(address: str, name: str) -> Address:
     local, _, domain = address.rpartition("@")
     try:
+        if not local or not domain:
+            raise ValueError("a part is missing")  # noqa: TRY301 - as the library does for what it finds
         # The parts are given apart, so that the local part is quoted where its characters need it.
         return Address(one_line(name)[:_MAX_NAME], username=local, domain=_ascii(domain))
     except (ValueError, IndexError, MessageError) as error:

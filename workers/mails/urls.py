@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.policy import SMTP
 from ipaddress import ip_address
@@ -10,6 +11,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 CONSOLE = "console:"
 _PORTS = {"smtp": 587, "smtps": 465}
+_NO_SENDER = "it should be an address, as PicShare <no-reply@example.com>"
 _STARTTLS = ("offered", "required", "never")
 
 
@@ -54,12 +56,14 @@ def parse_smtp(url: str) -> SmtpAddress:
 
 def parse_sender(text: str) -> Address:
     """Return the address of a text such as `PicShare <no-reply@example.com>`; raise `ValueError` for any other."""
-    if not text.isprintable():
-        raise ValueError("it should be an address, as PicShare <no-reply@example.com>")
-    header = SMTP.header_factory("from", text)
-    addresses: tuple[Address, ...] = header.addresses
+    try:
+        # The parser of the library fails in several ways on some texts that are none.
+        header = SMTP.header_factory("from", text if text.isprintable() else "")
+        addresses: tuple[Address, ...] = header.addresses
+    except (ValueError, LookupError, AttributeError, MessageError) as error:
+        raise ValueError(_NO_SENDER) from error
     if header.defects or len(addresses) != 1 or not addresses[0].username or not addresses[0].domain:
-        raise ValueError("it should be an address, as PicShare <no-reply@example.com>")
+        raise ValueError(_NO_SENDER)
     return addresses[0]
 
 

@@ -1,6 +1,6 @@
 -- What a session's user sees of it: the client that opened or refreshed it last, and when that was. The network is that of
--- its address, shortened. `authenticated_at` is when the user last proved in it who they are, by the password, a code or a
--- passkey; sessions of the version before have none, and ask again before dangerous steps.
+-- its address, shortened. `authenticated_at` is when the user last proved their identity in it, by the password, a code or
+-- a passkey; sessions of the version before have none, and ask again before dangerous steps.
 ALTER TABLE sessions ADD COLUMN user_agent text;
 ALTER TABLE sessions ADD COLUMN network text;
 ALTER TABLE sessions ADD COLUMN last_seen_at timestamptz;

@@ -101,15 +101,15 @@ async def test_sign_in_is_limited_for_each_account_and_address(services: Inspect
 
 
 async def test_every_spelling_of_a_login_shares_the_account_s_tries(services: InspectableServices) -> None:
-    """The e-mail address, another case and letters that the database folds give no further tries."""
+    """Another case and letters that the database folds give no further tries."""
     limited = with_limits(services, sign_in_account="2/h")
-    user = (await sign_up(limited, "ingrid")).user
+    await sign_up(limited, "ingrid")
     sign_in = limited.actions.sign_in
-    for login in ("ingrid", user.email):
+    for login in ("ingrid", "Ingrid"):
         with pytest.raises(WrongCredentialsError):
             await sign_in.by_password(login, "wrong", client=HERE)
     found = [login for login in ("INGRID", "İngrid", "ıngrid") if await users.credentials(services.db, login)]
-    for login in ("ingrid", user.email.upper(), *found):
+    for login in ("ingrid", *found):
         with pytest.raises(RateLimitedError):
             await sign_in.by_password(login, PASSWORD, client=HERE)
 

@@ -485,6 +485,11 @@ async def test_users_are_notified_of_new_devices(api: Api) -> None:
     assert await notices(api) == [("new_sign_in", "Firefox on Linux")]
     (await sign_in(api, ann.name, WRONG, headers={"User-Agent": "okhttp/4"})).expect(401)
     assert await notices(api) == []
+    # The first session of an account that an operator has created, or whose sessions have all expired long ago.
+    await api.services.db.fetch("DELETE FROM refresh_tokens")
+    await api.services.db.fetch("DELETE FROM sessions")
+    (await sign_in(api, ann.name, headers={"User-Agent": "okhttp/4"})).expect(201)
+    assert await notices(api) == []
 
 
 async def test_users_are_notified_of_changes(api: Api) -> None:

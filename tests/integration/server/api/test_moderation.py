@@ -28,9 +28,9 @@ pytestmark = pytest.mark.engines
 SHOWN = {"state": "ready", "moderation_state": None, "applied": True}
 
 
-async def post(api: Api, user: ApiUser) -> dict[str, Any]:
+async def post(api: Api, user: ApiUser, **fields: str) -> dict[str, Any]:
     """Post a photo, and do what the worker does; return it as it was posted."""
-    form = aiohttp.FormData()
+    form = aiohttp.FormData(fields)
     form.add_field("file", encoded(halves()), filename="picture.jpg", content_type="image/jpeg")
     photo: dict[str, Any] = (await user.call("POST", "/photos", data=form)).expect(201)
     await api.finish(photo)
@@ -110,6 +110,24 @@ async def test_a_moderator_hides_and_restores(api: Api) -> None:
     seen_by_bob = (await bob.call("GET", f"/photos/{photo['id']}")).expect(200)
     assert seen_by_bob["sensitive"] is True
     assert "moderation" not in seen_by_bob
+
+
+async def test_an_author_marks_the_own_photo_as_sensitive(api: Api) -> None:
+    """When it is posted or later, and removes the mark again, but not that of a moderator; others see it at once."""
+    ann, fan, judge = await api.user(), await api.user(), await moderator(api)
+    await fan.follow(ann)
+    photo = await post(api, ann, sensitive="true")
+    path = f"/photos/{photo['id']}"
+    assert photo["sensitive"] is True
+    for mark in (False, True, False):
+        edited = (await ann.call("PATCH", path, json={"sensitive": mark})).expect(200)
+        assert (edited["sensitive"], edited["edited_at"] is None) == (mark, False)
+        assert (await fan.call("GET", path)).expect(200)["sensitive"] is mark
+        assert [item["sensitive"] for item in await fan.feed() if item["id"] == photo["id"]] == [mark]
+    (await judge.call("POST", f"/moderation/{photo['id']}", json={"verdict": "sensitive", "reason": "x"})).expect(200)
+    assert (await ann.call("PATCH", path, json={"sensitive": False})).expect(200)["sensitive"] is True
+    assert (await ann.call("PATCH", path, json={"sensitive": "perhaps"})).expect(422)["code"] == "invalid_input"
+    assert (await post(api, ann))["sensitive"] is False
 
 
 async def test_who_may_decide(api: Api) -> None:

@@ -15,12 +15,8 @@ from tests.support.api import Api, InspectableServices
 from tests.support.api_user import PASSWORD, ApiUser
 from tests.support.cases import case_about, decide, moderator, report
 from tests.support.inboxes import counters_json
-from tests.support.live_api import PATH, Socket, connected, running_live_api
+from tests.support.live_api import PATH, Socket, connected, notify, running_live_api
 from tests.support.pictures import photograph
-from workers.jobs.bells import BellHandlers
-from workers.jobs.comments import CommentHandlers
-from workers.jobs.inbox import Inbox
-from workers.jobs.notify import NotifyHandlers, notify_handlers
 from workers.jobs.relations import RelationHandlers
 
 pytestmark = pytest.mark.engines
@@ -57,20 +53,6 @@ async def test_streams_and_photos_of_other_users_are_error_103(api: Api) -> None
     ended = (await socket.until("push"))["push"]
     assert (ended["channel"], ended["unsubscribe"]["code"]) == (f"photo:{photo['id']}", 2000)
     assert (await socket.request(subscribe={"channel": f"photo:{photo['id']}"}))["error"]["code"] == 103
-
-
-async def notify(api: Api) -> None:
-    """Handle the events of likes and comments, as the worker does."""
-    services = api.services
-    parts = (services.counter_cache, services.stores.publisher)
-    inbox = Inbox(services.db, services.notification_log)
-    handlers = notify_handlers(
-        NotifyHandlers(services.db, inbox, *parts),
-        CommentHandlers(services.db, inbox, *parts),
-        BellHandlers(services.db, inbox),
-    )
-    for row in await services.db.fetch("DELETE FROM outbox WHERE queue = 'notify' RETURNING id, topic, body"):
-        await handlers[row["topic"]](events.decode(row["topic"], row["body"]))
 
 
 async def test_comments_do_not_cross_a_block(api: Api) -> None:

@@ -261,6 +261,11 @@ async def test_what_brings_no_news_is_recovered_as_a_change(api: Api, streams: L
         {"type": "notifications.marked", "mark": mark, "counters": counters, "ids": entry_ids}
         for mark in ("seen", "read")
     ]
+    now = await streams.position(user_id, "notifications")
+    (await ann.call("DELETE", "/notifications?read=true")).expect(204)
+    (publication,) = (await streams.recover(user_id, "notifications", now)).publications
+    removed = {"type": "notifications.removed", "counters": counters, "ids": entry_ids}
+    assert orjson.loads(publication.data) == removed
 
 
 async def test_subscribing_to_another_user_s_stream_is_denied(api: Api) -> None:

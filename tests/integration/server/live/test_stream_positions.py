@@ -6,6 +6,7 @@ import pytest
 
 from storage import ids
 from tests.support.api import Api
+from tests.support.inboxes import counters_json
 from tests.support.pictures import photograph
 
 pytestmark = pytest.mark.engines
@@ -38,7 +39,8 @@ async def test_the_position_of_the_inbox(api: Api) -> None:
     viewer, log = ids.decode(ann.id), api.services.notification_log
     page = (await ann.call("GET", "/notifications")).expect(200)
     epoch, offset = await log.position(viewer)
-    assert page == {"items": [], "next": None, "stream": {"epoch": epoch, "offset": offset}}
+    stream = {"epoch": epoch, "offset": offset}
+    assert page == {"items": [], "next": None, "stream": stream, "counters": counters_json()}
     await log.push(viewer, 7, b"body")
     missed = await log.since(viewer, **page["stream"])
     assert missed is not None

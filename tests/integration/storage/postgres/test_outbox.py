@@ -253,3 +253,14 @@ async def test_a_write_without_effect_deletes_nothing(database: Database) -> Non
 async def test_one_server_is_no_cluster(database: Database) -> None:
     """Extensions other than that of a cluster change nothing."""
     assert not await outbox.is_on_cluster(database)
+
+
+async def test_an_event_that_no_queue_wants_costs_no_statement() -> None:
+    """Nothing is sent to the database for it."""
+
+    class NoConnection:
+        async def fetchmany(self, *_: object) -> list[object]:
+            raise AssertionError("a statement was sent")
+
+    like = LikeAdded(photo_id=1, owner_id=2, user_id=3)
+    assert await outbox.insert(NoConnection(), IdGenerator(), [(like, 0.0)], lambda _: ()) == set()

@@ -65,7 +65,7 @@ async def test_a_deleted_photo_ends_its_own_notifications(database: Database) ->
 
 
 async def test_a_comment_is_not_shown_once_it_or_its_author_is_deleted(database: Database) -> None:
-    """Until it is withdrawn, that of a deleted comment has no excerpt, and one of a deleted author is gone."""
+    """Until it is withdrawn, the notification of a deleted comment has no excerpt; that of a deleted author is gone."""
     ann, ben, cat = await new_users(database, "ann", "ben", "cat")
     photo = await ready_photo(database, ann)
     for actor in (ben, cat):

@@ -212,6 +212,27 @@ async def test_an_activity_is_looked_up_in_a_full_inbox(populated: Database) -> 
     assert sum(scan["Actual Rows"] + scan.get("Rows Removed by Filter", 0) for scan in scans) < 10
 
 
+async def test_a_rare_kind_is_read_in_a_full_inbox(populated: Database) -> None:
+    """A page of some kinds reads a page of each kind, and not the entries of others; the counters read no rows."""
+    async with populated.transaction() as tx:
+        await tx.execute(
+            "INSERT INTO notifications (shard, id, user_id, kind, photo_id, position, people, newest_actors, read_at) "
+            "SELECT 1, i * 1024 + 1, 1, CASE WHEN i % 1000 = 7 THEN 'mention' ELSE 'like' END, i, i, 1, ARRAY[2], "
+            "CASE WHEN i % 100 <> 7 THEN now() END FROM generate_series(1, 5000) AS i"
+        )
+    await populated.fetchval("VACUUM ANALYZE notifications")
+    explained = Explaining(populated)
+    with suppress(IndexError):  # EXPLAIN returns no counters
+        await notifications.first_page(
+            explained, 1, limit=3, kinds=[NotificationKind.MENTION, NotificationKind.FOLLOW_REQUEST]
+        )
+    scans = explained.scans("notifications")
+    by_kind = [scan for scan in scans if scan["Index Name"] == "notifications_kinds"]
+    assert sum(scan["Actual Rows"] * scan["Actual Loops"] for scan in by_kind) <= 6
+    (counted,) = [scan for scan in scans if scan["Index Name"] == "notifications_counters"]
+    assert (counted["Node Type"], len(scans)) == ("Index Only Scan", len(by_kind) + 1)
+
+
 READ = "SELECT sum(pg_stat_get_xact_tuples_returned(oid)) FROM pg_class WHERE relname LIKE 'notification%'"
 
 

@@ -11,7 +11,7 @@ import subprocess
 import tracemalloc
 import zipfile
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ import pytest
 from server.actions.reports import ReportActions
 from storage.blobs.keys import export_key, original_key
 from storage.blobs.port import Blob
+from storage.devices import Device
 from storage.errors import ConflictError, NotFoundError, UnavailableError
 from storage.events import AccountDeleted, ExportRequested
 from storage.exports import Export, ExportState
@@ -46,10 +47,13 @@ from storage.stores import (
     list_members,
     lists,
     notifications,
+    passkeys,
     photo_collections,
     photo_deletion,
     photo_exif,
     quarantine,
+    second_factors,
+    sessions,
     tag_follows,
     uploads,
     users,
@@ -634,3 +638,22 @@ async def test_webhooks_without_their_secrets(exporter: Exporter) -> None:
     (made,) = _json(archive, "imports.json")
     assert (made["state"], made["imported"]) == ("queued", 0)
     assert not any(b"very_secret" in archive.read(name) for name in archive.namelist())
+
+
+async def test_the_security_of_the_account(exporter: Exporter) -> None:
+    """Sessions, second factor and passkeys are in it, and nothing with which one could sign in."""
+    ada = await new_user(exporter.db, "ada")
+    device = Device(user_agent="Firefox", network="203.0.113.0/24")
+    expires_at = datetime.now(UTC) + timedelta(days=1)
+    async with exporter.db.transaction() as tx:
+        await sessions.open(tx, ada.id, token_sha256=b"digest", expires_at=expires_at, device=device)
+        await second_factors.begin(tx, ada.id, b"secret")
+        await second_factors.confirm(tx, ada.id)
+        await passkeys.add(
+            tx, ada.id, credential_id=b"id", public_key=b"key", sign_count=0, transports=[], name="Phone"
+        )
+    found = _json(await exporter.made(ada), "security.json")
+    assert [(each["user_agent"], each["network"]) for each in found["sessions"]] == [("Firefox", "203.0.113.0/24")]
+    assert found["second_factor_since"] is not None
+    assert [sorted(each) for each in found["passkeys"]] == [["created_at", "last_used_at", "name"]]
+    assert sorted(found) == ["passkeys", "second_factor_since", "sessions"]

@@ -86,7 +86,7 @@ def test_an_unknown_queue_lists_the_queues(monkeypatch: pytest.MonkeyPatch, caps
     assert call(monkeypatch, "deadletters", "list", "--queue", "medai") == 2
     assert (
         "'medai' is not one of media, fanout, notify, bulk, discover, abuse, mail, exports, imports, deferred, "
-        "variants, video, webhooks, reviews, purge, forget, warm." in capsys.readouterr().err
+        "variants, video, webhooks, reviews, deliver, purge, forget, warm." in capsys.readouterr().err
     )
 
 

@@ -39,7 +39,7 @@ def test_the_times_are_the_defaults_of_the_settings() -> None:
     """Each setting exists, and its default is the time in the row."""
     settings = Settings()
     named = [(row[1], key) for row in _rows() for key in codes_in(row[2])]
-    assert len(named) == 15
+    assert len(named) == 16
     for shown, key in named:
         section, _, name = key.partition(".")
         default = getattr(getattr(settings, section), name)

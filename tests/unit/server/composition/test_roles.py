@@ -31,7 +31,7 @@ def test_a_role_is_one_service_and_accepts_shared_backends(role: str) -> None:
         "media": {"media", "deferred", "variants"},
         "purge": {"purge", "forget", "warm"},
         "notify": {"notify", "abuse", "mail"},
-        "webhooks": {"webhooks", "reviews"},
+        "webhooks": {"webhooks", "reviews", "deliver"},
         "bulk": {"bulk", "discover", "exports", "imports"},
     }
     assert services_of(role, shared()) == together.get(role, {role})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,6 +16,8 @@ from server.composition.workers import worker_context, worker_policy
 from server.config.settings import Settings
 from storage.events import TOPICS
 from workers.jobs.context import open_handlers
+from workers.jobs.janitor import LONGEST_DELAY
+from workers.jobs.mail import retry_delay
 from workers.registry import WORKERS, WorkerSpec
 
 ROOT = Path(__file__).parents[4]
@@ -130,6 +133,7 @@ def test_default_concurrency_comes_from_the_registry() -> None:
         1,
         4,
         4,
+        8,
         4,
         1,
         1,
@@ -140,6 +144,21 @@ def test_the_operators_guide_lists_every_worker() -> None:
     """The table of processes in the guide has a row for each role of `picshare worker`."""
     guide = (ROOT / "docs" / "operation.md").read_text()
     assert [role for role in WORKER_ROLES if f"| `picshare worker {role}` |" not in guide] == []
+
+
+def test_mails_are_tried_for_hours() -> None:
+    """The queue of mails has more attempts than others, since mail servers ask to come back later."""
+    assert worker_policy("mail", Settings()).delivery_limit == 40
+    assert worker_policy("notify", Settings()).delivery_limit == 10
+    many = Settings().with_values("worker", delivery_limit=50)
+    assert worker_policy("mail", many).delivery_limit == 50
+    delays, age = [], 0.0
+    for _ in range(39):
+        delays.append(retry_delay(timedelta(seconds=age)))
+        age += delays[-1]
+    assert delays[:7] == [30, 30, 60, 120, 240, 480, 600]
+    assert max(delays) <= LONGEST_DELAY.total_seconds()
+    assert 5 * 3600 < age < 7 * 3600
 
 
 class _Stores:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,9 @@ ROOT = Path(__file__).parents[4]
 @pytest.fixture(autouse=True)
 def _in_an_empty_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+
+
+PROVIDER = {"name": "id", "issuer": "https://id.example", "client_id": "picshare"}
 
 
 def write(text: str) -> Path:
@@ -134,6 +138,25 @@ def test_lists_in_the_environment_are_separated_by_commas(monkeypatch: pytest.Mo
         ('[outbound]\nallowed_networks = ["10.0.0.1/8"]', ["outbound.allowed_networks", "10.0.0.1/8 is not a network"]),
         ('[edge]\nhook_url = "https://cdn.example.com"', ["edge.hook_secret", "edge.hook_url needs it"]),
         ('[edge]\nhook_url = "https://cdn.example.com"\nhook_secret = "hunter2"', ["edge.hook_secret", "whsec_"]),
+        ("[[oidc.providers]]\nname = 'id'", ["oidc.providers[0].issuer", "it is required"]),
+        ("[[oidc.providers]]\nname = 'My IdP'", ["oidc.providers[0].name", "lower-case letters"]),
+        ("[[oidc.providers]]\nurl = 'https://x'", ["Unknown key oidc.providers[0].url", "docs/configuration.md"]),
+        (
+            "[[oidc.providers]]\nname = 'id'\nissuer = 'http://10.0.0.5/'\nclient_id = 'x'",
+            ["oidc.providers[0].issuer", "https://", "private = true"],
+        ),
+        (
+            "[[oidc.providers]]\nname = 'id'\nissuer = 'https://a.example/?x'\nclient_id = 'x'",
+            ["oidc.providers[0].issuer", "no query"],
+        ),
+        (
+            "[[oidc.providers]]\nname = 'id'\nissuer = 'https://a.example'\nclient_id = 'x'\nscopes = ['email']",
+            ["oidc.providers[0].scopes", "openid"],
+        ),
+        (
+            "[[oidc.providers]]\nname = 'id'\nissuer = 'https://a.example'\nclient_id = 'x'\n" * 2,
+            ["oidc.providers", "another name"],
+        ),
         ("[redis]\nping_interval = 3", ["redis.ping_interval", "live.ping_interval"]),
     ],
 )
@@ -207,14 +230,30 @@ def test_printed_settings_hide_secrets() -> None:
                 "replicas": ["postgresql://me:hunter2@db-3/picshare"],
             },
             "broker": {"url": "amqp://me:hunter2@mq/"},
+            "oidc": {"providers": [{**PROVIDER, "client_secret": "hunter2"}]},
         }
     )
     text = effective(settings)
+    assert tomllib.loads(text)["oidc"]["providers"] == [
+        {**PROVIDER, "private": False, "client_secret": "***", "scopes": ["openid", "email", "profile"]}
+    ]
     assert "hunter2" not in text
     assert "kkkk" not in text
     database = tomllib.loads(text)["database"]
     assert database["url"] == "postgresql://me:***@db-1,db-2/picshare"
     assert database["replicas"] == ["postgresql://me:***@db-3/picshare"]
+
+
+def test_providers_in_the_environment_are_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And in the file they are tables."""
+    monkeypatch.setenv("PICSHARE_OIDC__PROVIDERS", json.dumps([PROVIDER]))
+    (provider,) = load_settings().oidc.providers
+    assert (provider.name, provider.issuer, provider.label) == ("id", "https://id.example", None)
+    monkeypatch.delenv("PICSHARE_OIDC__PROVIDERS")
+    tables = "".join(
+        f"[[oidc.providers]]\nname = '{name}'\nissuer = 'https://{name}'\nclient_id = 'x'\n" for name in "ab"
+    )
+    assert [each.name for each in load_settings(write(tables)).oidc.providers] == ["a", "b"]
 
 
 def test_replicas_are_a_list_also_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,11 +5,16 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import aiohttp
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from server.edge.pages import CLIENT_ROUTES, Pages
+from server.edge.access_log import EventLog
+from server.edge.client_addresses import ClientAddresses
+from server.edge.cors import CrossOrigin
+from server.edge.middleware import NoHttpMetrics, edge
+from server.edge.pages import CLIENT_ROUTES, LINK_ROUTES, Pages
 from tests.support.documents import ROOT
 from tests.support.raw_http import exchange
 
@@ -59,7 +64,19 @@ def test_the_pages_are_those_of_the_application() -> None:
     routed = {re.sub(r":(\w+)", "{}", path) for path in re.findall(r'(?:\[|path: )"(/[^"]*)"', text)}
     served = {
         re.sub(r"\{\w+\}", "{}", path.replace("{list:followers|following}", name))
-        for path in CLIENT_ROUTES
+        for path in (*CLIENT_ROUTES, *LINK_ROUTES)
         for name in ("followers", "following")
     }
     assert served == routed
+
+
+async def test_pages_of_links_name_themselves_to_no_address() -> None:
+    """Their Referrer-Policy is kept by the middleware, which gives other pages one that allows the own origin."""
+    app = web.Application(
+        middlewares=[edge(ClientAddresses(()), CrossOrigin(()), NoHttpMetrics(), EventLog(), secure=False)]
+    )
+    app.router.add_routes(Pages(ROOT / "static").routes())
+    async with TestServer(app) as server, aiohttp.ClientSession() as session:
+        for path, policy in (*((path, "no-referrer") for path in LINK_ROUTES), ("/signin", "same-origin")):
+            async with session.get(server.make_url(path)) as response:
+                assert (response.status, response.headers["Referrer-Policy"]) == (200, policy)

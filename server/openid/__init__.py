@@ -1,0 +1,1 @@
+"""OpenID Connect: sign-in with a provider, as its relying party."""
