@@ -88,8 +88,8 @@ async def _running(folder: Path, receiver_port: int, issuer_port: int) -> AsyncI
 @pytest_asyncio.fixture(loop_scope="session")
 async def site(browser: Browser, service_url: str) -> AsyncIterator[Site]:
     """The service for visitors; fails if one of their pages logged an unexpected error."""
-    # Accounts are created as if by the browser, whose first sign-in would otherwise be notified as one of a new device.
-    async with aiohttp.ClientSession(headers={"User-Agent": "HeadlessChrome/140.0.0.0 (X11; Linux x86_64)"}) as http:
+    # As the browser, so that its first sign-in with an account is no new device, of which the user would be notified.
+    async with aiohttp.ClientSession(headers={"User-Agent": "Mozilla/5.0 (X11; Linux) Chrome/1"}) as http:
         site = Site(browser, http, service_url)
         yield site
         await site.close()
