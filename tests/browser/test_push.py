@@ -18,6 +18,7 @@ from tests.browser.visitor import WITHIN, Site, Visitor
 from tests.support.api_user import API
 from tests.support.eventually import eventually
 from tests.support.push import Browser as Subscriber
+from tests.support.push import running_push_service
 from workers.web_push.payload import payload_of
 from workers.web_push.port import PushMessage
 
@@ -134,14 +135,13 @@ async def test_a_push_message_from_the_offer_to_its_page(site: Site, receiver_po
     await switch.get_by_label("Hide names and comments").check()
     await becomes(page, "JSON.parse(localStorage['picshare.push']).hidesContent")
 
-    # A page that has the focus shows news itself.
+    # A page that has the focus shows news itself; what is not shown now would be found with the next one.
     channel = await PushChannel(page, visitor.url).open()
     message = PushMessage(
         title=f"{other.name} follows you", navigate=f"{visitor.url}/u/{other.name}", tag="follow", app_badge=1
     )
     data = payload_of(message).decode()
-    await channel.deliver(data)
-    assert await shown(worker) == []
+    await channel.deliver(data.replace('"tag":"follow"', '"tag":"not shown"'))
     blank = await visitor.context.new_page()
     await page.goto("about:blank")
     await blank.bring_to_front()
@@ -198,6 +198,27 @@ async def test_a_push_message_from_the_offer_to_its_page(site: Site, receiver_po
     await page.get_by_role("button", name="Sign out").click()
     await visitor.sees(page.get_by_label("User name or e-mail"))
     await becomes(page, "!localStorage['picshare.push'] && !sessionStorage['test.subscription']")
+
+
+async def test_a_follower_reaches_a_browser_through_its_push_service(site: Site, receiver_port: int) -> None:
+    """The running service sends the message by itself, and for the account alone that has subscribed last."""
+    account, other = await site.create_account(), await site.create_account()
+    async with running_push_service(receiver_port) as service:
+        body = service.browser().json()
+        (await account.call("POST", "/push/subscriptions", json=body)).expect(201)
+        await other.follow(account)
+        await eventually(lambda: bool(service.messages), within=WITHIN / 1000)
+        (pushed,) = service.messages
+        assert pushed.notification["title"] == f"{other.name} started following you"
+        assert pushed.notification["navigate"] == f"{site.url}/u/{other.name}"
+        assert pushed.document["app_badge"] == 1
+        assert (pushed.headers["TTL"], pushed.headers["Urgency"]) == ("86400", "normal")
+        # Another account in the same browser takes the endpoint over: the next message is for it.
+        (await other.call("POST", "/push/subscriptions", json=body)).expect(201)
+        await (await site.create_account()).follow(account)
+        await account.follow(other)
+        await eventually(lambda: len(service.messages) == 2, within=WITHIN / 1000)
+        assert service.messages[1].notification["title"] == f"{account.name} started following you"
 
 
 async def test_without_a_connection_there_is_a_page_that_says_so(site: Site) -> None:

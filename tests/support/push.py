@@ -150,10 +150,10 @@ class PushService:
 
 
 @asynccontextmanager
-async def running_push_service() -> AsyncIterator[PushService]:
-    """Serve a push service on a free port of the loopback interface."""
+async def running_push_service(port: int | None = None) -> AsyncIterator[PushService]:
+    """Serve a push service on a port of the loopback interface, by default a free one."""
     app = web.Application()
-    server = TestServer(app, host=HOST)
+    server = TestServer(app, host=HOST, port=port)
     service = PushService(server)
     app.router.add_post("/push/{name}", service.receive)
     app.router.add_post("/floor", service.accept)
