@@ -1,6 +1,6 @@
 /** The section of the settings about signing in: password, two-factor sign-in and passkeys. */
 
-import { h } from "./dom.js";
+import { fill, h } from "./dom.js";
 import { field, form } from "./form.js";
 import { linkedProviders } from "./linked_providers.js";
 import { PasskeyList } from "./passkey_list.js";
@@ -10,6 +10,13 @@ import { SecondFactor } from "./second_factor.js";
 export function securitySection(app) {
   const factor = new SecondFactor(app);
   const passkeys = new PasskeyList(app);
+  const password = h("div", {}, passwordForm(app));
+  app.api
+    .get("/users/me/identities")
+    .then(({ password: hasPassword }) => {
+      if (!hasPassword) fill(password, h("p.secondary", {}, "Your account has none: you sign in with a provider. To get one, sign out and follow “Forgot password?”."));
+    })
+    .catch(() => {}); // The form explains what is wrong.
   const element = h(
     "div",
     {},
@@ -17,7 +24,7 @@ export function securitySection(app) {
     h(
       "div.settings-parts",
       {},
-      h("section", { "aria-label": "Password" }, h("h2", {}, "Password"), passwordForm(app)),
+      h("section", { "aria-label": "Password" }, h("h2", {}, "Password"), password),
       factor.element,
       passkeys.element,
       linkedProviders(app),

@@ -34,6 +34,7 @@ async def test_a_user_signs_up_with_a_provider_and_returns(site: Site, issuer_po
         await expect(page).to_have_url(re.compile("/notifications$"))
 
         await visitor.open("/settings/security")
+        await visitor.sees(page.get_by_text("Your account has none"))
         await page.get_by_role("button", name="Unlink Example ID").click()
         await page.get_by_role("dialog").get_by_role("button", name="Unlink").click()
         await visitor.sees(visitor.toast("This is the only way to sign in"))
