@@ -97,7 +97,8 @@ class ActorVisibilityChanged(Event):
 class BellChunk(Event):
     """The next followers with a bell are to be notified of a photo, or with `withdraw` not any more.
 
-    These are the followers after (`after_shard`, `after_id`). The handler emits the next event until none is left.
+    These are the followers after (`after_shard`, `after_id`), or the entries with ids above `after_id`. The handler
+    emits the next event until none is left.
     """
 
     topic: ClassVar[str] = "bell.chunk"

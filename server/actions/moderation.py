@@ -72,7 +72,7 @@ class ModerationActions(PhotoDecisions):
             rule=verdict.rule,
             labels=dict(verdict.labels),
         )
-        return await self.decide(photo_id, decision)
+        return await self.decide_and_log(photo_id, decision, actor_id=viewer_id)
 
     async def look(self, viewer_id: int, photo_id: int) -> tuple[Photo, Sequence[Decision]]:
         """Return a photo in any state but deleted for a moderator, and the decisions about it.

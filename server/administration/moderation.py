@@ -38,14 +38,14 @@ async def hide(settings: Settings, photo: str, *, reason: str, rule: str) -> Dec
         rule=_line("--rule", rule, at_least=0, at_most=MAX_RULE),
     )
     async with _stores(settings) as stores:
-        return await _decisions(stores).decide(id_of(photo), decision)
+        return await _decisions(stores).decide_and_log(id_of(photo), decision)
 
 
 async def restore(settings: Settings, photo: str) -> Decided:
     """Show a photo again, as a moderator; raise as `hide` does."""
     async with _stores(settings) as stores:
         allow = Decision(action=ModerationAction.ALLOW, by=Decider.MODERATOR)
-        return await _decisions(stores).decide(id_of(photo), allow)
+        return await _decisions(stores).decide_and_log(id_of(photo), allow)
 
 
 async def show(settings: Settings, photo: str) -> Moderated:

@@ -25,6 +25,14 @@ const EVENTS = {
   erased: "Erased",
 };
 
+/** Decisions about a photo that were made outside of its case, by their actions. */
+const VERDICTS = {
+  allow: "allowed the photo",
+  sensitive: "marked the photo as sensitive",
+  hold: "held the photo",
+  hide: "hid the photo",
+};
+
 /** Create the page at "/moderation/:id". */
 export function moderationCasePage(app, { id }) {
   if (!isModerator(app.session.user)) return { title: "Moderation", element: emptyPage("lock", "For moderators", "This page is for accounts with the role of a moderator.") };
@@ -194,6 +202,7 @@ class CasePage {
 
   #audit() {
     const rows = this.#case.audit.map(({ action, actor, details, created_at: createdAt }) => {
+      if (action === "verdict") return verdictRow(details, actor, createdAt);
       const more = details.note || details.rule || ACTIONS[details.action]?.label;
       return h("li", {}, EVENTS[action] ?? action, more && `: ${more}`, h("span.secondary.small", {}, actor && `@${actor.username} · `, timeElement(createdAt)));
     });
@@ -220,6 +229,12 @@ class CasePage {
       this.#app.toasts.error(error);
     }
   }
+}
+
+/** Return the entry of a decision that was made outside of the case. */
+function verdictRow({ verdict, by, note }, actor, createdAt) {
+  const decider = actor ? `@${actor.username}` : by === "moderator" ? "An operator" : "A service";
+  return h("li", {}, `${decider} ${VERDICTS[verdict] ?? verdict}`, note && `: ${note}`, h("span.secondary.small", {}, " · ", timeElement(createdAt)));
 }
 
 function amount(number, noun) {

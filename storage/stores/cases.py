@@ -106,6 +106,16 @@ async def of_owner(db: Queryable, owner_id: int, *, limit: int) -> list[Case]:
     return [_case_of(row) for row in rows]
 
 
+async def newest_about(db: Queryable, photo_id: int) -> int | None:
+    """Return the newest case about a photo, or None."""
+    found: int | None = await db.fetchval(
+        f"SELECT k.id FROM moderation_cases k WHERE k.shard = {shard('$1')} AND k.subject_id = $1 "
+        "AND k.subject_kind = 'photo' ORDER BY k.id DESC LIMIT 1",
+        photo_id,
+    )
+    return found
+
+
 async def assign(tx: Transaction, case_id: int, user_id: int | None) -> Case:
     """Assign a case to a moderator, or to none."""
     row = await tx.fetchrow(

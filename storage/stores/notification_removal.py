@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from storage.errors import NotFoundError
-from storage.models import NotificationKind
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.sharding import shard
 from storage.stores.notification_marks import Selection
@@ -90,20 +89,30 @@ async def dismissed(db: Queryable, recipient_id: int, *, limit: int) -> list[int
     return [row["id"] for row in rows]
 
 
-async def about_photos(
-    db: Queryable, photo_ids: Sequence[int], *, limit: int, kind: NotificationKind | None = None
-) -> dict[int, list[int]]:
-    """Return up to `limit` entries about photos, of all kinds or one, by recipient."""
+async def about_photos(db: Queryable, photo_ids: Sequence[int], *, limit: int) -> dict[int, list[int]]:
+    """Return up to `limit` entries about photos, by recipient."""
     rows = await db.fetch(
         """
         /* all shards: the inboxes that have entries about photos */
-        SELECT user_id, id FROM notifications
-        WHERE photo_id = ANY($1::bigint[]) AND deleted_at IS NULL AND kind = coalesce($3, kind) LIMIT $2""",
+        SELECT user_id, id FROM notifications WHERE photo_id = ANY($1::bigint[]) AND deleted_at IS NULL LIMIT $2""",
         list(photo_ids),
         limit,
-        kind,
     )
     found: dict[int, list[int]] = {}
     for row in rows:
         found.setdefault(row["user_id"], []).append(row["id"])
     return {user_id: sorted(entry_ids) for user_id, entry_ids in sorted(found.items())}
+
+
+async def of_posts(db: Queryable, photo_id: int, *, after: int, limit: int) -> list[tuple[int, int]]:
+    """Return up to `limit` entries about the posting of a photo with ids above `after`, as (entry, recipient)."""
+    rows = await db.fetch(
+        """
+        /* all shards: the inboxes that have entries about photos */
+        SELECT id, user_id FROM notifications
+        WHERE photo_id = $1 AND deleted_at IS NULL AND kind = 'post_by' AND id > $2 ORDER BY id LIMIT $3""",
+        photo_id,
+        after,
+        limit,
+    )
+    return [(row["id"], row["user_id"]) for row in rows]

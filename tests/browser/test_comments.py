@@ -6,7 +6,7 @@ import re
 
 from playwright.async_api import Locator, expect
 
-from tests.browser.visitor import Site, Visitor
+from tests.browser.visitor import Site, Visitor, published
 from tests.support.pictures import photograph
 
 
@@ -25,6 +25,7 @@ async def test_a_conversation_is_followed_by_both(site: Site) -> None:
     """What one user writes, likes, edits or pins appears on the open page of the other, with links in its place."""
     owner, reader = await site.friends()
     photo = await owner.account.upload(photograph("coffee"), f"with @{reader.account.name} #coffee")
+    await published(owner.account, photo["id"])
     for visitor in (owner, reader):
         await visitor.open(f"/p/{photo['id']}")
         await visitor.live()

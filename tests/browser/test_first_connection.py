@@ -23,7 +23,7 @@ async def before_connection(page: Page) -> AsyncIterator[None]:
         await route.continue_()
 
     await page.route("**/api/v1/live/token", hold)
-    async with page.expect_response("**/api/v1/notifications/counters"), page.expect_response("**/api/v1/feed?*"):
+    async with page.expect_response("**/api/v1/notifications?*"), page.expect_response("**/api/v1/feed?*"):
         await page.reload()
     yield
     may_connect.set()

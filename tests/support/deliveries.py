@@ -27,16 +27,20 @@ SENT = Sent(outcome=SendOutcome.SENT)
 
 
 class RecordingChannel:
-    """Sends nothing, and keeps what it was to send; `results` are returned one after the other, then successes."""
+    """Sends nothing, and keeps what it was to send; `results` are returned one after the other, then successes.
+
+    It reaches all users but those made `unreachable`, or with `reached` those alone.
+    """
 
     def __init__(self) -> None:
         self.sent: list[tuple[int, Notification]] = []
         self.results: deque[Sent | StorageError] = deque()
         self.unreachable: set[int] = set()
+        self.reached: set[int] | None = None
 
     async def reaches(self, user_id: int) -> bool:
         """Return whether the user was not made unreachable."""
-        return user_id not in self.unreachable
+        return user_id not in self.unreachable and (self.reached is None or user_id in self.reached)
 
     async def send(self, user_id: int, entry: Notification) -> Sent:
         """Record a notification and return the next result."""

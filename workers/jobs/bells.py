@@ -59,12 +59,12 @@ class BellHandlers:
         photo = (await photos.load(self._db, [event.photo_id])).get(event.photo_id)
         if photo is not None and photo.state is PhotoState.READY:
             return
-        found = await notification_removal.about_photos(
-            self._db, [event.photo_id], kind=NotificationKind.POST_BY, limit=FOLLOWERS_AT_ONCE
+        found = await notification_removal.of_posts(
+            self._db, event.photo_id, after=event.after_id, limit=FOLLOWERS_AT_ONCE
         )
-        await self._reconcile(event, found)
-        if found:
-            await self._emit(event)
+        await self._reconcile(event, [recipient_id for _, recipient_id in found])
+        if len(found) == FOLLOWERS_AT_ONCE:
+            await self._emit(replace(event, after_id=found[-1][0]))
 
     async def _reconcile(self, event: BellChunk, recipient_ids: Iterable[int]) -> None:
         for recipient_id in recipient_ids:

@@ -70,7 +70,7 @@ class MediaHandlers:
 
     def handlers(self) -> Mapping[str, EventHandler]:
         """Return the handler of each topic."""
-        profile_images = ProfileImageHandlers(self._db, self._maker, self._remover, self._gate)
+        profile_images = ProfileImageHandlers(self._db, self._maker, self._remover, self._gate, self._recorder)
         return {
             **on(PhotoUploaded, self.uploaded),
             **on(PhotoUnscanned, self.deferred),

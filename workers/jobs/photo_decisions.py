@@ -11,7 +11,7 @@ from storage.cache.cards import Cards
 from storage.errors import UnavailableError
 from storage.moderation import Decision
 from storage.postgres.database import Database, Transaction
-from storage.stores import photo_moderation
+from storage.stores import cases, moderation_audit, photo_moderation
 from storage.stores.photo_moderation import Decided
 from workers.jobs.permissions import LivePermissions
 
@@ -72,6 +72,23 @@ class PhotoDecisions:
         decided = await photo_moderation.decide(tx, photo_id, decision, once=once)
         tx.on_commit(lambda: self._take_effect(photo_id, decision, decided))
         return decided
+
+    async def decide_and_log(self, photo_id: int, decision: Decision, *, actor_id: int | None = None) -> Decided:
+        """Do what `decide` does for a decision outside of a case, and add it to the log of the newest case, if any.
+
+        `actor_id` is the moderator, None for an operator.
+        """
+        async with self._db.transaction() as tx:
+            decided = await self.decide_in(tx, photo_id, decision)
+            await self.log_in(tx, photo_id, decision, actor_id=actor_id)
+        return decided
+
+    async def log_in(self, tx: Transaction, photo_id: int, decision: Decision, *, actor_id: int | None = None) -> None:
+        """Add a decision that was made outside of a case to the log of the newest case about the photo, if any."""
+        case_id = await cases.newest_about(tx, photo_id)
+        if case_id is not None:
+            details = {"verdict": decision.action.value, "by": decision.by.value, "note": decision.reason}
+            await moderation_audit.add(tx, case_id, "verdict", actor_id=actor_id, details=details)
 
     async def _take_effect(self, photo_id: int, decision: Decision, decided: Decided) -> None:
         self._metrics.photo_decided(action=decision.action, by=decision.by)

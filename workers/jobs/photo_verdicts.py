@@ -6,7 +6,7 @@ from storage import ids
 from storage.errors import ConflictError
 from storage.moderation import Decider, Decision
 from storage.postgres.database import Database
-from storage.stores import webhook_endpoints
+from storage.stores import photo_moderation, webhook_endpoints
 from storage.stores.photo_moderation import Decided
 from workers.jobs.photo_decisions import PhotoDecisions
 from workers.webhooks.verdicts import Verdict
@@ -44,4 +44,8 @@ class PhotoVerdicts:
                     "The webhook of this token does not decide about photos any more: it was deleted or disabled, lost "
                     "its right, or its owner is no administrator.",
                 )
-            return await self._decisions.decide_in(tx, photo_id, decision, once=True)
+            before = await photo_moderation.given(tx, photo_id, by=Decider.SERVICE, source=source)
+            decided = await self._decisions.decide_in(tx, photo_id, decision, once=True)
+            if before is None:
+                await self._decisions.log_in(tx, photo_id, decision)
+            return decided

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import aiohttp
 import pytest
@@ -13,13 +13,15 @@ from server.composition.signing import verdict_tokens
 from storage import ids
 from storage.holds import HoldPolicy
 from storage.models import Role
-from storage.moderation import Decider
+from storage.moderation import Decider, Decision, ModerationAction
 from storage.stores import photo_deletion, photo_moderation, users, webhook_endpoints
 from storage.webhooks import EndpointScope, EndpointState
 from tests.support.api import Api, InspectableServices, running_api, with_moderation
 from tests.support.api_user import ApiUser
+from tests.support.cases import case_about, report
 from tests.support.pictures import encoded, halves
 from workers.jobs.holds import HoldTasks
+from workers.jobs.photo_decisions import PhotoDecisions
 from workers.webhooks.signing import Scheme, new_secret
 from workers.webhooks.verdict_tokens import TTL, VerdictTokens
 
@@ -128,6 +130,31 @@ async def test_an_author_marks_the_own_photo_as_sensitive(api: Api) -> None:
     assert (await ann.call("PATCH", path, json={"sensitive": False})).expect(200)["sensitive"] is True
     assert (await ann.call("PATCH", path, json={"sensitive": "perhaps"})).expect(422)["code"] == "invalid_input"
     assert (await post(api, ann))["sensitive"] is False
+
+
+async def test_decisions_outside_of_a_case_are_in_its_log(api: Api) -> None:
+    """Those of a moderator, of a service once, and of an operator; without a case there is no log."""
+    ann, fan, judge = await api.user(), await api.user(), await moderator(api)
+    endpoint_id, photo = await service(api), await post(api, ann)
+    path, hidden = f"/moderation/{photo['id']}", {"verdict": "hide", "reason": "Not here."}
+    (await judge.call("POST", path, json={**hidden, "verdict": "allow"})).expect(200)
+    await report(fan, "photo", photo["id"])
+    (await judge.call("POST", path, json=hidden)).expect(200)
+    token = token_of(api, photo, endpoint_id)
+    for _ in range(2):
+        (await give(api, photo, "hide", token, reason="nudity")).expect(200)
+    decisions = PhotoDecisions(api.services.db, api.services.stores.cards, cast("Any", None))
+    await decisions.decide_and_log(
+        ids.decode(photo["id"]), Decision(action=ModerationAction.ALLOW, by=Decider.MODERATOR)
+    )
+    case_id = await case_about(judge, photo["id"])
+    audit = (await judge.call("GET", f"/moderation/cases/{case_id}")).expect(200)["audit"]
+    found = [
+        (entry["actor"] and entry["actor"]["username"], entry["details"]["by"], entry["details"]["verdict"])
+        for entry in audit
+        if entry["action"] == "verdict"
+    ]
+    assert found == [(judge.name, "moderator", "hide"), (None, "service", "hide"), (None, "moderator", "allow")]
 
 
 async def test_who_may_decide(api: Api) -> None:

@@ -147,7 +147,7 @@ async def test_responses_match_their_models(api: Api) -> None:
         (f"/users/{ann.id}/followers", responses.ListResponse[responses.UserSummaryResponse]),
         (f"/users/{ann.id}/lists", responses.ListResponse[list_responses.AccountListResponse]),
         ("/users/me", responses.AccountResponse),
-        ("/notifications", responses.StreamListResponse[activity_responses.NotificationResponse]),
+        ("/notifications", activity_responses.NotificationListResponse),
         ("/notifications/counters", activity_responses.NotificationCountersResponse),
     ):
         model.model_validate((await bob.call("GET", path)).expect(200))

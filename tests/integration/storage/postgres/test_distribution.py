@@ -68,7 +68,7 @@ def test_the_migration_distributes_the_same_tables() -> None:
     listed = re.search(r"ARRAY\[(.*?)\]", sql, re.DOTALL)
     assert listed is not None
     by_shard = [*re.findall(r"create_distributed_table\('(\w+)', 'shard'", sql), *re.findall(r"'(\w+)'", listed[1])]
-    others = dict(re.findall(r"create_distributed_table\('(\w+)', '(username|email|sha256|tag)'", sql))
+    others = dict(re.findall(r"create_distributed_table\('(\w+)', '(username|email|sha256|tag|subject)'", sql))
     assert {**dict.fromkeys(by_shard, "shard"), **others} == {name: each.column for name, each in DISTRIBUTED.items()}
 
 

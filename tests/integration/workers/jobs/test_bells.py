@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from storage.errors import ConflictError, NotFoundError
@@ -9,7 +11,7 @@ from storage.events import PhotoReady
 from storage.ids import encode
 from storage.models import Photo, User
 from storage.moderation import Decider, Decision, ModerationAction
-from storage.stores import bells, blocks, follows, photo_moderation, relations
+from storage.stores import account_deletion, bells, blocks, follows, photo_moderation, relations
 from tests.support.community import block, follow, new_users, processing_photo, ready_photo
 from tests.support.stage import Stage, inbox, start_clean
 
@@ -103,6 +105,22 @@ async def test_a_hidden_photo_leaves_the_inboxes_and_returns_silently(stage: Sta
     assert await inbox(stage, bob) == ["ann posted a photo"]
     types = [m.document["type"] for m in await stage.deliveries(bob) if m.body["stream"] == "notifications"]
     assert types == ["notification.removed", "notification.changed"]
+
+
+async def test_hidden_photos_are_withdrawn_chunk_by_chunk(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All inboxes, each once; the inbox of an account that is deleted for some time does not stop the others."""
+    monkeypatch.setattr("workers.jobs.bells.FOLLOWERS_AT_ONCE", 1)
+    ann, *fans = await new_users(stage.database, "ann", "bob", "cat", "dan")
+    for fan in fans:
+        await ring(stage, fan, ann)
+    photo = await ready_photo(stage.database, ann)
+    await stage.pump()
+    async with stage.database.transaction() as tx:
+        await account_deletion.schedule(tx, fans[1].id, grace=timedelta(days=1))
+    await decide(stage, photo, ModerationAction.HIDE)
+    handled = await stage.pump()
+    assert handled.count("bulk bell.chunk") == 4
+    assert await inbox(stage, fans[0]) == await inbox(stage, fans[2]) == []
 
 
 async def test_a_photo_that_is_not_ready_is_not_notified(stage: Stage) -> None:

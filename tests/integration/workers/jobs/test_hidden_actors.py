@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
@@ -17,9 +18,12 @@ from storage.stores import (
     notification_drift,
     notification_removal,
 )
+from storage.stores.hidden_actors import Placed
 from tests.support.community import follow, new_users, ready_photo
 from tests.support.inboxes import counters
 from tests.support.stage import Stage, inbox, start_clean
+from workers.jobs.inbox import Inbox
+from workers.jobs.withdrawals import Withdrawals
 
 pytestmark = pytest.mark.engines
 
@@ -98,6 +102,27 @@ async def test_what_does_not_hold_any_more_does_not_return(stage: Stage) -> None
     await show(stage, cat)
     assert await inbox(stage, ann) == ["cat liked your photo"]
     assert not await stage.database.fetchval("SELECT count(*) FROM notification_actors WHERE hidden")
+
+
+async def test_an_account_that_returns_meanwhile_is_shown(stage: Stage) -> None:
+    """A batch that has hidden activities of an account that returned at the same moment shows them again."""
+    ann, cat = await new_users(stage.database, "ann", "cat")
+    await stage.like(cat, await ready_photo(stage.database, ann))
+    await start_clean(stage, ann)
+    await stage.database.fetch("UPDATE users SET suspended_at = now() WHERE id = $1", cat.id)
+
+    class ReturningAccount(Inbox):
+        """An inbox in which the account returns right after its activities were hidden."""
+
+        async def align_actor(self, recipient_id: int, placed: Sequence[Placed], *, shown: bool) -> None:
+            await super().align_actor(recipient_id, placed, shown=shown)
+            await stage.database.fetch("UPDATE users SET suspended_at = NULL WHERE id = $1", cat.id)
+
+    withdrawals = Withdrawals(
+        stage.database, ReturningAccount(stage.database, stage.notification_log), stage.comments.deleted
+    )
+    await withdrawals.visibility_changed(ActorVisibilityChanged(user_id=cat.id))
+    assert await inbox(stage, ann) == ["cat liked your photo"]
 
 
 async def test_a_late_event_does_what_is_right_by_now(stage: Stage) -> None:

@@ -12,13 +12,14 @@ import pytest
 from server.actions.posting import StagedPhoto
 from server.actions.profile_images import ProfileImageActions
 from storage import events
+from storage.abuse import AbuseAction, HashEntries
 from storage.blobs.file import FileBlobs
 from storage.blobs.keys import original_key, variant_key
 from storage.errors import NotFoundError
 from storage.models import ProfileImageKind, ProfileImageState, User
 from storage.postgres.database import Database
-from storage.reports import FIRST, SubjectKind
-from storage.stores import cases, contents, profile_images, quarantine, users
+from storage.reports import FIRST, Category, SubjectKind
+from storage.stores import cases, contents, hash_lists, profile_images, quarantine, users
 from tests.support.community import new_user, topics
 from tests.support.objects import has
 from tests.support.originals import post
@@ -251,3 +252,22 @@ async def test_an_image_waits_for_its_scan(scene: Scene) -> None:
     (case,) = await cases.queue(scene.database, limit=9)
     assert (case.subject_kind, case.subject_id, case.priority) == (SubjectKind.USER, scene.user.id, FIRST)
     await decoder.close()
+
+
+@pytest.mark.parametrize("action", AbuseAction)
+async def test_a_listed_image_opens_a_case(scene: Scene, action: AbuseAction) -> None:
+    """By its original, about the account; unless the list only asks for a case, the image is rejected."""
+    async with scene.database.transaction() as tx:
+        list_id = await hash_lists.create(tx, "known", action, Category.SPAM)
+        await hash_lists.add(tx, list_id, HashEntries(originals=[hash_of(ROCKET)]))
+    await scene.replace(TEMPLE)
+    await scene.replace(ROCKET, BANNER)
+    await scene.work()
+    image = await profile_images.newest(scene.database, scene.user.id, BANNER)
+    assert image is not None
+    shown = action is AbuseAction.CASE
+    assert image.state is (ProfileImageState.READY if shown else ProfileImageState.REJECTED)
+    assert (image.reason is None) is shown
+    assert await scene.shown() == (hash_of(TEMPLE), hash_of(ROCKET) if shown else None)
+    (case,) = await cases.queue(scene.database, limit=9)
+    assert (case.subject_kind, case.subject_id) == (SubjectKind.USER, scene.user.id)
