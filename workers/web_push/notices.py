@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from storage.ids import encode
-from storage.models import Notification, NotificationKind
+from storage.models import Notification, NotificationKind, SecurityEvent
 from workers.web_push.port import PushMessage, PushUrgency
 
 ICON = "/static/icons/picshare-192.png"
@@ -34,7 +34,6 @@ _GROUPED = frozenset({NotificationKind.LIKE, NotificationKind.COMMENT_LIKE, Noti
 # The pages of kinds that are about neither a photo nor another user.
 _PAGES = {
     NotificationKind.EXPORT_READY: "/settings/data",
-    NotificationKind.SECURITY: "/settings/security",
     NotificationKind.WEBHOOK_FAILING: "/settings/webhooks",
     NotificationKind.WEBHOOK_DISABLED: "/settings/webhooks",
 }
@@ -98,6 +97,8 @@ def path_of(entry: Notification) -> str:
         return f"/p/{encode(entry.photo_id)}{comment}"
     if entry.decision_id is not None:
         return "/settings/decisions"
+    if entry.security is not None:
+        return "/settings/sessions" if entry.security.event is SecurityEvent.NEW_SIGN_IN else "/settings/security"
     if entry.webhook_id is not None:
         return f"/settings/webhooks/{encode(entry.webhook_id)}"
     return _PAGES.get(entry.kind) or (f"/u/{entry.actors[0].username}" if entry.actors else "/notifications")

@@ -177,6 +177,11 @@ async def test_new_processes_write_where_old_rows_are(dsn: str, session: Any, tm
         await session.execute("UPDATE photos SET shard = shard + 1")
 
 
+# Entries of which an actor is still there.
+_INBOX = """
+    SELECT id FROM notifications n WHERE user_id = $1 AND deleted_at IS NULL
+      AND EXISTS (SELECT FROM users u WHERE u.id = ANY(n.newest_actors) AND u.deleted_at IS NULL)
+    ORDER BY position DESC"""
 _HOME = """
     SELECT p.id FROM photos p JOIN users a ON a.id = p.author_id
     WHERE (a.id = $1 OR EXISTS (SELECT 1 FROM follows WHERE follower_id = $1 AND followee_id = a.id))
@@ -194,6 +199,8 @@ async def test_the_stores_find_what_was_there(
     await unsharded_installation.create(dsn, tmp_path, users=FEW)
     accounts = await session.fetch("SELECT * FROM users WHERE deleted_at IS NULL ORDER BY id")
     homes = {row["id"]: [p["id"] for p in await session.fetch(_HOME, row["id"])] for row in accounts}
+    inboxes = {row["id"]: [n["id"] for n in await session.fetch(_INBOX, row["id"])] for row in accounts}
+    assert any(inboxes.values())
     tokens = await session.fetch(
         "SELECT token_sha256, user_id FROM refresh_tokens t JOIN sessions s ON s.id = session_id"
     )
@@ -206,7 +213,8 @@ async def test_the_stores_find_what_was_there(
         assert (found[0].id, found[0].username, found[1]) == (row["id"], row["username"], row["password_hash"])
         assert await email_addresses.holders(database, row["email"].upper()) == (row["id"], None)
         assert await photo_lists.home_ids(database, row["id"], before=None, limit=99) == homes[row["id"]]
-        assert await notifications.inbox(database, row["id"], before=None, limit=9)
+        entries = await notifications.inbox(database, row["id"], before=None, limit=99)
+        assert [entry.id for entry in entries] == inboxes[row["id"]]
     assert any(homes.values())
     for row in tokens:
         assert await sessions.shard_of_token(database, row["token_sha256"]) == row["user_id"] & 1023

@@ -9,7 +9,14 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from storage.ids import encode
-from storage.models import CommentExcerpt, Notification, NotificationKind, UserSummary
+from storage.models import (
+    CommentExcerpt,
+    Notification,
+    NotificationKind,
+    SecurityEvent,
+    SecurityNotice,
+    UserSummary,
+)
 from workers.web_push.notices import message_of, path_of, terms_of, topic_of
 from workers.web_push.port import PushUrgency
 
@@ -35,6 +42,11 @@ COMMENT = replace(
     comment=CommentExcerpt(id=6, excerpt="How lovely"),
 )
 URL = "https://photos.example.com"
+
+
+def _security(event: SecurityEvent) -> dict[str, object]:
+    notice = SecurityNotice(event=event, device="Firefox on Linux")
+    return {"kind": NotificationKind.SECURITY, "photo_id": None, "actors": (), "security": notice}
 
 
 def test_a_message_has_the_text_and_the_comment() -> None:
@@ -64,7 +76,8 @@ def test_hidden_content_has_neither_names_nor_comments(kind: NotificationKind) -
         ({"kind": NotificationKind.FOLLOW, "photo_id": None}, "/u/ada"),
         ({"kind": NotificationKind.FOLLOW, "photo_id": None, "actors": ()}, "/notifications"),
         ({"kind": NotificationKind.DECISION, "photo_id": None, "actors": (), "decision_id": 3}, "/settings/decisions"),
-        ({"kind": NotificationKind.SECURITY, "photo_id": None, "actors": ()}, "/settings/security"),
+        (_security(SecurityEvent.NEW_SIGN_IN), "/settings/sessions"),
+        (_security(SecurityEvent.PASSWORD_CHANGED), "/settings/security"),
         ({"kind": NotificationKind.EXPORT_READY, "photo_id": None, "actors": ()}, "/settings/data"),
         (
             {"kind": NotificationKind.WEBHOOK_FAILING, "photo_id": None, "actors": (), "webhook_id": 3},
