@@ -15,7 +15,7 @@ from server.composition.blob_stores import open_blobs
 from server.composition.embedded import reachable_backends
 from server.config.section import from_sections
 from server.config.settings import Settings
-from server.edge.problems import invalid
+from server.edge.problem import invalid
 from server.edge.requests import NewAccount
 from server.errors import InputError
 from server.identity.passwords import Passwords, PasswordSettings

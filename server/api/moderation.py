@@ -10,7 +10,7 @@ from server.api.photo_serializer import PhotoSerializer
 from server.edge.api_request import ApiRequest, json_response
 from server.edge.endpoint import Auth, Endpoint
 from server.edge.moderation_requests import ModeratedPhotoResponse, VerdictCreate, VerdictResponse
-from server.edge.problems import sign_in_required
+from server.edge.problem import sign_in_required
 from server.identity.rate_limiter import RateLimiter
 from storage.render.moderation import decision_fields
 

@@ -19,7 +19,7 @@ from server.edge.collection_requests import (
 from server.edge.endpoint import Endpoint
 from server.edge.idempotency import Idempotency
 from server.edge.photo_responses import CollectionResponse
-from server.edge.problems import bad_field
+from server.edge.problem import bad_field
 from storage.postgres.database import Transaction
 from storage.render.collection import collection_json
 

@@ -16,7 +16,7 @@ from server.edge.endpoint import BodyFormat, Endpoint
 from server.edge.idempotency import Idempotency
 from server.edge.photo_requests import PhotoFromUpload, PhotoMetadata
 from server.edge.photo_responses import PhotoResponse
-from server.edge.problems import bad_field
+from server.edge.problem import bad_field
 from server.identity.new_accounts import UPLOADS
 from server.identity.rate_limiter import RateLimiter
 from server.media.uploads import UploadReceiver

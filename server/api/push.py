@@ -7,7 +7,7 @@ from aiohttp import web
 from server.actions.push import QUOTA, PushActions
 from server.edge.api_request import ApiRequest, empty_response, json_response
 from server.edge.endpoint import Auth, Endpoint
-from server.edge.problems import bad_field
+from server.edge.problem import bad_field
 from server.edge.push_requests import PushSubscribe
 from server.edge.push_responses import PushKeyResponse, PushSubscriptionResponse
 from workers.outbound.errors import UrlRefusedError

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from server.actions.posting import StagedPhoto, StoredObject
 from server.actions.uploads import UploadActions
 from server.edge.photo_requests import NewItem
-from server.edge.problems import bad_field, problem_of
+from server.edge.problem import bad_field
+from server.edge.problems import problem_of
 from server.media.upload_metrics import UploadMetrics, Way
 from server.media.uploads import Upload, UploadReceiver
 from storage.blobs.port import Blobs

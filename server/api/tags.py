@@ -9,7 +9,7 @@ from aiohttp import web
 from server.actions.tags import QUOTA, TagActions
 from server.edge.api_request import ApiRequest, empty_response, list_response
 from server.edge.endpoint import Endpoint
-from server.edge.problems import bad_field
+from server.edge.problem import bad_field
 from server.edge.responses import ListResponse, TagResponse
 from storage import texts
 from storage.postgres.reads import Reads

@@ -9,7 +9,7 @@ from server.actions.sign_in import SignInActions
 from server.edge.api_request import ApiRequest, empty_response, json_response
 from server.edge.authentication import RequestAuthenticator, SessionCookies
 from server.edge.endpoint import Auth, Endpoint
-from server.edge.problems import unauthorized
+from server.edge.problem import unauthorized
 from server.edge.requests import RefreshRequest, SignInRequest
 from server.edge.responses import AccountResponse, TokensResponse
 from server.edge.security_requests import PasskeySignInRequest, SecondFactorRequest

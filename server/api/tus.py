@@ -17,7 +17,7 @@ from server.actions.uploads import CREATE_QUOTA, UploadActions
 from server.api.upload_lease import LeaseRenewal, locked
 from server.edge.api_request import RESPONSE_HEADERS, ApiRequest
 from server.edge.endpoint import PREFIX, Auth, Endpoint, Handler
-from server.edge.problems import ProblemError, bad_field
+from server.edge.problem import ProblemError, bad_field
 from server.media.body_spool import BodySpool, ReceivedBody
 from server.media.image_checks import UploadLimits, too_large
 from server.media.spool import SpoolFullError

@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 from server.actions.uploads import UploadActions
-from server.edge.problems import ProblemError
+from server.edge.problem import ProblemError
 from storage.errors import UnavailableError
 from storage.stores.uploads import Upload
 

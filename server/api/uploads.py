@@ -8,7 +8,7 @@ from server.actions.uploads import CREATE_QUOTA, UploadActions
 from server.edge.api_request import ApiRequest, empty_response, json_response
 from server.edge.endpoint import Auth, Endpoint
 from server.edge.media_responses import DuplicateResponse, UploadResponse
-from server.edge.problems import ProblemError
+from server.edge.problem import ProblemError
 from server.edge.requests import SignedUploadQuery, UploadAnnouncement
 from server.media.body_spool import BodySpool
 from server.media.image_checks import UploadLimits, too_large

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from server.actions.posting import PhotoDetails, StagedPhoto, finalise, store_pictures
-from server.edge.problems import ProblemError
+from server.edge.problem import ProblemError
 from server.media.image_checks import UploadLimits, checked_header, too_large
 from server.media.video_checks import HEAD, VideoUploadLimits, checked_video, is_video
 from storage.blobs.port import Blobs

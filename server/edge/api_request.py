@@ -12,7 +12,7 @@ from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
 from server.edge.body import BodyPace, BodyReader, SlowBodyError, body_timeout, refuse_encoding
-from server.edge.problems import ProblemError, bad_field, invalid, sign_in_required
+from server.edge.problem import ProblemError, bad_field, invalid, sign_in_required
 from server.identity.clients import Client
 from server.identity.rate_limits import Charge, rate_limit_headers
 from storage import ids

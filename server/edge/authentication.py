@@ -11,7 +11,7 @@ import hmac
 from aiohttp import web
 
 from server.edge.api_request import DEVICE_COOKIE, Viewer
-from server.edge.problems import ProblemError, unauthorized
+from server.edge.problem import ProblemError, unauthorized
 from server.identity import device_tokens
 from server.identity.errors import AccountSuspendedError
 from server.identity.tokens import AccessTokens, TokenError

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from aiohttp import StreamReader, web
 
-from server.edge.problems import ProblemError
+from server.edge.problem import ProblemError
 
 
 @dataclass(frozen=True, kw_only=True)

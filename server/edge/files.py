@@ -19,7 +19,9 @@ from aiohttp import ETag, web
 from aiohttp.abc import AbstractStreamWriter
 from multidict import CIMultiDict
 
-from server.edge.problems import ProblemError, problem_of, render, unexpected
+from server.edge.problem import ProblemError, unexpected
+from server.edge.problem_responses import render
+from server.edge.problems import problem_of
 from storage.errors import UnavailableError
 
 _OF_THE_FILE = {200, 206, 304}  # statuses that describe the file itself

@@ -16,7 +16,7 @@ from server.edge.body import BodyPace
 from server.edge.endpoint import Auth, Endpoint
 from server.edge.entity_tags import unless_known
 from server.edge.middleware import Handler
-from server.edge.problems import sign_in_required
+from server.edge.problem import sign_in_required
 from server.identity.errors import NewAccountLimitedError
 from server.identity.new_accounts import NewAccountLimiter
 from server.identity.rate_limiter import RateLimiter

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from server.edge.api_request import ApiRequest, json_response
-from server.edge.problems import ProblemError, bad_field
+from server.edge.problem import ProblemError, bad_field
 from storage.postgres.database import Database, Transaction
 from storage.stores import idempotency
 

@@ -22,7 +22,9 @@ from server.edge.client_addresses import ClientAddresses
 from server.edge.cors import CrossOrigin
 from server.edge.endpoint import TOKEN_PARAMETER
 from server.edge.files import FileResponse
-from server.edge.problems import ProblemError, problem_of, render, render_page, unexpected
+from server.edge.problem import ProblemError, unexpected
+from server.edge.problem_responses import render, render_page
+from server.edge.problems import problem_of
 
 log = structlog.get_logger(__name__)
 

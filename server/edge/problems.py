@@ -1,26 +1,20 @@
-"""Errors of the API: one table from the exceptions of our packages to RFC 9457's `application/problem+json`.
+"""Errors of the API: one table from the exceptions of our packages to problems.
 
-A body is `{type, title, status, detail, code, errors?}`; `code` is stable, `type` links to the
-documentation. An exception that is not in the table becomes a 500 that contains the request id and no detail. A browser
-that opens a wrong address receives the same as a small page.
+An exception that is not in the table becomes a 500 that contains the request id and no detail.
 """
 
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Iterable, Mapping
-from html import escape
-from http import HTTPStatus
-from string import Template
+from collections.abc import Callable
 from typing import Any
 
-import orjson
 from aiohttp import web
 from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 from channels.contract.errors import LiveUnavailableError
 from server.edge.paging import BadCursorError
+from server.edge.problem import ProblemError, bad_field, invalid, unauthorized
 from server.identity.errors import (
     AccountRequiredError,
     AccountSuspendedError,
@@ -44,7 +38,7 @@ from server.identity.errors import (
     WrongCredentialsError,
     WrongPasswordError,
 )
-from server.identity.rate_limits import Charge, rate_limit_headers
+from server.identity.rate_limits import rate_limit_headers
 from server.openid.errors import ProviderResponseError, ProviderUnavailableError
 from storage.errors import (
     ConflictError,
@@ -59,9 +53,6 @@ from workers.outbound.errors import UrlRefusedError
 from workers.webhooks.verdict_tokens import VerdictTokenError
 from workers.webhooks.verdicts import PhotoDeletedError
 
-CONTENT_TYPE = "application/problem+json"
-FieldError = tuple[str, str]  # the field's name, and what is wrong with it
-
 # Errors of the operating system that pass: no space, no more files or memory.
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS}
@@ -72,77 +63,7 @@ _ROUTING_DETAILS = {
     405: "This path does not support this method; the header Allow lists those it supports.",
     413: "The body is larger than this path allows.",
 }
-_OTHER_TITLES = {460: "Checksum Mismatch"}  # of the protocol tus
-_PAGE = Template(
-    """<!doctype html>
-<html lang="en">
-  <head>
-    <meta charset="utf-8">
-    <title>$heading · PicShare</title>
-    <meta name="viewport" content="width=device-width, initial-scale=1">
-    <meta name="color-scheme" content="light dark">
-    <link rel="icon" href="/static/icons/picshare.svg" type="image/svg+xml">
-    <link rel="stylesheet" href="/static/css/tokens.css">
-    <link rel="stylesheet" href="/static/css/base.css">
-    <link rel="stylesheet" href="/static/css/controls.css">
-  </head>
-  <body>
-    <main class="empty-state">
-      <h1>$heading</h1>
-      <p>$text</p>
-      <a class="button" href="/">Go to PicShare</a>
-      <p class="secondary small">Request $request_id</p>
-    </main>
-  </body>
-</html>
-"""
-)
 _ROUTING_HEADERS = ("Allow", "Retry-After", "Upgrade", "Sec-WebSocket-Version")
-
-
-class ProblemError(Exception):
-    """An error response; `detail` explains it to a human reader, `code` identifies it for programs.
-
-    `members` are added to the body.
-    """
-
-    def __init__(
-        self,
-        status: int,
-        code: str,
-        detail: str,
-        *,
-        errors: Iterable[FieldError] = (),
-        headers: Mapping[str, str] | None = None,
-        members: Mapping[str, Any] | None = None,
-    ) -> None:
-        super().__init__(detail)
-        self.members = dict(members or {})  # further members of the body
-        self.status = status
-        self.code = code
-        self.detail = detail
-        self.errors = tuple(errors)
-        self.headers = dict(headers or {})
-        self.members = dict(members or {})
-
-    def at(self, field: str) -> ProblemError:
-        """Return this problem as one of a field of the body."""
-        return ProblemError(
-            self.status, self.code, f"{field}: {self.detail}", errors=[(field, self.detail)], headers=self.headers
-        )
-
-
-def bad_field(field: str, message: str, *, status: int = 400) -> ProblemError:
-    """Return the problem of one field: 400 for one of the path or the query, 422 for one of the body."""
-    code = "invalid_parameter" if status == 400 else "invalid_input"
-    return ProblemError(status, code, f"{field}: {message}", errors=[(field, message)])
-
-
-def invalid(error: ValidationError, *, status: int = 422) -> ProblemError:
-    """Return the problem of input that does not fit its model, with a message for each field."""
-    errors = [(".".join(map(str, item["loc"])) or "body", _message(item)) for item in error.errors()]
-    detail = " ".join(f"{field}: {message}" for field, message in errors[:5])
-    return ProblemError(status, "invalid_parameter" if status == 400 else "invalid_input", detail, errors=errors[:50])
 
 
 def problem_of(error: Exception) -> ProblemError | None:
@@ -151,46 +72,6 @@ def problem_of(error: Exception) -> ProblemError | None:
         if isinstance(error, kind):
             return translate(error)
     return None
-
-
-def unexpected() -> ProblemError:
-    """Return the problem for an unexpected exception, which discloses nothing about it."""
-    return ProblemError(
-        500, "internal_error", "Something went wrong on the server. If it happens again, report the request id."
-    )
-
-
-def render(problem: ProblemError, request_id: str) -> web.Response:
-    """Return the response for a problem."""
-    body: dict[str, Any] = {
-        "type": f"/docs#{problem.code}",
-        "title": _title(problem.status),
-        "status": problem.status,
-        "detail": problem.detail,
-        "code": problem.code,
-        "request_id": request_id,
-        **problem.members,
-    }
-    if problem.errors:
-        body["errors"] = [{"field": field, "message": message} for field, message in problem.errors]
-    return web.Response(
-        body=orjson.dumps(body), status=problem.status, content_type=CONTENT_TYPE, headers=problem.headers
-    )
-
-
-def render_page(problem: ProblemError, request_id: str) -> web.Response:
-    """Return the response for a problem as a page, for a user who opened an address in a browser."""
-    missing = problem.code == _ROUTING_CODES[404]
-    page = _PAGE.substitute(
-        heading="Page not found" if missing else escape(_title(problem.status)),
-        text="There is no page at this address." if missing else escape(problem.detail),
-        request_id=escape(request_id),
-    )
-    return web.Response(text=page, status=problem.status, content_type="text/html", headers=problem.headers)
-
-
-def _title(status: int) -> str:
-    return _OTHER_TITLES.get(status) or HTTPStatus(status).phrase
 
 
 def _not_found(error: NotFoundError) -> ProblemError:
@@ -283,41 +164,6 @@ def _routing_problem(error: web.HTTPException) -> ProblemError:
     return ProblemError(status, _ROUTING_CODES.get(status, "http_error"), detail, headers=headers)
 
 
-# By the error type of pydantic, whose own sentences are written for the authors of a model.
-_MESSAGES = {
-    "missing": "This field is required.",
-    "extra_forbidden": "There is no field of this name.",
-    "string_type": "This should be a string.",
-    "bool_type": "This should be true or false.",
-    "bool_parsing": "This should be true or false.",
-    "int_type": "This should be a whole number.",
-    "int_parsing": "This should be a whole number.",
-    "list_type": "This should be a list.",
-    "dict_type": "This should be an object.",
-    "model_type": "This should be an object.",
-    "enum": "This should be {expected}.",
-    "literal_error": "This should be {expected}.",
-    "greater_than_equal": "This should be at least {ge}.",
-    "less_than_equal": "This should be at most {le}.",
-    "string_too_long": "This may have at most {max_length} characters.",
-    "string_too_short": "This should have at least {min_length} characters.",
-    "too_long": "This may have at most {max_length} items.",
-    "too_short": "This should have at least {min_length} characters.",
-}
-
-
-def _message(item: ErrorDetails) -> str:
-    kind, context = item["type"], item.get("ctx", {})
-    # Our own validators make a text without a visible character empty.
-    if kind in {"string_too_short", "too_short"} and context.get("min_length") == 1:
-        return "This should not be empty."
-    if kind in _MESSAGES:
-        return _MESSAGES[kind].format(**context)
-    # The sentences of our own validators have a prefix of pydantic, and its own have no full stop.
-    message = item["msg"].removeprefix("Value error, ")
-    return message if message.endswith(".") else message + "."
-
-
 _TABLE: tuple[tuple[type[Exception], Callable[[Any], ProblemError | None]], ...] = (
     (ProblemError, lambda error: error),
     (NotFoundError, _not_found),
@@ -361,17 +207,3 @@ _TABLE: tuple[tuple[type[Exception], Callable[[Any], ProblemError | None]], ...]
     (web.HTTPException, _routing_problem),
     (OSError, _operating_system),
 )
-
-
-def unauthorized(code: str, detail: str, *, charge: Charge | None = None) -> ProblemError:
-    """Return a 401, with the header fields of the rate limit that the request was charged to."""
-    challenge = (
-        'Bearer realm="picshare"' if code == "unauthorized" else 'Bearer realm="picshare", error="invalid_token"'
-    )
-    headers = {} if charge is None else rate_limit_headers(charge)
-    return ProblemError(401, code, detail, headers={**headers, "WWW-Authenticate": challenge})
-
-
-def sign_in_required() -> ProblemError:
-    """Return the 401 for a request without credentials."""
-    return unauthorized("unauthorized", "Sign in first: this request needs an access token.")

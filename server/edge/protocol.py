@@ -13,7 +13,9 @@ from aiohttp import web
 from aiohttp.http_exceptions import LineTooLong
 
 from server.edge.middleware import RequestIds, data_headers
-from server.edge.problems import ProblemError, problem_of, render, unexpected
+from server.edge.problem import ProblemError, unexpected
+from server.edge.problem_responses import render
+from server.edge.problems import problem_of
 
 log = structlog.get_logger(__name__)
 

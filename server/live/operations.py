@@ -16,7 +16,8 @@ from server.actions.reactions import LIKE_QUOTA, ReactionActions
 from server.edge.activity_responses import NotificationCountersResponse
 from server.edge.notification_requests import NotificationSelection
 from server.edge.photo_responses import LikeResponse
-from server.edge.problems import ProblemError, invalid, problem_of
+from server.edge.problem import ProblemError, invalid
+from server.edge.problems import problem_of
 from server.edge.requests import PhotoReference
 from server.identity.rate_limiter import RateLimiter
 from server.identity.rate_limits import READ_QUOTA

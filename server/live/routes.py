@@ -12,7 +12,7 @@ from channels.live import Live
 from server.edge.api_request import ADDRESS
 from server.edge.authentication import RequestAuthenticator
 from server.edge.endpoint import PREFIX
-from server.edge.problems import sign_in_required, unauthorized
+from server.edge.problem import sign_in_required, unauthorized
 from server.identity.rate_limits import address_subject
 
 WEBSOCKET = "/connection/websocket"

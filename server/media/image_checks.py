@@ -8,7 +8,7 @@ from io import BytesIO
 from typing import BinaryIO
 
 from server.edge.endpoint import FILE_FIELD
-from server.edge.problems import ProblemError
+from server.edge.problem import ProblemError
 from server.media.image_header import BadImageError, NotAnImageError, UnsupportedImageError, read_header, sentence
 from storage.media_types import VIDEO_TYPES
 from workers.images import formats

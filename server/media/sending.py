@@ -13,7 +13,7 @@ from aiohttp import ETag, web
 from aiohttp.abc import AbstractStreamWriter
 
 from server.edge.files import PROBLEMS, FileResponse, is_one_range
-from server.edge.problems import ProblemError
+from server.edge.problem import ProblemError
 from storage.blobs.port import Blob
 from storage.errors import StorageError
 

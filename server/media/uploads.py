@@ -18,7 +18,7 @@ from aiohttp import web
 from server.edge.body import BodyPace, BodyReader, SlowBodyError, body_timeout, refuse_encoding
 from server.edge.endpoint import FILE_FIELD
 from server.edge.photo_requests import PhotoMetadata
-from server.edge.problems import ProblemError, bad_field
+from server.edge.problem import ProblemError, bad_field
 from server.media.image_checks import UploadLimits, checked_header, checked_remote_header, too_large
 from server.media.multipart import FormParser, MultipartError, PartBegin, PartData
 from server.media.spool import Spool, SpoolFullError

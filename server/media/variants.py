@@ -7,7 +7,7 @@ from typing import Protocol
 
 from aiohttp import web
 
-from server.edge.problems import ProblemError
+from server.edge.problem import ProblemError
 from server.media.sending import send_blob
 from server.media.urls import MediaUrls
 from server.media.variant_requests import VariantRequests, VariantResult

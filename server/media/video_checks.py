@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from server.edge.endpoint import FILE_FIELD
-from server.edge.problems import ProblemError
+from server.edge.problem import ProblemError
 from server.media.image_header import sentence
 from storage.blobs.port import Blob
 from storage.media_types import VIDEO_TYPES

@@ -10,7 +10,7 @@ from aiohttp.test_utils import make_mocked_request
 
 from server.edge.api_request import Viewer
 from server.edge.authentication import RequestAuthenticator, SessionCookies
-from server.edge.problems import ProblemError
+from server.edge.problem import ProblemError
 from server.identity.tokens import AccessTokens
 from storage import ids
 from storage.models import Role

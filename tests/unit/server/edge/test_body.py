@@ -10,7 +10,7 @@ from aiohttp.base_protocol import BaseProtocol
 from aiohttp.test_utils import make_mocked_request
 
 from server.edge.body import BodyPace, BodyReader, SlowBodyError, refuse_encoding
-from server.edge.problems import ProblemError
+from server.edge.problem import ProblemError
 from tests.support.virtual_loop import VirtualLoop, run_virtually
 
 PACE = BodyPace(idle_timeout=10, min_rate=8000)

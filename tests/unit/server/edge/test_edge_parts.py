@@ -22,7 +22,8 @@ from server.edge.client_addresses import ClientAddresses
 from server.edge.notification_requests import NotificationSelection
 from server.edge.paging import BadCursorError
 from server.edge.photo_requests import PhotoMetadata
-from server.edge.problems import invalid, problem_of
+from server.edge.problem import invalid
+from server.edge.problems import problem_of
 from server.edge.requests import (
     ID_PATTERN,
     NAME_OR_ID_PATTERN,

@@ -13,7 +13,7 @@ from server.edge.authentication import RequestAuthenticator
 from server.edge.body import BodyPace
 from server.edge.endpoint import Auth, Endpoint
 from server.edge.guard import Guard
-from server.edge.problems import ProblemError
+from server.edge.problem import ProblemError
 from server.identity.errors import RateLimitedError, ReauthenticationRequiredError, SessionRevokedError
 from server.identity.rate_limiter import RateLimiter
 from server.identity.rate_limits import RateLimits

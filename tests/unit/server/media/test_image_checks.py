@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from server.edge.problems import ProblemError
+from server.edge.problem import ProblemError
 from server.media.image_checks import UploadLimits, checked_remote_header
 
 LIMITS = UploadLimits(max_bytes=25_000_000, max_pixels=1_000_000)

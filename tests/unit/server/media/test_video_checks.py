@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from server.edge.problems import ProblemError
+from server.edge.problem import ProblemError
 from server.media.video_checks import HEAD, VideoUploadLimits, checked_remote_video, is_video
 from storage.blobs.port import Blob
 from tests.support.boxes import box
