@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from storage import ids
-from storage.models import Activity, NotificationKind
+from storage.notifications import Activity, NotificationKind
 from storage.postgres.database import Database
 from storage.redis.client import Redis
 from tests.support.api import Api, running_api, services_of

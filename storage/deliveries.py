@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from storage.models import NotificationKind
 from storage.notification_channels import URGENT, Channel, Preferences
+from storage.notifications import NotificationKind
 from storage.quiet_hours import QuietHours, next_allowed
 
 MAX_ATTEMPTS = 5

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
-from storage.models import NotificationKind
+from storage.notifications import NotificationKind
 
 
 class Channel(StrEnum):

@@ -28,7 +28,7 @@ class NotificationChanged(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class SecurityNoticed(Event):
-    """Something happened to an account that its owner is to know: `event` is a `storage.models.SecurityEvent`.
+    """Something happened to an account that its owner is to know: `event` is a `storage.notifications.SecurityEvent`.
 
     `device` describes the device from which it was done. `notice_id` names the occasion.
     """

@@ -10,7 +10,7 @@ from server.actions.reauthentication import Reauthentication
 from server.identity.errors import LinkUsedError
 from storage.errors import ConflictError, NotFoundError
 from storage.mails import ChangeEnd, ChangeProgress, MailKind, Recipient, TokenPurpose
-from storage.models import SecurityEvent
+from storage.notifications import SecurityEvent
 from storage.postgres.database import Database
 from storage.stores import email_addresses, email_changes, mails, one_time_tokens, security_notices
 from storage.stores.email_changes import EmailChange

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from storage.errors import NotFoundError
-from storage.models import NotificationKind
 from storage.notification_channels import KINDS, MAILED_AT_ONCE, Audience, Channel, Preferences, deviations
+from storage.notifications import NotificationKind
 from storage.postgres.database import Database, Transaction
 from storage.quiet_hours import QuietHours
 from storage.stores import deliveries, mail_opt_outs, muted_subjects, notification_preferences

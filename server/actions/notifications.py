@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from storage.feeds.notification_log import NotificationLog
-from storage.models import NotificationCounters, NotificationMark
+from storage.notifications import NotificationCounters, NotificationMark
 from storage.postgres.database import Database
 from storage.stores import notification_counters
 from storage.stores.notification_marks import Selection

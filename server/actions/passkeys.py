@@ -16,7 +16,7 @@ from server.identity.errors import PasskeyError
 from server.identity.relying_party import TIMEOUT, RelyingParty
 from storage import ids
 from storage.errors import ConflictError
-from storage.models import SecurityEvent
+from storage.notifications import SecurityEvent
 from storage.postgres.database import Database
 from storage.stores import passkeys, users
 from storage.stores.passkeys import Passkey

@@ -8,7 +8,7 @@ from server.actions.sessions import SessionService
 from server.identity.clients import Client
 from server.identity.errors import ReauthenticationRequiredError
 from server.identity.passwords import Passwords
-from storage.models import SecurityEvent
+from storage.notifications import SecurityEvent
 from storage.postgres.database import Database
 from storage.stores import session_lists, sessions, users
 

@@ -14,7 +14,7 @@ from server.identity.rate_limits import Charge, address_subject, site_subject
 from storage import texts
 from storage.mail_events import PasswordResetRequested
 from storage.mails import MailKind, TokenPurpose
-from storage.models import SecurityEvent
+from storage.notifications import SecurityEvent
 from storage.postgres.database import Database
 from storage.stores import email_addresses, mails, one_time_tokens, security_notices, sessions, users
 

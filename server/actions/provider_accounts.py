@@ -21,7 +21,7 @@ from server.identity.errors import (
 )
 from server.openid.id_tokens import IdClaims
 from storage.errors import ConflictError, NotFoundError
-from storage.models import SecurityEvent
+from storage.notifications import SecurityEvent
 from storage.postgres.database import Database, Transaction
 from storage.stores import email_addresses, identities, users
 from storage.stores.identities import Identity

@@ -17,7 +17,7 @@ from server.identity.rate_limits import Charge
 from server.identity.secret_box import SecretBox, UnreadableError
 from storage import ids
 from storage.errors import ConflictError
-from storage.models import SecurityEvent
+from storage.notifications import SecurityEvent
 from storage.postgres.database import Database, Transaction
 from storage.stores import second_factors, users
 from storage.stores.second_factors import Totp

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from storage.mails import MailKind
-from storage.models import SecurityEvent
+from storage.notifications import SecurityEvent
 from storage.postgres.database import Transaction
 from storage.stores import mails, security_notices
 

@@ -24,7 +24,8 @@ from server.identity.errors import (
 )
 from server.identity.rate_limits import Charge
 from storage.errors import ConflictError, NotFoundError
-from storage.models import SecurityEvent, User
+from storage.models import User
+from storage.notifications import SecurityEvent
 from storage.postgres.database import Database, Transaction
 from storage.stores import account_deletion, session_lists, users
 from storage.stores.users import Credentials

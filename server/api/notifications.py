@@ -12,7 +12,7 @@ from server.edge.notification_requests import NotificationSelection, Notificatio
 from server.edge.paging import Cursors, Pager
 from server.edge.responses import stream_position
 from storage.feeds.notification_log import NotificationLog
-from storage.models import Notification, NotificationCounters, NotificationMark
+from storage.notifications import Notification, NotificationCounters, NotificationMark
 from storage.postgres.database import Queryable
 from storage.postgres.reads import Reads
 from storage.render.notification import counters_fields, notification_json

@@ -8,12 +8,12 @@ from pydantic import WithJsonSchema
 
 from server.edge.photo_responses import TextEntity
 from server.edge.responses import Id, ResponseModel, StreamListResponse, Time, UserSummaryResponse
-from storage import models
+from storage import models, notifications
 from storage.render.notification import counters_fields
 
-SHOWN_KINDS = tuple(kind for kind in models.NotificationKind if kind.shown is kind)
+SHOWN_KINDS = tuple(kind for kind in notifications.NotificationKind if kind.shown is kind)
 ShownKind = Annotated[
-    models.NotificationKind, WithJsonSchema({"type": "string", "enum": [kind.value for kind in SHOWN_KINDS]})
+    notifications.NotificationKind, WithJsonSchema({"type": "string", "enum": [kind.value for kind in SHOWN_KINDS]})
 ]
 
 
@@ -62,7 +62,7 @@ class CommentExcerptResponse(ResponseModel):
 class SecurityNoticeResponse(ResponseModel):
     """What happened to the viewer's account, and the device from which it was caused, null if that is unknown."""
 
-    event: models.SecurityEvent
+    event: notifications.SecurityEvent
     device: str | None
 
 
@@ -108,7 +108,7 @@ class NotificationCountersResponse(ResponseModel):
     kinds: dict[str, KindCountersResponse]
 
     @classmethod
-    def from_model(cls, counters: models.NotificationCounters) -> NotificationCountersResponse:
+    def from_model(cls, counters: notifications.NotificationCounters) -> NotificationCountersResponse:
         """Return the response for the counters."""
         return cls.model_validate(counters_fields(counters))
 

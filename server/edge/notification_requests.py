@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from server.edge.activity_responses import SHOWN_KINDS, ShownKind
 from server.edge.requests import Id, ListQuery, QueryModel, RequestModel
-from storage.models import NotificationKind
+from storage.notifications import NotificationKind
 
 _NAMES = [kind.value for kind in SHOWN_KINDS]
 _PATTERN = f"^({'|'.join(_NAMES)})(,({'|'.join(_NAMES)}))*$"

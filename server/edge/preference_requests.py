@@ -8,8 +8,8 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
 from server.edge.requests import RequestModel
-from storage.models import NotificationKind
 from storage.notification_channels import KINDS, Audience, Channel, choices, default_audience
+from storage.notifications import NotificationKind
 from storage.quiet_hours import WEEK, QuietHours, Weekday, find_zone
 from storage.stores.notification_preferences import DigestFrequency
 

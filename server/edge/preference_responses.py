@@ -9,8 +9,8 @@ from pydantic import ConfigDict, Field
 from server.edge.activity_responses import CommentExcerptResponse
 from server.edge.responses import Id, ResponseModel, Time
 from storage.ids import encode
-from storage.models import NotificationKind
 from storage.notification_channels import KINDS, Audience, Channel, Preferences, choices
+from storage.notifications import NotificationKind
 from storage.quiet_hours import WEEK, QuietHours, Weekday
 from storage.render.timestamps import timestamp
 from storage.stores.muted_subjects import MutedSubject

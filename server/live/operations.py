@@ -21,7 +21,7 @@ from server.edge.problems import problem_of
 from server.edge.requests import PhotoReference
 from server.identity.rate_limiter import RateLimiter
 from server.identity.rate_limits import READ_QUOTA
-from storage.models import NotificationMark
+from storage.notifications import NotificationMark
 from storage.postgres.reads import Reads
 from storage.stores.notification_marks import Selection
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from storage.feeds.stream_log import StreamDelta, StreamPosition
 from storage.feeds.window_log import DeliveryScript, WindowLog
-from storage.models import NotificationMark
+from storage.notifications import NotificationMark
 from storage.redis.client import Redis
 
 WINDOW = 200  # notifications that can be recovered

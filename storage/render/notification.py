@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from storage.ids import encode
-from storage.models import Notification, NotificationCounters
+from storage.notifications import Notification, NotificationCounters
 from storage.render.timestamps import timestamp
 from storage.render.user_summary import user_summary_fields
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from storage.models import NotificationKind
+from storage.notifications import NotificationKind
 from storage.postgres.database import Queryable
 from storage.reports import AppealState, CaseAction, Decision, Report, ReportOutcome, SubjectKind
 from storage.stores import decisions, reports

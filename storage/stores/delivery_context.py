@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from storage.deliveries import Entry
-from storage.models import Notification
 from storage.notification_channels import OF_USERS, Preferences
+from storage.notifications import Notification
 from storage.postgres.database import Queryable
 from storage.postgres.sharding import shard
 from storage.stores import account_lists, muted_subjects, notification_preferences, notifications

@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from storage import ids
-from storage.models import Notification, Photo
+from storage.models import Photo
+from storage.notifications import Notification
 from storage.postgres.database import Queryable
 from storage.postgres.rows import Row
 from storage.postgres.sharding import shard

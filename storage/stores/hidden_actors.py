@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from storage.models import Activity, NotificationKind
+from storage.notifications import Activity, NotificationKind
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.sharding import shard
 from storage.stores import notification_actors

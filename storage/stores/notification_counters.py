@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from storage.models import NotificationCounters, NotificationKind
+from storage.notifications import NotificationCounters, NotificationKind
 from storage.postgres.database import Queryable
 from storage.postgres.sharding import shard
 

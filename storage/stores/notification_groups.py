@@ -25,7 +25,8 @@ from typing import NamedTuple
 from storage import ids
 from storage.errors import NotFoundError
 from storage.events import NotificationChanged
-from storage.models import Activity, NotificationKind, UserSummary
+from storage.models import UserSummary
+from storage.notifications import Activity, NotificationKind
 from storage.postgres.database import Transaction
 from storage.postgres.sharding import shard
 from storage.stores import (

@@ -10,8 +10,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from storage.models import Activity, NotificationKind
 from storage.notification_channels import Channel
+from storage.notifications import Activity, NotificationKind
 from storage.postgres.database import Transaction
 from storage.postgres.rows import Row
 from storage.postgres.sharding import shard

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
-from storage.models import NotificationKind, NotificationMark
+from storage.notifications import NotificationKind, NotificationMark
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.sharding import shard
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from storage.models import NotificationKind
 from storage.notification_channels import Audience, Channel, Preferences
+from storage.notifications import NotificationKind
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.sharding import shard
 from storage.quiet_hours import QuietHours, Weekday

@@ -6,8 +6,8 @@ the recipient is `$1`, the photo `$3` and the actor `$4`.
 
 from __future__ import annotations
 
-from storage.models import NotificationKind
 from storage.notification_channels import OF_USERS, Channel, choices, default_audience
+from storage.notifications import NotificationKind
 from storage.postgres.sharding import shard
 
 _SHARD = shard("$1")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import NamedTuple
 
-from storage.models import Activity, NotificationKind
+from storage.notifications import Activity, NotificationKind
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.rows import PHOTOS
 from storage.postgres.sharding import shard, shards

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from storage.models import NotificationKind
 from storage.moderation import ModerationAction
+from storage.notifications import NotificationKind
 
 _EXCERPT = 140  # characters of a comment that a notification shows
 _IN_CAPTION = "{actors} mentioned you in a caption"

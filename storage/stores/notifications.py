@@ -13,8 +13,9 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from storage import ids
-from storage.models import CommentExcerpt, Notification, NotificationCounters, NotificationKind, UserSummary
+from storage.models import UserSummary
 from storage.moderation import from_document
+from storage.notifications import CommentExcerpt, Notification, NotificationCounters, NotificationKind
 from storage.postgres.database import Queryable
 from storage.postgres.rows import Row
 from storage.postgres.sharding import shard

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from storage.ids import shard_of
-from storage.models import SecurityEvent, SecurityNotice
 from storage.notification_events import SecurityNoticed
+from storage.notifications import SecurityEvent, SecurityNotice
 from storage.postgres.database import Transaction
 
 _LONGEST_DEVICE = 80  # characters

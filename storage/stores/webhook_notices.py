@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from storage.models import NotificationKind
+from storage.notifications import NotificationKind
 from storage.postgres.database import Queryable
 from storage.stores import webhook_endpoints
 from storage.stores.notification_text import excerpt_of

@@ -10,7 +10,8 @@ from typing import Protocol
 
 import pytest
 
-from storage.models import Notification, NotificationKind, User
+from storage.models import User
+from storage.notifications import Notification, NotificationKind
 from storage.postgres.database import Database
 from storage.stores import email_addresses, push_subscriptions, sessions
 from tests.support.community import new_users, ready_photo, record_notification

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from storage.ids import IdGenerator
-from storage.models import Activity, Notification, NotificationKind, Photo, PhotoItem, User
+from storage.models import Photo, PhotoItem, User
+from storage.notifications import Activity, Notification, NotificationKind
 from storage.postgres.database import Database, Transaction
 from storage.stores import (
     account_fields,

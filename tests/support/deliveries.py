@@ -10,8 +10,9 @@ from typing import Any
 from storage.deliveries import DeliveryChannel, Limits
 from storage.errors import StorageError
 from storage.event import Event
-from storage.models import Notification, User
+from storage.models import User
 from storage.notification_channels import KINDS, Audience, Channel
+from storage.notifications import Notification
 from storage.postgres.database import Database
 from storage.stores import notification_preferences
 from tests.support.community import new_users

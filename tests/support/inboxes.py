@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from storage.models import Notification, NotificationCounters, NotificationKind, Photo, User
+from storage.models import Photo, User
+from storage.notifications import Notification, NotificationCounters, NotificationKind
 from storage.postgres.database import Database
 from storage.render.notification import counters_fields
 from storage.stores import notifications

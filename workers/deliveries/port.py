@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from storage.event import Event
-from storage.models import Notification
+from storage.notifications import Notification
 
 
 class SendOutcome(StrEnum):

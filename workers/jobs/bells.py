@@ -12,7 +12,8 @@ from dataclasses import replace
 
 from storage.events import BellChunk, PhotoHidden, PhotoReady, PhotoRestored
 from storage.ids import shard_of
-from storage.models import Activity, NotificationKind, PhotoState
+from storage.models import PhotoState
+from storage.notifications import Activity, NotificationKind
 from storage.postgres.database import Database
 from storage.stores import bells, notification_removal, photos
 from workers.handlers import EventHandler, on

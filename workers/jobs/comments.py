@@ -28,7 +28,8 @@ from storage.events import (
     PhotoRestored,
     RepliesOrphaned,
 )
-from storage.models import Activity, Comment, CommentState, NotificationKind, PhotoCounters
+from storage.models import Comment, CommentState, PhotoCounters
+from storage.notifications import Activity, NotificationKind
 from storage.postgres.database import Database
 from storage.render.comment import comment_json
 from storage.stores import (

@@ -12,8 +12,8 @@ from datetime import UTC, datetime, timedelta
 
 from storage.deliveries import DeliveryChannel, first_due
 from storage.events import NotificationChanged
-from storage.models import NotificationKind
 from storage.notification_channels import MAILED_AT_ONCE, Audience, Channel
+from storage.notifications import NotificationKind
 from storage.postgres.database import Database
 from storage.stores import deliveries, notification_preferences
 from storage.stores.deliveries import NewDelivery

@@ -19,7 +19,7 @@ from storage.errors import NotFoundError
 from storage.events import ExportRequested
 from storage.exports import Export, ExportState
 from storage.ids import encode
-from storage.models import Activity, NotificationKind
+from storage.notifications import Activity, NotificationKind
 from storage.postgres.database import Database
 from storage.stores import exports, users
 from workers.exports.archive import AccountArchive

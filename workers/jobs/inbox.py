@@ -20,7 +20,7 @@ import structlog
 from channels.bus import envelope
 from storage.errors import UnavailableError
 from storage.feeds.notification_log import NotificationLog
-from storage.models import Activity, Notification, NotificationCounters
+from storage.notifications import Activity, Notification, NotificationCounters
 from storage.postgres.database import Database, Transaction
 from storage.postgres.rows import Row
 from storage.stores import (

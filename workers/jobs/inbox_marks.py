@@ -11,7 +11,7 @@ import structlog
 from channels.bus import envelope
 from storage.errors import UnavailableError
 from storage.feeds.notification_log import MARKS, REMOVALS, NotificationLog
-from storage.models import NotificationMark
+from storage.notifications import NotificationMark
 from storage.postgres.database import Database
 from storage.stores import inbox_lock, notification_counters, notification_marks, notification_removal
 from storage.stores.notification_marks import Selection

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from storage.mails import MailKind
-from storage.models import NotificationKind
+from storage.notifications import NotificationKind
 from workers.jobs import account_mails, notice_mails, notification_mails, security_mails
 from workers.jobs.mail_requests import MailSpec
 

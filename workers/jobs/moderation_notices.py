@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from storage.errors import NotFoundError
 from storage.events import AppealAnswered, CaseDecided
-from storage.models import Activity, NotificationKind
+from storage.notifications import Activity, NotificationKind
 from storage.postgres.database import Database
 from storage.reports import CaseAction, Decision, ReportOutcome, SubjectKind
 from storage.stores import decisions, reports

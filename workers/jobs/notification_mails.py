@@ -10,7 +10,7 @@ from typing import Any
 
 from storage.mail_events import MailRequested
 from storage.mails import MailKind
-from storage.models import Notification
+from storage.notifications import Notification
 from storage.postgres.database import Database
 from storage.stores import email_addresses, notifications
 from workers.deliveries.port import SendOutcome, Sent

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from storage.models import Notification
+from storage.notifications import Notification
 from workers.deliveries.port import SendOutcome, Sent
 from workers.jobs.pushes import PushDelivery
 

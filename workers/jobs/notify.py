@@ -26,7 +26,8 @@ from storage.events import (
     UserFollowed,
     UserUnfollowed,
 )
-from storage.models import Activity, NotificationKind, PhotoState, SecurityEvent, SecurityNotice
+from storage.models import PhotoState
+from storage.notifications import Activity, NotificationKind, SecurityEvent, SecurityNotice
 from storage.postgres.database import Database
 from storage.stores import photos
 from workers.handlers import EventHandler, on

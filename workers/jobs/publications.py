@@ -13,15 +13,8 @@ import orjson
 from channels.bus import addressing
 from channels.contract.ports import Presence
 from storage.ids import encode, slot_group
-from storage.models import (
-    CommentState,
-    Notification,
-    NotificationCounters,
-    NotificationMark,
-    Photo,
-    PhotoCounters,
-    User,
-)
+from storage.models import CommentState, Photo, PhotoCounters, User
+from storage.notifications import Notification, NotificationCounters, NotificationMark
 from storage.render.comment import comment_state_fields
 from storage.render.notification import counters_fields, notification_fields
 from storage.render.photo import description_fields

@@ -11,7 +11,7 @@ from datetime import timedelta
 
 import structlog
 
-from storage.models import Notification
+from storage.notifications import Notification
 from storage.postgres.database import Database
 from storage.push import PushSubscription
 from storage.stores import notification_counters, push_subscriptions

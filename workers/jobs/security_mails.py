@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from storage.models import SecurityEvent
+from storage.notifications import SecurityEvent
 from workers.jobs.mail_requests import MailRequest
 from workers.mails.letter import Button, Letter
 

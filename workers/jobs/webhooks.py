@@ -26,7 +26,7 @@ from storage.events import (
     VideoUploaded,
     WebhookNoticed,
 )
-from storage.models import Activity, NotificationKind
+from storage.notifications import Activity, NotificationKind
 from storage.postgres.database import Database
 from storage.stores import webhook_deliveries
 from storage.stores.webhook_deliveries import Watcher

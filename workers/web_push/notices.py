@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from storage.ids import encode
-from storage.models import Notification, NotificationKind, SecurityEvent
+from storage.notifications import Notification, NotificationKind, SecurityEvent
 from workers.web_push.port import PushMessage, PushUrgency
 
 ICON = "/static/icons/picshare-192.png"

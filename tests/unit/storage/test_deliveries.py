@@ -22,8 +22,8 @@ from storage.deliveries import (
     first_due,
     retry_at,
 )
-from storage.models import NotificationKind
 from storage.notification_channels import Audience, Channel, Preferences
+from storage.notifications import NotificationKind
 from storage.quiet_hours import QuietHours
 
 NOW = datetime(2027, 1, 8, 23, 0, tzinfo=UTC)

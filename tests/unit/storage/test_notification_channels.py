@@ -6,7 +6,6 @@ import itertools
 
 import pytest
 
-from storage.models import NotificationKind
 from storage.notification_channels import (
     KINDS,
     OF_USERS,
@@ -17,6 +16,7 @@ from storage.notification_channels import (
     default_audience,
     deviations,
 )
+from storage.notifications import NotificationKind
 
 EVERYONE, FOLLOWING, NOBODY = Audience
 MAILED = {

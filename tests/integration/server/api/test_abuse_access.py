@@ -16,7 +16,7 @@ import jwt
 import pytest
 
 from storage import ids
-from storage.models import NotificationKind
+from storage.notifications import NotificationKind
 from tests.support.api import SECRET, Api, InspectableServices, running_api, with_limits
 from tests.support.api_user import ApiUser, Response
 from tests.support.community import record_notification

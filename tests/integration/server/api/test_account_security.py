@@ -13,7 +13,7 @@ import pytest
 from server.identity import totp
 from server.identity.totp import PERIOD
 from storage import events, ids
-from storage.models import SecurityEvent, SecurityNotice
+from storage.notifications import SecurityEvent, SecurityNotice
 from storage.stores.passkeys import MOST
 from storage.stores.security_notices import text_of
 from tests.support.api import Api, InspectableServices, running_api, with_limits

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from storage import ids
-from storage.models import NotificationKind, User
+from storage.models import User
 from storage.notification_channels import KINDS, Audience, Channel
+from storage.notifications import NotificationKind
 from storage.postgres.database import Database
 from storage.stores import users
 from tests.support.api import Api

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from storage import ids
-from storage.models import NotificationKind
+from storage.notifications import NotificationKind
 from tests.support.api import Api
 from tests.support.community import record_notification
 from tests.support.inboxes import counters_json

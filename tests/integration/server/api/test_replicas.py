@@ -21,7 +21,8 @@ from server.composition.process import ProcessBuilder
 from server.config.settings import Settings
 from server.operation.metrics import Metrics
 from storage import ids
-from storage.models import NotificationKind, User
+from storage.models import User
+from storage.notifications import NotificationKind
 from storage.postgres.migrate import migrate
 from storage.redis.client import open_redis
 from storage.stores import account_fields, follows, users

@@ -18,7 +18,8 @@ from server.live.access import LiveAuthenticator, LiveAuthorizer
 from server.live.streams import LiveStreams, live_streams
 from storage import ids
 from storage.feeds.notification_log import NotificationLog
-from storage.models import Activity, NotificationKind, Role
+from storage.models import Role
+from storage.notifications import Activity, NotificationKind
 from storage.redis.client import Redis
 from tests.support.api import SECRET, Api
 from tests.support.api_user import ApiUser

@@ -12,7 +12,7 @@ import structlog
 from storage.errors import ConflictError, ConnectionLostError, UnavailableError
 from storage.events import LikeAdded, PhotoReady, UserChanged, decode
 from storage.ids import SHARDS, IdGenerator
-from storage.models import Activity, NotificationKind
+from storage.notifications import Activity, NotificationKind
 from storage.postgres import outbox
 from storage.postgres.database import Database, Transaction
 from storage.postgres.row_locks import LockableRow, RowLock

@@ -12,7 +12,8 @@ import pytest
 
 from storage import ids
 from storage.errors import NotFoundError
-from storage.models import NotificationKind, Photo, ProfileImageKind, User
+from storage.models import Photo, ProfileImageKind, User
+from storage.notifications import NotificationKind
 from storage.postgres.database import Database, Transaction
 from storage.stores import (
     account_fields,

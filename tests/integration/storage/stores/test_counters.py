@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from storage.errors import ConflictError, NotFoundError
-from storage.models import NotificationKind
+from storage.notifications import NotificationKind
 from storage.postgres.database import Database, Transaction
 from storage.stores import (
     account_fields,

@@ -11,7 +11,8 @@ import pytest
 
 from storage.abuse import AbuseAction, Finding, FindingKind
 from storage.events import AccountDeleted, decode
-from storage.models import Activity, NotificationKind, User
+from storage.models import User
+from storage.notifications import Activity, NotificationKind
 from storage.postgres.database import Database
 from storage.reports import Category, SubjectKind
 from storage.stores import (

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from storage.models import Notification, User
+from storage.models import User
+from storage.notifications import Notification
 from storage.postgres.database import Database
 from storage.stores import notification_drift
 from tests.support.community import new_users, ready_photo

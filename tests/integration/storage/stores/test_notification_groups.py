@@ -7,12 +7,8 @@ from typing import Any
 
 import pytest
 
-from storage.models import (
-    Notification,
-    NotificationKind,
-    Photo,
-    User,
-)
+from storage.models import Photo, User
+from storage.notifications import Notification, NotificationKind
 from storage.postgres.database import Database
 from storage.stores import (
     blocks,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from storage.models import NotificationKind, User
+from storage.models import User
+from storage.notifications import NotificationKind
 from storage.postgres.database import Database
 from storage.stores import account_restrictions, notification_counters, notification_marks, notifications
 from storage.stores.notification_marks import Selection

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from storage.models import Activity, NotificationKind, User
+from storage.models import User
+from storage.notifications import Activity, NotificationKind
 from storage.postgres.database import Database
 from storage.stores import (
     account_fields,

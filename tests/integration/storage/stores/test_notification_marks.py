@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from storage.models import (
-    NotificationMark,
-    User,
-)
+from storage.models import User
+from storage.notifications import NotificationMark
 from storage.postgres.database import Database
 from storage.stores import (
     notification_counters,

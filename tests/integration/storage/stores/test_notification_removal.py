@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from storage.errors import NotFoundError
-from storage.models import NotificationKind, Photo, User
+from storage.models import Photo, User
+from storage.notifications import NotificationKind
 from storage.postgres.database import Database
 from storage.stores import notification_marks, notification_removal, photo_deletion
 from storage.stores.notification_marks import Selection

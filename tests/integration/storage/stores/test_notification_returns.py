@@ -4,13 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from storage.models import (
-    Activity,
-    Notification,
-    NotificationKind,
-    Photo,
-    User,
-)
+from storage.models import Photo, User
+from storage.notifications import Activity, Notification, NotificationKind
 from storage.postgres.database import Database
 from storage.stores import (
     notification_counters,

@@ -4,13 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from storage.models import (
-    Notification,
-    NotificationKind,
-    Photo,
-    User,
-    UserSummary,
-)
+from storage.models import Photo, User, UserSummary
+from storage.notifications import Notification, NotificationKind
 from storage.postgres.database import Database
 from storage.stores import (
     comment_deletion,

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from storage.ids import MAX_ID
-from storage.models import Activity, CommentOrder, NotificationKind
+from storage.models import CommentOrder
+from storage.notifications import Activity, NotificationKind
 from storage.postgres.database import Database, Queryable
 from storage.stores import (
     comment_lists,

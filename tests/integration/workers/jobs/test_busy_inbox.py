@@ -11,7 +11,8 @@ from structlog.testing import capture_logs
 
 from storage.errors import NotFoundError, UnavailableError
 from storage.events import LikeAdded, decode
-from storage.models import Activity, NotificationKind, Photo, User
+from storage.models import Photo, User
+from storage.notifications import Activity, NotificationKind
 from storage.postgres.rows import Row
 from storage.stores import (
     blocks,

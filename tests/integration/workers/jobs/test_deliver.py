@@ -12,8 +12,9 @@ from storage.deliveries import DeliveryChannel, Limits
 from storage.errors import UnavailableError
 from storage.events import NotificationChanged
 from storage.ids import encode
-from storage.models import NotificationKind, NotificationMark, User
+from storage.models import User
 from storage.notification_channels import Audience, Channel
+from storage.notifications import NotificationKind, NotificationMark
 from storage.quiet_hours import QuietHours
 from storage.stores import (
     blocks,

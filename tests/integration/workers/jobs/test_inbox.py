@@ -10,7 +10,8 @@ import pytest
 
 from storage.errors import ConnectionLostError
 from storage.ids import decode
-from storage.models import Activity, NotificationKind, NotificationMark, User
+from storage.models import User
+from storage.notifications import Activity, NotificationKind, NotificationMark
 from storage.postgres.database import Database, Transaction
 from storage.stores import inbox_lock
 from storage.stores.notification_lookup import Situation, look_up

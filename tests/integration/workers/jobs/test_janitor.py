@@ -21,7 +21,8 @@ from storage.events import UserChanged
 from storage.ids import encode, slot_group
 from storage.limits.revocations import Revocations
 from storage.limits.tickets import Tickets, revoked_key
-from storage.models import NotificationKind, ProfileImageKind, User
+from storage.models import ProfileImageKind, User
+from storage.notifications import NotificationKind
 from storage.postgres.database import Database
 from storage.redis.client import open_redis
 from storage.stores import (

@@ -8,8 +8,8 @@ import pytest
 
 from storage import events
 from storage.ids import encode
-from storage.models import Activity, NotificationKind, NotificationMark
 from storage.notification_events import NotificationChanged
+from storage.notifications import Activity, NotificationKind, NotificationMark
 from storage.postgres.database import Database
 from storage.stores import inbox_lock, notification_groups
 from storage.stores.notification_lookup import look_up

@@ -12,7 +12,8 @@ import structlog
 from aiohttp import web
 
 from storage.ids import encode
-from storage.models import Notification, NotificationKind, User
+from storage.models import User
+from storage.notifications import Notification, NotificationKind
 from storage.postgres.database import Database
 from storage.push import PushSubscription
 from storage.stores import notifications, push_subscriptions, sessions

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from storage.events import UserChanged
-from storage.models import NotificationKind
+from storage.notifications import NotificationKind
 from storage.postgres import outbox
 from storage.postgres.database import Database
 from storage.stores import idempotency, notification_retention

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from storage.events import SecurityNoticed
-from storage.models import SecurityEvent
+from storage.notifications import SecurityEvent
 from storage.stores import notification_removal, security_notices
 from tests.support.community import new_user
 from tests.support.stage import Stage, inbox, start_clean

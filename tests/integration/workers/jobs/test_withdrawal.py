@@ -9,7 +9,8 @@ import pytest
 
 from storage.events import CommentAdded
 from storage.ids import encode
-from storage.models import Comment, NotificationKind, Photo, User
+from storage.models import Comment, Photo, User
+from storage.notifications import NotificationKind
 from storage.stores import (
     blocks,
     comment_lists,

@@ -14,7 +14,8 @@ from server.identity.rate_limiter import RateLimiter
 from server.live.operations import LiveOperations
 from storage import ids
 from storage.errors import FullError
-from storage.models import NotificationCounters, PhotoCounters
+from storage.models import PhotoCounters
+from storage.notifications import NotificationCounters
 from tests.support.recorded_reads import RecordedReads
 
 COUNTERS = PhotoCounters(photo_id=1, liked=True, likes=1, comments=0, version=1, changed=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from storage.models import NotificationKind
+from storage.notifications import NotificationKind
 from storage.stores.notification_text import excerpt_of, sentence
 
 

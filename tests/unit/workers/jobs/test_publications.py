@@ -10,7 +10,8 @@ import pytest
 from channels.bus.addressing import presence_topic
 from channels.contract.ports import Presence
 from storage.ids import encode
-from storage.models import Notification, NotificationCounters, NotificationKind, PhotoCounters, UserSummary
+from storage.models import PhotoCounters, UserSummary
+from storage.notifications import Notification, NotificationCounters, NotificationKind
 from workers.jobs import publications
 
 STATE = PhotoCounters(photo_id=5, liked=True, likes=2, comments=1, version=9, changed=True)

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from storage.mails import Recipient
-from storage.models import SecurityEvent
+from storage.notifications import SecurityEvent
 from workers.jobs.mail_requests import MailRequest
 from workers.jobs.security_mails import security_notice
 

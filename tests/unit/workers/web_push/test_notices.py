@@ -9,14 +9,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from storage.ids import encode
-from storage.models import (
-    CommentExcerpt,
-    Notification,
-    NotificationKind,
-    SecurityEvent,
-    SecurityNotice,
-    UserSummary,
-)
+from storage.models import UserSummary
+from storage.notifications import CommentExcerpt, Notification, NotificationKind, SecurityEvent, SecurityNotice
 from workers.web_push.notices import message_of, path_of, terms_of, topic_of
 from workers.web_push.port import PushUrgency
 
