@@ -10,11 +10,11 @@ from typing import Any
 from storage.deliveries import DeliveryChannel, Limits
 from storage.errors import StorageError
 from storage.event import Event
-from storage.models import User
+from storage.models import Photo, User
 from storage.notification_channels import KINDS, Audience, Channel
 from storage.notifications import Notification
 from storage.postgres.database import Database
-from storage.stores import notification_preferences
+from storage.stores import comments, notification_preferences
 from tests.support.community import new_users
 from tests.support.stage import Stage
 from workers.deliveries.port import NoDeliveryMetrics, NotificationChannel, SendOutcome, Sent
@@ -132,6 +132,13 @@ class Deliveries:
             "SELECT channel, state, last_error FROM deliveries WHERE user_id = $1 ORDER BY id", user.id
         )
         return [(row["channel"], row["state"], row["last_error"]) for row in found]
+
+
+async def comment(stage: Stage, author: User, photo: Photo, text: str = "Lovely") -> int:
+    """Write a comment, and return its id."""
+    async with stage.database.transaction() as tx:
+        added, _ = await comments.add(tx, photo_id=photo.id, author_id=author.id, text=text)
+    return added.id
 
 
 async def users_with_devices(database: Database, *names: str) -> list[User]:

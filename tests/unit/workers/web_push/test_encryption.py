@@ -95,6 +95,7 @@ def test_the_secret_of_the_browser_counts() -> None:
         (encode(b"\x03" + BROWSER.p256dh[1:]), "a point of the curve"),
         (encode(b"\x02" + BROWSER.p256dh[1:33]), "65 bytes, not 33"),
     ],
+    ids=["empty", "space", "length", "short", "zero", "beside", "prefix", "compressed"],
 )
 def test_keys_that_are_none_are_refused(text: str, reason: str) -> None:
     """Points beside the curve above all; compressed ones are not what browsers have."""
@@ -102,7 +103,7 @@ def test_keys_that_are_none_are_refused(text: str, reason: str) -> None:
         parse_browser_key(text)
 
 
-@pytest.mark.parametrize("text", [encode(BROWSER.p256dh), encode(BROWSER.p256dh) + "="])
+@pytest.mark.parametrize("text", [encode(BROWSER.p256dh), encode(BROWSER.p256dh) + "="], ids=["bare", "padded"])
 def test_keys_may_be_padded(text: str) -> None:
     """Some libraries pad them."""
     assert parse_browser_key(text) == BROWSER.p256dh
