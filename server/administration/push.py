@@ -12,7 +12,7 @@ from server.errors import InputError
 from storage.stores import push_subscriptions
 from workers.web_push.vapid import VapidKey
 
-_NO_CONTACT = "Set push.contact to a mailto: URL of yours: Apple refuses messages without one."
+_NO_CONTACT = "; Apple refuses messages without push.contact, a mailto: URL of yours"
 
 
 def create_key() -> VapidKey:
@@ -33,7 +33,7 @@ def public_key(settings: Settings) -> str:
 
 
 async def inspect_push(settings: Settings) -> Finding:
-    """Check the key and the contact, and count the subscriptions; raise `StorageError`, `ServerError`."""
+    """Check the key, and count the subscriptions; raise `StorageError`, `ServerError`."""
     found = push_settings(settings)
     if found is None:
         return Finding(name="push", detail="off, because there is no key (`picshare push create-key`)")
@@ -41,7 +41,7 @@ async def inspect_push(settings: Settings) -> Finding:
         number, refused = await push_subscriptions.number(db)
     detail = f"{number:,} subscriptions, {refused:,} of them refused last"
     if found.contact is None:
-        return Finding(name="push", detail=detail, remedy="" if number == 0 else _NO_CONTACT)
+        detail += _NO_CONTACT
     if number > 0 and refused > number / 2:
         return Finding(
             name="push",
