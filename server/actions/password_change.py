@@ -10,7 +10,7 @@ from server.identity.errors import ReauthenticationRequiredError
 from server.identity.passwords import Passwords
 from storage.notifications import SecurityEvent
 from storage.postgres.database import Database
-from storage.stores import session_lists, sessions, users
+from storage.stores import account_locks, session_lists, sessions, users
 
 QUOTA = "writes"
 
@@ -33,6 +33,8 @@ class PasswordChange:
         encoded = await self._checks.confirm(user_id, current, address=client.address)
         renewed = await self._passwords.hash(new)
         async with self._db.transaction() as tx:
+            # A sign-in with the former password opens its session before, and loses it here, or none.
+            await account_locks.lock_against_inserts(tx, user_id)
             if not await users.replace_password_hash(tx, user_id, encoded, renewed):
                 raise ReauthenticationRequiredError
             ended = await sessions.revoke_all(tx, user_id, but=session)

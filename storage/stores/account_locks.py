@@ -42,6 +42,11 @@ async def lock_all(tx: Transaction, user_ids: Iterable[int]) -> list[int]:
     return ordered
 
 
+async def lock_against_inserts(tx: Transaction, user_id: int) -> None:
+    """Lock an account so that rows by or about its user, such as sessions, wait until the end of the transaction."""
+    await tx.execute(f"SELECT 1 FROM users WHERE shard = {shard('$1')} AND id = $1 FOR UPDATE", user_id)
+
+
 async def lock_two(tx: Transaction, one_id: int, other_id: int) -> None:
     """Lock two accounts; raise `NotFoundError("user")` unless both exist."""
     if len(await lock(tx, [one_id, other_id])) != 2:

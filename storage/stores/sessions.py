@@ -103,8 +103,9 @@ async def open(  # noqa: A001 - always called as sessions.open()
             SELECT shard, id FROM users
             WHERE shard = {shard_of("$2")} AND id = $2 AND deleted_at IS NULL AND suspended_at IS NULL
                 AND ($7::text IS NULL OR password_hash = $7)
-            -- A change of the password, which ends all sessions, waits for this one or is seen by it.
-            FOR SHARE),
+            -- A change of the password, which ends all sessions, waits for this one or is seen by it. A change of a
+            -- counter does neither (`storage.stores.account_locks`).
+            FOR KEY SHARE),
         opened AS (
             INSERT INTO sessions (shard, id, user_id, user_agent, network, last_seen_at, authenticated_at)
             SELECT shard, $1, id, $5, $6, now(), now() FROM account RETURNING shard, id)

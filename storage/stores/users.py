@@ -26,7 +26,16 @@ from storage.postgres.database import Queryable, Transaction
 from storage.postgres.rows import USER, Row, user_of
 from storage.postgres.sharding import shard
 from storage.postgres.visibility import kept, profile
-from storage.stores import account_lists, email_addresses, erasure, identities, sessions, stars, usernames
+from storage.stores import (
+    account_lists,
+    account_locks,
+    email_addresses,
+    erasure,
+    identities,
+    sessions,
+    stars,
+    usernames,
+)
 
 T = TypeVar("T")
 
@@ -177,7 +186,11 @@ async def replace_password_hash(tx: Transaction, user_id: int, old: str, new: st
 
 
 async def set_password_hash(tx: Transaction, user_id: int, encoded: str) -> User | None:
-    """Set the password of an account, also of one whose deletion can be undone; None if it is deleted for good."""
+    """Set the password of an account, also of one whose deletion can be undone; None if it is deleted for good.
+
+    No session is opened meanwhile.
+    """
+    await account_locks.lock_against_inserts(tx, user_id)
     row = await tx.fetchrow(
         f"UPDATE users AS a SET password_hash = $2 WHERE {_ACCOUNT} "
         f"AND (a.deleted_at IS NULL OR a.deletion_due_at > now()) RETURNING {USER}",

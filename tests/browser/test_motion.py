@@ -56,7 +56,7 @@ async def test_it_plays_until_it_is_paused(site: Site, animation: bytes, path: s
     """In a feed and on its own page an animation plays by itself; a button pauses it, also by the keyboard."""
     account = await site.create_account()
     photo_id = await posted(account, animation)
-    visitor = await site.signed_in(account)
+    visitor = await site.signed_in(account, reduced_motion="no-preference")
     await visitor.open(path.format(id=photo_id))
     await plays(visitor)
     await button(visitor, "Pause the animation").click()
@@ -79,7 +79,7 @@ async def test_users_who_want_little_motion_start_it_themselves(site: Site, anim
     visitor.page.on("request", lambda request: requests.append(request.url))
     await visitor.open()
     await visitor.sign_in()
-    await expect(visitor.page.locator(".frame:not(.cover)")).to_have_class(re.compile("loaded"), timeout=WITHIN)
+    await visitor.sees(visitor.page.locator("article.card .frame.loaded:not(.cover)"))
     await visitor.sees(button(visitor, "Play the animation"))
     assert not [url for url in requests if "motion.webp" in url]
     await button(visitor, "Play the animation").click()
@@ -92,7 +92,7 @@ async def test_it_plays_only_while_it_is_visible(site: Site, animation: bytes) -
     await posted(account, animation)
     for name in ("temple", "flower"):
         await posted(account, photograph(name).read_bytes())
-    visitor = await site.signed_in(account)
+    visitor = await site.signed_in(account, reduced_motion="no-preference")
     cards = visitor.page.locator("article.card")
     await expect(cards).to_have_count(3, timeout=WITHIN)
     await expect(motion(visitor)).to_have_count(0)
@@ -109,7 +109,7 @@ async def test_among_several_pictures_it_plays_while_it_is_shown(site: Site, ani
     account = await site.create_account()
     photo = await account.post_pictures(photograph().read_bytes(), animation)
     await published(account, photo["id"])
-    visitor = await site.signed_in(account)
+    visitor = await site.signed_in(account, reduced_motion="no-preference")
     await visitor.sees(visitor.page.locator(".frame:not(.cover).loaded"))
     await expect(visitor.page.locator(".motion-button")).to_have_count(1, timeout=WITHIN)
     await expect(motion(visitor)).to_have_count(0)
@@ -123,7 +123,7 @@ async def test_an_animation_that_is_still_being_made_is_tried_again(site: Site, 
     """While the image with all frames is missing, the first one stays; it plays two seconds later."""
     account = await site.create_account()
     await posted(account, animation)
-    visitor = await site.visitor(account)
+    visitor = await site.visitor(account, reduced_motion="no-preference")
     visitor.expect_error("status of 503")
     requests: list[str] = []
 
@@ -142,6 +142,6 @@ async def test_a_still_photo_has_no_button(site: Site) -> None:
     """There is nothing to pause in a still photo."""
     account = await site.create_account()
     await posted(account, photograph().read_bytes())
-    visitor = await site.signed_in(account)
+    visitor = await site.signed_in(account, reduced_motion="no-preference")
     await expect(visitor.page.locator(".frame:not(.cover)")).to_have_class(re.compile("loaded"), timeout=WITHIN)
     await expect(visitor.page.locator(".motion-button")).to_have_count(0)

@@ -26,7 +26,7 @@ async def test_a_profile_shows_presence_to_followers(site: Site) -> None:
 
     again = await site.signed_in(owner)
     await follower.sees_text(presence, "Online")
-    await again.page.get_by_role("link", name="Settings").click()
+    await again.open("/settings/privacy")
     await again.page.get_by_label("Show when you are online").uncheck()
     await again.page.get_by_role("button", name="Save").click()
     await expect(presence).to_be_hidden(timeout=WITHIN)

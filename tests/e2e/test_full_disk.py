@@ -21,7 +21,7 @@ from tests.support.service import Service
 
 pytestmark = pytest.mark.engines
 
-DISK = "256m"  # PostgreSQL needs 60 MB of it, and the reserve is an eighth
+DISK = "384m"  # PostgreSQL needs 70 MB of it, and the reserve is an eighth
 WITHIN = 20.0  # seconds
 # Mounts a file system that only this process and its children see; root needs no user namespace for that.
 NAMESPACE = ["--mount"] if os.geteuid() == 0 else ["--user", "--map-root-user", "--mount"]

@@ -323,6 +323,39 @@ async def test_an_insert_does_not_wait_for_a_counter(database: Database, insert:
             await insert(tx, scene)
 
 
+async def test_a_change_of_the_password_waits_for_a_session(database: Database) -> None:
+    """A session that is being opened when the password changes is there when the change ends all sessions."""
+    scene = await _scene(database)
+
+    async def change() -> list[str]:
+        async with database.transaction() as tx:
+            await users.set_password_hash(tx, scene.ben.id, "new")
+            return await sessions.revoke_all(tx, scene.ben.id)
+
+    async with database.transaction() as tx:
+        await _session(tx, scene)
+        changing = asyncio.create_task(change())
+        await wait_for_blocked_transaction(database)
+    assert len(await changing) == 1
+
+
+async def test_a_session_waits_for_a_change_of_the_password(database: Database) -> None:
+    """A sign-in with the former password opens no session after the change."""
+    scene = await _scene(database)
+    former = await users.password_hash(database, scene.ben.id)
+
+    async def sign_in() -> None:
+        async with database.transaction() as tx:
+            await sessions.open(tx, scene.ben.id, token_sha256=b"1", expires_at=LATER, password_hash=former)
+
+    async with database.transaction() as changing:
+        await users.set_password_hash(changing, scene.ben.id, "new")
+        signing_in = asyncio.create_task(sign_in())
+        await wait_for_blocked_transaction(database)
+    with pytest.raises(NotFoundError):
+        await signing_in
+
+
 async def test_a_refresh_during_a_deletion_waits_and_is_refused(database: Database) -> None:
     """The sessions of an account that is being deleted are not refreshed."""
     scene = await _scene(database)
