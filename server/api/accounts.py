@@ -11,6 +11,8 @@ from server.edge.api_request import ApiRequest, json_response
 from server.edge.endpoint import Auth, Endpoint
 from server.edge.requests import AccountDeletion, AccountUpdate, SignInRequest, SignUpRequest
 from server.edge.responses import AccountResponse, DeletionResponse, DeletionTermsResponse, TokensResponse
+from server.identity.errors import SessionRevokedError
+from storage.errors import NotFoundError
 from storage.postgres.reads import Reads
 from storage.stores import users
 
@@ -110,7 +112,11 @@ class AccountsApi:
     async def get(self, request: ApiRequest) -> web.Response:
         """Handle `GET /users/me`."""
         user_id = request.viewer.user_id
-        user = await self._reads.read(user_id, lambda db: users.get(db, user_id))
+        try:
+            user = await self._reads.read(user_id, lambda db: users.get(db, user_id))
+        except NotFoundError as error:
+            # The account was deleted a moment ago, and its sessions are just being revoked.
+            raise SessionRevokedError from error
         return json_response(AccountResponse.from_model(user).to_bytes())
 
     async def update(self, request: ApiRequest) -> web.Response:

@@ -89,10 +89,10 @@ async def test_the_password_is_changed_and_sessions_end(site: Site) -> None:
     assert await poor_contrasts(visitor) == []
     others = page.get_by_role("button", name="Sign out Chrome on Linux")
     assert await others.count() >= 1
+    other.expect_error("status of 401")
     await page.get_by_role("button", name="Sign out everywhere else").click()
     await page.get_by_role("dialog").get_by_role("button", name="Sign out").click()
     await visitor.loses(others)
-    other.expect_error("status of 401")
     await other.sees(other.page.get_by_label("User name or e-mail"))
 
     await visitor.open("/settings/security")

@@ -24,6 +24,7 @@ from workers.images.limits import DecoderLimits
 
 START_DEADLINE = 30.0  # seconds until a fresh process must be ready
 MODULE = "workers.images.child"
+_END_DEADLINE = 2.0  # seconds for a process that has closed its pipes to end by itself
 _MAX_COMPLAINT = 2_000  # bytes of its standard error that are kept, the last ones
 # Without an environment, and isolated from the user's files (-I), Python finds this package by its first argument: the
 # process must find it also when it is run from a source tree.
@@ -148,6 +149,10 @@ class Child:
 
     async def _describe_end(self, event: str) -> str:
         """Return an event with the exit code of the process, which has ended or is killed, and its last lines."""
+        # `kill` looks first whether the process has ended, and so takes the exit code from asyncio, which reports 255.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_END_DEADLINE):
+                await self._process.wait()
         await self.stop()
         lines = self._complaint.decode(errors="replace").strip()
         return f"{event} with exit code {self._process.returncode}{': ' if lines else ''}{lines}"

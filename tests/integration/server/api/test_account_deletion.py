@@ -371,3 +371,11 @@ async def test_an_account_is_not_deleted_twice(api: Api) -> None:
     deletions = (actions.delete(user_id, "", password=PASSWORD, client=client) for _ in range(2))
     first, second = await asyncio.gather(*deletions, return_exceptions=True)
     assert sorted(type(result).__name__ for result in (first, second)) == ["NotFoundError", "datetime"]
+
+
+async def test_the_session_of_a_deleted_account_has_ended(api: Api) -> None:
+    """Until its sessions are revoked, an account that is deleted is no missing one to its own user, but signed out."""
+    ann = await api.user("ann")
+    await api.services.db.fetch("UPDATE users SET deleted_at = now() WHERE id = $1 RETURNING id", ids.decode(ann.id))
+    response = await ann.call("GET", "/users/me")
+    assert (response.status, response.json["code"]) == (401, "session_revoked")
