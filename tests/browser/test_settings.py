@@ -17,6 +17,7 @@ async def test_the_sections_of_the_settings(site: Site) -> None:
     page = visitor.page
     await visitor.open("/settings")
     links = page.get_by_role("navigation", name="Settings").get_by_role("link")
+    await visitor.sees(links)
     paths = [await link.get_attribute("href") for link in await links.all()]
     assert len(paths) >= 8
     for path in paths:
