@@ -8,7 +8,8 @@ from storage.models import Photo, User
 from storage.notifications import Notification, NotificationCounters, NotificationKind
 from storage.postgres.database import Database
 from storage.render.notification import counters_fields
-from storage.stores import notifications
+from storage.stores import notification_marks, notifications
+from storage.stores.notification_marks import Selection
 from tests.support.community import record_notification, retract_notification
 
 
@@ -55,3 +56,31 @@ def counters(**kinds: tuple[int, int]) -> NotificationCounters:
 def counters_json(**kinds: tuple[int, int]) -> dict[str, Any]:
     """Return the JSON of these counters."""
     return counters_fields(counters(**kinds))
+
+
+async def note_comment(database: Database, photo: Photo, actor: User, comment_id: int) -> Notification | None:
+    """Record a comment below a photo in its owner's inbox."""
+    async with database.transaction() as tx:
+        return await record_notification(
+            tx,
+            recipient_id=photo.author.id,
+            kind=NotificationKind.COMMENT,
+            actor_id=actor.id,
+            photo_id=photo.id,
+            source_id=comment_id,
+        )
+
+
+async def mark_entries(
+    database: Database, user: User, what: str, entry_ids: list[int] | None = None, *, up_to: int | None = None
+) -> int:
+    """Mark entries as "seen" or "read"; return how many have changed."""
+    change = notification_marks.mark_read if what == "read" else notification_marks.mark_seen
+    async with database.transaction() as tx:
+        return await change(tx, user.id, Selection(entry_ids, up_to))
+
+
+async def age_notifications(database: Database, *, hours: int) -> None:
+    """Make all notifications older."""
+    await database.fetch("UPDATE notifications SET created_at = created_at - make_interval(hours => $1)", hours)
+    await database.fetch("UPDATE notification_actors SET created_at = created_at - make_interval(hours => $1)", hours)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from storage.models import Photo, User
-from storage.notifications import Notification, NotificationKind
+from storage.notifications import NotificationKind
 from storage.postgres.database import Database
 from storage.stores import (
     notification_actors,
@@ -15,36 +14,23 @@ from storage.stores import (
 from tests.support.community import (
     new_users,
     ready_photo,
-    record_notification,
     retract_notification,
 )
-from tests.support.inboxes import inbox_of, note_like, note_unlike
+from tests.support.inboxes import inbox_of, note_comment, note_like, note_unlike
 
 pytestmark = pytest.mark.engines
-
-
-async def _comment(database: Database, photo: Photo, actor: User, comment_id: int) -> Notification | None:
-    async with database.transaction() as tx:
-        return await record_notification(
-            tx,
-            recipient_id=photo.author.id,
-            kind=NotificationKind.COMMENT,
-            actor_id=actor.id,
-            photo_id=photo.id,
-            source_id=comment_id,
-        )
 
 
 async def test_several_activities_of_one_actor_count_once(database: Database) -> None:
     """In a group of comments, as an earlier version made them, an actor counts until the last comment is retracted."""
     ann, ben, cat = await new_users(database, "ann", "ben", "cat")
     photo = await ready_photo(database, ann)
-    entry = await _comment(database, photo, ben, 1)
+    entry = await note_comment(database, photo, ben, 1)
     assert entry is not None
     await database.fetch("UPDATE notifications SET closed_at = NULL")
     seen = []
     for actor, comment_id in ((cat, 2), (ben, 3), (ben, 4)):
-        added = await _comment(database, photo, actor, comment_id)
+        added = await note_comment(database, photo, actor, comment_id)
         assert added is not None
         seen.append((added.id, added.count, [user.username for user in added.actors]))
     assert seen == [(entry.id, 2, ["cat", "ben"]), (entry.id, 2, ["ben", "cat"]), (entry.id, 2, ["ben", "cat"])]
@@ -62,10 +48,10 @@ async def test_several_activities_of_one_actor_count_once(database: Database) ->
         (shown,) = await inbox_of(database, ann)
         left.append((shown.count, [user.username for user in shown.actors]))
     assert left == [(2, ["ben", "cat"]), (2, ["cat", "ben"]), (1, ["cat"])]
-    again = await _comment(database, photo, ben, 3)
+    again = await note_comment(database, photo, ben, 3)
     assert again is not None
     assert (again.count, again.silent) == (2, True)
-    again = await _comment(database, photo, ben, 4)
+    again = await note_comment(database, photo, ben, 4)
     assert again is not None
     assert (again.count, again.silent) == (2, True)
 

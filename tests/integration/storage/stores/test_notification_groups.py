@@ -7,18 +7,15 @@ from typing import Any
 
 import pytest
 
-from storage.models import Photo, User
-from storage.notifications import Notification, NotificationKind
+from storage.notifications import NotificationKind
 from storage.postgres.database import Database
 from storage.stores import (
     blocks,
     comments,
-    notification_marks,
     notifications,
     photo_processing,
     users,
 )
-from storage.stores.notification_marks import Selection
 from tests.support.community import (
     block,
     new_users,
@@ -27,35 +24,9 @@ from tests.support.community import (
     record_notification,
     retract_notification,
 )
-from tests.support.inboxes import inbox_of, note_like
+from tests.support.inboxes import age_notifications, inbox_of, mark_entries, note_comment, note_like
 
 pytestmark = pytest.mark.engines
-
-
-async def _comment(database: Database, photo: Photo, actor: User, comment_id: int) -> Notification | None:
-    async with database.transaction() as tx:
-        return await record_notification(
-            tx,
-            recipient_id=photo.author.id,
-            kind=NotificationKind.COMMENT,
-            actor_id=actor.id,
-            photo_id=photo.id,
-            source_id=comment_id,
-        )
-
-
-async def _mark(
-    database: Database, user: User, what: str, entry_ids: list[int] | None = None, *, up_to: int | None = None
-) -> int:
-    mark = notification_marks.mark_read if what == "read" else notification_marks.mark_seen
-    async with database.transaction() as tx:
-        return await mark(tx, user.id, Selection(entry_ids, up_to))
-
-
-async def _age(database: Database, *, hours: int) -> None:
-    """Make all notifications older."""
-    await database.fetch("UPDATE notifications SET created_at = created_at - make_interval(hours => $1)", hours)
-    await database.fetch("UPDATE notification_actors SET created_at = created_at - make_interval(hours => $1)", hours)
 
 
 async def test_likes_gather(database: Database) -> None:
@@ -83,12 +54,12 @@ async def test_repeat_changes_nothing(database: Database) -> None:
     ann, ben = await new_users(database, "ann", "ben")
     photo = await ready_photo(database, ann)
     first = await note_like(database, photo, ben)
-    await _mark(database, ann, "seen")
+    await mark_entries(database, ann, "seen")
     repeat = await note_like(database, photo, ben)
     assert first is not None
     assert repeat is not None
     assert (repeat.id, repeat.position, repeat.count, repeat.seen) == (first.id, first.position, 1, True)
-    await _mark(database, ann, "read")
+    await mark_entries(database, ann, "read")
     after = await note_like(database, photo, ben)
     assert after is not None
     assert after.id == first.id
@@ -101,7 +72,7 @@ async def test_new_activity_moves_the_entry_to_the_top_unseen(database: Database
     first, second = await ready_photo(database, ann), await ready_photo(database, ann)
     for photo in (first, second):
         await note_like(database, photo, ben)
-    await _mark(database, ann, "seen")
+    await mark_entries(database, ann, "seen")
     await note_like(database, first, cat)
     top, below = await inbox_of(database, ann)
     assert ([top.photo_id, below.photo_id], top.seen, below.seen) == ([first.id, second.id], False, True)
@@ -115,7 +86,7 @@ async def test_read_entry_is_closed(database: Database) -> None:
     ann, ben, cat = await new_users(database, "ann", "ben", "cat")
     photo = await ready_photo(database, ann)
     first = await note_like(database, photo, ben)
-    await _mark(database, ann, "read")
+    await mark_entries(database, ann, "read")
     second = await note_like(database, photo, cat)
     assert first is not None
     assert second is not None
@@ -160,7 +131,7 @@ async def test_comments_are_not_grouped(database: Database) -> None:
         async with database.transaction() as tx:
             comment, _ = await comments.add(tx, photo_id=photo.id, author_id=ben.id, text=text)
         written.append(comment.id)
-        entry = await _comment(database, photo, ben, comment.id)
+        entry = await note_comment(database, photo, ben, comment.id)
         assert entry is not None
         assert (entry.count, entry.text) == (1, "ben commented on your photo")
     shown = [entry.comment for entry in reversed(await inbox_of(database, ann))]
@@ -184,9 +155,9 @@ async def test_a_group_closes_after_a_day(database: Database) -> None:
     ann, ben, cat, dan = await new_users(database, "ann", "ben", "cat", "dan")
     photo, other = await ready_photo(database, ann), await ready_photo(database, ann)
     first = await note_like(database, photo, ben)
-    await _age(database, hours=23)
+    await age_notifications(database, hours=23)
     second = await note_like(database, photo, cat)
-    await _age(database, hours=2)
+    await age_notifications(database, hours=2)
     await note_like(database, other, ben)
     third = await note_like(database, photo, dan)
     await note_like(database, other, cat)

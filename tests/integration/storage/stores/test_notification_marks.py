@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from storage.models import User
 from storage.notifications import NotificationMark
 from storage.postgres.database import Database
 from storage.stores import (
@@ -17,17 +16,9 @@ from tests.support.community import (
     new_users,
     ready_photo,
 )
-from tests.support.inboxes import counters, inbox_of, note_like, note_unlike
+from tests.support.inboxes import counters, inbox_of, mark_entries, note_like, note_unlike
 
 pytestmark = pytest.mark.engines
-
-
-async def _mark(
-    database: Database, user: User, what: str, entry_ids: list[int] | None = None, *, up_to: int | None = None
-) -> int:
-    mark = notification_marks.mark_read if what == "read" else notification_marks.mark_seen
-    async with database.transaction() as tx:
-        return await mark(tx, user.id, Selection(entry_ids, up_to))
 
 
 async def test_counters_and_marks(database: Database) -> None:
@@ -44,14 +35,14 @@ async def test_counters_and_marks(database: Database) -> None:
         counters(like=(3, 3)),
         newest,
     )
-    assert await _mark(database, ann, "seen", entries[:1]) == 1
-    assert await _mark(database, ann, "read", entries[1:2]) == 1
+    assert await mark_entries(database, ann, "seen", entries[:1]) == 1
+    assert await mark_entries(database, ann, "read", entries[1:2]) == 1
     assert await notification_counters.read(database, ann.id) == counters(like=(1, 2))
-    assert await _mark(database, ben, "read", entries) == 0
+    assert await mark_entries(database, ben, "read", entries) == 0
     assert await notifications.by_ids(database, ben.id, entries) == {}
     assert set(await notifications.by_ids(database, ann.id, entries)) == set(entries)
-    assert await _mark(database, ann, "seen") == 1
-    assert await _mark(database, ann, "read") == 2
+    assert await mark_entries(database, ann, "seen") == 1
+    assert await mark_entries(database, ann, "read") == 2
     assert await notification_counters.read(database, ann.id) == counters()
     assert await notification_counters.with_newest(database, ann.id) == (
         counters(),
@@ -67,8 +58,8 @@ async def test_a_mark_does_not_touch_other_inboxes(database: Database, what: str
     yours = await note_like(database, await ready_photo(database, ben), cat)
     assert mine is not None
     assert yours is not None
-    assert await _mark(database, ben, what, [mine.id]) == 0
-    assert await _mark(database, ben, what) == 1
+    assert await mark_entries(database, ben, what, [mine.id]) == 0
+    assert await mark_entries(database, ben, what) == 1
     assert await notification_counters.read(database, ann.id) == counters(like=(1, 1))
 
 
@@ -82,7 +73,10 @@ async def test_a_mark_of_an_older_view_does_not_hide_a_newer_like(database: Data
     await note_like(database, other, ben)
     top, _ = shown = await inbox_of(database, ann)
     await note_like(database, photo, cat)
-    assert await _mark(database, ann, what, [entry.id for entry in shown] if by_id else None, up_to=top.position) == 1
+    assert (
+        await mark_entries(database, ann, what, [entry.id for entry in shown] if by_id else None, up_to=top.position)
+        == 1
+    )
     liked, seen = await inbox_of(database, ann)
     assert (liked.photo_id, liked.seen, liked.read) == (photo.id, False, False)
     assert (seen.seen, seen.read) == (True, what == "read")
@@ -105,7 +99,7 @@ async def test_marks_are_looked_up_at_the_top(database: Database) -> None:
     gone = await ready_photo(database, ann)
     for act in (note_like, note_unlike):
         await act(database, gone, ben)
-    assert await _mark(database, ann, "seen") == 1
+    assert await mark_entries(database, ann, "seen") == 1
     assert await notification_marks.marked(database, ann.id, NotificationMark.SEEN, limit=1) == [newer.id]
-    assert await _mark(database, ann, "read", [older.id]) == 1
+    assert await mark_entries(database, ann, "read", [older.id]) == 1
     assert await notification_marks.marked(database, ann.id, NotificationMark.READ, limit=2) == [older.id]

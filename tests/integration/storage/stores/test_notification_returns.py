@@ -4,52 +4,31 @@ from __future__ import annotations
 
 import pytest
 
-from storage.models import Photo, User
-from storage.notifications import Activity, Notification, NotificationKind
+from storage.models import User
+from storage.notifications import Activity, NotificationKind
 from storage.postgres.database import Database
 from storage.stores import (
     notification_counters,
     notification_groups,
-    notification_marks,
     photo_deletion,
 )
 from storage.stores.notification_lookup import look_up
-from storage.stores.notification_marks import Selection
 from tests.support.community import (
     new_users,
     ready_photo,
-    record_notification,
     retract_notification,
 )
-from tests.support.inboxes import counters, inbox_of, note_like, note_unlike
+from tests.support.inboxes import (
+    age_notifications,
+    counters,
+    inbox_of,
+    mark_entries,
+    note_comment,
+    note_like,
+    note_unlike,
+)
 
 pytestmark = pytest.mark.engines
-
-
-async def _comment(database: Database, photo: Photo, actor: User, comment_id: int) -> Notification | None:
-    async with database.transaction() as tx:
-        return await record_notification(
-            tx,
-            recipient_id=photo.author.id,
-            kind=NotificationKind.COMMENT,
-            actor_id=actor.id,
-            photo_id=photo.id,
-            source_id=comment_id,
-        )
-
-
-async def _mark(
-    database: Database, user: User, what: str, entry_ids: list[int] | None = None, *, up_to: int | None = None
-) -> int:
-    mark = notification_marks.mark_read if what == "read" else notification_marks.mark_seen
-    async with database.transaction() as tx:
-        return await mark(tx, user.id, Selection(entry_ids, up_to))
-
-
-async def _age(database: Database, *, hours: int) -> None:
-    """Make all notifications older."""
-    await database.fetch("UPDATE notifications SET created_at = created_at - make_interval(hours => $1)", hours)
-    await database.fetch("UPDATE notification_actors SET created_at = created_at - make_interval(hours => $1)", hours)
 
 
 @pytest.mark.parametrize("mark", [None, "seen", "read"])
@@ -60,7 +39,7 @@ async def test_an_activity_that_comes_back_is_no_news(database: Database, mark: 
     first = await note_like(database, photo, ben)
     await note_like(database, other, cat)
     if mark is not None:
-        await _mark(database, ann, mark)
+        await mark_entries(database, ann, mark)
     for _ in range(3):
         await note_unlike(database, photo, ben)
         again = await note_like(database, photo, ben)
@@ -77,7 +56,7 @@ async def test_an_activity_that_comes_back_after_a_day_is_news(database: Databas
     photo = await ready_photo(database, ann)
     first = await note_like(database, photo, ben)
     await note_unlike(database, photo, ben)
-    await _age(database, hours=25)
+    await age_notifications(database, hours=25)
     again = await note_like(database, photo, ben)
     assert first is not None
     assert again is not None
@@ -100,7 +79,7 @@ async def test_an_activity_comes_back_into_the_entry_that_others_have_opened(dat
     assert again is not None
     assert (again.id, again.position, again.count, again.silent) == (opened.id, opened.position, 2, True)
     await note_unlike(database, photo, ben)
-    await _age(database, hours=25)
+    await age_notifications(database, hours=25)
     late = await note_like(database, photo, ben)
     assert late is not None
     assert (late.count, late.silent) == (1, False)
@@ -112,11 +91,11 @@ async def test_an_activity_returns_to_an_open_entry_that_is_younger(database: Da
     photo = await ready_photo(database, ann)
     await note_like(database, photo, ben)
     await note_unlike(database, photo, ben)
-    await _age(database, hours=23)
+    await age_notifications(database, hours=23)
     opened = await note_like(database, photo, cat)
     await note_like(database, photo, ben)
     await note_unlike(database, photo, ben)
-    await _age(database, hours=2)
+    await age_notifications(database, hours=2)
     again = await note_like(database, photo, ben)
     assert opened is not None
     assert again is not None
@@ -149,7 +128,7 @@ async def test_one_of_several_activities_comes_back_where_its_actor_counts_alrea
     photo = await ready_photo(database, ann)
 
     async def comment(actor: User, comment_id: int) -> tuple[int, int]:
-        entry = await _comment(database, photo, actor, comment_id)
+        entry = await note_comment(database, photo, actor, comment_id)
         assert entry is not None
         # As an earlier version grouped them.
         await database.fetch("UPDATE notifications SET closed_at = NULL WHERE read_at IS NULL")
@@ -168,7 +147,7 @@ async def test_one_of_several_activities_comes_back_where_its_actor_counts_alrea
 
     first, _ = await comment(ben, 1)
     assert await comment(ben, 2) == (first, 1)
-    await _mark(database, ann, "read")
+    await mark_entries(database, ann, "read")
     second, _ = await comment(cat, 3)
     await retract(1)
     assert await comment(ben, 1) == (first, 1)
@@ -184,7 +163,7 @@ async def test_an_activity_comes_back_where_it_was(database: Database) -> None:
     photo = await ready_photo(database, ann)
     for actor in (ben, dan):
         first = await note_like(database, photo, actor)
-    await _mark(database, ann, "read")
+    await mark_entries(database, ann, "read")
     opened = await note_like(database, photo, cat)
     for _ in range(2):
         await note_unlike(database, photo, ben)

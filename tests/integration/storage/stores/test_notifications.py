@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from storage.models import Photo, User, UserSummary
-from storage.notifications import Notification, NotificationKind
+from storage.models import UserSummary
 from storage.postgres.database import Database
 from storage.stores import (
     comment_deletion,
@@ -18,23 +17,10 @@ from storage.stores import (
 from tests.support.community import (
     new_users,
     ready_photo,
-    record_notification,
 )
-from tests.support.inboxes import counters, inbox_of, note_like, note_unlike
+from tests.support.inboxes import counters, inbox_of, note_comment, note_like, note_unlike
 
 pytestmark = pytest.mark.engines
-
-
-async def _comment(database: Database, photo: Photo, actor: User, comment_id: int) -> Notification | None:
-    async with database.transaction() as tx:
-        return await record_notification(
-            tx,
-            recipient_id=photo.author.id,
-            kind=NotificationKind.COMMENT,
-            actor_id=actor.id,
-            photo_id=photo.id,
-            source_id=comment_id,
-        )
 
 
 async def test_deleted_photo_leaves_the_inbox(database: Database) -> None:
@@ -66,7 +52,7 @@ async def test_a_comment_is_not_shown_once_it_or_its_author_is_deleted(database:
     for actor in (ben, cat):
         async with database.transaction() as tx:
             comment, _ = await comments.add(tx, photo_id=photo.id, author_id=actor.id, text="nice")
-        entry = await _comment(database, photo, actor, comment.id)
+        entry = await note_comment(database, photo, actor, comment.id)
         assert entry is not None
         assert entry.comment is not None
         async with database.transaction() as tx:
