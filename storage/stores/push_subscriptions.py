@@ -72,6 +72,14 @@ async def subscribe(
     if renewed is not None:
         return _subscription_of(renewed)
     await _make_room(tx, user_id)
+    return await _take_over(tx, user_id, session_id, endpoint, p256dh=p256dh, auth=auth, hide_content=hide_content)
+
+
+async def _take_over(
+    tx: Transaction, user_id: int, session_id: str, endpoint: str, *, p256dh: bytes, auth: bytes, hide_content: bool
+) -> PushSubscription:
+    """Insert the subscription of an endpoint, which another account loses."""
+    digest = hashlib.sha256(endpoint.encode()).digest()
     # An account in the same shard may subscribe this endpoint at the same moment; it is found the second time.
     for _ in range(2):
         await tx.execute(
