@@ -144,8 +144,8 @@ class FileBlobs:
     def _keys(self, prefix: str) -> Sequence[str]:
         if not is_prefix(prefix):
             return []
-        folder = self._root / prefix
-        return sorted(path.relative_to(self._root).as_posix() for path in folder.rglob("*") if path.is_file())
+        with _disk_errors():
+            return sorted(path.relative_to(self._root).as_posix() for path in _files(self._root / prefix))
 
     @contextmanager
     def _copied(self, source: Path) -> Iterator[Path]:
@@ -265,6 +265,20 @@ def _sync(path: Path) -> None:
             raise
     finally:
         os.close(descriptor)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Iterate over the files of a directory and those below it; what is deleted meanwhile is left out."""
+    try:
+        with os.scandir(folder) as entries:
+            found = list(entries)
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for entry in found:
+        if entry.is_dir(follow_symlinks=False):
+            yield from _files(Path(entry.path))
+        elif entry.is_file():
+            yield Path(entry.path)
 
 
 def _same_device(source: Path, root: Path) -> bool:

@@ -269,6 +269,20 @@ async def test_list(blobs: Blobs) -> None:
         assert [info async for info in blobs.list(prefix)] == []
 
 
+async def test_list_while_others_delete(blobs: Blobs, crowd: int) -> None:
+    """An object that is deleted while its directory is listed is listed or left out, and the listing goes on."""
+    parts = [part_key(f"u{number}", number) for number in range(crowd)]
+    for key in parts:
+        await blobs.put(key, b"x", content_type="application/octet-stream")
+
+    async def listed() -> list[str]:
+        return [info.key async for info in blobs.list("incoming/")]
+
+    found = await asyncio.gather(*(call for key in parts for call in (listed(), blobs.delete([key]))))
+    assert all(set(each) <= set(parts) for each in found if each is not None)
+    assert await listed() == []
+
+
 async def test_delete_many(blobs: Blobs) -> None:
     """Several objects are deleted at once; missing ones are no error."""
     keys = [part_key("u1", offset) for offset in range(5)]
