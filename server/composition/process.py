@@ -34,6 +34,7 @@ from server.demo.story import PASSWORD, USERNAME
 from server.edge.protocol import HttpProtocol
 from server.identity.passwords import Passwords, PasswordSettings
 from server.operation.backlog import Backlog
+from server.operation.dependencies import DependencyWatch
 from server.operation.event_loop import GarbageCollector, LoopWatch
 from server.operation.health import Check, Health, add_health_routes
 from server.operation.lifecycle import Node, Run, ShutdownOptions, run_node
@@ -41,6 +42,7 @@ from server.operation.listening import bound
 from server.operation.logs import log_task_failures
 from server.operation.metrics import Metrics
 from storage.blobs.port import check_answers
+from storage.embedded.disk_space import DiskSpace
 from storage.embedded.supervisor import EngineWatch
 from storage.errors import StorageError
 from storage.postgres import migrate
@@ -78,7 +80,7 @@ async def run_role(role: str, settings: Settings, *, with_demo: bool = False) ->
         stores = await stack.enter_async_context(open_stores(settings, metrics))
         builder = ProcessBuilder(settings, stores, metrics, stack, require_space=require_space)
         if role == EVERYTHING:
-            builder.watch(engines)
+            builder.watch(engines, space)
         await migrate.check(stores.db)
         await builder.add(services_of(role, settings))
         # Everything built so far lives as long as the process, so the garbage collector need not traverse it again.
@@ -112,6 +114,7 @@ class ProcessBuilder:
         stack.callback(self._passwords.close)
         self._app = web.Application()
         self._drain: Run | None = None
+        self._space: DiskSpace | None = None
         self._runs: dict[str, Run] = {"loop watch": LoopWatch(self._metrics.registry).run}
         self._checks: dict[str, Check] = {
             "database": stores.db.check_writable,
@@ -138,14 +141,16 @@ class ProcessBuilder:
         if JANITOR in services:
             self._runs["janitor"] = build_janitor(self._settings, self._stores, self._metrics).run
 
-    def watch(self, engines: EngineWatch) -> None:
-        """End the process when an embedded engine cannot be kept running."""
+    def watch(self, engines: EngineWatch, space: DiskSpace) -> None:
+        """End the process when an embedded engine cannot be kept running; measure the data directory's disk."""
         self._runs["engines"] = engines.run
+        self._space = space
 
     def node(self) -> Node:
         """Return what was built, with the health routes."""
         health = Health(self._checks, degrading={"blobs": partial(check_answers, self._stores.blobs)})
         add_health_routes(self._app, health, self._metrics)
+        self._runs["dependencies"] = DependencyWatch(health, self._metrics, space=self._space).run
         protocol = partial(HttpProtocol, secure=self._settings.public_url.startswith("https://"))
         return Node(health=health, services=self._runs, app=self._app, drain=self._drain, protocol=protocol)
 
