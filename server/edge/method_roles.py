@@ -20,7 +20,7 @@ def only(methods: Methods) -> Middleware:
 
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if accepts(methods, request.method) or request.path in QUIET_ROUTES:
+        if accepts(methods, request.method, request.path) or request.path in QUIET_ROUTES:
             return await handler(request)
         raise ProblemError(
             421, "misdirected", f"This server answers {kind} alone. The proxy in front of it has to route by method."

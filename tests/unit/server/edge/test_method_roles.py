@@ -18,12 +18,20 @@ METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 def test_each_method_belongs_to_one_server() -> None:
     """Reads and writes complement each other; OPTIONS belongs to both, as preflights arrive before either."""
-    reads = {method for method in METHODS if accepts(Methods.READS, method)}
-    writes = {method for method in METHODS if accepts(Methods.WRITES, method)}
+    path = "/api/v1/photos"
+    reads = {method for method in METHODS if accepts(Methods.READS, method, path)}
+    writes = {method for method in METHODS if accepts(Methods.WRITES, method, path)}
     assert reads == {"GET", "HEAD"}
     assert writes == set(METHODS) - reads
-    assert all(accepts(methods, "OPTIONS") for methods in Methods)
-    assert all(accepts(Methods.ALL, method) for method in METHODS)
+    assert all(accepts(methods, "OPTIONS", path) for methods in Methods)
+    assert all(accepts(Methods.ALL, method, path) for method in METHODS)
+
+
+def test_reads_that_belong_to_a_write_are_answered_by_both() -> None:
+    """The offset of an upload and the callback of a sign-in are read where the rest of it happens, too."""
+    for path in ("/api/v1/uploads/tus/7", "/api/v1/oidc/google/callback", "/api/v1/mail/unsubscribe"):
+        assert accepts(Methods.WRITES, "HEAD", path)
+        assert accepts(Methods.READS, "GET", path)
 
 
 @pytest.mark.parametrize(("methods", "refused", "answered"), [("READS", "POST", "GET"), ("WRITES", "GET", "POST")])
