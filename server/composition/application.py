@@ -79,7 +79,15 @@ def make_live_app(
 
 def _edge_app(settings: ApiSettings, metrics: HttpMetrics, access_log: AccessLog) -> web.Application:
     addresses, cross_origin = ClientAddresses(settings.trusted_proxies), CrossOrigin(settings.allowed_origins)
-    return web.Application(middlewares=[edge(addresses, cross_origin, metrics, access_log, secure=settings.secure)])
+    middleware = edge(
+        addresses,
+        cross_origin,
+        metrics,
+        access_log,
+        secure=settings.secure,
+        carries_positions=settings.carried_positions,
+    )
+    return web.Application(middlewares=[middleware])
 
 
 def _document(table: Sequence[Endpoint], settings: ApiSettings, variants: VariantRegistry) -> Handler:
