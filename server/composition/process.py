@@ -46,6 +46,7 @@ from server.edge.methods import Methods
 from server.edge.protocol import HttpProtocol
 from server.identity.passwords import Passwords, PasswordSettings
 from server.operation.backlog import Backlog
+from server.operation.backup_metrics import expose_last_backup
 from server.operation.dependencies import DependencyWatch
 from server.operation.event_loop import GarbageCollector, LoopWatch
 from server.operation.health import Check, Health, add_health_routes
@@ -89,6 +90,8 @@ async def run_role(role: str, settings: Settings, *, with_demo: bool = False) ->
             require_space = space.require
             await migrate.migrate(settings.database.session_url)
         metrics = Metrics(version("picshare"))
+        if role == EVERYTHING:
+            expose_last_backup(metrics.registry, settings.data.dir.absolute())
         stores = await stack.enter_async_context(open_stores(settings, metrics))
         builder = ProcessBuilder(settings, stores, metrics, stack, require_space=require_space)
         if role == EVERYTHING:
