@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from server.operation.abuse_metrics import AbuseMetrics
 from server.operation.case_metrics import CaseMetrics
+from server.operation.certificate_metrics import CertificateMetrics
 from server.operation.delivery_metrics import DeliveryMetrics
 from server.operation.discover_metrics import DiscoverMetrics
 from server.operation.export_metrics import ExportMetrics
@@ -46,6 +47,7 @@ class Metrics(
     ModerationMetrics,
     PushMetrics,
     ProviderMetrics,
+    CertificateMetrics,
 ):
     """Metrics of requests, jobs, feeds, images, live connections, searches, webhooks, cases and other outward calls."""
 
@@ -69,6 +71,7 @@ class Metrics(
         ModerationMetrics.__init__(self, self.registry)
         PushMetrics.__init__(self, self.registry)
         ProviderMetrics.__init__(self, self.registry)
+        CertificateMetrics.__init__(self, self.registry)
         self._requests = Counter(
             "picshare_http_requests", "Completed requests.", ("method", "route", "status"), registry=self.registry
         )
