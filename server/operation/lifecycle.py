@@ -43,7 +43,8 @@ class Node:
     `services` are cancelled last, after the requests in progress. `idle_timeout` is the number of seconds that a
     connection may go without a complete request, however slowly its bytes arrive; a load balancer that reuses
     connections must close idle ones earlier. `protocol` makes the protocol of each connection. `tls` returns the
-    context of each new connection, and `plain` is the application of plain HTTP on another port. `reload` runs on SIGHUP.
+    context of each new connection, and `plain` is the application of plain HTTP on another port. `reload` runs on
+    SIGHUP.
     """
 
     health: Health
