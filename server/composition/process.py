@@ -5,24 +5,20 @@ from __future__ import annotations
 import asyncio
 import gc
 import resource
-import sys
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
-from pathlib import Path
 
 import structlog
 from aiohttp import web
-from rich.console import Console
-from rich.panel import Panel
-from rich.text import Text
 
 from channels.live import Live
 from server.api.services import no_limit
 from server.composition.actions import build_demo
 from server.composition.backends import Stores, open_local_broker, open_relayed_broker, open_stores
+from server.composition.banner import print_banner, print_starting
 from server.composition.certificates import TlsParts, build_tls, require_certificates
 from server.composition.embedded import disk_space, running_engines
 from server.composition.listeners import sockets_of
@@ -43,11 +39,11 @@ from server.composition.wake_ups import relay_signal
 from server.composition.workers import build_janitor, worker_context, worker_policy
 from server.config.section import from_sections
 from server.config.settings import Settings
-from server.demo.story import PASSWORD, USERNAME
 from server.edge.methods import Methods
 from server.edge.protocol import HttpProtocol
 from server.identity.passwords import Passwords, PasswordSettings
 from server.operation.backlog import Backlog
+from server.operation.dependencies import DependencyWatch
 from server.operation.event_loop import GarbageCollector, LoopWatch
 from server.operation.health import Check, Health, add_health_routes
 from server.operation.lifecycle import Node, Run, ShutdownOptions, run_node
@@ -55,6 +51,7 @@ from server.operation.logs import log_task_failures
 from server.operation.metrics import Metrics
 from server.operation.process_link import Inherited, ParentLink
 from storage.blobs.port import check_answers
+from storage.embedded.disk_space import DiskSpace
 from storage.embedded.supervisor import EngineWatch
 from storage.errors import StorageError
 from storage.postgres import migrate
@@ -85,7 +82,7 @@ async def run_role(
         sockets, plain_sockets = sockets_of(role, settings, stack, inherited)
         engines, require_space = EngineWatch(), no_limit
         if role == EVERYTHING:
-            _print_starting(settings.data.dir)
+            print_starting(settings.data.dir)
             settings = settings.with_values("server", port=sockets[0].getsockname()[1])
             facts = {"url": settings.public_url}
             space = disk_space(settings)
@@ -97,7 +94,7 @@ async def run_role(
         stores = await stack.enter_async_context(open_stores(settings, metrics))
         builder = ProcessBuilder(settings, stores, metrics, stack, require_space=require_space, parent=parent)
         if role == EVERYTHING:
-            builder.watch(engines)
+            builder.watch(engines, space)
         await migrate.check(stores.db)
         await builder.add(services_of(role, settings), methods=methods_of(role))
         if role not in WORKER_ROLES:
@@ -142,6 +139,7 @@ class ProcessBuilder:
         stack.callback(self._passwords.close)
         self._app = web.Application()
         self._drain: Run | None = None
+        self._space: DiskSpace | None = None
         self._runs: dict[str, Run] = {"loop watch": LoopWatch(self._metrics.registry).run}
         self._checks: dict[str, Check] = {
             "database": stores.db.check_writable,
@@ -175,14 +173,16 @@ class ProcessBuilder:
         if self._tls is not None:
             self._runs.update(self._tls.services)
 
-    def watch(self, engines: EngineWatch) -> None:
-        """End the process when an embedded engine cannot be kept running."""
+    def watch(self, engines: EngineWatch, space: DiskSpace) -> None:
+        """End the process when an embedded engine cannot be kept running; measure the data directory's disk."""
         self._runs["engines"] = engines.run
+        self._space = space
 
     def node(self) -> Node:
         """Return what was built, with the health routes."""
         health = Health(self._checks, degrading={"blobs": partial(check_answers, self._stores.blobs)})
         add_health_routes(self._app, health, self._metrics, self._parent)
+        self._runs["dependencies"] = DependencyWatch(health, self._metrics, space=self._space).run
         protocol = partial(HttpProtocol, secure=self._settings.public_url.startswith("https://"))
         node = Node(health=health, services=self._runs, app=self._app, drain=self._drain, protocol=protocol)
         if self._parent is not None:
@@ -203,7 +203,7 @@ class ProcessBuilder:
         except StorageError as error:
             # The service works without it, and the next start completes it.
             log.warning("demo_unfinished", error=str(error))
-        _print_banner(self._settings.public_url, demo=available)
+        print_banner(self._settings.public_url, demo=available)
 
     async def log_started(self) -> None:
         """Log that the process is ready, and report it to the parent."""
@@ -274,26 +274,3 @@ def _raise_file_limit() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
         except (ValueError, OSError) as error:
             log.info("file_limit_kept", soft=soft, hard=hard, error=str(error))
-
-
-def _print_starting(directory: Path) -> None:
-    """Print on a terminal that the service starts, because the first start takes some seconds."""
-    if sys.stdout.isatty():
-        Console().print(Text(f"Starting PicShare, with its data in {directory} …", style="dim"))
-
-
-def _print_banner(url: str, *, demo: bool) -> None:
-    """Print the URL, and how to sign in to the demonstration community, on standard output.
-
-    On a terminal it is a panel, elsewhere one plain line that a program can wait for.
-    """
-    if not sys.stdout.isatty():
-        sign_in = f", sign in as {USERNAME} with the password {PASSWORD}" if demo else ""
-        sys.stdout.write(f"PicShare answers at {url}{sign_in}\n")
-        sys.stdout.flush()
-        return
-    text = Text.assemble("Open ", (url, f"bold link {url}"))
-    if demo:
-        text.append_text(Text.assemble("\nSign in as ", (USERNAME, "bold"), " with the password ", (PASSWORD, "bold")))
-    text.append("\nStop with Ctrl-C.", style="dim")
-    Console().print(Panel.fit(text, title="PicShare", padding=(1, 3)))

@@ -175,6 +175,16 @@ class DatabaseSection(Section):
         le=MAX_LAG,
         description="Seconds by which a replica may lag; beyond that it gets no reads until it has caught up.",
     )
+    carried_positions: bool = Field(
+        default=False,
+        description="Whether clients carry the position of their last write, in a cookie and a header field, so that "
+        "replicas in another region answer their reads. The same in every process of all regions.",
+    )
+    stale_reads: float = Field(
+        default=300.0,
+        ge=0,
+        description="Seconds for which replicas go on answering reads while the primary is away; with 0 they stop.",
+    )
 
     @field_validator("url")
     @classmethod

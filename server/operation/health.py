@@ -41,6 +41,11 @@ class Health:
         self.started = False
         self.draining = False
 
+    @property
+    def dependencies(self) -> tuple[str, ...]:
+        """Return the names of all checks."""
+        return (*self._checks, *self._degrading)
+
     async def failures(self) -> dict[str, str]:
         """Run all checks concurrently, and return the reason of each failure by the name of the check."""
         return await self._failures(self._checks, self._deadline)

@@ -124,7 +124,8 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         ),
         "server/administration": (
             "channels/bus server/actions server/composition server/config server/edge server/errors server/identity "
-            "server/openid storage storage/blobs storage/cache storage/feeds storage/postgres storage/redis "
+            "server/openid server/operation storage storage/blobs storage/cache storage/feeds storage/postgres "
+            "storage/redis "
             "storage/stores workers/broker workers/errors workers/images workers/jobs workers/mails workers/outbound "
             "workers/scanning workers/videos workers/web_push"
         ),
