@@ -20,6 +20,7 @@ from redis.exceptions import RedisError
 from channels.bus.addressing import GROUPS
 from server.administration.backup_check import inspect_backup
 from server.administration.broker_check import inspect_broker
+from server.administration.certificate_check import inspect_certificate
 from server.administration.codec_versions import inspect_codecs
 from server.administration.delivery_check import inspect_deliveries
 from server.administration.findings import Finding
@@ -75,6 +76,8 @@ async def inspect(settings: Settings) -> list[Finding]:
     findings = [inspect_file_limit(), inspect_disk(blob_directory(settings)), inspect_codecs()]
     if is_embedded(settings.database.url):
         findings.append(inspect_backup(settings.data.dir.absolute()))
+    certificate = inspect_certificate(settings)
+    findings += [certificate] if certificate is not None else []
     async with AsyncExitStack() as stack:
         try:
             settings = await stack.enter_async_context(reachable_backends(settings))
