@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 
 from server.operation.abuse_metrics import AbuseMetrics
 from server.operation.case_metrics import CaseMetrics
+from server.operation.certificate_metrics import CertificateMetrics
 from server.operation.delivery_metrics import DeliveryMetrics
 from server.operation.dependency_metrics import DependencyMetrics
 from server.operation.discover_metrics import DiscoverMetrics
@@ -48,6 +49,7 @@ class Metrics(
     ModerationMetrics,
     PushMetrics,
     ProviderMetrics,
+    CertificateMetrics,
     EventMetrics,
     DependencyMetrics,
 ):
@@ -73,6 +75,7 @@ class Metrics(
         ModerationMetrics.__init__(self, self.registry)
         PushMetrics.__init__(self, self.registry)
         ProviderMetrics.__init__(self, self.registry)
+        CertificateMetrics.__init__(self, self.registry)
         EventMetrics.__init__(self, self.registry)
         DependencyMetrics.__init__(self, self.registry)
         ProcessCollector(registry=self.registry)  # nothing on systems without /proc
