@@ -29,7 +29,7 @@ from tests.support.live import LiveServer
 
 Serve = Callable[..., AbstractAsyncContextManager[LiveServer]]
 
-FAST = {"tick": 0.02, "pubsub_deadline": 1.0, "close_deadline": 1.0, "drain_seconds": 0.1}
+FAST = {"tick": 0.02, "pubsub_deadline": 10.0, "close_deadline": 1.0, "drain_seconds": 0.1}
 OVER_WEBSOCKET = [
     "python-json",
     "python-protobuf",

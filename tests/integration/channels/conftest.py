@@ -13,7 +13,7 @@ from tests.support.live import LiveServer
 
 Serve = Callable[..., AbstractAsyncContextManager[LiveServer]]
 
-QUICK = {"tick": 0.02, "pubsub_deadline": 1.0, "close_deadline": 1.0, "drain_seconds": 0.1}
+QUICK = {"tick": 0.02, "pubsub_deadline": 10.0, "close_deadline": 1.0, "drain_seconds": 0.1}
 
 
 @pytest.fixture
