@@ -25,9 +25,9 @@ async def registered(redis: Redis, user_id: int) -> bytes:
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["json", "msgpack"])
-async def test_connect_result(server: LiveServer, packed: bool) -> None:
+async def test_connect_result(serve: Serve, packed: bool) -> None:
     """The connect result has the session, the pings, and both streams with their positions."""
-    async with BareClient.to(server.url, packed=packed) as client:
+    async with serve(ping_interval=25.0) as server, BareClient.to(server.url, packed=packed) as client:
         result = await client.connect("7")
     assert result["client"]
     assert result["expires"] is True
