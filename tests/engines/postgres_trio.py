@@ -39,7 +39,9 @@ class PostgresTrio:
         """Create a primary, and two standbys by the shipped script."""
         await self.primary.create()
         # Without standbys a commit would wait for ever, so the settings come after the first ones.
-        await self.primary.run("psql", "-q", "-p", str(self.primary.port), "-h", "127.0.0.1", "-f", f"{SHIPPED}/roles.sql")
+        await self.primary.run(
+            "psql", "-q", "-p", str(self.primary.port), "-h", "127.0.0.1", "-f", f"{SHIPPED}/roles.sql"
+        )
         await self.primary.stop()
         configuration = self.primary.data / "postgresql.conf"
         shipped = (SHIPPED / "picshare.conf").read_text()
@@ -70,11 +72,9 @@ class PostgresTrio:
 
     async def most_advanced(self) -> PostgresServer:
         """Return the standby that has received most: the one to promote when the primary is lost."""
-        received = [
-            await standby.fetchval("SELECT pg_wal_lsn_diff(pg_last_wal_receive_lsn(), '0/0')")
-            for standby in self.standbys
-        ]
-        return self.standbys[received.index(max(received, key=int))]  # type: ignore[call-overload]
+        query = "SELECT pg_wal_lsn_diff(pg_last_wal_receive_lsn(), '0/0')::text"
+        received = [int(str(await standby.fetchval(query))) for standby in self.standbys]
+        return self.standbys[received.index(max(received))]
 
     async def rejoin(self, former: PostgresServer) -> None:
         """Make a former primary a standby of the present one."""
