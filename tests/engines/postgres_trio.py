@@ -13,7 +13,7 @@ from tests.support.eventually import eventually
 
 SHIPPED = Path(__file__).parents[2] / "deploy" / "postgres"
 # In place of the shipped ones, for a machine that runs many engines. Values on the command line win over files.
-_SMALL = {"max_connections": "100", "full_page_writes": "on"}  # pg_rewind needs the pages
+_SMALL = {"max_connections": "200", "full_page_writes": "on"}  # pg_rewind needs the pages
 
 
 class PostgresTrio:
