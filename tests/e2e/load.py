@@ -134,14 +134,13 @@ class Load:
             self.acknowledged.append(photo)
 
     async def _try(self, author: ApiUser, picture: bytes, key: str) -> str | None:
-        author.url, started, status = next(self._apis), time.monotonic(), 0
+        author.url, started = next(self._apis), time.monotonic()
         try:
             response = await author.try_upload(picture, "under load", key=key)
-            status = response.status
         except (aiohttp.ClientError, TimeoutError, OSError):
+            self.attempts.append(Attempt(started, time.monotonic(), 0))
             return None
-        finally:
-            self.attempts.append(Attempt(started, time.monotonic(), status))
+        self.attempts.append(Attempt(started, time.monotonic(), response.status))
         if response.status == 201:
             return str(response.json["id"])
         assert response.status in {409, 429, 503}, f"{response.status}: {response.body[:300]!r}"
