@@ -4,6 +4,7 @@ ServerError
 ├── ConfigError     a key is unknown, mistyped or missing, or not allowed for the role   (exit code 2)
 ├── InputError      an argument of a command is not allowed                              (exit code 2)
 └── StartError      the machine prevents the start: a port in use, a directory           (exit code 2)
+    └── CertificateError    the files of a certificate cannot be used                    (exit code 2)
 """
 
 from __future__ import annotations
@@ -23,3 +24,7 @@ class InputError(ServerError):
 
 class StartError(ServerError):
     """The machine prevents the start; the message says why, and how to fix it."""
+
+
+class CertificateError(StartError):
+    """The files of a certificate cannot be used; the message says why."""

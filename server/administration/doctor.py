@@ -19,6 +19,7 @@ from redis.exceptions import RedisError
 
 from channels.bus.addressing import GROUPS
 from server.administration.broker_check import inspect_broker
+from server.administration.certificate_check import inspect_certificate
 from server.administration.codec_versions import inspect_codecs
 from server.administration.delivery_check import inspect_deliveries
 from server.administration.findings import Finding
@@ -71,6 +72,8 @@ Check = Callable[[Settings], Awaitable[Finding]]
 async def inspect(settings: Settings) -> list[Finding]:
     """Return a finding for each check; none raises. Embedded engines that do not run are started for the checks."""
     findings = [inspect_file_limit(), inspect_disk(blob_directory(settings)), inspect_codecs()]
+    certificate = inspect_certificate(settings)
+    findings += [certificate] if certificate is not None else []
     async with AsyncExitStack() as stack:
         try:
             settings = await stack.enter_async_context(reachable_backends(settings))
