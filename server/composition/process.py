@@ -43,6 +43,7 @@ from server.edge.methods import Methods
 from server.edge.protocol import HttpProtocol
 from server.identity.passwords import Passwords, PasswordSettings
 from server.operation.backlog import Backlog
+from server.operation.backup_metrics import expose_last_backup
 from server.operation.dependencies import DependencyWatch
 from server.operation.event_loop import GarbageCollector, LoopWatch
 from server.operation.health import Check, Health, add_health_routes
@@ -90,6 +91,8 @@ async def run_role(
             require_space = space.require
             await migrate.migrate(settings.database.session_url)
         metrics = Metrics(version("picshare"))
+        if role == EVERYTHING:
+            expose_last_backup(metrics.registry, settings.data.dir.absolute())
         parent = await _linked(inherited, metrics, stack)
         stores = await stack.enter_async_context(open_stores(settings, metrics))
         builder = ProcessBuilder(settings, stores, metrics, stack, require_space=require_space, parent=parent)
