@@ -18,6 +18,7 @@ from storage.embedded.disk_space import RESERVE
 from storage.postgres.address import SCHEMES, require_one_server, server_name, server_urls
 from storage.postgres.replication import MAX_LAG
 from storage.redis.address import CLUSTER_SCHEMES, cluster_nodes, is_cluster
+from workers.broker import amqp_address
 from workers.broker.port import Policy
 from workers.images.limits import DecoderLimits
 from workers.registry import WORKERS
@@ -45,6 +46,14 @@ class ServerSection(Section):
         description="URL of the service for its users, as `https://photos.example.com`; with https, cookies are "
         "Secure, and passkeys belong to its domain. If it is not set, `http://<host>:<port>`.",
     )
+    tls_certificate: Path | None = Field(
+        default=None,
+        description="PEM file of the certificate and its chain: the service then uses TLS itself. It is loaded again "
+        "on SIGHUP, and when the file changes. See docs/operation.md.",
+    )
+    tls_key: Path | None = Field(
+        default=None, validate_default=True, description="PEM file of the certificate's key, without a password."
+    )
     allowed_origins: Texts = Field(
         default=(),
         description="Other web origins whose pages may open live connections and use the API with cookies.",
@@ -67,6 +76,20 @@ class ServerSection(Section):
     @classmethod
     def _is_web_address(cls, value: str | None) -> str | None:
         return value if value is None else _with_scheme(value, ("http://", "https://")).rstrip("/")
+
+    @field_validator("tls_certificate")
+    @classmethod
+    def _is_reached_by_https(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        if value is not None and (info.data.get("public_url") or "https://").startswith("http://"):
+            raise ValueError("it should not be set, because server.public_url begins with http://")
+        return value
+
+    @field_validator("tls_key")
+    @classmethod
+    def _belongs_to_a_certificate(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        if (value is None) != (info.data.get("tls_certificate") is None):
+            raise ValueError("server.tls_certificate and server.tls_key should be set together")
+        return value
 
 
 class DataSection(Section):
@@ -153,6 +176,16 @@ class DatabaseSection(Section):
         le=MAX_LAG,
         description="Seconds by which a replica may lag; beyond that it gets no reads until it has caught up.",
     )
+    carried_positions: bool = Field(
+        default=False,
+        description="Whether clients carry the position of their last write, in a cookie and a header field, so that "
+        "replicas in another region answer their reads. The same in every process of all regions.",
+    )
+    stale_reads: float = Field(
+        default=300.0,
+        ge=0,
+        description="Seconds for which replicas go on answering reads while the primary is away; with 0 they stop.",
+    )
 
     @field_validator("url")
     @classmethod
@@ -222,13 +255,16 @@ class BrokerSection(Section):
     url: str = Field(
         default="local:",
         description="`local:` delivers events through the database, within one process; "
-        "`amqp://user:password@host/vhost` or `amqps://` uses RabbitMQ.",
+        "`amqp://user:password@host/vhost` or `amqps://` uses RabbitMQ; of a cluster, name its nodes, as "
+        "`host1,host2,host3`: any of them is used, and another one when it is lost.",
     )
 
     @field_validator("url")
     @classmethod
     def _is_known(cls, value: str) -> str:
-        return _with_scheme(value, ("local:", "amqp://", "amqps://"))
+        if _with_scheme(value, ("local:", *amqp_address.SCHEMES)).startswith(amqp_address.SCHEMES):
+            amqp_address.node_urls(value)  # raises an error that says what is wrong
+        return value
 
 
 class UploadSection(Section):
