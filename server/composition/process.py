@@ -112,6 +112,7 @@ class ProcessBuilder:
         stack.callback(self._passwords.close)
         self._app = web.Application()
         self._drain: Run | None = None
+        self._serves_api = False
         self._runs: dict[str, Run] = {"loop watch": LoopWatch(self._metrics.registry).run}
         self._checks: dict[str, Check] = {
             "database": stores.db.check_writable,
@@ -122,6 +123,7 @@ class ProcessBuilder:
         """Build services, by name, and everything that they need."""
         live = self._add_live() if LIVE in services else None
         if API in services:
+            self._serves_api = True
             self._app = build_api_app(
                 self._settings,
                 self._stores,
@@ -144,7 +146,13 @@ class ProcessBuilder:
 
     def node(self) -> Node:
         """Return what was built, with the health routes."""
-        health = Health(self._checks, degrading={"blobs": partial(check_answers, self._stores.blobs)})
+        blobs: dict[str, Check] = {"blobs": partial(check_answers, self._stores.blobs)}
+        record = self._metrics.dependency
+        if self._serves_api:
+            # With either of them pages are answered, if not all of them; see the degraded modes in docs/operation.md.
+            health = Health({}, degrading={**self._checks, **blobs}, one_of=("database", "redis"), record=record)
+        else:
+            health = Health(self._checks, degrading=blobs, record=record)
         add_health_routes(self._app, health, self._metrics)
         protocol = partial(HttpProtocol, secure=self._settings.public_url.startswith("https://"))
         return Node(health=health, services=self._runs, app=self._app, drain=self._drain, protocol=protocol)

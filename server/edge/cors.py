@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from aiohttp import web
 
 from channels.contract.origins import parse_origin
+from server.edge.api_request import DEGRADED
 from server.edge.authentication import CSRF_HEADER
 from server.edge.endpoint import PREFIX
 from server.edge.idempotency import HEADER
@@ -26,6 +27,7 @@ _REQUEST_HEADERS = (
 )
 _RESPONSE_HEADERS = (
     "X-Request-Id, RateLimit, RateLimit-Policy, Retry-After, Idempotent-Replayed, Location, Allow, WWW-Authenticate, "
+    f"{DEGRADED}, "
     "ETag, Accept-Ranges, Content-Range, Content-Disposition, "
     "Tus-Resumable, Tus-Version, Tus-Extension, Tus-Max-Size, Tus-Checksum-Algorithm, "
     "Upload-Offset, Upload-Length, Upload-Expires, Upload-Metadata"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import Protocol
 
 import orjson
 import structlog
@@ -20,11 +21,24 @@ log = structlog.get_logger(__name__)
 Check = Callable[[], Awaitable[object]]
 
 
+class Record(Protocol):
+    """Receives the results of checks."""
+
+    def __call__(self, name: str, *, works: bool) -> None:
+        """Record whether a dependency works."""
+        ...
+
+
+def _ignore(_name: str, *, works: bool) -> None:
+    """Record nothing."""
+
+
 class Health:
     """Readiness of this process: its state and the checks of its dependencies.
 
     A check returns if the dependency works, and raises any exception if not. Without a dependency of `degrading`, a
     process works in part: it is ready all the same, because every other process would lack the dependency as well.
+    Without all those of `one_of`, which are among them, it is not. `record` is called with the result of each check.
     """
 
     def __init__(
@@ -32,11 +46,15 @@ class Health:
         checks: Mapping[str, Check],
         *,
         degrading: Mapping[str, Check] | None = None,
+        one_of: Collection[str] = (),
         deadline: float = CHECK_DEADLINE,
+        record: Record | None = None,
     ) -> None:
         self._checks = dict(checks)
         self._degrading = dict(degrading or {})
+        self._one_of = set(one_of)
         self._deadline = deadline
+        self._record = record or _ignore
         self.started = False
         self.draining = False
 
@@ -48,8 +66,17 @@ class Health:
         """Run the checks of dependencies without which the process works in part, and return failures as above."""
         return await self._failures(self._degrading, min(self._deadline, DEGRADING_DEADLINE))
 
+    async def state(self) -> tuple[list[str], list[str]]:
+        """Return the names of the dependencies without which this process is not ready, and of those it can miss."""
+        failures, degradations = await asyncio.gather(self.failures(), self.degradations())
+        if self._one_of and self._one_of <= degradations.keys():
+            return sorted({*failures, *self._one_of}), sorted(degradations.keys() - self._one_of)
+        return sorted(failures), sorted(degradations)
+
     async def _failures(self, checks: Mapping[str, Check], deadline: float) -> dict[str, str]:
         outcomes = await asyncio.gather(*(self._check(name, check, deadline) for name, check in checks.items()))
+        for name, reason in zip(checks, outcomes, strict=True):
+            self._record(name, works=reason is None)
         return {name: reason for name, reason in zip(checks, outcomes, strict=True) if reason is not None}
 
     async def _check(self, name: str, check: Check, deadline: float) -> str | None:
@@ -78,12 +105,15 @@ def add_health_routes(app: web.Application, health: Health, metrics: Metrics) ->
     async def readyz(_request: web.Request) -> web.Response:
         if health.draining or not health.started:
             return _json(503, {"status": "draining" if health.draining else "starting"})
-        failures, degradations = await asyncio.gather(health.failures(), health.degradations())
-        if failures:
-            return _json(503, {"status": "not ready", "failing": sorted(failures)})
-        return _json(200, {"status": "ready", **({"degraded": sorted(degradations)} if degradations else {})})
+        failing, degraded = await health.state()
+        if failing:
+            return _json(503, {"status": "not ready", "failing": failing})
+        return _json(200, {"status": "ready", **({"degraded": degraded} if degraded else {})})
 
     async def exposition(_request: web.Request) -> web.Response:
+        if health.started:
+            # So that the metrics of the checks are those of this moment, whoever asks for `/readyz`, or nobody.
+            await health.state()
         return web.Response(body=metrics.render(), headers={"Content-Type": CONTENT_TYPE})
 
     app.router.add_get("/healthz", healthz)

@@ -9,6 +9,7 @@ from server.operation.case_metrics import CaseMetrics
 from server.operation.delivery_metrics import DeliveryMetrics
 from server.operation.discover_metrics import DiscoverMetrics
 from server.operation.export_metrics import ExportMetrics
+from server.operation.health_metrics import HealthMetrics
 from server.operation.import_metrics import ImportMetrics
 from server.operation.live_metrics import LiveMetrics
 from server.operation.mail_metrics import MailMetrics
@@ -46,6 +47,7 @@ class Metrics(
     ModerationMetrics,
     PushMetrics,
     ProviderMetrics,
+    HealthMetrics,
 ):
     """Metrics of requests, jobs, feeds, images, live connections, searches, webhooks, cases and other outward calls."""
 
@@ -69,6 +71,7 @@ class Metrics(
         ModerationMetrics.__init__(self, self.registry)
         PushMetrics.__init__(self, self.registry)
         ProviderMetrics.__init__(self, self.registry)
+        HealthMetrics.__init__(self, self.registry)
         self._requests = Counter(
             "picshare_http_requests", "Completed requests.", ("method", "route", "status"), registry=self.registry
         )

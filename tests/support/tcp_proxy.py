@@ -1,4 +1,4 @@
-"""A TCP proxy on loopback that can cut, freeze or abandon its connections."""
+"""A TCP proxy on loopback that can cut, freeze, delay or abandon its connections."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from yarl import URL
 class TcpProxy:
     """Forwards bytes between clients and one server: a port, or the path of a unix socket.
 
-    `window` limits the socket buffers of each connection at either end, in bytes.
+    `window` limits the socket buffers of each connection at either end, in bytes. Everything that passes is late by
+    `delay` seconds.
     """
 
     def __init__(self, target: int | str, *, window: int | None = None) -> None:
@@ -25,6 +26,7 @@ class TcpProxy:
         self._up, self._down = asyncio.Event(), asyncio.Event()
         self.thaw()
         self.port = 0
+        self.delay = 0.0
 
     @classmethod
     @asynccontextmanager
@@ -110,6 +112,8 @@ class TcpProxy:
             with suppress(OSError):
                 while data := await source.read(65536):
                     await flowing.wait()
+                    if self.delay:
+                        await asyncio.sleep(self.delay)
                     target.write(data)
                     await target.drain()
         finally:
