@@ -28,6 +28,7 @@ from server.config.section import from_sections
 from server.config.settings import Settings
 from server.edge.access_log import AccessLog, EventLog, JsonLines
 from server.edge.body import BodyPace
+from server.edge.methods import Methods
 from server.identity.passwords import Passwords
 from server.identity.rate_limiter import RateLimiter
 from server.identity.rate_limits import RateLimits
@@ -112,9 +113,13 @@ def build_api_app(
     metrics: Metrics,
     passwords: Passwords,
     *,
+    methods: Methods = Methods.ALL,
     require_space: Callable[[], None] = no_limit,
 ) -> web.Application:
-    """Return the application of the API, images and pages, and of live connections if `live` is given."""
+    """Return the application of the API, images and pages, and of live connections if `live` is given.
+
+    It accepts `methods` alone; `require_space` raises `FullError` while there is no space.
+    """
     services = replace(api_services(settings, stores, passwords, metrics), require_space=require_space)
     return make_app(
         replace(
@@ -126,7 +131,8 @@ def build_api_app(
             search_metrics=metrics,
             case_metrics=metrics,
             access_log=access_log(settings),
-        )
+        ),
+        methods,
     )
 
 
@@ -205,4 +211,5 @@ def api_settings(settings: Settings) -> ApiSettings:
         video=from_sections(VideoUploadLimits, settings.video),
         body_pace=from_sections(BodyPace, settings.upload),
         hold=hold_policy(settings),
+        carried_positions=settings.database.carried_positions,
     )

@@ -72,7 +72,7 @@ class CounterCache:
         except UnavailableError as error:
             if error.engine != "redis":
                 raise
-        return await self._fallback.read(partial(_of_database, photo_ids, viewer_id))
+        return await self._fallback.read_page(viewer_id, partial(_of_database, photo_ids, viewer_id))
 
     async def _read(self, photo_ids: Sequence[int], viewer_id: int | None) -> dict[int, Engaged]:
         counts, liked = await asyncio.gather(self._counts_of(photo_ids), self._liked_among(photo_ids, viewer_id))

@@ -26,9 +26,8 @@ class DatabaseHome:
 
     async def page(self, viewer_id: int, *, before: int | None, limit: int, sign: Sign | None = None) -> FeedPage:
         """Return up to `limit` photos below `before`; `sign` as in `render.photo.assemble`."""
-        return await self._fallback.read(
-            partial(self._read, viewer_id=viewer_id, before=before, limit=limit, sign=sign)
-        )
+        read = partial(self._read, viewer_id=viewer_id, before=before, limit=limit, sign=sign)
+        return await self._fallback.read_page(viewer_id, read)
 
     async def _read(
         self, db: Queryable, *, viewer_id: int, before: int | None, limit: int, sign: Sign | None

@@ -14,6 +14,7 @@ from typing import TypeVar
 from storage.circuit import Circuit, CircuitPolicy
 from storage.errors import UnavailableError
 from storage.postgres.database import Queryable
+from storage.postgres.reads import PrimaryReads, Query, Reads
 
 T = TypeVar("T")
 
@@ -24,7 +25,7 @@ CIRCUIT = CircuitPolicy(failures=5, pause=1.0, max_pause=4.0)
 
 
 class DatabaseFallback:
-    """Reads of `db` in place of Redis.
+    """Reads in place of Redis: of pages from `reads`, which may use a replica, and of all else from `db`, the primary.
 
     Every read raises `UnavailableError("database")` if its turn does not come in time, or if the database has failed
     several times in a row.
@@ -33,6 +34,7 @@ class DatabaseFallback:
     def __init__(
         self,
         db: Queryable,
+        reads: Reads | None = None,
         *,
         at_once: int = AT_ONCE,
         waiting: int = WAITING,
@@ -40,14 +42,22 @@ class DatabaseFallback:
         circuit: Circuit | None = None,
     ) -> None:
         self._db = db
+        self._reads = reads or PrimaryReads(db)
         self._turns = asyncio.Semaphore(at_once)
         self._room = at_once + waiting
         self._wait = wait
         self._circuit = circuit or Circuit(policy=CIRCUIT)
         self._present = 0
 
-    async def read(self, query: Callable[[Queryable], Awaitable[T]]) -> T:
-        """Return what `query` returns; its statements share one turn."""
+    async def read(self, query: Query[T]) -> T:
+        """Return what `query` returns on the primary; its statements share one turn."""
+        return await self._in_turn(lambda: query(self._db))
+
+    async def read_page(self, viewer_id: int | None, query: Query[T]) -> T:
+        """Return what `query` returns, for a page of a viewer, as `Reads.read` does."""
+        return await self._in_turn(lambda: self._reads.read(viewer_id, query))
+
+    async def _in_turn(self, call: Callable[[], Awaitable[T]]) -> T:
         permit = self._circuit.admit()
         if permit is None:
             raise UnavailableError("database", "reads in place of Redis have failed several times in a row")
@@ -55,7 +65,7 @@ class DatabaseFallback:
             # Without a turn nothing is known of the database, and the call counts as abandoned.
             async with self._turn():
                 try:
-                    return await query(self._db)
+                    return await call()
                 except UnavailableError:
                     permit.failed("unavailable")
                     raise

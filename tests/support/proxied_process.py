@@ -16,6 +16,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from server.composition.backends import Stores, open_stores
 from server.composition.process import ProcessBuilder
 from server.config.settings import Settings
+from server.operation.dependencies import DependencyWatch
 from server.operation.metrics import Metrics
 from tests.engines.private import free_port
 from tests.support.api import SECRET
@@ -52,6 +53,7 @@ class ProxiedProcess:
     redis: Engine
     database: Engine
     stores: Stores
+    watch: DependencyWatch
     session: aiohttp.ClientSession
     url: str
 
@@ -73,12 +75,12 @@ class ProxiedProcess:
 
         await eventually(so, within=30)
 
-    async def metric(self, name: str) -> Mapping[str, float]:
-        """Return the values of a metric by its label `name`."""
+    async def values(self, metric: str, label: str) -> Mapping[str, float]:
+        """Return the values of a metric by a label."""
         async with self.session.get(f"{self.url}/metrics") as response:
             families = text_string_to_metric_families(await response.text())
         return {
-            item.labels["name"]: item.value for family in families if family.name == name for item in family.samples
+            item.labels[label]: item.value for family in families if family.name == metric for item in family.samples
         }
 
 
@@ -116,6 +118,7 @@ async def proxied_process(
             redis=redis,
             database=database,
             stores=stores,
+            watch=DependencyWatch(node.health, metrics),
             session=session,
             url=str(server.make_url("")).rstrip("/"),
         )
