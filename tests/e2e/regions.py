@@ -12,6 +12,8 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+import aiohttp
+
 from tests.engines.postgres_pair import PostgresServer
 from tests.engines.private import free_port
 from tests.support.service import Service
@@ -39,12 +41,20 @@ class Regions:
             {
                 "PICSHARE_DATABASE__URL": f"postgresql://picshare@127.0.0.1:{database_link.port},{far.place}/picshare",
                 "PICSHARE_DATABASE__REPLICAS": far.url,
-                "PICSHARE_REDIS__URL": f"redis://127.0.0.1:{free_port()}",
+                "PICSHARE_REDIS__URL": "none:",
                 "PICSHARE_BROKER__URL": f"amqp://127.0.0.1:{free_port()}/",
             },
         )
         self.far = self._complete("far", far.url)
         self.to_home: TcpProxy
+
+    async def is_replicated(self) -> bool:
+        """Return whether the far database has all that is committed at home, and is read from."""
+        written = await self.home_database.fetchval("SELECT pg_current_wal_flush_lsn()::text")
+        if not await self.far_database.fetchval("SELECT pg_last_wal_replay_lsn() >= $1::text::pg_lsn", written):
+            return False
+        async with aiohttp.ClientSession() as http, http.get(f"{self.far_reads.url}/metrics") as response:
+            return f'picshare_replica_used{{replica="{self.far_database.place}"}} 1.0' in await response.text()
 
     async def cut(self) -> None:
         """Cut the link: nothing gets through until `heal`."""
