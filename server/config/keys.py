@@ -18,6 +18,7 @@ from storage.embedded.disk_space import RESERVE
 from storage.postgres.address import SCHEMES, require_one_server, server_name, server_urls
 from storage.postgres.replication import MAX_LAG
 from storage.redis.address import ABSENT, CLUSTER_SCHEMES, cluster_nodes, is_cluster
+from workers.broker import amqp_address
 from workers.broker.port import Policy
 from workers.images.limits import DecoderLimits
 from workers.registry import WORKERS
@@ -255,13 +256,16 @@ class BrokerSection(Section):
     url: str = Field(
         default="local:",
         description="`local:` delivers events through the database, within one process; "
-        "`amqp://user:password@host/vhost` or `amqps://` uses RabbitMQ.",
+        "`amqp://user:password@host/vhost` or `amqps://` uses RabbitMQ; of a cluster, name its nodes, as "
+        "`host1,host2,host3`: any of them is used, and another one when it is lost.",
     )
 
     @field_validator("url")
     @classmethod
     def _is_known(cls, value: str) -> str:
-        return _with_scheme(value, ("local:", "amqp://", "amqps://"))
+        if _with_scheme(value, ("local:", *amqp_address.SCHEMES)).startswith(amqp_address.SCHEMES):
+            amqp_address.node_urls(value)  # raises an error that says what is wrong
+        return value
 
 
 class UploadSection(Section):
