@@ -184,6 +184,7 @@ class RabbitCluster:
 
     def start(self) -> None:
         """Start the nodes and wait until all accept connections."""
+        self._epmd.start()
         with ThreadPoolExecutor() as threads:
             list(threads.map(self.start_node, self.nodes))
 
