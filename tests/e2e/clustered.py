@@ -83,7 +83,11 @@ class Installation:
         await self._migrate.start(wait=False)
         assert self._migrate.process is not None
         assert await self._migrate.process.wait() == 0, self._migrate.log()
-        await asyncio.gather(self.nginx.start(), *(process.start() for process in self.processes.values()))
+        await self.nginx.start()
+        # Not all at once: on two cores none of them would be ready in time.
+        names = list(self.processes)
+        for pair in zip(names[::2], [*names[1::2], None], strict=False):
+            await asyncio.gather(*(self.processes[name].start() for name in pair if name is not None))
 
     async def stop(self) -> None:
         """Stop every process that still runs."""

@@ -23,8 +23,9 @@ PAUSE = 0.15  # seconds between two requests
 
 @dataclass(frozen=True)
 class Attempt:
-    """A request between two moments of `time.monotonic`, and its status; 0 without a response."""
+    """An upload between two moments of `time.monotonic`, and its status; 0 without a response."""
 
+    author: ApiUser
     started: float
     ended: float
     status: int
@@ -80,8 +81,24 @@ class Load:
         return [each for each in self.attempts if each.started > moment and each.status != 201]
 
     def first_success_since(self, moment: float) -> float:
-        """Return after how many seconds an upload that began after `moment` was acknowledged."""
-        return next(each.ended for each in self.attempts if each.started > moment and each.status == 201) - moment
+        """Return after how many seconds an upload of the first author that began after `moment` was acknowledged."""
+        own = (each for each in self.attempts if each.author is self.authors[0])
+        return next(each.ended for each in own if each.started > moment and each.status == 201) - moment
+
+    async def missing(self) -> set[str]:
+        """Return the acknowledged photos that some follower does not see in the feed."""
+        seen = [{item["id"] for item in await fan.feed()} for fan in self._fans]
+        return set(self.acknowledged) - set.intersection(*seen)
+
+    async def first_arrival_since(self, moment: float, *, within: float) -> float:
+        """Wait until a photo that was acknowledged after `moment` reaches a follower live; return after how long."""
+        known = set(self.acknowledged)
+
+        def arrived() -> bool:
+            return any(self._lives[0].has_photo(photo) for photo in set(self.acknowledged) - known)
+
+        await eventually(arrived, within=within)
+        return time.monotonic() - moment
 
     async def everything_arrives(self, *, within: float, refetched: bool = False) -> None:
         """Wait until every follower has every acknowledged photo once, live and in the feed, and every like counts.
@@ -138,9 +155,9 @@ class Load:
         try:
             response = await author.try_upload(picture, "under load", key=key)
         except (aiohttp.ClientError, TimeoutError, OSError):
-            self.attempts.append(Attempt(started, time.monotonic(), 0))
+            self.attempts.append(Attempt(author, started, time.monotonic(), 0))
             return None
-        self.attempts.append(Attempt(started, time.monotonic(), response.status))
+        self.attempts.append(Attempt(author, started, time.monotonic(), response.status))
         if response.status == 201:
             return str(response.json["id"])
         assert response.status in {409, 429, 503}, f"{response.status}: {response.body[:300]!r}"
