@@ -23,7 +23,7 @@ class Service:
     """One `picshare` process with a log file; `url` is its address if it has a port.
 
     `wrapper` is a command that executes the one that follows it, with the same process id. `module` takes the same
-    arguments as `picshare`.
+    arguments as `picshare`. With `program`, the command of an installation, the source is not used.
     """
 
     def __init__(
@@ -36,11 +36,13 @@ class Service:
         env: Mapping[str, str] | None = None,
         wrapper: Sequence[str] = (),
         module: str = "server.cli",
+        program: Path | None = None,
     ) -> None:
-        self._command = [*wrapper, sys.executable, "-m", module, *command]
+        source = [sys.executable, "-m", module]
+        self._command = [*wrapper, *(source if program is None else [str(program)]), *command]
         self._environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith("PICSHARE_")},
-            "PYTHONPATH": str(Path(__file__).parents[2]),
+            "PYTHONPATH": str(Path(__file__).parents[2]) if program is None else "",
             # The smallest cost that is accepted: the tests create hundreds of accounts.
             "PICSHARE_AUTH__HASH_MEMORY": "19",
             "PICSHARE_AUTH__HASH_PASSES": "2",
