@@ -34,7 +34,10 @@ class Attempt:
 class Load:
     """Two authors upload, three followers are connected and like photos; each uses the processes in turn."""
 
-    def __init__(self, apis: list[str], authors: list[ApiUser], fans: list[ApiUser], lives: list[Live]) -> None:
+    def __init__(
+        self, apis: list[str], authors: list[ApiUser], fans: list[ApiUser], lives: list[Live], pause: float = PAUSE
+    ) -> None:
+        self._pause = pause
         self._apis = itertools.cycle(apis)
         self.authors = authors
         self._fans = fans
@@ -45,8 +48,13 @@ class Load:
         self.attempts: list[Attempt] = []  # of uploads, in the order of their ends
 
     @classmethod
-    async def prepare(cls, http: aiohttp.ClientSession, *, apis: list[str], lives: list[str]) -> Load:
-        """Create the users and their follows, and connect the followers live."""
+    async def prepare(
+        cls, http: aiohttp.ClientSession, *, apis: list[str], lives: list[str], pause: float = PAUSE
+    ) -> Load:
+        """Create the users and their follows, and connect the followers live.
+
+        `pause` is the time between two requests of a user, in seconds.
+        """
         turn = itertools.cycle(apis)
         authors = [await ApiUser.sign_up(http, next(turn)) for _ in range(2)]
         fans = [await ApiUser.sign_up(http, next(turn)) for _ in range(3)]
@@ -54,7 +62,7 @@ class Load:
             for author in authors:
                 await fan.follow(author)
         addresses = itertools.cycle(lives)
-        return cls(apis, authors, fans, [await fan.go_live(next(addresses)) for fan in fans])
+        return cls(apis, authors, fans, [await fan.go_live(next(addresses)) for fan in fans], pause)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -147,7 +155,7 @@ class Load:
             photo = None
             while photo is None:
                 photo = await self._try(author, picture, key)
-                await asyncio.sleep(PAUSE)
+                await asyncio.sleep(self._pause)
             self.acknowledged.append(photo)
 
     async def _try(self, author: ApiUser, picture: bytes, key: str) -> str | None:
@@ -166,7 +174,7 @@ class Load:
     async def _keep_liking(self) -> None:
         done = 0
         while True:
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(self._pause)
             if done >= len(self.acknowledged):
                 continue
             fan, photo = self._fans[done % len(self._fans)], self.acknowledged[done]
