@@ -25,11 +25,15 @@ from storage.blobs.variants import VariantRegistry
 from storage.cache.cards import Cards
 from storage.cache.counters import CounterCache
 from storage.cache.write_positions import WritePositions
+from storage.circuit import Circuit
 from storage.feeds.feeds import FeedMetrics, Feeds
 from storage.feeds.notification_log import NotificationLog
 from storage.ids import slot_group
 from storage.postgres.database import Database
+from storage.postgres.fallback import CIRCUIT as FALLBACK_CIRCUIT
+from storage.postgres.fallback import DatabaseFallback
 from storage.postgres.outbox import Notify, is_on_cluster
+from storage.postgres.pool import SILENCE as DATABASE_SILENCE
 from storage.postgres.primary_server import PrimaryServer
 from storage.postgres.reads import PrimaryReads, ReadMetrics, Reads, ReplicaReads
 from storage.postgres.replica import Replica
@@ -60,6 +64,7 @@ class Stores:
     notification_log: NotificationLog
     publisher: LivePublisher
     presence: PresenceStore
+    fallback: DatabaseFallback
     circuits: CircuitRegistry = field(default_factory=CircuitRegistry)
 
 
@@ -75,7 +80,8 @@ async def open_stores(settings: Settings, metrics: StoreMetrics | None = None) -
     """
     pool = settings.database
     async with AsyncExitStack() as stack:
-        redis = open_redis(settings.redis.url)
+        circuits = CircuitRegistry(metrics)
+        redis = open_redis(settings.redis.url, circuits.circuit)
         stack.push_async_callback(redis.aclose)
         db = await stack.enter_async_context(
             open_database(
@@ -83,14 +89,18 @@ async def open_stores(settings: Settings, metrics: StoreMetrics | None = None) -
                 min_size=pool.pool_min,
                 max_size=max(pool.pool_min, pool.pool_max),
                 notify=notify_relay(redis),
+                circuit=circuits.circuit("database", DATABASE_SILENCE),
             )
         )
         cards, delivery = Cards(db, redis, variant_registry(settings)), delivery_script(redis)
         reads: Reads = PrimaryReads(db)
-        circuits = CircuitRegistry(metrics)
         replicas = await stack.enter_async_context(open_replicas(settings, metrics))
         if replicas is not None:
             reads = ReplicaReads(db, replicas, WritePositions(redis), metrics)
+        # Half of the pool is left to what always needs the database.
+        fallback = DatabaseFallback(
+            db, reads, at_once=max(1, pool.pool_max // 2 - 1), circuit=circuits.circuit("fallback", FALLBACK_CIRCUIT)
+        )
         yield Stores(
             db=db,
             reads=reads,
@@ -98,18 +108,19 @@ async def open_stores(settings: Settings, metrics: StoreMetrics | None = None) -
             redis=redis,
             blobs=open_blobs(settings, metrics, circuits),
             cards=cards,
-            counter_cache=CounterCache(db, redis),
+            counter_cache=CounterCache(db, redis, fallback),
             feeds=Feeds(db, redis, cards, delivery, days=settings.retention.feed_days, metrics=metrics),
             notification_log=NotificationLog(redis, delivery),
             publisher=LivePublisher(redis, slot_group),
             presence=PresenceStore(redis, slot_group),
+            fallback=fallback,
             circuits=circuits,
         )
 
 
 @asynccontextmanager
 async def open_database(
-    settings: Settings, *, min_size: int, max_size: int, notify: Notify | None = None
+    settings: Settings, *, min_size: int, max_size: int, notify: Notify | None = None, circuit: Circuit | None = None
 ) -> AsyncIterator[Database]:
     """Connect to PostgreSQL, with a pool of `min_size` to `max_size` connections; raise `UnavailableError`.
 
@@ -126,6 +137,7 @@ async def open_database(
         transaction_pooler=section.pooler == "transaction",
         notify=None if is_local(settings) else notify or leave_to_polling,
         claims_events=is_local(settings),
+        circuit=circuit,
     )
     try:
         yield db

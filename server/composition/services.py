@@ -47,10 +47,12 @@ from storage.cache.tag_trends import TagTrends
 from storage.cache.variant_states import VariantStates
 from storage.feeds.highlights import Highlights
 from storage.feeds.home import Home
+from storage.feeds.home_database import DatabaseHome
 from storage.feeds.public_cards import PublicCards
 from storage.feeds.trending import Trending
 from storage.holds import HoldPolicy
 from storage.ids import slot_group
+from storage.limits.open_sessions import OpenSessions
 from storage.limits.quotas import Quotas
 from storage.limits.tickets import Tickets
 from workers.signals.settings import SignalSettings
@@ -170,6 +172,7 @@ def api_services(settings: Settings, stores: Stores, passwords: Passwords, metri
         variants=variants,
         variant_requests=VariantRequests(stores.db, stores.blobs, variants, VariantStates(stores.redis)),
         home=Home(stores.reads, stores.redis, stores.feeds, stores.cards, stores.counter_cache),
+        database_home=DatabaseHome(stores.fallback, stores.cards),
         highlights=Highlights(stores.db, stores.reads, stores.redis, stores.feeds),
         trending=Trending(stores.reads, PhotoTrends(stores.redis)),
         public_cards=PublicCards(stores.cards, stores.counter_cache),
@@ -183,7 +186,8 @@ def api_services(settings: Settings, stores: Stores, passwords: Passwords, metri
 
 def rate_limiter(settings: Settings, stores: Stores) -> RateLimiter:
     """Return the rate limiter."""
-    return RateLimiter(Quotas(stores.redis), from_sections(RateLimits, settings.limits))
+    limits, is_open = from_sections(RateLimits, settings.limits), OpenSessions(stores.fallback).has
+    return RateLimiter(Quotas(stores.redis), limits, is_open=is_open)
 
 
 def access_log(settings: Settings) -> AccessLog:
