@@ -18,6 +18,8 @@ from server.edge.client_addresses import ClientAddresses
 from server.edge.cors import CrossOrigin
 from server.edge.endpoint import PREFIX, Endpoint
 from server.edge.guard import Guard
+from server.edge.method_roles import only
+from server.edge.methods import Methods
 from server.edge.middleware import Handler, HttpMetrics, edge
 from server.edge.openapi import describe
 from server.edge.pages import Pages
@@ -29,8 +31,8 @@ from server.media.variants import VariantRoutes
 from storage.blobs.variants import VariantRegistry
 
 
-def make_app(services: Services) -> web.Application:
-    """Return the application of all routes; it opens and closes nothing."""
+def make_app(services: Services, methods: Methods = Methods.ALL) -> web.Application:
+    """Return the application of all routes, which accepts `methods` alone; it opens and closes nothing."""
     settings = services.settings
     authenticator = RequestAuthenticator(services.tokens)
     table = endpoints(services)
@@ -43,7 +45,7 @@ def make_app(services: Services) -> web.Application:
         require_proof=services.actions.reauthentication.require,
         new_accounts=services.new_accounts,
     )
-    app = _edge_app(settings, services.metrics, services.access_log)
+    app = _edge_app(settings, services.metrics, services.access_log, methods)
     for endpoint in table:
         resource = app.router.add_resource(PREFIX + endpoint.path)
         for method in ("GET", "HEAD") if endpoint.method == "GET" else (endpoint.method,):
@@ -77,9 +79,12 @@ def make_live_app(
     return app
 
 
-def _edge_app(settings: ApiSettings, metrics: HttpMetrics, access_log: AccessLog) -> web.Application:
+def _edge_app(
+    settings: ApiSettings, metrics: HttpMetrics, access_log: AccessLog, methods: Methods = Methods.ALL
+) -> web.Application:
     addresses, cross_origin = ClientAddresses(settings.trusted_proxies), CrossOrigin(settings.allowed_origins)
-    return web.Application(middlewares=[edge(addresses, cross_origin, metrics, access_log, secure=settings.secure)])
+    outermost = edge(addresses, cross_origin, metrics, access_log, secure=settings.secure)
+    return web.Application(middlewares=[outermost] if methods is Methods.ALL else [outermost, only(methods)])
 
 
 def _document(table: Sequence[Endpoint], settings: ApiSettings, variants: VariantRegistry) -> Handler:

@@ -24,13 +24,25 @@ from server.api.services import no_limit
 from server.composition.actions import build_demo
 from server.composition.backends import Stores, open_local_broker, open_relayed_broker, open_stores
 from server.composition.embedded import disk_space, running_engines
-from server.composition.roles import API, EVERYTHING, JANITOR, LIVE, RELAY, is_local, require_backends, services_of
+from server.composition.roles import (
+    API,
+    EVERYTHING,
+    JANITOR,
+    LIVE,
+    RELAY,
+    SERVE_ROLES,
+    is_local,
+    methods_of,
+    require_backends,
+    services_of,
+)
 from server.composition.services import build_api_app, build_live_app, build_live_layer
 from server.composition.wake_ups import relay_signal
 from server.composition.workers import build_janitor, worker_context, worker_policy
 from server.config.section import from_sections
 from server.config.settings import Settings
 from server.demo.story import PASSWORD, USERNAME
+from server.edge.methods import Methods
 from server.edge.protocol import HttpProtocol
 from server.identity.passwords import Passwords, PasswordSettings
 from server.operation.backlog import Backlog
@@ -80,7 +92,7 @@ async def run_role(role: str, settings: Settings, *, with_demo: bool = False) ->
         if role == EVERYTHING:
             builder.watch(engines)
         await migrate.check(stores.db)
-        await builder.add(services_of(role, settings))
+        await builder.add(services_of(role, settings), methods=methods_of(role))
         # Everything built so far lives as long as the process, so the garbage collector need not traverse it again.
         gc.freeze()
         started = partial(builder.welcome, with_demo=with_demo) if role == EVERYTHING else builder.log_started
@@ -118,8 +130,8 @@ class ProcessBuilder:
             "redis": partial(check_writable, stores.redis),
         }
 
-    async def add(self, services: frozenset[str]) -> None:
-        """Build services, by name, and everything that they need."""
+    async def add(self, services: frozenset[str], *, methods: Methods = Methods.ALL) -> None:
+        """Build services, by name, and everything that they need; the API accepts `methods`."""
         live = self._add_live() if LIVE in services else None
         if API in services:
             self._app = build_api_app(
@@ -128,6 +140,7 @@ class ProcessBuilder:
                 live,
                 self._metrics,
                 self._passwords,
+                methods=methods,
                 require_space=self._require_space,
             )
         workers = [spec for spec in WORKERS if spec.name in services]
@@ -207,7 +220,7 @@ async def _require_ready(live: Live) -> None:
 
 def _bind(role: str, settings: Settings, stack: AsyncExitStack) -> list[socket.socket]:
     """Bind the port of a role: that of the service, or a worker's health port if one is set."""
-    if role in {EVERYTHING, API, LIVE}:
+    if role == EVERYTHING or role in SERVE_ROLES:
         return stack.enter_context(bound(settings.server.host, settings.server.port))
     section = settings.worker
     if section.health_port is None:

@@ -1,7 +1,8 @@
 """Roles: which services one process runs, and which backends each role accepts. Imports no driver.
 
-A service is named by its role: "api", "live", each worker of the registry, "relay" and "janitor". The role "everything"
-(`picshare run`) runs them all in one process.
+A service is named by its role: "api", "live", each worker of the registry, "relay" and "janitor". The roles "api-read"
+and "api-write" run the service "api" for some methods. The role "everything" (`picshare run`) runs all services in one
+process.
 """
 
 from __future__ import annotations
@@ -10,11 +11,14 @@ from collections.abc import Mapping
 
 from server.config.loading import variable_of
 from server.config.settings import Settings
+from server.edge.methods import Methods
 from server.errors import ConfigError
 from workers.registry import WORKERS
 
 EVERYTHING = "everything"
 API = "api"
+API_READ = "api-read"
+API_WRITE = "api-write"
 LIVE = "live"
 RELAY = "relay"
 JANITOR = "janitor"
@@ -26,6 +30,8 @@ LOCAL = "local:"  # the outbox table as the broker
 # Role -> what it does, as a phrase that follows the name in help texts.
 SERVE_ROLES: Mapping[str, str] = {
     API: "serves the REST API, images and web pages",
+    API_READ: "serves the part of it that reads (GET, HEAD)",
+    API_WRITE: "serves the rest of it",
     LIVE: "serves live connections",
 }
 WORKER_ROLES: Mapping[str, str] = {
@@ -33,8 +39,9 @@ WORKER_ROLES: Mapping[str, str] = {
     RELAY: "publishes events from the database to RabbitMQ",
     JANITOR: "deletes expired and abandoned data",
 }
-SERVICES = frozenset({*SERVE_ROLES, *WORKER_ROLES, *(spec.name for spec in WORKERS)})
+SERVICES = frozenset({API, LIVE, *WORKER_ROLES, *(spec.name for spec in WORKERS)})
 
+_METHODS = {API_READ: Methods.READS, API_WRITE: Methods.WRITES}
 _PRIVATE = {
     "database.url": (EMBEDDED, "the postgresql:// URL of a server that all processes share"),
     "redis.url": (EMBEDDED, "the redis:// or redis+cluster:// URL that all processes share"),
@@ -54,9 +61,16 @@ def is_local(settings: Settings) -> bool:
 
 def services_of(role: str, settings: Settings) -> frozenset[str]:
     """Return the services that a role runs; the local broker reads the outbox itself and needs no relay."""
+    if role in _METHODS:
+        return frozenset({API})
     if role != EVERYTHING:
         return frozenset({role, *(spec.name for spec in WORKERS if spec.role == role)})
     return SERVICES - {RELAY} if is_local(settings) else SERVICES
+
+
+def methods_of(role: str) -> Methods:
+    """Return the methods of HTTP that the API of a role accepts."""
+    return _METHODS.get(role, Methods.ALL)
 
 
 def require_backends(role: str, settings: Settings) -> None:

@@ -28,6 +28,7 @@ from server.config.section import from_sections
 from server.config.settings import Settings
 from server.edge.access_log import AccessLog, EventLog, JsonLines
 from server.edge.body import BodyPace
+from server.edge.methods import Methods
 from server.identity.passwords import Passwords
 from server.identity.rate_limiter import RateLimiter
 from server.identity.rate_limits import RateLimits
@@ -110,9 +111,13 @@ def build_api_app(
     metrics: Metrics,
     passwords: Passwords,
     *,
+    methods: Methods = Methods.ALL,
     require_space: Callable[[], None] = no_limit,
 ) -> web.Application:
-    """Return the application of the API, images and pages, and of live connections if `live` is given."""
+    """Return the application of the API, images and pages, and of live connections if `live` is given.
+
+    It accepts `methods` alone; `require_space` raises `FullError` while there is no space.
+    """
     services = replace(api_services(settings, stores, passwords, metrics), require_space=require_space)
     return make_app(
         replace(
@@ -124,7 +129,8 @@ def build_api_app(
             search_metrics=metrics,
             case_metrics=metrics,
             access_log=access_log(settings),
-        )
+        ),
+        methods,
     )
 
 

@@ -37,7 +37,7 @@ PAGE_POLICY = (
 )
 DATA_POLICY = "default-src 'none'; frame-ancestors 'none'; sandbox"
 _GOOD_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
-_QUIET = ("/healthz", "/readyz", "/metrics")  # polled every few seconds; not in the access log
+QUIET_ROUTES = ("/healthz", "/readyz", "/metrics")  # polled every few seconds; not in the access log
 
 
 def common_headers(*, secure: bool) -> dict[str, str]:
@@ -92,7 +92,7 @@ def edge(
             resource = request.match_info.route.resource
             route = resource.canonical if resource is not None else "unknown"
             metrics.request_done(method=request.method, route=route, status=status, seconds=seconds)
-            if route not in _QUIET:
+            if route not in QUIET_ROUTES:
                 access_log.record(_access(request, request_id, status, seconds))
 
         if isinstance(response, FileResponse):

@@ -24,10 +24,15 @@ from tests.support.service import Service
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test here with `browser`; they share one event loop and so one browser."""
+    """Mark every test here with `browser`; they share one event loop and so one browser.
+
+    A test that fails is run once more, and pytest's summary names it: a browser beside many processes on two cores is
+    not always as fast as the people whom these tests imitate.
+    """
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.browser)
+            item.add_marker(pytest.mark.flaky(reruns=1))
             if inspect.iscoroutinefunction(getattr(item, "function", None)):
                 item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 

@@ -70,7 +70,7 @@ def test_a_separate_role_refuses_private_backends(
     ("arguments", "roles"),
     [
         (("worker", "medai"), "media, fanout, notify, bulk, video, webhooks, purge, relay, janitor"),
-        (("serve", "--role", "media"), "api, live"),
+        (("serve", "--role", "media"), "api, api-read, api-write, live"),
     ],
 )
 def test_an_unknown_role_lists_the_roles(

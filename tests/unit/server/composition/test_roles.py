@@ -28,6 +28,8 @@ def test_one_process_relays_events_only_to_rabbitmq() -> None:
 def test_a_role_is_one_service_and_accepts_shared_backends(role: str) -> None:
     """Every other role runs its own service and the workers that run with it, and shared backends satisfy it."""
     together = {
+        "api-read": {"api"},
+        "api-write": {"api"},
         "media": {"media", "deferred", "variants"},
         "purge": {"purge", "forget", "warm"},
         "notify": {"notify", "abuse", "mail"},
