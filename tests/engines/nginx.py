@@ -69,6 +69,15 @@ class Nginx:
         assert self._process is not None
         return self._process.pid
 
+    def workers(self) -> set[int]:
+        """Return the ids of its workers, of which some are old ones for a time after a reload."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        return {int(child) for child in children if b"worker" in Path(f"/proc/{child}/cmdline").read_bytes()}
+
+    def reload(self) -> None:
+        """Have it read its configuration again, as `nginx -s reload` does."""
+        os.kill(self.pid, signal.SIGHUP)
+
     def write(self) -> Path:
         """Write the configuration: the shipped files, of which only addresses and paths are replaced."""
         folder = self.folder

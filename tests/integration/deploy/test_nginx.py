@@ -280,7 +280,9 @@ async def test_only_the_key_sets_marks_and_only_of_originals(edge: Edge) -> None
 async def test_a_cut_upload_leaves_its_bytes(edge: Edge) -> None:
     """The origin of a resumable upload has read what was sent before the connection was cut."""
     _, writer = await asyncio.open_connection("127.0.0.1", int(edge.nginx.url.rsplit(":", 1)[1]))
-    head = "PATCH /api/v1/uploads/tus/1 HTTP/1.1\r\nHost: localhost\r\nAuthorization: x\r\nContent-Length: 9000000\r\n\r\n"
+    head = (
+        "PATCH /api/v1/uploads/tus/1 HTTP/1.1\r\nHost: localhost\r\nAuthorization: x\r\nContent-Length: 9000000\r\n\r\n"
+    )
     writer.write(head.encode() + bytes(5_000_000))
     await writer.drain()
     await eventually(lambda: edge.origin.received == 5_000_000)
