@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
+import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
 from server.media.urls import MediaUrls
+from tests.engines.nginx import Nginx, nginx_binary
 from tests.integration.deploy.conftest import Edge
 from tests.support.api import SECRET
 from tests.support.eventually import eventually
@@ -31,6 +34,15 @@ def signed(path: str = IMAGE, *, age: float = 0) -> str:
     """Return a path with a signature that was made `age` seconds ago."""
     urls = MediaUrls(SECRET, form="nginx", clock=lambda: time.time() - age)
     return f"{path}?{urls.sign(PREFIX)}"
+
+
+def test_nginx_accepts_the_files_without_a_warning(short_dir: Path) -> None:
+    """The check that operators do before a reload."""
+    config = Nginx(short_dir, api=[1, 2, 3], live=[4, 5], secret=SECRET.decode()).write()
+    command = [nginx_binary(), "-t", "-p", str(short_dir), "-c", str(config), "-e", "stderr"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert "[warn]" not in result.stderr
 
 
 async def test_an_image_is_cached_under_its_path(edge: Edge) -> None:
