@@ -7,6 +7,9 @@ UNIT   := tests/unit
 # One process more than processors, because tests wait for engines and browsers much of their time.
 PROCESSES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
+# Without compiled modules each process that a test starts would compile all of them again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help run check unit test soak mutate format bench bench-live lock proto clean
 .DEFAULT_GOAL := help
 

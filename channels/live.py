@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -24,6 +25,7 @@ from channels.commands.subscriptions import SubscriptionHandler
 from channels.connection.drain import drain
 from channels.connection.keepalive import Keepalive
 from channels.connection.write_buffer import WriteScheduler
+from channels.contract.causes import Cause, Stage
 from channels.contract.errors import LiveUnavailableError
 from channels.contract.metrics import LiveMetrics, NoLiveMetrics
 from channels.contract.ports import Authenticator, Ports
@@ -135,7 +137,10 @@ def build_live(
     def receive_input(session: str, data: bytes | str) -> None:
         emulation.receive(session, data)
 
-    delivery = Delivery(hub, ports.presences, frozenset(channels), recovery, receive_input)
+    def count_delivery(cause: Cause, _connections: int) -> None:
+        metrics.event_stage(queue=cause.queue, stage=Stage.SOCKET, age=time.time() - cause.committed_at)
+
+    delivery = Delivery(hub, ports.presences, frozenset(channels), recovery, receive_input, on_delivered=count_delivery)
     pubsub = PubSub(redis, channels, delivery, has_subscribers=hub.has_subscribers, deadline=settings.pubsub_deadline)
 
     commands = CommandDispatcher(

@@ -6,12 +6,14 @@ import asyncio
 import itertools
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Protocol
 
 import structlog
 
+from channels.contract.causes import Cause, Stage, causing, reached
 from channels.contract.errors import LiveUnavailableError
 from storage import events
 from storage.errors import UnavailableError
@@ -45,6 +47,10 @@ class JobMetrics(Protocol):
         """Record the seconds between the time at which an event was due and the end of its handling."""
         ...
 
+    def event_stage(self, *, queue: str, stage: str, age: float) -> None:
+        """Record the seconds from the commit of an event until it reached a stage; negative if the clocks differ."""
+        ...
+
 
 class NoMetrics:
     """Records nothing."""
@@ -53,6 +59,9 @@ class NoMetrics:
         """Do nothing."""
 
     def event_handled(self, *, queue: str, age: float) -> None:
+        """Do nothing."""
+
+    def event_stage(self, *, queue: str, stage: str, age: float) -> None:
         """Do nothing."""
 
 
@@ -103,8 +112,24 @@ class Worker:
         handler = self._handlers.get(message.topic)
         if handler is None:
             raise BadEventError(f"the worker of {self._queue} has no handler for {message.topic}")
-        with handling(_origin_of(message)):
+        with handling(_origin_of(message)), self._caused(message):
             await self._retry_while_unavailable(handler, event, message)
+
+    @contextmanager
+    def _caused(self, message: Message) -> Iterator[None]:
+        """Let what the handler publishes carry the event; an event of an earlier version does not say when it was."""
+        if "due_at" not in message.headers:
+            yield
+            return
+        due_at = int(message.headers["due_at"]) / 1000
+        cause = Cause(queue=self._queue, committed_at=due_at, traceparent=message.headers.get("traceparent", ""))
+
+        def observe(stage: Stage) -> None:
+            self._metrics.event_stage(queue=self._queue, stage=stage, age=time.time() - due_at)
+
+        with causing(cause, observe):
+            reached(Stage.CLAIMED)
+            yield
 
     async def _retry_while_unavailable(self, handler: EventHandler, event: Event, message: Message) -> None:
         """Run a handler; while an engine is unavailable repeat it, until `outage_timeout` is over."""

@@ -1,13 +1,15 @@
 """Encoding of pub/sub messages: recipients, stream offset, and one body for all of them.
 
 On a process's channel, big-endian: u8 version · u64 offset · u32 count · count × u64 user ids · body. The body is a
-msgpack map: {"stream", "data"} for a publication, {"control": …} for an order.
+msgpack map: {"stream", "data", "cause"?} for a publication, {"control": …} for an order.
 
 On a channel of stars the message is the same, with the star in place of the recipients.
 
-On a topic's channel the message is a msgpack map alone: {"data", "author"?, "authors"?}, {"control": "close" or
-"restrict"}, or {"presence"}, 16 bytes: user id, and the Unix millisecond at which the user was last online, 0 if the
+On a topic's channel the message is a msgpack map alone: {"data", "author"?, "authors"?, "cause"?}, {"control": "close"
+or "restrict"}, or {"presence"}, 16 bytes: user id, and the Unix millisecond at which the user was last online, 0 if the
 user is online (u64 each).
+
+A cause is [Unix millisecond of its commit, queue, traceparent]; versions that do not know it ignore it.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from dataclasses import dataclass
 
 import msgpack
 
+from channels.contract.causes import Cause
 from channels.contract.errors import ChannelsError
 from channels.contract.ports import Presence
 
@@ -39,6 +42,7 @@ class StreamBody:
 
     stream: str
     data: bytes
+    cause: Cause | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +120,7 @@ class TopicData:
 
     data: bytes
     authors: tuple[int, ...] = ()
+    cause: Cause | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +142,9 @@ class PresenceChange:
 TopicMessage = TopicData | TopicEnd | PresenceChange
 
 
-def stream_body(stream: str, data: bytes) -> bytes:
+def stream_body(stream: str, data: bytes, cause: Cause | None = None) -> bytes:
     """Return the body of a publication; `data` is a JSON document."""
-    return bytes(msgpack.packb({"stream": stream, "data": data}))
+    return bytes(msgpack.packb({"stream": stream, "data": data} | _encoded(cause)))
 
 
 def control_body(
@@ -184,9 +189,9 @@ def session_input_body(session: str, data: bytes | str) -> bytes:
     return bytes(msgpack.packb({"control": "input", "session": session, "data": data}))
 
 
-def topic_body(data: bytes, *, author_ids: Sequence[int] = ()) -> bytes:
+def topic_body(data: bytes, *, author_ids: Sequence[int] = (), cause: Cause | None = None) -> bytes:
     """Return a topic's message with a JSON document, and the users whose acts it shows."""
-    message: dict[str, object] = {"data": data}
+    message: dict[str, object] = {"data": data} | _encoded(cause)
     if author_ids:
         # Processes of an earlier version read the first one alone.
         message |= {"author": author_ids[0]} | ({"authors": list(author_ids)} if len(author_ids) > 1 else {})
@@ -219,12 +224,12 @@ def decode_envelope(message: bytes) -> Envelope:
 def decode_topic_message(message: bytes) -> TopicMessage:
     """Decode a message of a topic's channel; raise `BadEnvelopeError`."""
     match _unpack(message):
-        case {"data": bytes(data), "authors": [*authors]} if all(isinstance(each, int) for each in authors):
-            return TopicData(data, tuple(authors))
-        case {"data": bytes(data), "author": int(author)}:
-            return TopicData(data, (author,))
-        case {"data": bytes(data)}:
-            return TopicData(data)
+        case {"data": bytes(data), "authors": [*authors], **more} if all(isinstance(each, int) for each in authors):
+            return TopicData(data, tuple(authors), _cause_of(more))
+        case {"data": bytes(data), "author": int(author), **more}:
+            return TopicData(data, (author,), _cause_of(more))
+        case {"data": bytes(data), **more}:
+            return TopicData(data, (), _cause_of(more))
         case {"control": "close"}:
             return TopicEnd(spare_owner=False)
         case {"control": "restrict", **more}:
@@ -238,8 +243,8 @@ def decode_topic_message(message: bytes) -> TopicMessage:
 
 def _body_of(packed: bytes) -> Body:
     match _unpack(packed):
-        case {"stream": str(stream), "data": bytes(data)}:
-            return StreamBody(stream, data)
+        case {"stream": str(stream), "data": bytes(data), **more}:
+            return StreamBody(stream, data, _cause_of(more))
         case {"control": "disconnect", "session": str() | None as session}:
             return DisconnectOrder(session)
         case {"control": "input", "session": str(session), "data": bytes() | str() as data}:
@@ -270,6 +275,21 @@ def _relation_order(order: dict[object, object]) -> Revoke | BlockChange | StarC
             )
         case _:
             raise BadEnvelopeError("neither a publication nor a known order")
+
+
+def _encoded(cause: Cause | None) -> dict[str, object]:
+    if cause is None:
+        return {}
+    return {"cause": [round(cause.committed_at * 1000), cause.queue, cause.traceparent]}
+
+
+def _cause_of(fields: dict[object, object]) -> Cause | None:
+    """Return the cause in the other fields of a publication. One of another form is ignored: it is only measured."""
+    match fields.get("cause"):
+        case [int(milliseconds), str(queue), str(traceparent), *_]:
+            return Cause(queue=queue, committed_at=milliseconds / 1000, traceparent=traceparent)
+        case _:
+            return None
 
 
 def _unpack(packed: bytes) -> object:

@@ -22,6 +22,7 @@ from channels.bus.envelope import (
     topic_end_body,
 )
 from channels.bus.redis_client import RedisClient, Script, live_errors, publish
+from channels.contract.causes import Stage, current_cause, reached
 
 _CHUNK = 4000  # users per script call, so that Redis is not blocked for long
 
@@ -62,7 +63,9 @@ class LivePublisher:
 
         With `author_ids`, the users whose acts it shows, it reaches no user that a block separates from one of them.
         """
-        await self._publish(topic_channel(name), topic_body(data, author_ids=author_ids))
+        body = topic_body(data, author_ids=author_ids, cause=current_cause())
+        await self._publish(topic_channel(name), body)
+        reached(Stage.PUBLISHED)
 
     async def to_process(self, process_id: bytes, body: bytes) -> bool:
         """Send an order to one process, without recipients; return whether the process lives."""

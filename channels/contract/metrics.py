@@ -40,6 +40,10 @@ class LiveMetrics(Protocol):
         """Record dead processes whose registrations this process removed."""
         ...
 
+    def event_stage(self, *, queue: str, stage: str, age: float) -> None:
+        """Record the seconds from the commit of an event until it reached a stage; negative if the clocks differ."""
+        ...
+
 
 class NoLiveMetrics:
     """Metrics that count nothing."""
@@ -66,4 +70,7 @@ class NoLiveMetrics:
         """Do nothing."""
 
     def live_processes_expired(self, processes: int) -> None:
+        """Do nothing."""
+
+    def event_stage(self, *, queue: str, stage: str, age: float) -> None:
         """Do nothing."""

@@ -24,6 +24,7 @@ from channels.bus.envelope import (
     decode_envelope,
     decode_topic_message,
 )
+from channels.contract.causes import Cause
 from channels.contract.ports import Presences, Publication
 from channels.hub.hub import Hub
 
@@ -33,6 +34,9 @@ _ORDERS_KEPT = 1000
 
 InputHandler = Callable[[str, bytes | str], None]
 """Takes the session of a streaming client and the commands that it sent."""
+
+DeliveryObserver = Callable[[Cause, int], None]
+"""Takes the cause of a publication, and the number of connections here to which it was written."""
 
 
 class LossHandler(Protocol):
@@ -51,7 +55,7 @@ class Delivery:
     """Listener of this process's pub/sub messages; routes them to the hub.
 
     `process_channels` are the channels that address this process; all others are topics. `on_input` takes commands of
-    streaming clients that another process received.
+    streaming clients that another process received, `on_delivered` the causes of publications that were written.
     """
 
     def __init__(
@@ -61,10 +65,13 @@ class Delivery:
         process_channels: frozenset[bytes],
         loss_handler: LossHandler,
         on_input: InputHandler,
+        *,
+        on_delivered: DeliveryObserver | None = None,
     ) -> None:
         self._hub = hub
         self._presences = presences
         self._on_input = on_input
+        self._on_delivered = on_delivered
         self._process_channels = process_channels
         self._loss_handler = loss_handler
         # Names of orders, so that a worker's repetition does not end subscriptions that users have made since.
@@ -97,12 +104,12 @@ class Delivery:
         envelope = decode_envelope(data)
         # Publications come first, since nearly all messages are publications.
         match envelope.body:
-            case StreamBody(stream, document):
+            case StreamBody(stream, document, cause):
                 item = Publication(data=document, offset=envelope.offset)
                 user_ids: Collection[int] = envelope.user_ids
                 if channel in STAR_CHANNELS:
                     user_ids = self._hub.stars.of(STAR_CHANNELS[channel], envelope.user_ids[0])
-                self._hub.deliver(user_ids, stream, item, more=more)
+                self._count(cause, self._hub.deliver(user_ids, stream, item, more=more))
             case Revoke(owner, topic, prefix):
                 self._hub.revoke(envelope.user_ids, owner, topic, prefix=prefix)
             case BlockChange(other, blocked):
@@ -126,10 +133,15 @@ class Delivery:
             self._orders.append(order)
         return True
 
+    def _count(self, cause: Cause | None, connections: int) -> None:
+        if cause is not None and connections and self._on_delivered is not None:
+            self._on_delivered(cause, connections)
+
     def _deliver_to_topic(self, channel: bytes, data: bytes, *, more: bool) -> None:
         match decode_topic_message(data):
-            case TopicData(document, authors):
-                self._hub.deliver_topic(channel, Publication(data=document), author_ids=authors, more=more)
+            case TopicData(document, authors, cause):
+                item = Publication(data=document)
+                self._count(cause, self._hub.deliver_topic(channel, item, author_ids=authors, more=more))
             case TopicEnd(spare_owner, again):
                 self._hub.close_topic(channel, spare_owner=spare_owner, again=again)
             case PresenceChange(user_id, presence):

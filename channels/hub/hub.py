@@ -211,8 +211,11 @@ class Hub:
         finally:
             del self._subscribing[connection]
 
-    def deliver(self, user_ids: Collection[int], stream: str, item: Publication, *, more: bool = False) -> None:
-        """Send a stream's publication to all connections of these users; for `more` see `send_to_all`."""
+    def deliver(self, user_ids: Collection[int], stream: str, item: Publication, *, more: bool = False) -> int:
+        """Send a stream's publication to all connections of these users, and return their number.
+
+        For `more` see `WriteScheduler.send_to_all`.
+        """
         message = SharedMessage(publication_push(stream, item))
         # One comprehension over local names: this runs for every recipient of every publication.
         by_user = self._by_user
@@ -223,14 +226,16 @@ class Hub:
             if connection.accepts(stream, item.offset, message)
         ]
         self.scheduler.send_to_all(ready, message, more=more)
+        return len(ready)
 
     def deliver_topic(
         self, topic: bytes, item: Publication, *, author_ids: Collection[int] = (), more: bool = False
-    ) -> None:
+    ) -> int:
         """Send a topic's publication to its subscribers, except those that a block separates from one of its authors.
 
-        For `more` see `WriteScheduler.send_to_all`.
+        Returns their number; for `more` see `WriteScheduler.send_to_all`.
         """
+        number = 0
         self._mark_changed(topic)
         excluded = self.blocks.excluded(topic, author_ids)
         for channel, subscribers in self._by_topic.get(topic, {}).items():
@@ -238,6 +243,8 @@ class Hub:
             # Usually there is no one to exclude, and the dict is passed on without a copy.
             recipients = [other for other in subscribers if other not in excluded] if excluded else subscribers
             self.scheduler.send_to_all(recipients, message, more=more)
+            number += len(recipients)
+        return number
 
     def close_topic(self, topic: bytes, *, spare_owner: bool = False, again: bool = False) -> None:
         """End all subscriptions to a topic, or all but the owner's; with `again` clients may subscribe again."""

@@ -18,7 +18,9 @@ from typing import Any
 from redis.exceptions import RedisError
 
 from channels.bus.addressing import GROUPS
+from server.administration.backup_check import inspect_backup
 from server.administration.broker_check import inspect_broker
+from server.administration.certificate_check import inspect_certificate
 from server.administration.codec_versions import inspect_codecs
 from server.administration.delivery_check import inspect_deliveries
 from server.administration.findings import Finding
@@ -32,6 +34,7 @@ from server.administration.star_check import inspect_stars
 from server.composition.backends import describe_broker, open_database
 from server.composition.blob_stores import blob_directory, describe_blobs, open_blobs
 from server.composition.embedded import reachable_backends
+from server.composition.roles import is_embedded
 from server.config.settings import Settings
 from server.errors import ServerError
 from storage.errors import SchemaError, StorageError
@@ -71,6 +74,10 @@ Check = Callable[[Settings], Awaitable[Finding]]
 async def inspect(settings: Settings) -> list[Finding]:
     """Return a finding for each check; none raises. Embedded engines that do not run are started for the checks."""
     findings = [inspect_file_limit(), inspect_disk(blob_directory(settings)), inspect_codecs()]
+    if is_embedded(settings.database.url):
+        findings.append(inspect_backup(settings.data.dir.absolute()))
+    certificate = inspect_certificate(settings)
+    findings += [certificate] if certificate is not None else []
     async with AsyncExitStack() as stack:
         try:
             settings = await stack.enter_async_context(reachable_backends(settings))

@@ -50,7 +50,7 @@ class ApiSettings:
     `upload_dir` receives uploads before they become blobs and is best on the blobs' file system. `trusted_proxies` are
     the networks whose X-Forwarded-For is trusted, `allowed_origins` other web origins whose pages may use the API. With
     `static_dir` None no web application is served. With `surrogate_keys` images have the key for their purge from CDNs.
-    `hold` says which new photos are held.
+    `hold` says which new photos are held. With `carried_positions` clients carry the position of their last write.
     """
 
     secret: bytes = field(repr=False)
@@ -69,6 +69,7 @@ class ApiSettings:
     surrogate_keys: bool = False
     search_timeout: float = TIMEOUT
     hold: HoldPolicy = field(default_factory=HoldPolicy)
+    carried_positions: bool = False
 
     @property
     def secure(self) -> bool:

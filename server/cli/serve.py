@@ -10,6 +10,7 @@ import typer
 from server.cli.options import ConfigOption, DataOption, run_async, settings_for
 from server.composition.roles import EVERYTHING, SERVE_ROLES, WORKER_ROLES, require_backends
 from server.config.settings import Settings
+from server.operation.process_link import Inherited
 
 HostOption = Annotated[str | None, typer.Option("--host", help="Address to listen on.  \\[default: server.host]")]
 PortOption = Annotated[
@@ -78,16 +79,30 @@ def serve(
     config: ConfigOption = None,
     host: HostOption = None,
     port: PortOption = None,
+    *,
+    workers: Annotated[int, typer.Option("--workers", min=1, max=256, help="Processes that share the port.")] = 1,
+    inherited: Annotated[str | None, typer.Option("--inherited", hidden=True)] = None,
 ) -> None:
     """Serve the API or live connections, with backends that all processes share.
 
-    Run as many processes of each role as needed behind a load balancer.
+    Run as many processes of each role as needed behind a load balancer;
+    [bold]--workers[/bold] starts several on one port.
     The settings [bold]database.url[/bold], [bold]redis.url[/bold], [bold]broker.url[/bold]
     and [bold]auth.secret[/bold] must be set.
 
     Example: [bold]picshare serve --role live --port 8081[/bold]
     """
-    _start(role, settings_for(config, host=host, port=port, quiet=False))
+    settings = settings_for(config, host=host, port=port, quiet=False)
+    if workers == 1:
+        # The option is what a parent gives to its serving processes.
+        _start(role, settings, None if inherited is None else Inherited.from_text(inherited))
+        return
+    require_backends(role, settings)
+    from server.composition.process_group import run_group  # noqa: PLC0415 - heavy, and only needed here
+
+    code = run_async(run_group(role, settings, workers, config=config))
+    if code:
+        raise typer.Exit(code)
 
 
 def worker(
@@ -124,9 +139,9 @@ def migrate(config: ConfigOption = None, data: DataOption = None) -> None:
     typer.echo(f"Applied {', '.join(applied)}." if applied else "The database is up to date.")
 
 
-def _start(role: str, settings: Settings) -> None:
+def _start(role: str, settings: Settings, inherited: Inherited | None = None) -> None:
     # Checked here as well, so that a wrong configuration is reported before the heavy imports.
     require_backends(role, settings)
     from server.composition.process import run_role  # noqa: PLC0415 - heavy, and only needed here
 
-    run_async(run_role(role, settings))
+    run_async(run_role(role, settings, inherited=inherited))

@@ -83,7 +83,14 @@ def _edge_app(
     settings: ApiSettings, metrics: HttpMetrics, access_log: AccessLog, methods: Methods = Methods.ALL
 ) -> web.Application:
     addresses, cross_origin = ClientAddresses(settings.trusted_proxies), CrossOrigin(settings.allowed_origins)
-    outermost = edge(addresses, cross_origin, metrics, access_log, secure=settings.secure)
+    outermost = edge(
+        addresses,
+        cross_origin,
+        metrics,
+        access_log,
+        secure=settings.secure,
+        carries_positions=settings.carried_positions,
+    )
     return web.Application(middlewares=[outermost] if methods is Methods.ALL else [outermost, only(methods)])
 
 

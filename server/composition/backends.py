@@ -135,15 +135,20 @@ async def open_database(
 
 @asynccontextmanager
 async def open_replicas(settings: Settings, metrics: ReplicaMetrics | None = None) -> AsyncIterator[Replicas | None]:
-    """Yield the replicas of the settings, or None; nothing is connected until they run."""
+    """Yield the replicas of the settings, or None; nothing is connected until they run.
+
+    Without replicas here, those of other regions still need the positions of writes.
+    """
     section = settings.database
-    if not section.replicas:
+    if not (section.replicas or section.carried_positions):
         yield None
         return
     primary = await PrimaryServer.open(section.session_url)
     followed = [Replica(url, pool_size=section.pool_max) for url in section.replicas]
     try:
-        yield Replicas(primary, followed, max_lag=section.replica_max_lag, metrics=metrics)
+        yield Replicas(
+            primary, followed, max_lag=section.replica_max_lag, stale_reads=section.stale_reads, metrics=metrics
+        )
     finally:
         await primary.close()
 

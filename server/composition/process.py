@@ -5,32 +5,30 @@ from __future__ import annotations
 import asyncio
 import gc
 import resource
-import socket
-import sys
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
-from pathlib import Path
 
 import structlog
 from aiohttp import web
-from rich.console import Console
-from rich.panel import Panel
-from rich.text import Text
 
 from channels.live import Live
 from server.api.services import no_limit
 from server.composition.actions import build_demo
 from server.composition.backends import Stores, open_local_broker, open_relayed_broker, open_stores
+from server.composition.banner import print_banner, print_starting
+from server.composition.certificates import TlsParts, build_tls, require_certificates
 from server.composition.embedded import disk_space, running_engines
+from server.composition.listeners import sockets_of
 from server.composition.roles import (
     API,
     EVERYTHING,
     JANITOR,
     LIVE,
     RELAY,
-    SERVE_ROLES,
+    WORKER_ROLES,
     is_local,
     methods_of,
     require_backends,
@@ -41,18 +39,20 @@ from server.composition.wake_ups import relay_signal
 from server.composition.workers import build_janitor, worker_context, worker_policy
 from server.config.section import from_sections
 from server.config.settings import Settings
-from server.demo.story import PASSWORD, USERNAME
 from server.edge.methods import Methods
 from server.edge.protocol import HttpProtocol
 from server.identity.passwords import Passwords, PasswordSettings
 from server.operation.backlog import Backlog
+from server.operation.backup_metrics import expose_last_backup
+from server.operation.dependencies import DependencyWatch
 from server.operation.event_loop import GarbageCollector, LoopWatch
 from server.operation.health import Check, Health, add_health_routes
 from server.operation.lifecycle import Node, Run, ShutdownOptions, run_node
-from server.operation.listening import bound
 from server.operation.logs import log_task_failures
 from server.operation.metrics import Metrics
+from server.operation.process_link import Inherited, ParentLink
 from storage.blobs.port import check_answers
+from storage.embedded.disk_space import DiskSpace
 from storage.embedded.supervisor import EngineWatch
 from storage.errors import StorageError
 from storage.postgres import migrate
@@ -66,20 +66,24 @@ from workers.worker import Worker
 log = structlog.get_logger(__name__)
 
 
-async def run_role(role: str, settings: Settings, *, with_demo: bool = False) -> None:
-    """Run the services of a role until a signal arrives.
+async def run_role(
+    role: str, settings: Settings, *, with_demo: bool = False, inherited: Inherited | None = None
+) -> None:
+    """Run the services of a role until a signal arrives; `inherited` is what a parent has given to a serving process.
 
     Raises `ConfigError`, `StartError`, `EngineError`, `SchemaError` or `UnavailableError` if it cannot start, and
     `EngineLostError` if an embedded engine cannot be kept running.
     """
     require_backends(role, settings)
+    require_certificates(settings)
     _raise_file_limit()
     log_task_failures(asyncio.get_running_loop())
     async with AsyncExitStack() as stack:
         # The port comes first: a port in use must not cost the start of engines.
-        sockets, engines, require_space = _bind(role, settings, stack), EngineWatch(), no_limit
+        sockets, plain_sockets = sockets_of(role, settings, stack, inherited)
+        engines, require_space = EngineWatch(), no_limit
         if role == EVERYTHING:
-            _print_starting(settings.data.dir)
+            print_starting(settings.data.dir)
             settings = settings.with_values("server", port=sockets[0].getsockname()[1])
             facts = {"url": settings.public_url}
             space = disk_space(settings)
@@ -87,23 +91,34 @@ async def run_role(role: str, settings: Settings, *, with_demo: bool = False) ->
             require_space = space.require
             await migrate.migrate(settings.database.session_url)
         metrics = Metrics(version("picshare"))
-        stores = await stack.enter_async_context(open_stores(settings, metrics))
-        builder = ProcessBuilder(settings, stores, metrics, stack, require_space=require_space)
         if role == EVERYTHING:
-            builder.watch(engines)
+            expose_last_backup(metrics.registry, settings.data.dir.absolute())
+        parent = await _linked(inherited, metrics, stack)
+        stores = await stack.enter_async_context(open_stores(settings, metrics))
+        builder = ProcessBuilder(settings, stores, metrics, stack, require_space=require_space, parent=parent)
+        if role == EVERYTHING:
+            builder.watch(engines, space)
         await migrate.check(stores.db)
         await builder.add(services_of(role, settings), methods=methods_of(role))
+        if role not in WORKER_ROLES:
+            builder.add_tls()
         # Everything built so far lives as long as the process, so the garbage collector need not traverse it again.
         gc.freeze()
         started = partial(builder.welcome, with_demo=with_demo) if role == EVERYTHING else builder.log_started
-        await run_node(builder.node(), sockets, from_sections(ShutdownOptions, settings.server), started=started)
+        await run_node(
+            builder.node(),
+            sockets,
+            from_sections(ShutdownOptions, settings.server),
+            plain_sockets=plain_sockets,
+            started=started,
+        )
 
 
 class ProcessBuilder:
     """Builder of one process: `add` the services, then run the `node`.
 
     What a service holds is closed by `stack`, last opened first. `require_space` raises `FullError` while there is no
-    space for anything new.
+    space for anything new. `parent` is that of a serving process.
     """
 
     def __init__(
@@ -114,16 +129,20 @@ class ProcessBuilder:
         stack: AsyncExitStack,
         *,
         require_space: Callable[[], None] = no_limit,
+        parent: ParentLink | None = None,
     ) -> None:
         self._settings = settings
         self._stores = stores
         self._metrics = metrics
         self._stack = stack
         self._require_space = require_space
+        self._parent = parent
+        self._tls: TlsParts | None = None
         self._passwords = Passwords.of(from_sections(PasswordSettings, settings.auth))
         stack.callback(self._passwords.close)
         self._app = web.Application()
         self._drain: Run | None = None
+        self._space: DiskSpace | None = None
         self._runs: dict[str, Run] = {"loop watch": LoopWatch(self._metrics.registry).run}
         self._checks: dict[str, Check] = {
             "database": stores.db.check_writable,
@@ -151,16 +170,31 @@ class ProcessBuilder:
         if JANITOR in services:
             self._runs["janitor"] = build_janitor(self._settings, self._stores, self._metrics).run
 
-    def watch(self, engines: EngineWatch) -> None:
-        """End the process when an embedded engine cannot be kept running."""
+    def add_tls(self) -> None:
+        """Let the service use TLS, if the settings name a certificate or domains; raise `CertificateError`."""
+        self._tls = build_tls(self._settings, self._metrics)
+        if self._tls is not None:
+            self._runs.update(self._tls.services)
+
+    def watch(self, engines: EngineWatch, space: DiskSpace) -> None:
+        """End the process when an embedded engine cannot be kept running; measure the data directory's disk."""
         self._runs["engines"] = engines.run
+        self._space = space
 
     def node(self) -> Node:
         """Return what was built, with the health routes."""
         health = Health(self._checks, degrading={"blobs": partial(check_answers, self._stores.blobs)})
-        add_health_routes(self._app, health, self._metrics)
+        add_health_routes(self._app, health, self._metrics, self._parent)
+        self._runs["dependencies"] = DependencyWatch(health, self._metrics, space=self._space).run
         protocol = partial(HttpProtocol, secure=self._settings.public_url.startswith("https://"))
-        return Node(health=health, services=self._runs, app=self._app, drain=self._drain, protocol=protocol)
+        node = Node(health=health, services=self._runs, app=self._app, drain=self._drain, protocol=protocol)
+        if self._parent is not None:
+            # The parent passes SIGHUP on to all, and by default it would end the process.
+            node = replace(node, reload=_nothing)
+        if self._tls is None:
+            return node
+        certificate = self._tls.certificate
+        return replace(node, tls=lambda: certificate.context, plain=self._tls.plain, reload=certificate.reload)
 
     async def welcome(self, *, with_demo: bool) -> None:
         """Create the demonstration community if it is wanted, then print the URL of the service."""
@@ -172,11 +206,13 @@ class ProcessBuilder:
         except StorageError as error:
             # The service works without it, and the next start completes it.
             log.warning("demo_unfinished", error=str(error))
-        _print_banner(self._settings.public_url, demo=available)
+        print_banner(self._settings.public_url, demo=available)
 
     async def log_started(self) -> None:
-        """Log that the process is ready."""
+        """Log that the process is ready, and report it to the parent."""
         log.info("started", services=sorted(self._runs))
+        if self._parent is not None:
+            await self._parent.started()
 
     def _add_live(self) -> Live:
         live = build_live_layer(self._settings, self._stores, self._metrics, require_space=self._require_space)
@@ -218,14 +254,18 @@ async def _require_ready(live: Live) -> None:
         raise ConnectionError("the live layer is not subscribed to its channels")
 
 
-def _bind(role: str, settings: Settings, stack: AsyncExitStack) -> list[socket.socket]:
-    """Bind the port of a role: that of the service, or a worker's health port if one is set."""
-    if role == EVERYTHING or role in SERVE_ROLES:
-        return stack.enter_context(bound(settings.server.host, settings.server.port))
-    section = settings.worker
-    if section.health_port is None:
-        return []
-    return stack.enter_context(bound(section.health_host, section.health_port, key="worker.health_port"))
+def _nothing() -> None:
+    """Do nothing."""
+
+
+async def _linked(inherited: Inherited | None, metrics: Metrics, stack: AsyncExitStack) -> ParentLink | None:
+    """Return the link to the parent, which is served from now on: also a process that still starts ends with it."""
+    if inherited is None:
+        return None
+    link = ParentLink(inherited, metrics.render)
+    serving = asyncio.create_task(link.run())
+    stack.callback(serving.cancel)
+    return link
 
 
 def _raise_file_limit() -> None:
@@ -237,26 +277,3 @@ def _raise_file_limit() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
         except (ValueError, OSError) as error:
             log.info("file_limit_kept", soft=soft, hard=hard, error=str(error))
-
-
-def _print_starting(directory: Path) -> None:
-    """Print on a terminal that the service starts, because the first start takes some seconds."""
-    if sys.stdout.isatty():
-        Console().print(Text(f"Starting PicShare, with its data in {directory} …", style="dim"))
-
-
-def _print_banner(url: str, *, demo: bool) -> None:
-    """Print the URL, and how to sign in to the demonstration community, on standard output.
-
-    On a terminal it is a panel, elsewhere one plain line that a program can wait for.
-    """
-    if not sys.stdout.isatty():
-        sign_in = f", sign in as {USERNAME} with the password {PASSWORD}" if demo else ""
-        sys.stdout.write(f"PicShare answers at {url}{sign_in}\n")
-        sys.stdout.flush()
-        return
-    text = Text.assemble("Open ", (url, f"bold link {url}"))
-    if demo:
-        text.append_text(Text.assemble("\nSign in as ", (USERNAME, "bold"), " with the password ", (PASSWORD, "bold")))
-    text.append("\nStop with Ctrl-C.", style="dim")
-    Console().print(Panel.fit(text, title="PicShare", padding=(1, 3)))

@@ -207,4 +207,5 @@ def api_settings(settings: Settings) -> ApiSettings:
         video=from_sections(VideoUploadLimits, settings.video),
         body_pace=from_sections(BodyPace, settings.upload),
         hold=hold_policy(settings),
+        carried_positions=settings.database.carried_positions,
     )

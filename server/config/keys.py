@@ -45,6 +45,14 @@ class ServerSection(Section):
         description="URL of the service for its users, as `https://photos.example.com`; with https, cookies are "
         "Secure, and passkeys belong to its domain. If it is not set, `http://<host>:<port>`.",
     )
+    tls_certificate: Path | None = Field(
+        default=None,
+        description="PEM file of the certificate and its chain: the service then uses TLS itself. It is loaded again "
+        "on SIGHUP, and when the file changes. See docs/operation.md.",
+    )
+    tls_key: Path | None = Field(
+        default=None, validate_default=True, description="PEM file of the certificate's key, without a password."
+    )
     allowed_origins: Texts = Field(
         default=(),
         description="Other web origins whose pages may open live connections and use the API with cookies.",
@@ -67,6 +75,20 @@ class ServerSection(Section):
     @classmethod
     def _is_web_address(cls, value: str | None) -> str | None:
         return value if value is None else _with_scheme(value, ("http://", "https://")).rstrip("/")
+
+    @field_validator("tls_certificate")
+    @classmethod
+    def _is_reached_by_https(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        if value is not None and (info.data.get("public_url") or "https://").startswith("http://"):
+            raise ValueError("it should not be set, because server.public_url begins with http://")
+        return value
+
+    @field_validator("tls_key")
+    @classmethod
+    def _belongs_to_a_certificate(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        if (value is None) != (info.data.get("tls_certificate") is None):
+            raise ValueError("server.tls_certificate and server.tls_key should be set together")
+        return value
 
 
 class DataSection(Section):
@@ -152,6 +174,16 @@ class DatabaseSection(Section):
         gt=0,
         le=MAX_LAG,
         description="Seconds by which a replica may lag; beyond that it gets no reads until it has caught up.",
+    )
+    carried_positions: bool = Field(
+        default=False,
+        description="Whether clients carry the position of their last write, in a cookie and a header field, so that "
+        "replicas in another region answer their reads. The same in every process of all regions.",
+    )
+    stale_reads: float = Field(
+        default=300.0,
+        ge=0,
+        description="Seconds for which replicas go on answering reads while the primary is away; with 0 they stop.",
     )
 
     @field_validator("url")

@@ -6,10 +6,13 @@ A key is read from `PICSHARE_<SECTION>__<KEY>` in the environment, otherwise fro
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from server.config.abuse import AbuseSection
 from server.config.accounts import AccountsSection
+from server.config.acme import AcmeSection
 from server.config.blobs import BlobsSection
 from server.config.discover import DiscoverSection
 from server.config.edge import EdgeSection
@@ -50,6 +53,7 @@ class Settings(BaseSettings):
     )
 
     server: ServerSection = ServerSection()
+    acme: AcmeSection = AcmeSection()
     data: DataSection = DataSection()
     auth: AuthSection = AuthSection()
     accounts: AccountsSection = AccountsSection()
@@ -93,7 +97,20 @@ class Settings(BaseSettings):
     def public_url(self) -> str:
         """Return the URL of the service, without a slash at the end."""
         host = f"[{self.server.host}]" if ":" in self.server.host else self.server.host
-        return self.server.public_url or f"http://{host}:{self.server.port}"
+        if self.server.public_url or self.certificate_files is None:
+            return self.server.public_url or f"http://{host}:{self.server.port}"
+        host = self.acme.domains[0] if self.acme.domains else host
+        return f"https://{host}" if self.server.port == 443 else f"https://{host}:{self.server.port}"
+
+    @property
+    def certificate_files(self) -> tuple[Path, Path] | None:
+        """Return the files of the certificate and its key; None if another program ends TLS, or none does."""
+        if self.acme.domains:
+            folder = self.acme.storage or self.data.dir / "acme"
+            return folder / "certificate.pem", folder / "key.pem"
+        if self.server.tls_certificate is None or self.server.tls_key is None:
+            return None
+        return self.server.tls_certificate, self.server.tls_key
 
     def with_values(self, section: str, **values: object) -> Settings:
         """Return settings with other values for some keys of a section, validated."""

@@ -15,17 +15,19 @@ from channels.contract.origins import parse_origin
 from server.edge.authentication import CSRF_HEADER
 from server.edge.endpoint import PREFIX
 from server.edge.idempotency import HEADER
+from server.edge.positions import HEADER as POSITION_HEADER
 
 _PATHS = (f"{PREFIX}/", "/media/")
 _METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
 # "*" would include neither Authorization nor, with credentials, any other header.
 _REQUEST_HEADERS = (
-    f"Authorization, Content-Type, {HEADER}, {CSRF_HEADER}, X-Request-Id, "
+    f"Authorization, Content-Type, {HEADER}, {CSRF_HEADER}, {POSITION_HEADER}, X-Request-Id, "
     "If-Match, If-None-Match, If-Modified-Since, If-Range, Range, Content-Digest, "
     "Tus-Resumable, Upload-Length, Upload-Offset, Upload-Metadata, Upload-Checksum, X-HTTP-Method-Override"
 )
 _RESPONSE_HEADERS = (
-    "X-Request-Id, RateLimit, RateLimit-Policy, Retry-After, Idempotent-Replayed, Location, Allow, WWW-Authenticate, "
+    f"X-Request-Id, {POSITION_HEADER}, "
+    "RateLimit, RateLimit-Policy, Retry-After, Idempotent-Replayed, Location, Allow, WWW-Authenticate, "
     "ETag, Accept-Ranges, Content-Range, Content-Disposition, "
     "Tus-Resumable, Tus-Version, Tus-Extension, Tus-Max-Size, Tus-Checksum-Algorithm, "
     "Upload-Offset, Upload-Length, Upload-Expires, Upload-Metadata"

@@ -22,9 +22,11 @@ from server.edge.client_addresses import ClientAddresses
 from server.edge.cors import CrossOrigin
 from server.edge.endpoint import TOKEN_PARAMETER
 from server.edge.files import FileResponse
+from server.edge.positions import add_position, carried_by
 from server.edge.problem import ProblemError, unexpected
 from server.edge.problem_responses import render, render_page
 from server.edge.problems import problem_of
+from storage.postgres.carried_position import CARRIED
 
 log = structlog.get_logger(__name__)
 
@@ -63,8 +65,9 @@ def edge(
     access_log: AccessLog,
     *,
     secure: bool,
+    carries_positions: bool = False,
 ) -> Middleware:
-    """Return the middleware."""
+    """Return the middleware; with `carries_positions` clients carry the positions of their writes to their reads."""
     common, data = common_headers(secure=secure), data_headers(secure=secure)
     request_ids = RequestIds()
 
@@ -75,6 +78,8 @@ def edge(
         request[REQUEST_ID] = request_id
         request[ADDRESS] = addresses.of(request)
         structlog.contextvars.bind_contextvars(request_id=request_id)
+        carried = carried_by(request) if carries_positions else None
+        CARRIED.set(carried)
         try:
             preflight = cross_origin.preflight(request)
             response = await handler(request) if preflight is None else preflight
@@ -85,6 +90,8 @@ def edge(
             is_page = "Content-Security-Policy" in response.headers
             _add_headers(request, response, common if is_page else data, request_id)
             response.headers.update(cross_origin.headers(request))
+            if carried is not None and carried.written is not None:
+                add_position(response, carried.written, secure=secure)
         seconds = time.perf_counter() - started
 
         def record(status: int) -> None:

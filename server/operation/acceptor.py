@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
+import ssl
 from collections.abc import Callable
 
 import structlog
@@ -20,15 +21,25 @@ AT_ONCE = 8  # connections per turn of the event loop: two or three milliseconds
 BACKLOG = 4096  # connections in the kernel's queue, if net.core.somaxconn allows as many
 _FIRST_BYTES_WAIT = 1  # seconds that the kernel waits for a connection's first bytes before it is accepted anyway
 _PAUSE = 0.1  # seconds before the next attempt if the process can open no more files
+_HANDSHAKE_DEADLINE = 10.0  # seconds for the handshake of TLS
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 
 
 class Acceptor:
-    """Accepts connections of one listening socket for a protocol factory, from `open` to `close`."""
+    """Accepts connections of one listening socket for a protocol factory, from `open` to `close`.
 
-    def __init__(self, listener: socket.socket, factory: Callable[[], asyncio.BaseProtocol]) -> None:
+    `tls` returns the context of each new connection; while it returns None, connections are closed at once.
+    """
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        factory: Callable[[], asyncio.BaseProtocol],
+        tls: Callable[[], ssl.SSLContext | None] | None = None,
+    ) -> None:
         self._listener = listener
         self._factory = factory
+        self._tls = tls
         self._connecting: set[asyncio.Task[object]] = set()
         self._paused: asyncio.TimerHandle | None = None
         self._open = False
@@ -80,8 +91,16 @@ class Acceptor:
             task.add_done_callback(self._connecting.discard)
 
     async def _connect(self, connection: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
         try:
-            await asyncio.get_running_loop().connect_accepted_socket(self._factory, connection)
+            if self._tls is None:
+                await loop.connect_accepted_socket(self._factory, connection)
+            elif (context := self._tls()) is not None:
+                await loop.connect_accepted_socket(
+                    self._factory, connection, ssl=context, ssl_handshake_timeout=_HANDSHAKE_DEADLINE
+                )
+            else:
+                connection.close()
         except OSError as error:
             log.debug("accept_failed", error=str(error))
             connection.close()

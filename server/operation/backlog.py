@@ -36,17 +36,19 @@ class Backlog:
         """Measure until cancelled; an outage leaves the metrics as they are until the next time."""
         while True:
             try:
-                self._metrics.backlog(await self._broker.depths(), oldest_seconds=await outbox.oldest_age(self._db))
-                self._warn_of(frozenset(await self._broker.queues_without_consumers()))
+                depths, oldest = await self._broker.depths(), await outbox.oldest_age(self._db)
+                lasting = self._lasting(frozenset(await self._broker.queues_without_consumers()))
+                self._metrics.backlog(depths, oldest_seconds=oldest, idle=lasting)
             except (StorageError, BrokerError) as error:
                 log.info("backlog_unknown", error=str(error))
             await asyncio.sleep(self._interval)
 
-    def _warn_of(self, idle: frozenset[str]) -> None:
-        """Log queues that have had no consumer twice in a row, each once until it is consumed again."""
+    def _lasting(self, idle: frozenset[str]) -> frozenset[str]:
+        """Return the queues that have had no consumer twice in a row; log each once until it is consumed again."""
         # Once is normal: a worker is being replaced, or starts a little later than this process.
         lasting = idle & self._idle
         new = lasting - self._warned
         self._idle, self._warned = idle, lasting
         if new:
             log.warning("queues_without_consumers", queues=sorted(new))
+        return lasting

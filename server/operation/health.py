@@ -10,6 +10,7 @@ import structlog
 from aiohttp import web
 
 from server.operation.metrics import CONTENT_TYPE, Metrics
+from server.operation.process_link import LinkError, ParentLink
 
 CHECK_DEADLINE = 3.0  # seconds for the check of one dependency
 # Seconds for one that the process can do without: load balancers wait for the response about a second, and take the
@@ -40,6 +41,11 @@ class Health:
         self.started = False
         self.draining = False
 
+    @property
+    def dependencies(self) -> tuple[str, ...]:
+        """Return the names of all checks."""
+        return (*self._checks, *self._degrading)
+
     async def failures(self) -> dict[str, str]:
         """Run all checks concurrently, and return the reason of each failure by the name of the check."""
         return await self._failures(self._checks, self._deadline)
@@ -64,12 +70,13 @@ class Health:
         return None
 
 
-def add_health_routes(app: web.Application, health: Health, metrics: Metrics) -> None:
+def add_health_routes(app: web.Application, health: Health, metrics: Metrics, parent: ParentLink | None = None) -> None:
     """Add `/healthz`, `/readyz` and `/metrics`.
 
     `/readyz` has status 503 while the process starts or drains, and if a check fails, with the names of the failed
     checks. Their reasons are only logged, because they may contain internal addresses. With status 200 it names the
-    dependencies under `degraded` that do not work, if there are any.
+    dependencies under `degraded` that do not work, if there are any. With a `parent`, `/metrics` has the metrics of all
+    its processes, whichever is asked, because a scraper cannot choose one behind a common port.
     """
 
     async def healthz(_request: web.Request) -> web.Response:
@@ -84,7 +91,12 @@ def add_health_routes(app: web.Application, health: Health, metrics: Metrics) ->
         return _json(200, {"status": "ready", **({"degraded": sorted(degradations)} if degradations else {})})
 
     async def exposition(_request: web.Request) -> web.Response:
-        return web.Response(body=metrics.render(), headers={"Content-Type": CONTENT_TYPE})
+        try:
+            body = metrics.render() if parent is None else await parent.metrics()
+        except LinkError as error:
+            log.warning("metrics_incomplete", error=str(error))
+            return _json(503, {"status": "the parent process does not answer"})
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})
 
     app.router.add_get("/healthz", healthz)
     app.router.add_get("/readyz", readyz)

@@ -12,6 +12,7 @@ import contextlib
 import os
 import signal
 import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -27,6 +28,9 @@ log = structlog.get_logger(__name__)
 
 Run = Callable[[], Awaitable[None]]
 
+_Sockets = Mapping[str, Sequence[socket.socket]]  # "service" and "plain" -> bound sockets
+_Tls = Callable[[], ssl.SSLContext | None] | None
+
 
 class ServiceEndedError(Exception):
     """A service returned before it was cancelled."""
@@ -38,7 +42,9 @@ class Node:
 
     `services` are cancelled last, after the requests in progress. `idle_timeout` is the number of seconds that a
     connection may go without a complete request, however slowly its bytes arrive; a load balancer that reuses
-    connections must close idle ones earlier. `protocol` makes the protocol of each connection.
+    connections must close idle ones earlier. `protocol` makes the protocol of each connection. `tls` returns the
+    context of each new connection, and `plain` is the application of plain HTTP on another port. `reload` runs on
+    SIGHUP.
     """
 
     health: Health
@@ -47,6 +53,9 @@ class Node:
     drain: Run | None = None
     idle_timeout: float = 75.0
     protocol: Callable[..., web.RequestHandler] = web.RequestHandler
+    tls: Callable[[], ssl.SSLContext | None] | None = None
+    plain: web.Application | None = None
+    reload: Callable[[], object] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,25 +67,32 @@ class ShutdownOptions:
 
 
 async def run_node(
-    node: Node, sockets: Sequence[socket.socket], shutdown: ShutdownOptions, *, started: Run | None = None
+    node: Node,
+    sockets: Sequence[socket.socket],
+    shutdown: ShutdownOptions,
+    *,
+    plain_sockets: Sequence[socket.socket] = (),
+    started: Run | None = None,
 ) -> None:
     """Run a node until a signal arrives; `started` runs once, when the node accepts requests.
 
+    `plain_sockets` are those of the node's `plain` application.
+
     Raises the first exception of a service, alone, after everything else has stopped.
     """
-    async with _signals() as stop:
+    async with _signals(node.reload) as stop:
         try:
-            await _run(node, sockets, shutdown, stop, started)
+            await _run(node, {"service": sockets, "plain": plain_sockets}, shutdown, stop, started)
         except BaseExceptionGroup as group:
             raise _first(group) from group
 
 
 async def _run(
-    node: Node, sockets: Sequence[socket.socket], shutdown: ShutdownOptions, stop: asyncio.Event, started: Run | None
+    node: Node, sockets: _Sockets, shutdown: ShutdownOptions, stop: asyncio.Event, started: Run | None
 ) -> None:
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(_service(name, run), name=name) for name, run in node.services.items()]
-        server = await _listen(node, node.app, sockets, shutdown) if node.app is not None and sockets else None
+        servers = await _listen(node, sockets, shutdown)
         node.health.started = True
         after_start = group.create_task(_call(started), name="started") if started is not None else None
         try:
@@ -86,7 +102,7 @@ async def _run(
             if after_start is not None:
                 after_start.cancel()
             # Without a signal a service has failed, and there is no point in waiting for load balancers.
-            await _shut_down(node, server, shutdown, immediate=not stop.is_set())
+            await _shut_down(node, servers, shutdown, immediate=not stop.is_set())
             for task in tasks:
                 task.cancel()
 
@@ -108,8 +124,17 @@ class _HttpServer:
     acceptors: Sequence[Acceptor]
 
 
-async def _listen(
-    node: Node, app: web.Application, sockets: Sequence[socket.socket], shutdown: ShutdownOptions
+async def _listen(node: Node, sockets: _Sockets, shutdown: ShutdownOptions) -> list[_HttpServer]:
+    servers = []
+    # Plain HTTP comes first: a certificate may have to be ordered by it.
+    for app, listeners, tls in ((node.plain, sockets["plain"], None), (node.app, sockets["service"], node.tls)):
+        if app is not None and listeners:
+            servers.append(await _serve(node, app, listeners, tls, shutdown))
+    return servers
+
+
+async def _serve(
+    node: Node, app: web.Application, listeners: Sequence[socket.socket], tls: _Tls, shutdown: ShutdownOptions
 ) -> _HttpServer:
     runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=shutdown.shutdown_deadline)
     await runner.setup()
@@ -123,7 +148,7 @@ async def _listen(
         auto_decompress=False,
         keepalive_timeout=node.idle_timeout,
     )
-    acceptors = [Acceptor(listener, connect) for listener in sockets]
+    acceptors = [Acceptor(listener, connect, tls) for listener in listeners]
     try:
         for acceptor in acceptors:
             acceptor.open()
@@ -134,21 +159,21 @@ async def _listen(
     return _HttpServer(runner=runner, acceptors=acceptors)
 
 
-async def _shut_down(node: Node, server: _HttpServer | None, shutdown: ShutdownOptions, *, immediate: bool) -> None:
+async def _shut_down(node: Node, servers: Sequence[_HttpServer], shutdown: ShutdownOptions, *, immediate: bool) -> None:
     log.info("stopping", reason="a service failed" if immediate else "signal")
     if not immediate and shutdown.drain_delay:
         await asyncio.sleep(shutdown.drain_delay)
-    if server is not None:
+    for server in servers:
         for acceptor in server.acceptors:
             acceptor.close()
     if node.drain is not None and not immediate:
         await node.drain()
-    if server is not None:
+    for server in servers:
         await server.runner.cleanup()
 
 
 @contextlib.asynccontextmanager
-async def _signals() -> AsyncIterator[asyncio.Event]:
+async def _signals(reload: Callable[[], object] | None) -> AsyncIterator[asyncio.Event]:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
@@ -162,11 +187,15 @@ async def _signals() -> AsyncIterator[asyncio.Event]:
     numbers = (signal.SIGTERM, signal.SIGINT)
     for number in numbers:
         loop.add_signal_handler(number, received, number)
+    if reload is not None:
+        loop.add_signal_handler(signal.SIGHUP, reload)
     try:
         yield stop
     finally:
         for number in numbers:
             loop.remove_signal_handler(number)
+        if reload is not None:
+            loop.remove_signal_handler(signal.SIGHUP)
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

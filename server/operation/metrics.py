@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
 from server.operation.abuse_metrics import AbuseMetrics
 from server.operation.case_metrics import CaseMetrics
+from server.operation.certificate_metrics import CertificateMetrics
 from server.operation.delivery_metrics import DeliveryMetrics
+from server.operation.dependency_metrics import DependencyMetrics
 from server.operation.discover_metrics import DiscoverMetrics
+from server.operation.event_metrics import EventMetrics
 from server.operation.export_metrics import ExportMetrics
 from server.operation.import_metrics import ImportMetrics
 from server.operation.live_metrics import LiveMetrics
@@ -46,6 +49,9 @@ class Metrics(
     ModerationMetrics,
     PushMetrics,
     ProviderMetrics,
+    CertificateMetrics,
+    EventMetrics,
+    DependencyMetrics,
 ):
     """Metrics of requests, jobs, feeds, images, live connections, searches, webhooks, cases and other outward calls."""
 
@@ -69,13 +75,17 @@ class Metrics(
         ModerationMetrics.__init__(self, self.registry)
         PushMetrics.__init__(self, self.registry)
         ProviderMetrics.__init__(self, self.registry)
+        CertificateMetrics.__init__(self, self.registry)
+        EventMetrics.__init__(self, self.registry)
+        DependencyMetrics.__init__(self, self.registry)
+        ProcessCollector(registry=self.registry)  # nothing on systems without /proc
         self._requests = Counter(
             "picshare_http_requests", "Completed requests.", ("method", "route", "status"), registry=self.registry
         )
         self._request_seconds = Histogram(
             "picshare_http_request_seconds",
             "Seconds from the first line of a request to its response.",
-            ("route",),
+            ("method", "route"),
             buckets=_HTTP_SECONDS,
             registry=self.registry,
         )
@@ -108,7 +118,7 @@ class Metrics(
         series = self._request_series.get(key)
         if series is None:
             # Looking up labels costs as much as the rest of the accounting of a quick request.
-            series = (self._requests.labels(method, route, str(status)), self._request_seconds.labels(route))
+            series = (self._requests.labels(method, route, str(status)), self._request_seconds.labels(method, route))
             self._request_series[key] = series
         series[0].inc()
         series[1].observe(seconds)

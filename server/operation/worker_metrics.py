@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -40,6 +40,18 @@ class WorkerMetrics:
             registry=registry,
         )
 
+        self._idle = Gauge(
+            "picshare_queue_without_consumer",
+            "Whether no process has consumed a queue for ten seconds.",
+            ("queue",),
+            registry=registry,
+        )
+        self._measured = Gauge(
+            "picshare_backlog_measured_timestamp_seconds",
+            "Unix time at which the queues were last measured; 0 in processes that do not measure them.",
+            registry=registry,
+        )
+
     def _count_feed_changes(self, registry: CollectorRegistry) -> None:
         self._insertions = Counter("picshare_feed_insertions", "Insertions of a photo into a feed.", registry=registry)
         self._notified = Counter(
@@ -58,6 +70,9 @@ class WorkerMetrics:
             ("kind",),
             registry=registry,
         )
+        # A counter that first appears with a value above 0 has not increased for Prometheus.
+        for kind in ("photo", "trend", "account", "cache"):
+            self._counters_repaired.labels(kind)
         self._task_items = Counter(
             "picshare_periodic_task_items",
             "Things that a periodic task deleted or repaired.",
@@ -102,8 +117,11 @@ class WorkerMetrics:
         """Record how many counters of a kind were wrong: `photo`, `trend`, `account`, or `cache` for those in Redis."""
         self._counters_repaired.labels(kind).inc(count)
 
-    def backlog(self, depths: Mapping[str, int], *, oldest_seconds: float) -> None:
-        """Record the depth of each queue, and of its dead letters as `<queue>.dead`."""
+    def backlog(self, depths: Mapping[str, int], *, oldest_seconds: float, idle: Collection[str] = ()) -> None:
+        """Record the depth of each queue, and of its dead letters as `<queue>.dead`; `idle` lack a consumer."""
         for queue, depth in depths.items():
             self._waiting.labels(queue).set(depth)
+            if not queue.endswith(".dead"):
+                self._idle.labels(queue).set(queue in idle)
         self._oldest.set(oldest_seconds)
+        self._measured.set_to_current_time()

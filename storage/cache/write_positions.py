@@ -9,11 +9,9 @@ from __future__ import annotations
 
 from storage.ids import slot_group
 from storage.postgres.replication import POSITION_TTL
-from storage.postgres.wal_position import LSN_BITS, START, TIMELINE_BITS, UNREACHABLE, WalPosition
+from storage.postgres.wal_position import START, UNREACHABLE, WalPosition
 from storage.redis.client import Redis
 from storage.redis.scripts import Script
-
-_TIMELINE_DIGITS, _LSN_DIGITS = TIMELINE_BITS // 4, LSN_BITS // 4
 
 
 class WritePositions:
@@ -27,7 +25,7 @@ class WritePositions:
 
     async def keep(self, user_id: int, position: WalPosition) -> None:
         """Keep a user's position unless a greater one is kept; raise `UnavailableError`."""
-        await self._keep.run(self._redis, [_key(user_id)], (_encode(position), self._ttl))
+        await self._keep.run(self._redis, [_key(user_id)], (position.encode().encode(), self._ttl))
 
     async def of(self, user_id: int) -> WalPosition:
         """Return a user's position; raise `UnavailableError`."""
@@ -35,16 +33,8 @@ class WritePositions:
         position, complete = await self._position_of.run(self._redis, [_key(user_id), mark], (self._ttl,))
         if not complete:
             return UNREACHABLE
-        return START if position is None else _decode(position)
+        return START if position is None else WalPosition.decode(position.decode())
 
 
 def _key(user_id: int) -> bytes:
     return b"wal:{%d}:%d" % (slot_group(user_id), user_id)
-
-
-def _encode(position: WalPosition) -> bytes:
-    return b"%0*x%0*x" % (_TIMELINE_DIGITS, position.timeline, _LSN_DIGITS, position.lsn)
-
-
-def _decode(digits: bytes) -> WalPosition:
-    return WalPosition(int(digits[:_TIMELINE_DIGITS], 16), int(digits[_TIMELINE_DIGITS:], 16))

@@ -37,7 +37,7 @@ class DiskSpace:
     """
 
     def __init__(self, directory: Path, *, reserve: int = RESERVE) -> None:
-        self._directory = directory
+        self.directory = directory
         self._file = directory / "reserve"
         self._limit = reserve  # bytes
         self._changed = asyncio.Event()
@@ -89,7 +89,7 @@ class DiskSpace:
                 log.warning("disk_reserve_failed", error=self._failure)
 
     def _adjust(self) -> None:
-        usage = shutil.disk_usage(self._directory)
+        usage = shutil.disk_usage(self.directory)
         size = min(self._limit, usage.total // SMALL_DISK_SHARE)
         held = self._file.exists()
         if held and usage.free < size // 4:
@@ -99,7 +99,7 @@ class DiskSpace:
             held = _allocate(self._file, size)
         if held == self.full:
             self.full = not held
-            fields = {"directory": str(self._directory), "free_bytes": usage.free, "reserve_bytes": size}
+            fields = {"directory": str(self.directory), "free_bytes": usage.free, "reserve_bytes": size}
             if self.full:
                 log.warning("disk_full", **fields)
             else:

@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar
 import structlog
 
 from storage.errors import NotFoundError, UnavailableError
+from storage.postgres.carried_position import CARRIED
 from storage.postgres.database import Queryable
 from storage.postgres.replicas import ReplicaMetrics, Replicas
 from storage.postgres.wal_position import START, UNREACHABLE, WalPosition
@@ -84,7 +85,8 @@ class ReplicaReads:
     """Reads of an installation with replicas.
 
     A user's position in the WAL is kept after each of the user's writes, and a replica is used once it has replayed up
-    to there. The position stays until it expires: that one replica has replayed it says nothing about the others.
+    to there. The position stays until it expires: that one replica has replayed it says nothing about the others. One
+    that the client carries counts as well, and alone if the kept one is not available.
     """
 
     def __init__(
@@ -125,6 +127,9 @@ class ReplicaReads:
         except UnavailableError as error:
             log.warning("write_position_unknown", error=str(error))
             position = UNREACHABLE
+        carried = CARRIED.get()
+        if carried is not None and position != UNREACHABLE:
+            carried.written = position
         try:
             await self._kept.keep(user_id, position)
         except UnavailableError as error:
@@ -135,8 +140,11 @@ class ReplicaReads:
     async def _position(self, viewer_id: int | None) -> WalPosition:
         if viewer_id is None:
             return START
+        carried = CARRIED.get()
+        given = None if carried is None else carried.given
         try:
-            return await self._kept.of(viewer_id)
+            kept = await self._kept.of(viewer_id)
         except UnavailableError:
-            # What the viewer wrote is unknown, and the primary has everything.
-            return UNREACHABLE
+            # What the viewer wrote is unknown unless the client says so, and the primary has everything.
+            return UNREACHABLE if given is None else given
+        return kept if given is None else kept.joined(given)

@@ -18,6 +18,7 @@ from storage.postgres.replication import PrimaryHistory, PrimaryStatus, ReplicaS
 from storage.postgres.wal_position import WalPosition
 
 RETRY_PAUSE = 1.0  # seconds until a replica that failed is connected to again
+SILENCE = 1.0  # seconds without a report of the primary, after which it counts as away
 MAX_AGE = 0.25  # seconds since the last report, after which a replica counts as silent and gets no new reads
 
 log = structlog.get_logger(__name__)
@@ -61,7 +62,8 @@ class Replicas:
     """The replicas and the tasks that follow them and the primary.
 
     A replica is used while it reports, is a standby of the primary on the same timeline, and may lack commits of the
-    last `max_lag` seconds only. Otherwise it is left out until that is so again.
+    last `max_lag` seconds only. Otherwise it is left out until that is so again. While the primary is away, for up to
+    `stale_reads` seconds, the replicas go on that were used until then.
     """
 
     def __init__(
@@ -70,12 +72,14 @@ class Replicas:
         replicas: Sequence[FollowedReplica],
         *,
         max_lag: float,
+        stale_reads: float = 0,
         metrics: ReplicaMetrics | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._primary = primary
         self._replicas = replicas
         self._max_lag = max_lag
+        self._stale_reads = stale_reads
         self._metrics = metrics
         self._clock = clock
         self._history = PrimaryHistory(max_lag)
@@ -146,9 +150,14 @@ class Replicas:
             return fault
         if now - status.moment > MAX_AGE:
             return "it does not answer"
-        if self._history.lag(status.position.lsn, now) >= self._max_lag:
+        if self._history.lag(status.position.lsn, self._judged_at(now)) >= self._max_lag:
             return f"it lags {self._max_lag:g} s or more"
         return None
+
+    def _judged_at(self, now: float) -> float:
+        """Return when the lag counts: now, or the primary's last report if it is away and stale reads are allowed."""
+        reported = self._history.moment
+        return reported if SILENCE <= now - reported < self._stale_reads else now
 
     def _record(self, replica: FollowedReplica, error: str | None = None) -> None:
         """Record the state of a replica after a report, or after the error that ended its connection."""

@@ -63,6 +63,11 @@ class PrimaryHistory:
         while reports[0][0] < moment - self._window:
             reports.popleft()
 
+    @property
+    def moment(self) -> float:
+        """Return when the last report was requested; minus infinity without one."""
+        return self._reports[-1][0] if self._reports else -math.inf
+
     def lag(self, lsn: int, now: float) -> float:
         """Return for how many seconds a replica that has replayed up to `lsn` may lack commits; at most so many.
 

@@ -42,6 +42,7 @@ class CountingMetrics:
         self.recoveries: list[tuple[int, int]] = []
         self.slow: list[int] = []
         self.online = self.offline = self.expired = 0
+        self.stages: list[tuple[str, str, float]] = []
 
     def live_slow(self, waiting: int) -> None:
         """Record the unsent bytes."""
@@ -74,6 +75,10 @@ class CountingMetrics:
     def live_processes_expired(self, processes: int) -> None:
         """Count dead processes."""
         self.expired += processes
+
+    def event_stage(self, *, queue: str, stage: str, age: float) -> None:
+        """Record an event that has reached a stage."""
+        self.stages.append((queue, stage, age))
 
 
 class LiveServer:

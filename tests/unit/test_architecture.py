@@ -111,8 +111,10 @@ ALLOWED: Mapping[str, frozenset[str]] = {
             "server/actions server/identity server/media storage storage/blobs storage/postgres storage/stores"
         ),
         "server/operation": "server/config server/errors storage storage/postgres workers/broker workers/errors",
+        "server/acme": "server/operation",
         "server/composition": (
-            "channels/bus channels/contract channels/live server/actions server/api server/config server/demo "
+            "channels/bus channels/contract channels/live server/acme server/actions server/api server/config "
+            "server/demo "
             "server/edge server/errors server/identity server/live server/media server/openid server/operation storage "
             "storage/blobs storage/cache storage/embedded storage/feeds storage/limits storage/postgres storage/redis "
             "storage/render workers/broker workers/broker/rabbitmq workers/caches workers/deliveries workers/exports "
@@ -122,9 +124,9 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         ),
         "server/administration": (
             "channels/bus server/actions server/composition server/config server/edge server/errors server/identity "
-            "server/openid storage storage/blobs storage/cache storage/feeds storage/postgres storage/redis "
-            "storage/stores workers/broker workers/errors workers/images workers/jobs workers/mails workers/outbound "
-            "workers/scanning workers/videos workers/web_push"
+            "server/openid server/operation storage storage/blobs storage/cache storage/embedded storage/feeds "
+            "storage/postgres storage/redis storage/stores workers/broker workers/errors workers/images workers/jobs "
+            "workers/mails workers/outbound workers/scanning workers/videos workers/web_push"
         ),
         "server/cli": (
             "loadtest/community loadtest/errors loadtest/plan loadtest/profiles loadtest/report loadtest/run "

@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from channels.bus.publisher import LivePublisher
+from channels.contract.causes import Stage, reached
 from storage.cache.cards import Cards
 from storage.cache.counters import CounterCache
 from storage.events import FanoutChunk, PhotoAudienceChanged, PhotoDeleted, PhotoEdited, PhotoImported, PhotoReady
@@ -136,6 +137,7 @@ class FanoutHandlers:
         else:
             recipients = [event.author_id, *recipients]
         await self._feeds.insert(photo.id, recipients, message(document))
+        reached(Stage.INSERTED, Stage.PUBLISHED)  # one script does both
         if not (photo.restricted or announced):
             await self._photo_feeds.serve_rest(photo.id, event.author_id, followers)
         await self._stars.reconsider(event.author_id, standing)

@@ -18,6 +18,7 @@ from functools import partial
 import structlog
 
 from channels.bus import envelope
+from channels.contract.causes import Stage, current_cause, reached
 from storage.errors import UnavailableError
 from storage.feeds.notification_log import NotificationLog
 from storage.notifications import Activity, Notification, NotificationCounters
@@ -209,11 +210,13 @@ class Inbox:
                 ]
                 if states[-1].waiting if states else await waiting_activities.waiting(tx, recipient_id):
                     self._behind.add(recipient_id)
+            reached(Stage.INSERTED)
             for event in news:
                 self._metrics.notified(kind=event.kind)
             # A handler that dies before this line is repeated: it finds the activity recorded, and publishes then.
             for item, state in zip(changed, states, strict=True):
                 await self._publish(recipient_id, item, state.entry, state.counters)
+                reached(Stage.PUBLISHED)
 
     async def _publish(
         self, recipient_id: int, item: Recorded, entry: Notification | None, counters: NotificationCounters
@@ -253,7 +256,7 @@ def _merged(items: Iterable[Recorded]) -> list[Recorded]:
 
 
 def _body(document: bytes) -> bytes:
-    return envelope.stream_body(publications.NOTIFICATIONS, document)
+    return envelope.stream_body(publications.NOTIFICATIONS, document, current_cause())
 
 
 async def _retract_actor(

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from channels.bus import envelope
+from channels.contract.causes import current_cause
 from storage.events import FanoutChunk
 from storage.feeds.feeds import Feeds
 from storage.ids import SHARDS, shard_of
@@ -103,4 +104,4 @@ def lanes(after: Bound) -> list[tuple[Bound, Bound]]:
 
 def message(document: bytes) -> bytes:
     """Return the message of a document to the stream "feed"."""
-    return envelope.stream_body(publications.FEED, document)
+    return envelope.stream_body(publications.FEED, document, current_cause())

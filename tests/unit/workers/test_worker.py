@@ -10,6 +10,7 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
+from channels.contract.causes import Cause, Stage, current_cause, reached
 from channels.contract.errors import LiveUnavailableError
 from storage import events
 from storage.errors import UnavailableError
@@ -72,6 +73,7 @@ class Metrics:
         self.jobs: list[tuple[str, str]] = []
         self.seconds: list[float] = []
         self.ages: list[tuple[str, float]] = []
+        self.stages: list[tuple[str, str, float]] = []
 
     def job(self, *, queue: str, outcome: str, seconds: float) -> None:
         """Keep one job."""
@@ -81,6 +83,10 @@ class Metrics:
     def event_handled(self, *, queue: str, age: float) -> None:
         """Keep one age."""
         self.ages.append((queue, age))
+
+    def event_stage(self, *, queue: str, stage: str, age: float) -> None:
+        """Keep one stage."""
+        self.stages.append((queue, stage, age))
 
 
 def message_of(event: Event = LIKE, *, attempt: int = 1, **headers: str) -> Message:
@@ -133,6 +139,27 @@ async def test_the_age_of_a_handled_event(
         FakeBroker([replace(message_of(), headers=headers)]), "notify", {"like.added": raising(error)}, POLICY, metrics
     ).run()
     assert metrics.ages == ages
+
+
+async def test_the_stages_of_an_event(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each stage is measured once from the commit; what the handler publishes carries queue, commit and trace."""
+    causes = []
+
+    async def handler(_: Event) -> None:
+        causes.append(current_cause())
+        for _repeat in range(2):
+            reached(Stage.INSERTED, Stage.PUBLISHED)
+
+    monkeypatch.setattr("time.time", lambda: 1_700_000_002.5)
+    metrics = Metrics()
+    headers = {"due_at": "1700000003000", "traceparent": "00-a-b-01"}
+    messages = [replace(message_of(), headers=headers), message_of()]
+    await Worker(FakeBroker(messages), "notify", {"like.added": handler}, POLICY, metrics).run()
+    # The clock of the committing machine is ahead, which the metric counts.
+    assert metrics.stages == [("notify", stage, -0.5) for stage in ("claimed", "inserted", "published")]
+    committed = Cause(queue="notify", committed_at=1_700_000_003.0, traceparent="00-a-b-01")
+    assert causes == [committed, None]
+    assert current_cause() is None
 
 
 @pytest.mark.parametrize(

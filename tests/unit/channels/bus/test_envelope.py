@@ -45,6 +45,7 @@ from channels.bus.envelope import (
     topic_body,
     topic_end_body,
 )
+from channels.contract.causes import Cause
 from channels.contract.ports import Presence
 
 
@@ -166,3 +167,13 @@ def test_presence_topics_share_their_group_s_slot() -> None:
     channel = topic_channel(presence_topic(3, 0xABC))
     assert channel == presence_channel_prefix(3) + b"0000000000000abc"
     assert channel.partition(b"{")[2].partition(b"}")[0] == b"3"
+
+
+def test_the_cause_of_a_publication() -> None:
+    """A cause is kept to the millisecond; one that a newer version writes in another form is ignored."""
+    cause = Cause(queue="fanout", committed_at=1_700_000_000.123, traceparent="00-a-b-01")
+    assert decode_topic_message(topic_body(b"{}", author_ids=[5, 6], cause=cause)) == TopicData(b"{}", (5, 6), cause)
+    message = encode_envelope([1], stream_body("feed", b"{}", cause))
+    assert decode_envelope(message).body == StreamBody("feed", b"{}", cause)
+    other = msgpack.packb({"data": b"{}", "cause": {"at": 5}})
+    assert decode_topic_message(other) == TopicData(b"{}")

@@ -18,6 +18,7 @@ from channels.bus.envelope import (
     topic_body,
     topic_end_body,
 )
+from channels.contract.causes import Cause
 from channels.contract.ports import Grant
 from channels.hub.delivery import Delivery
 from storage.ids import slot_group
@@ -34,12 +35,14 @@ class Calls:
     def __init__(self, scene: Scene) -> None:
         self.losses: list[str] = []
         self.inputs: list[tuple[str, bytes | str]] = []
+        self.delivered: list[tuple[Cause, int]] = []
         self.delivery = Delivery(
             scene.hub,
             FakePresences(),
             frozenset([PROCESS, *STAR_CHANNELS]),
             self,
             lambda *given: self.inputs.append(given),
+            on_delivered=lambda *given: self.delivered.append(given),
         )
 
     def lost(self) -> None:
@@ -164,6 +167,18 @@ async def test_publications(scene: Scene, calls: Calls) -> None:
     ] * 3
     assert sent.count(b'"push":{"channel":"photo:1"') == 3
     assert not is_subscribed(scene)
+
+
+async def test_the_cause_of_a_publication_is_reported_once_it_is_written(scene: Scene, calls: Calls) -> None:
+    """It is reported with the number of connections; without connections, or without a cause, nothing is."""
+    cause = Cause(queue="fanout", committed_at=1_700_000_000.5, traceparent="00-a-b-01")
+    calls.delivery.message(TOPIC, topic_body(b"1", cause=cause), more=False)
+    assert calls.delivered == []
+    subscribe(scene)
+    calls.delivery.message(TOPIC, topic_body(b"2", author_ids=[AUTHOR], cause=cause), more=False)
+    calls.order(stream_body("feed", b"3", cause), offset=1001)
+    calls.order(stream_body("feed", b"4"), offset=1002)
+    assert calls.delivered == [(cause, 1)] * 2
 
 
 @pytest.mark.parametrize(("channel", "losses"), [(PROCESS, ["lost", "restored"]), (TOPIC, [])])

@@ -50,7 +50,7 @@ def sampled(*samples: Sequence[str] | None) -> tuple[list[Any], Metrics]:
 
     async def main() -> None:
         with suppress(TimeoutError):
-            await asyncio.wait_for(backlog.run(), 10.0 * len(samples) + 5)
+            await asyncio.wait_for(backlog.run(), 10.0 * len(samples) - 5)
 
     with capture_logs() as logs:
         run_virtually(main())
@@ -62,11 +62,15 @@ def test_a_queue_that_stays_without_a_consumer_is_logged_once() -> None:
     warnings, metrics = sampled(["bulk"], ["bulk", "media"], ["bulk", "media"], ["bulk"], ["bulk"])
     assert warnings == [["bulk"], ["media"]]
     assert b'picshare_queue_depth{queue="bulk"} 3.0' in metrics.render()
+    assert b'picshare_queue_without_consumer{queue="bulk"} 1.0' in metrics.render()
+    assert (metrics.registry.get_sample_value("picshare_backlog_measured_timestamp_seconds") or 0) > 0
 
 
 def test_a_worker_that_is_replaced_is_not_logged() -> None:
     """One sample without a consumer is normal."""
-    assert sampled(["bulk"], [], ["bulk"], [])[0] == []
+    warnings, metrics = sampled(["bulk"], [], ["bulk"], [])
+    assert warnings == []
+    assert b'picshare_queue_without_consumer{queue="bulk"} 0.0' in metrics.render()
 
 
 def test_a_queue_that_was_consumed_again_is_logged_again() -> None:

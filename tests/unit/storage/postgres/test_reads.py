@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 
 from storage.errors import InvalidValueError, NotFoundError, UnavailableError
+from storage.postgres.carried_position import CARRIED, CarriedPosition
 from storage.postgres.database import Queryable
 from storage.postgres.reads import PrimaryReads, ReplicaReads
 from storage.postgres.replicas import Replicas
@@ -107,6 +108,32 @@ async def test_without_redis_the_primary_answers_signed_in_users() -> None:
     scene = Scene()
     scene.kept.down = True
     assert (await scene.read(), await scene.read(None)) == ("primary", "replica")
+
+
+async def test_a_carried_position_counts_as_well_as_the_kept_one() -> None:
+    """Another region has kept nothing of the user, and without Redis what the client carries is all that is known."""
+    scene = Scene()
+    scene.replica.replayed_up_to = WRITTEN
+    CARRIED.set(CarriedPosition(WalPosition(1, 101)))
+    assert (await scene.read(), await scene.read(None)) == ("primary", "replica")
+    CARRIED.set(CarriedPosition(WRITTEN))
+    assert await scene.read() == "replica"
+    scene.kept.down = True
+    assert await scene.read() == "replica"
+    scene.kept.down, scene.kept.positions[USER] = False, WalPosition(1, 101)
+    assert await scene.read() == "primary"
+
+
+async def test_a_write_is_carried_once_its_position_is_known() -> None:
+    """The response has it, also while Redis is away; an unknown one would keep the client on the primary."""
+    scene = Scene()
+    scene.kept.down = True
+    for written in (WRITTEN, None):
+        carried = CarriedPosition()
+        CARRIED.set(carried)
+        scene.replica.written = written
+        await scene.reads.keep_position(USER)
+        assert carried.written == written
 
 
 async def test_without_redis_a_write_waits_for_the_replicas() -> None:

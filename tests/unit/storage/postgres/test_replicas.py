@@ -22,7 +22,7 @@ POLL = 0.11  # seconds in which each server has reported
 class Scene:
     """A primary with some commits, and two replicas that have them."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, stale_reads: float = 0) -> None:
         self.primary = SimulatedPrimary()
         for _ in range(3):
             self.primary.commit()
@@ -33,6 +33,7 @@ class Scene:
             self.primary,
             self.followed,
             max_lag=MAX_LAG,
+            stale_reads=stale_reads,
             metrics=self.counted,
             clock=asyncio.get_running_loop().time,
         )
@@ -50,9 +51,9 @@ class Scene:
 
 
 @asynccontextmanager
-async def running() -> AsyncIterator[Scene]:
+async def running(**options: float) -> AsyncIterator[Scene]:
     """Follow the servers until the end of the block."""
-    scene = Scene()
+    scene = Scene(**options)
     following = asyncio.create_task(scene.replicas.run())
     await asyncio.sleep(POLL)
     yield scene
@@ -60,18 +61,23 @@ async def running() -> AsyncIterator[Scene]:
     await asyncio.wait([following])
 
 
-def virtually(test: Callable[[Scene], Awaitable[None]]) -> Callable[[], None]:
+def virtually(test: Callable[[Scene], Awaitable[None]], **options: float) -> Callable[[], None]:
     """Run a test with a scene in virtual time."""
 
     def run() -> None:
         async def inside() -> None:
-            async with running() as scene:
+            async with running(**options) as scene:
                 await test(scene)
 
         run_virtually(inside())
 
     run.__doc__ = test.__doc__
     return run
+
+
+def with_stale_reads(test: Callable[[Scene], Awaitable[None]]) -> Callable[[], None]:
+    """Run a test with a scene in which replicas go on for ten seconds without their primary."""
+    return virtually(test, stale_reads=10.0)
 
 
 BOTH = {"replica1", "replica2"}
@@ -116,6 +122,25 @@ async def test_a_primary_that_is_silent_leaves_no_replica(scene: Scene) -> None:
     await asyncio.sleep(MAX_LAG + POLL)
     assert scene.used() == set()
     scene.primary.down = False
+    await asyncio.sleep(RETRY_PAUSE + POLL)
+    assert scene.used() == BOTH
+
+
+@with_stale_reads
+async def test_replicas_go_on_for_some_time_while_the_primary_is_away(scene: Scene) -> None:
+    """Those that did not lag when it left go on for as long as is allowed; the others return with it."""
+    for _ in range(2):
+        scene.primary.commit()
+        scene.standbys[0].replay()
+        await asyncio.sleep(MAX_LAG / 2 + POLL)
+    assert scene.used() == {"replica1"}
+    scene.primary.down = True
+    await asyncio.sleep(8.0)
+    assert scene.used() == {"replica1"}
+    await asyncio.sleep(4.0)
+    assert scene.used() == set()
+    scene.primary.down = False
+    scene.replay()
     await asyncio.sleep(RETRY_PAUSE + POLL)
     assert scene.used() == BOTH
 
