@@ -28,7 +28,7 @@ class Nginx:
 
     `access_log` is the log of all other requests. `secret` is PicShare's `auth.secret`. A stopped nginx can be started
     again with its cache. `api` are the ports for reads, and for writes as well without `write`. `changes` replaces
-    texts of the shipped files, for tests that cannot wait as long as these say.
+    texts of the shipped files, for tests that cannot wait as long as these say. Only benchmarks have `buffered` logs.
     """
 
     def __init__(
@@ -40,6 +40,7 @@ class Nginx:
         write: Sequence[int] = (),
         secret: str,
         changes: Mapping[str, str] | None = None,
+        buffered: bool = False,
     ) -> None:
         self.folder = folder
         self.log = folder / "picshare-cache.log"
@@ -53,6 +54,7 @@ class Nginx:
             "picshare_streams": live,
         }
         self._changes = dict(changes or {})
+        self._buffered = buffered
         self._secret = secret
         self._port, self.tls_port = free_port(), free_port()
         self._process: asyncio.subprocess.Process | None = None
@@ -90,7 +92,7 @@ class Nginx:
             text = file.read_text().replace("127.0.0.1:8089", f"127.0.0.1:{purged}")
             for shipped in ("/var/log/nginx", "/var/cache/nginx"):
                 text = text.replace(shipped, str(folder))
-            file.write_text(text.replace("buffer=64k flush=1s", ""))
+            file.write_text(text if self._buffered else text.replace("buffer=64k flush=1s", ""))
         (folder / "site.conf").write_text(self._site())
         self._change(folder)
         temporary = " ".join(f"{kind}_temp_path {folder / kind};" for kind in _TEMPORARY)
@@ -101,7 +103,7 @@ class Nginx:
         config = folder / "nginx.conf"
         config.write_text(
             f"{user} daemon off; worker_processes 2; pid {folder / 'nginx.pid'}; error_log stderr notice;\n"
-            "worker_rlimit_nofile 1024; events { worker_connections 512; }\n"
+            "pcre_jit on; worker_rlimit_nofile 1024; events { worker_connections 512; }\n"
             f"http {{ access_log off; keepalive_requests 1000000; {others} {temporary} include site.conf; }}\n"
         )
         return config
@@ -179,9 +181,10 @@ async def running_nginx(
     write: Sequence[int] = (),
     secret: str,
     changes: Mapping[str, str] | None = None,
+    buffered: bool = False,
 ) -> AsyncIterator[Nginx]:
     """Run an nginx until the end of the block, with the arguments of `Nginx`."""
-    nginx = Nginx(folder, api=api, live=live, write=write, secret=secret, changes=changes)
+    nginx = Nginx(folder, api=api, live=live, write=write, secret=secret, changes=changes, buffered=buffered)
     try:
         await nginx.start()
         yield nginx
