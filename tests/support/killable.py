@@ -1,8 +1,8 @@
 """A server as a process of its own that can be killed or frozen: `python killable.py NAME PORT`.
 
 It answers each request with 200 and its name. A request for `/poison` ends the connection without a response, one for
-`/held` gets none, and one for `/large` gets 20 MB. Standard output has a line for each request: method and path. It
-starts in a moment, because it imports nothing but the standard library.
+`/held` gets none, and one for `/large` gets 20 MB. A socket gets the name and stays open. Standard output has a line
+for each request: method and path. It starts in a moment, because it imports nothing but the standard library.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import sys
 
+_SWITCHING = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
 _LARGE = b"HTTP/1.1 200 OK\r\nContent-Length: 20000000\r\n\r\n" + bytes(20_000_000)
 
 
@@ -32,7 +33,9 @@ async def _serve(name: str, port: int) -> None:
             if path.endswith("/poison"):
                 writer.transport.abort()
                 return
-            if path.endswith("/held"):
+            if path == "/connection/websocket":
+                writer.write(_SWITCHING + body)
+            if path.endswith(("/held", "/websocket")):
                 await asyncio.Event().wait()
             writer.write(_LARGE if path.endswith("/large") else response)
             await writer.drain()

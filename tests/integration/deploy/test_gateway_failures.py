@@ -7,8 +7,9 @@ import json
 import signal
 import sys
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from pathlib import Path
 
 import aiohttp
@@ -101,6 +102,19 @@ class Gateway:
             text = await response.text()
             return response.status, text if response.status == 200 else json.loads(text)["code"]
 
+    @asynccontextmanager
+    async def socket(self) -> AsyncIterator[str]:
+        """Keep a socket open until the end of the block; yield the name of the process that has it."""
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.nginx.port)
+        writer.write(
+            b"GET /connection/websocket HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
+        )
+        async with asyncio.timeout(WITHIN):
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 101 ")
+            yield (await reader.readexactly(len("process1"))).decode()
+        writer.close()
+
     def received(self, request: str) -> int:
         """Return how often all processes together have got a request."""
         return sum(process.received(request) for process in self.processes)
@@ -177,6 +191,17 @@ async def test_a_killed_process(gateway: Gateway) -> None:
     assert gateway.received("GET /api/v1/held") >= 4
     await victim.start()
     await gateway.recovered()
+
+
+async def test_a_live_process_that_was_away_gets_sockets_again(gateway: Gateway) -> None:
+    """While it is dead the others get all; after its start it is the one with the fewest, and gets the next ones."""
+    victim = gateway.processes[2]
+    await victim.kill()
+    async with AsyncExitStack() as stack:
+        names = [await stack.enter_async_context(gateway.socket()) for _ in range(6)]
+        assert Counter(names) == {process.name: 3 for process in gateway.processes[:2]}
+        await victim.start()
+        assert [await stack.enter_async_context(gateway.socket()) for _ in range(3)] == [victim.name] * 3
 
 
 async def test_a_frozen_process(gateway: Gateway) -> None:
