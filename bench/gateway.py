@@ -26,14 +26,12 @@ from bench.feed_community import ONE_AUTHOR
 from bench.http_load import Page, request_rate
 from bench.report import RATIO, Figure, figure, ratios
 from storage.embedded.supervisor import start, stop
-from tests.engines.nginx import nginx_binary, running_nginx
+from tests.engines.nginx import UNLIMITED, nginx_binary, running_nginx
 from tests.engines.private import free_port
 from tests.support.eventually import eventually
 
 GROUP = "GET /feed, 20 photos, through nginx"
 CONNECTIONS = 16
-# The benchmark is one address. The limits stay in place, but nothing may reach them.
-_UNLIMITED = {"rate=100r/s": "rate=1000000r/s", "burst=400": "burst=1000000"}
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,7 @@ async def measure(*, quick: bool) -> list[Figure]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="psb-")))
         secret = secrets.token_hex(32)
         shipped = await stack.enter_async_context(
-            running_nginx(folder / "shipped", api=[server.port], secret=secret, changes=_UNLIMITED, buffered=True)
+            running_nginx(folder / "shipped", api=[server.port], secret=secret, changes=UNLIMITED, buffered=True)
         )
         plain_port, plain = await stack.enter_async_context(_plain_nginx(folder, server.port))
         ways = [_Way(server.port, None), _Way(shipped.port, shipped.pid), _Way(plain_port, plain)]

@@ -23,6 +23,15 @@ SHIPPED = Path(__file__).parents[2] / "deploy" / "nginx"
 _TEMPORARY = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 
+# For loads, which come from one address: the limits stay in place, but nothing reaches them.
+UNLIMITED = {
+    "rate=100r/s": "rate=1000000r/s",
+    "burst=400": "burst=1000000",
+    "picshare_in_progress 256": "picshare_in_progress 60000",
+    "picshare_live_clients 500": "picshare_live_clients 60000",
+}
+
+
 class Nginx:
     """Debian's nginx in front of processes of PicShare; `url` is its address, `log` that of requests to the cache.
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from aiohttp import WSMsgType
 
-from tests.engines.nginx import Nginx, running_nginx
+from tests.engines.nginx import UNLIMITED, Nginx, running_nginx
 from tests.engines.private import free_port
 from tests.support.api import SECRET
 from tests.support.api_user import ApiUser
@@ -138,7 +138,7 @@ async def test_a_rolling_restart_through_nginx(short_dir: Path, database_dsn: st
                 api=ports["api"],
                 live=ports["live"],
                 secret=SECRET.decode(),
-                changes={"burst=400": "burst=1000000"},
+                changes=UNLIMITED,
             )
         )
         session = await stack.enter_async_context(plain_session())

@@ -11,6 +11,7 @@ from server.api.table import endpoints
 from server.edge.endpoint import PREFIX, Auth
 from storage.postgres.database import Database
 from storage.redis.client import Redis
+from tests.engines.nginx import UNLIMITED
 from tests.support.api import services_of
 from tests.support.gateways import running_gateway
 
@@ -33,7 +34,7 @@ async def test_requests_that_need_a_token_are_refused_without_one(
     """The gateway refuses only what PicShare refuses as well, and nearly all of it; with any token it refuses none."""
     services = services_of(database, redis, short_dir)
     refused, required = set(), set()
-    async with running_gateway(short_dir / "nginx", changes={"burst=400": "burst=4000"}) as gateway:
+    async with running_gateway(short_dir / "nginx", changes=UNLIMITED) as gateway:
         for endpoint in endpoints(services):
             path = PREFIX + re.sub(r"\{\w+(:[^}]*)?\}", "x", endpoint.path)
             for method in ("GET", "HEAD") if endpoint.method == "GET" else (endpoint.method,):
