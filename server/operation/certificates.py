@@ -7,6 +7,7 @@ sockets that are open keep the context with which they began.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -151,7 +152,8 @@ def _names(certificate: x509.Certificate) -> tuple[str, ...]:
 def _reason(error: ssl.SSLError, key: Path) -> str:
     if error.reason == "KEY_VALUES_MISMATCH":
         return "the key is not that of the certificate"
-    # The library says only that it cannot read a file.
-    if b"ENCRYPTED" in key.read_bytes():
-        return "the key is encrypted"
+    # The library says only that it cannot read a file, which may be another one by now.
+    with contextlib.suppress(OSError):
+        if b"ENCRYPTED" in key.read_bytes():
+            return "the key is encrypted"
     return "one of them has no complete PEM text of its kind"
