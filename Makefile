@@ -7,6 +7,9 @@ UNIT   := tests/unit
 # One process more than processors, because tests wait for engines and browsers much of their time.
 PROCESSES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
+# Without compiled modules each process that a test starts would compile all of them again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help run check unit test soak mutate format bench bench-live lock proto clean
 .DEFAULT_GOAL := help
 
@@ -55,11 +58,11 @@ bench-live: $(VENV)/dev.stamp ## compare the live layer with nchan, ws, Socket.I
 	$(BIN)/python -m bench.sockets $(ARGS)
 
 lock: ## pin every dependency again, with hashes and without index addresses (needs uv)
-	uv pip compile pyproject.toml --extra embedded --extra loadtest --group build --universal --python-version 3.11 \
+	uv pip compile pyproject.toml --extra loadtest --group build --universal --python-version 3.11 \
 	    --generate-hashes --no-annotate --no-header -o requirements.lock
-	uv pip compile pyproject.toml --extra acme --extra embedded --extra heic --extra loadtest --extra tracing --extra video --group build --group dev --universal --python-version 3.11 \
+	uv pip compile pyproject.toml --extra acme --extra heic --extra loadtest --extra tracing --extra video --group build --group dev --universal --python-version 3.11 \
 	    --generate-hashes --no-annotate --no-header -c requirements.lock -o requirements-dev.lock
-	uv pip compile pyproject.toml --extra acme --extra embedded --extra heic --extra loadtest --extra tracing --extra video --group build --group dev --group mutate --universal \
+	uv pip compile pyproject.toml --extra acme --extra heic --extra loadtest --extra tracing --extra video --group build --group dev --group mutate --universal \
 	    --python-version 3.11 --generate-hashes --no-annotate --no-header -c requirements-dev.lock -o requirements-mutate.lock
 
 proto: ## generate the Protobuf classes from channels/protocol/live.proto (needs uv)

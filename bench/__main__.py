@@ -15,6 +15,7 @@ BENCHES = {
     "flat": "insertions and announcements with 1,000 to 1,000,000 followers, for each follower",
     "feed": "GET /feed against a handler that returns the same bytes from memory",
     "pages": "pages of a feed of 20 stars and of what trends, against a feed of 20 other authors",
+    "pings": "processor time of the server for a ping and its pong, against a bare epoll loop",
     "images": "processor time from an original to its variants, against libvips",
     "page-images": "bytes of the images of a feed page, against one JPEG of 1080 pixels for every photo",
     "uploads": "memory of the API process while large photos are uploaded",
@@ -32,6 +33,7 @@ BENCHES = {
     "webhooks": "delay and price of a delivery, and others while an endpoint hangs with 200,000 due",
     "push": "delay from a like until its push is at the push service",
     "export": "seconds and memory of an export of 1,000 photos, against copying the same bytes",
+    "failover": "seconds from the loss of a server of each engine until the service goes on, and what is lost",
     "round-trips": "database round trips of each use case, which are the same on every machine",
 }
 

@@ -124,8 +124,9 @@ def build_live(
     metrics = metrics or NoLiveMetrics()
     process_id = new_process_id()
     channels = process_channels(process_id)
-    hub = Hub(WriteScheduler(metrics.live_sent, linger=settings.close_deadline), group_of)
-    keepalive = Keepalive(settings)
+    scheduler = WriteScheduler(metrics.live_sent, linger=settings.close_deadline)
+    hub = Hub(scheduler, group_of)
+    keepalive = Keepalive(settings, scheduler)
 
     registry = Registry(redis, process_id, group_of, hub.has_user, on_online=metrics.live_online)
     recovery = StreamRecovery(hub, registry, ports.streams, ports.authenticator, settings, metrics=metrics)

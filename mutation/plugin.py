@@ -31,7 +31,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def _redis_of(item: pytest.Item) -> object | None:
     callspec = getattr(item, "callspec", None)
-    return None if callspec is None else callspec.params.get("redis_url")
+    return None if callspec is None else callspec.params.get("redis_engine")
 
 
 @pytest.hookimpl(tryfirst=True)

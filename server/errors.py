@@ -1,6 +1,7 @@
 """Errors of `server` outside a request; each message is one sentence that says what to do.
 
 ServerError
+├── BackupError     a backup cannot be made, or not be used                             (exit code 2)
 ├── ConfigError     a key is unknown, mistyped or missing, or not allowed for the role   (exit code 2)
 ├── InputError      an argument of a command is not allowed                              (exit code 2)
 └── StartError      the machine prevents the start: a port in use, a directory           (exit code 2)
@@ -12,6 +13,10 @@ from __future__ import annotations
 
 class ServerError(Exception):
     """Base class of the errors that prevent the start of `server`."""
+
+
+class BackupError(ServerError):
+    """A backup cannot be made or used; the message says why, and what to do."""
 
 
 class ConfigError(ServerError):

@@ -39,25 +39,41 @@ settings.load_profile("patient")
 _numbers = itertools.count(1)
 _MIN_FREE = 4_000_000_000  # bytes
 _ENGINES = {"redis": "real_redis_url", "valkey": "valkey_url", "cluster": "cluster_url"}
+# The folders whose tests are about commands and scripts of Redis. All others run on Redis alone.
+_ON_VALKEY = (
+    "contract",
+    "integration/channels/bus",
+    "integration/storage/cache",
+    "integration/storage/feeds",
+    "integration/storage/limits",
+    "integration/storage/redis",
+)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Repeat a test that asks for `redis_url` or `redis` on each engine that is meant for it."""
+    if "redis_engine" in metafunc.fixturenames:
+        folder = _below_tests(metafunc.definition)
+        engines = ["redis"]
+        if any(folder.is_relative_to(about_redis) for about_redis in _ON_VALKEY):
+            engines.append("valkey")
+        if metafunc.definition.get_closest_marker("cluster") is not None:
+            engines.append("cluster")
+        metafunc.parametrize("redis_engine", engines)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Order the tests, and run on a cluster only those with the marker.
+    """Order the tests.
 
     Quick tests come first, then modules that one process has to run as a whole. Many tests of about a second each come
     last, so that all processes of a run end at the same time.
     """
-    items[:] = [item for item in items if not _on_cluster(item) or item.get_closest_marker("cluster")]
     order = {"unit": 0, "contract": 1, "e2e": 2, "soak": 3, "integration": 4, "sdk": 5, "browser": 6}
-    items.sort(key=lambda item: order.get(item.path.relative_to(Path(__file__).parent).parts[0], 7))
+    items.sort(key=lambda item: order.get(_below_tests(item).parts[0], 7))
 
 
-def _on_cluster(item: pytest.Item) -> bool:
-    return (
-        isinstance(item, pytest.Function)
-        and getattr(item, "callspec", None) is not None
-        and (item.callspec.params.get("redis_url") == "cluster")
-    )
+def _below_tests(item: pytest.Item) -> Path:
+    return item.path.relative_to(Path(__file__).parent)
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -191,10 +207,10 @@ def cluster_url(cluster: RedisCluster) -> str:
     return cluster.url
 
 
-@pytest.fixture(params=_ENGINES)
-def redis_url(request: pytest.FixtureRequest) -> str:
-    """The URL of an engine: Redis, Valkey and, for tests marked `cluster`, a cluster."""
-    url: str = request.getfixturevalue(_ENGINES[request.param])
+@pytest.fixture
+def redis_url(request: pytest.FixtureRequest, redis_engine: str) -> str:
+    """The URL of an engine: Redis, Valkey for the folders of `_ON_VALKEY`, and a cluster for tests marked `cluster`."""
+    url: str = request.getfixturevalue(_ENGINES[redis_engine])
     return url
 
 

@@ -42,6 +42,10 @@ class Echo:
         """Send it back."""
         buffer.put(frame(TEXT, data.encode()) if isinstance(data, str) else frame(BINARY, data))
 
+    def pong(self, buffer: WriteBuffer) -> bool:
+        """Have it passed to `received`."""
+        return False
+
     def control_frame(self, buffer: WriteBuffer) -> None:
         """Do nothing."""
 

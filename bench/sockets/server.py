@@ -92,7 +92,7 @@ def _live_in_memory(settings: Settings, metrics: Metrics, stack: AsyncExitStack)
         presences=FakePresences(),
         operations=FakeOperations(),
     )
-    return build_live(redis, ports, slot_group, LiveSettings(connections_per_address=UNLIMITED), metrics=metrics)
+    return build_live(redis, ports, slot_group, from_sections(LiveSettings, settings.live), metrics=metrics)
 
 
 async def _require_ready(live: Live) -> None:

@@ -92,6 +92,11 @@ class ConnectionManager:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def pong(self, connection: Connection) -> bool:
+        """Handle a pong that is all that arrived; return False if it has to be handled by `received`."""
+        # Without decoding and without an effect: these are nearly all messages of clients.
+        return connection.inbox is None and connection.closed_with is None and connection.core.pong()
+
     def control_frame(self, connection: Connection) -> None:
         """Count a ping or pong frame against the command rate: it costs about as much as a command."""
         over = connection.core.count(asyncio.get_running_loop().time())

@@ -25,13 +25,12 @@ class Deadlines:
     """Deadlines of a connection, in seconds of the event loop's clock; infinite for none."""
 
     connect: float
-    ping: float = math.inf
     pong: float = math.inf
     expiry: float = math.inf
 
     def next(self) -> float:
         """Return the earliest deadline."""
-        return min(self.connect, self.ping, self.pong, self.expiry)
+        return min(self.connect, self.pong, self.expiry)
 
 
 class Connection(WriteBuffer):

@@ -43,6 +43,11 @@ class Codec(Protocol):
         """Return whether frames are binary rather than text."""
         ...
 
+    @property
+    def pong(self) -> bytes:
+        """Return a frame that is a pong and nothing else, in its shortest form."""
+        ...
+
     def decode(self, data: bytes | str) -> list[Command]:
         """Return the commands of one frame, at least one, in order; raise `BadFrameError`."""
         ...

@@ -13,6 +13,7 @@ class JsonCodec:
 
     name = "centrifuge-json"
     binary = False
+    pong = b"{}"
 
     def decode(self, data: bytes | str) -> list[Command]:
         """Return the commands of one text frame; raise `BadFrameError`."""

@@ -17,6 +17,7 @@ class MsgpackCodec:
 
     name = "picshare-msgpack"
     binary = True
+    pong = b"\x80"
 
     def decode(self, data: bytes | str) -> list[Command]:
         """Return the commands of one binary frame; raise `BadFrameError`."""

@@ -26,6 +26,7 @@ class ProtobufCodec:
 
     name = "centrifuge-protobuf"
     binary = True
+    pong = b"\x00"
 
     def decode(self, data: bytes | str) -> list[Command]:
         """Return the commands of one binary frame; raise `BadFrameError`."""

@@ -100,6 +100,16 @@ class ProtocolCore:
         """Record that a ping was sent, so that a pong is expected."""
         self._pong_due = True
 
+    def pong(self) -> bool:
+        """Handle a pong that is due and has no effect; return False for any other, which `receive` has to handle.
+
+        It is not counted against the rate: there is one for each ping of the server.
+        """
+        if not self._pong_due or self._superseded or self._stage is not _Stage.CONNECTED:
+            return False
+        self._pong_due = False
+        return True
+
     def supersede(self) -> None:
         """End the connection with its next pong, which proves that the client is alive and one too many."""
         self._superseded = True

@@ -85,6 +85,11 @@ class FrameReader:
         self._text = False
         self._decoder: codecs.IncrementalDecoder | None = None
 
+    @property
+    def between_messages(self) -> bool:
+        """Return whether a new message may begin with the next byte."""
+        return not self._incomplete and self._parts is None and self._skips_close is None and not self._done
+
     def feed(self, data: bytes) -> Iterator[Event]:
         """Yield the events in the data; only `PeerClosed` follows `Violation`, and nothing follows it or `Closed`."""
         if self._done:

@@ -11,7 +11,7 @@ from typing import cast
 
 from aiohttp import web
 
-from channels.transports.poller import Poller
+from channels.transports.poller import PolledProtocol, Poller
 
 
 class _TrailingData:
@@ -39,7 +39,7 @@ async def send_head(request: web.Request, response: web.Response) -> bool:
     return request.transport is not None and not request.transport.is_closing()
 
 
-def take_over(request: web.Request, successor: asyncio.Protocol, poller: Poller) -> None:
+def take_over(request: web.Request, successor: PolledProtocol, poller: Poller) -> None:
     """Give the connection to `successor`, with the data that arrived after the request.
 
     `poller` reads from it from now on. The successor's `connection_made` is called here.

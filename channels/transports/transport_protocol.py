@@ -10,6 +10,7 @@ from channels.connection.transport import Transport
 from channels.connection.wire_format import WireFormat
 from channels.connection.write_buffer import WriteBuffer
 from channels.protocol import codes
+from channels.transports.poller import PolledProtocol
 
 B = TypeVar("B", bound=WriteBuffer)
 
@@ -27,6 +28,10 @@ class TransportListener(Protocol[B]):
         """Handle a message."""
         ...
 
+    def pong(self, buffer: B) -> bool:
+        """Handle a pong of the live protocol; return False to have it passed to `received` like any other message."""
+        ...
+
     def control_frame(self, buffer: B) -> None:
         """Handle a WebSocket ping or pong frame."""
         ...
@@ -40,7 +45,7 @@ class TransportListener(Protocol[B]):
         ...
 
 
-class TransportProtocol(asyncio.Protocol):
+class TransportProtocol(PolledProtocol):
     """Opens a connection when the transport is ready; the transport buffers at most `unsent` bytes.
 
     Data of the client is ignored: after the request of a streaming response no further data is expected.

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
-from channels.connection.wire_format import WireFormat
 from channels.connection.write_buffer import WriteBuffer
 from channels.transports.accept_policy import AcceptPolicy
 from channels.transports.framing import Closed, Event, FrameReader, PeerClosed, Pinged, Received, Violation
@@ -87,18 +86,29 @@ def choose_format(
 class WebSocketProtocol(TransportProtocol):
     """asyncio protocol of one WebSocket: parses frames and passes messages to the listener."""
 
-    __slots__ = ("_reader",)
+    __slots__ = ("_reader", "_wire_format")
 
     def __init__(
-        self, listener: TransportListener[B], wire_format: WireFormat, address: str, *, limit: int, unsent: int
+        self, listener: TransportListener[B], wire_format: WebSocketFormat, address: str, *, limit: int, unsent: int
     ) -> None:
         super().__init__(listener, lambda transport: listener.open(wire_format, transport, address), unsent=unsent)
+        self._wire_format = wire_format
         self._reader = FrameReader(limit)
+
+    def keepalive_received(self, data: bytes) -> bool:
+        """Handle a pong of the live protocol that is due and arrived alone; return whether the data are one."""
+        buffer = self._buffer
+        return (
+            buffer is not None
+            and self._wire_format.is_pong(data)
+            and self._reader.between_messages
+            and self._listener.pong(buffer)
+        )
 
     def data_received(self, data: bytes) -> None:
         """Handle the complete frames in the data."""
         buffer = self._buffer
-        if buffer is not None:
+        if buffer is not None and not self.keepalive_received(data):
             for event in self._reader.feed(data):
                 self._handle(buffer, event)
 

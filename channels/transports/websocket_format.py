@@ -9,7 +9,8 @@ from channels.protocol.codes import Disconnect
 from channels.protocol.messages import Command, Message
 
 TEXT, BINARY, _CLOSE, _PONG = 0x1, 0x2, 0x8, 0xA
-_FINAL = 0x80
+_FINAL = _MASKED = 0x80
+_MASK_BYTES = 4
 
 
 def frame(opcode: int, payload: bytes) -> bytes:
@@ -41,6 +42,20 @@ class WebSocketFormat:
         self._codec = codec
         self._opcode = BINARY if codec.binary else TEXT
         self.name = codec.name
+        # A pong has one or two bytes, so the first and the last one are all of it.
+        self._pong_size = 2 + _MASK_BYTES + len(codec.pong)
+        self._pong_head = bytes((_FINAL | self._opcode, _MASKED | len(codec.pong)))
+        self._pong_first, self._pong_last = codec.pong[0], codec.pong[-1]
+        self._pong_last_mask = 1 + len(codec.pong)
+
+    def is_pong(self, data: bytes) -> bool:
+        """Return whether the data are one frame of a client with the shortest pong and nothing else."""
+        return (
+            len(data) == self._pong_size
+            and data.startswith(self._pong_head)
+            and data[2] ^ data[2 + _MASK_BYTES] == self._pong_first
+            and data[self._pong_last_mask] ^ data[-1] == self._pong_last
+        )
 
     def decode(self, data: bytes | str) -> list[Command]:
         """Return the commands of one message; raise `BadFrameError`."""

@@ -12,6 +12,7 @@ import structlog
 import typer
 
 from server.cli import (
+    backups,
     deadletters,
     hashlist,
     inspection,
@@ -49,6 +50,7 @@ def build_app() -> typer.Typer:
     serve.add_commands(app)
     loadtest.add_commands(app)
     inspection.add_commands(app)
+    backups.add_commands(app)
     app.add_typer(users.build(), name="user")
     app.add_typer(deadletters.build(), name="deadletters")
     app.add_typer(mail.build(), name="mail")

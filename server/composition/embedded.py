@@ -14,6 +14,7 @@ from server.operation.data_dir import (
     read_run_file,
     read_secret,
     read_vapid_key,
+    require_complete,
     vapid_key_file,
     written_run_file,
 )
@@ -43,6 +44,7 @@ async def running_engines(
     async with AsyncExitStack() as stack:
         directory = settings.data.dir.absolute()
         stack.enter_context(locked(directory))
+        require_complete(directory)
         space = space or disk_space(settings)
         await stack.enter_async_context(space.watched())
         if settings.auth.secret is None:

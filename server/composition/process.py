@@ -31,6 +31,7 @@ from server.composition.roles import (
     WORKER_ROLES,
     is_local,
     methods_of,
+    only_reads,
     require_backends,
     services_of,
 )
@@ -43,6 +44,7 @@ from server.edge.methods import Methods
 from server.edge.protocol import HttpProtocol
 from server.identity.passwords import Passwords, PasswordSettings
 from server.operation.backlog import Backlog
+from server.operation.backup_metrics import expose_last_backup
 from server.operation.dependencies import DependencyWatch
 from server.operation.event_loop import GarbageCollector, LoopWatch
 from server.operation.health import Check, Health, add_health_routes
@@ -90,6 +92,8 @@ async def run_role(
             require_space = space.require
             await migrate.migrate(settings.database.session_url)
         metrics = Metrics(version("picshare"))
+        if role == EVERYTHING:
+            expose_last_backup(metrics.registry, settings.data.dir.absolute())
         parent = await _linked(inherited, metrics, stack)
         stores = await stack.enter_async_context(open_stores(settings, metrics))
         builder = ProcessBuilder(settings, stores, metrics, stack, require_space=require_space, parent=parent)
@@ -140,6 +144,7 @@ class ProcessBuilder:
         self._app = web.Application()
         self._drain: Run | None = None
         self._space: DiskSpace | None = None
+        self._serves_api = False
         self._runs: dict[str, Run] = {"loop watch": LoopWatch(self._metrics.registry).run}
         self._checks: dict[str, Check] = {
             "database": stores.db.check_writable,
@@ -150,6 +155,7 @@ class ProcessBuilder:
         """Build services, by name, and everything that they need; the API accepts `methods`."""
         live = self._add_live() if LIVE in services else None
         if API in services:
+            self._serves_api = True
             self._app = build_api_app(
                 self._settings,
                 self._stores,
@@ -180,7 +186,7 @@ class ProcessBuilder:
 
     def node(self) -> Node:
         """Return what was built, with the health routes."""
-        health = Health(self._checks, degrading={"blobs": partial(check_answers, self._stores.blobs)})
+        health = self._health()
         add_health_routes(self._app, health, self._metrics, self._parent)
         self._runs["dependencies"] = DependencyWatch(health, self._metrics, space=self._space).run
         protocol = partial(HttpProtocol, secure=self._settings.public_url.startswith("https://"))
@@ -192,6 +198,16 @@ class ProcessBuilder:
             return node
         certificate = self._tls.certificate
         return replace(node, tls=lambda: certificate.context, plain=self._tls.plain, reload=certificate.reload)
+
+    def _health(self) -> Health:
+        blobs: dict[str, Check] = {"blobs": partial(check_answers, self._stores.blobs)}
+        if not self._serves_api:
+            return Health(self._checks, degrading=blobs)
+        if only_reads(self._settings) and self._stores.replicas is not None:
+            checks = {"database": self._checks["database"], "replica": self._stores.replicas.require_one, **blobs}
+            return Health({}, degrading=checks, one_of=("database", "replica"))
+        # With either of them pages are answered, if not all of them; see the degraded modes in docs/operation.md.
+        return Health({}, degrading={**self._checks, **blobs}, one_of=("database", "redis"))
 
     async def welcome(self, *, with_demo: bool) -> None:
         """Create the demonstration community if it is wanted, then print the URL of the service."""

@@ -17,7 +17,8 @@ from server.config.section import Networks, Rate, Section, Texts
 from storage.embedded.disk_space import RESERVE
 from storage.postgres.address import SCHEMES, require_one_server, server_name, server_urls
 from storage.postgres.replication import MAX_LAG
-from storage.redis.address import CLUSTER_SCHEMES, cluster_nodes, is_cluster
+from storage.redis.address import ABSENT, CLUSTER_SCHEMES, cluster_nodes, is_cluster
+from workers.broker import amqp_address
 from workers.broker.port import Policy
 from workers.images.limits import DecoderLimits
 from workers.registry import WORKERS
@@ -237,7 +238,8 @@ class RedisSection(Section):
         description="`embedded:` starts a private Valkey in the data directory; `redis://`, `rediss://` (TLS) or "
         "`unix://` uses an existing server; `redis+cluster://host:port,host:port` or `rediss+cluster://` a cluster: "
         "name two or three of its nodes, the others are discovered. The database must belong to PicShare alone: it is "
-        "flushed when the server returns with data that may be stale, after a restart from a snapshot or a failover.",
+        "flushed when the server returns with data that may be stale, after a restart from a snapshot or a failover. "
+        "`none:` lets the role api-read do without, in a region that only reads.",
     )
 
     @field_validator("url")
@@ -245,7 +247,7 @@ class RedisSection(Section):
     def _is_known(cls, value: str) -> str:
         if is_cluster(value):
             cluster_nodes(value)  # raises an error that says what is wrong
-        return _with_scheme(value, ("embedded:", "redis://", "rediss://", "unix://", *CLUSTER_SCHEMES))
+        return _with_scheme(value, ("embedded:", "redis://", "rediss://", "unix://", *CLUSTER_SCHEMES, ABSENT))
 
 
 class BrokerSection(Section):
@@ -254,13 +256,16 @@ class BrokerSection(Section):
     url: str = Field(
         default="local:",
         description="`local:` delivers events through the database, within one process; "
-        "`amqp://user:password@host/vhost` or `amqps://` uses RabbitMQ.",
+        "`amqp://user:password@host/vhost` or `amqps://` uses RabbitMQ; of a cluster, name its nodes, as "
+        "`host1,host2,host3`: any of them is used, and another one when it is lost.",
     )
 
     @field_validator("url")
     @classmethod
     def _is_known(cls, value: str) -> str:
-        return _with_scheme(value, ("local:", "amqp://", "amqps://"))
+        if _with_scheme(value, ("local:", *amqp_address.SCHEMES)).startswith(amqp_address.SCHEMES):
+            amqp_address.node_urls(value)  # raises an error that says what is wrong
+        return value
 
 
 class UploadSection(Section):

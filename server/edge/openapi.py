@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
@@ -90,11 +91,23 @@ def _schemas(endpoints: Iterable[Endpoint]) -> tuple[dict[type[BaseModel], dict[
         for response in (endpoint.response, *endpoint.alternatives, *endpoint.other_responses.values()):
             if response is not None:
                 wanted[response] = "serialization"
-    references, document = models_json_schema(
-        list(wanted.items()), ref_template=_REFERENCE, schema_generator=_ComponentNames
-    )
-    names = {model: references[model, mode] for model, mode in wanted.items()}
+    return _schemas_of(tuple(wanted.items()))
+
+
+# Schemas depend on the models alone. They are generated once, because that takes most of the time of making an
+# application; the document contains them and nothing changes them.
+@cache
+def _schemas_of(
+    wanted: tuple[tuple[type[BaseModel], JsonSchemaMode], ...],
+) -> tuple[dict[type[BaseModel], dict[str, Any]], dict[str, Any]]:
+    references, document = models_json_schema(wanted, ref_template=_REFERENCE, schema_generator=_ComponentNames)
+    names = {model: references[model, mode] for model, mode in wanted}
     return names, document["$defs"]
+
+
+@cache
+def _query_schema(model: type[BaseModel]) -> dict[str, Any]:
+    return model.model_json_schema()
 
 
 def _operation(
@@ -180,7 +193,7 @@ def _path_parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
 def _query_parameters(endpoint: Endpoint) -> list[dict[str, Any]]:
     if endpoint.query is None:
         return []
-    schema = endpoint.query.model_json_schema()
+    schema = _query_schema(endpoint.query)
     required = schema.get("required", [])
     return [
         {"name": name, "in": "query", "required": name in required, "schema": part}

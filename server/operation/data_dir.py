@@ -12,12 +12,15 @@ import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from server.errors import StartError
 
 SECRET_BYTES = 48
 _RUN_FILE = "running.json"
+_RESTORING = "restoring"  # exists while a backup is restored into the directory, and after it was interrupted
+_LAST_BACKUP = "last_backup"  # the path of the last backup; written when it was complete
 
 
 @contextmanager
@@ -76,6 +79,42 @@ def read_run_file(directory: Path) -> dict[str, str]:
     except (OSError, ValueError):
         return {}
     return {str(key): str(value) for key, value in values.items()}
+
+
+@contextmanager
+def restoring(directory: Path) -> Iterator[None]:
+    """Mark the directory as incomplete until the end of the context; see `require_complete`."""
+    marker = directory / _RESTORING
+    _write_private(marker, b"")
+    yield
+    marker.unlink(missing_ok=True)
+
+
+def interrupted_restore(directory: Path) -> bool:
+    """Return whether a restore into the directory was interrupted."""
+    return (directory / _RESTORING).exists()
+
+
+def require_complete(directory: Path) -> None:
+    """Raise `StartError` if a restore into the directory was interrupted."""
+    if interrupted_restore(directory):
+        raise StartError(
+            f"The data directory {directory} is incomplete, because `picshare restore` was interrupted; repeat it."
+        )
+
+
+def note_backup(directory: Path, path: Path) -> None:
+    """Note that a backup is complete now, and where it is."""
+    _write_private(directory / _LAST_BACKUP, f"{path}\n".encode())
+
+
+def last_backup(directory: Path) -> tuple[datetime, str] | None:
+    """Return when the last backup of the directory was complete, and where it was written; None if there is none."""
+    path = directory / _LAST_BACKUP
+    try:
+        return datetime.fromtimestamp(path.stat().st_mtime, UTC), path.read_text().strip()
+    except FileNotFoundError:
+        return None
 
 
 def read_secret(directory: Path) -> str:

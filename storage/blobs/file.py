@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from storage.blobs.content_types import HEAD, recognised_type
+from storage.blobs.held_files import move_aside
 from storage.blobs.keys import is_key, is_prefix
 from storage.blobs.port import Blob, BlobInfo
 from storage.errors import FullError, NotFoundError, UnavailableError
@@ -84,7 +85,7 @@ class FileBlobs:
         """Delete objects, and their directories if they are empty then."""
         for key in keys:
             if is_key(key):
-                await asyncio.to_thread(_delete, self._root / key)
+                await asyncio.to_thread(_delete, self._root, key)
 
     async def sweep(self, older_than: float) -> int:
         """Delete temporary files that were last written more than `older_than` seconds ago; return their number."""
@@ -206,9 +207,11 @@ async def _chunks(path: Path, start: int, end: int) -> AsyncIterator[bytes]:
         file.close()
 
 
-def _delete(path: Path) -> None:
+def _delete(root: Path, key: str) -> None:
+    path = root / key
     with _disk_errors():
-        path.unlink(missing_ok=True)
+        if not move_aside(root, key):
+            path.unlink(missing_ok=True)
     for folder in list(path.parents)[:3]:
         # A directory with other objects stays; a writer creates a deleted one again.
         try:

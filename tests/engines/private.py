@@ -19,6 +19,8 @@ import redis
 from redis.exceptions import RedisError
 
 START_DEADLINE = 30.0  # seconds
+SHIPPED = Path(__file__).parents[2] / "deploy" / "redis"
+_PASSWORD = "change-me"  # that of the shipped files
 
 
 # Below the kernel's range for outgoing connections (ip_local_port_range), of which tests open thousands.
@@ -78,14 +80,19 @@ def _run(runner: Runner, run: Callable[[], object]) -> None:
 
 
 class RedisNode:
-    """Debian's `redis-server` on a loopback port; it can be frozen, or killed and restarted with its data."""
+    """Debian's `redis-server` on a loopback port; it can be frozen, or killed and restarted with its data.
 
-    def __init__(self, folder: Path, port: int, options: Sequence[str] = ()) -> None:
+    `shipped` is the name of a file in `deploy/redis`, which `options` extend.
+    """
+
+    def __init__(self, folder: Path, port: int, options: Sequence[str] = (), *, shipped: str | None = None) -> None:
         self.folder = folder
         self.port = port
         self._options = options
+        self._shipped = shipped
         self._process: subprocess.Popen[bytes] | None = None
-        self.url = f"redis://127.0.0.1:{port}"
+        self.password = None if shipped is None else _PASSWORD
+        self.url = f"redis://{f':{self.password}@' if self.password else ''}127.0.0.1:{port}"
 
     def start(self) -> None:
         """Start it and wait until it answers; raise RuntimeError with its log if it does not."""
@@ -93,13 +100,14 @@ class RedisNode:
         if binary is None:
             raise RuntimeError("redis-server is missing: run `make test`, which installs it")
         self.folder.mkdir(parents=True, exist_ok=True)
-        command = [binary, "--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self.folder)]
+        command = [binary] if self._shipped is None else [binary, str(self._configuration(self._shipped))]
+        command += ["--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self.folder)]
         with (self.folder / "redis.log").open("ab") as log:
             # By default a master waits for more replicas before it sends its data, and for them when it stops.
             command += ["--repl-diskless-sync-delay", "0", "--shutdown-timeout", "0"]
             command += ["--appendonly", "yes", "--save", "", *self._options]
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
-        client = redis.Redis(port=self.port)
+        client = redis.Redis(port=self.port, password=self.password)
         deadline = time.monotonic() + START_DEADLINE
         while time.monotonic() < deadline and self._process.poll() is None:
             with contextlib.suppress(RedisError, OSError):
@@ -108,6 +116,13 @@ class RedisNode:
                     return
             time.sleep(0.02)
         raise RuntimeError(f"Redis did not start: {(self.folder / 'redis.log').read_text()[-2000:]}")
+
+    def _configuration(self, name: str) -> Path:
+        """Write the shipped files, of which paths and the memory are replaced, and return the one to start with."""
+        for file in SHIPPED.glob("*.conf"):
+            text = file.read_text().replace("/etc/redis", str(self.folder)).replace("maxmemory 4gb", "maxmemory 256mb")
+            (self.folder / file.name).write_text(text)
+        return self.folder / name
 
     def is_running(self) -> bool:
         """Return whether the process runs."""

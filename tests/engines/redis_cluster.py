@@ -1,4 +1,7 @@
-"""A private Redis Cluster: three masters on loopback, joined by commands so that all ports can be free ones."""
+"""A private Redis Cluster: three masters on loopback, joined by commands so that all ports can be free ones.
+
+With replicas, it has the shipped configuration, and a replica takes over when its master is lost.
+"""
 
 from __future__ import annotations
 
@@ -43,15 +46,15 @@ class Member:
 class ClusterNode(RedisNode):
     """One node; `call` sends a command to this node only."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, shipped: bool = False) -> None:
         self.port, self.bus_port = free_port(), free_port()
-        settings = {**_SETTINGS, "cluster-port": self.bus_port}
+        settings = {**({} if shipped else _SETTINGS), "cluster-port": self.bus_port}
         options = [word for name, value in settings.items() for word in (f"--{name}", str(value))]
-        super().__init__(folder, self.port, options)
+        super().__init__(folder, self.port, options, shipped="cluster.conf" if shipped else None)
 
     def call(self, *command: str | bytes | int) -> Any:
         """Return this node's reply to a command."""
-        with redis.Redis(port=self.port, protocol=2, socket_timeout=5) as client:
+        with redis.Redis(port=self.port, password=self.password, protocol=2, socket_timeout=5) as client:
             client.response_callbacks.clear()
             return client.execute_command(*command)
 
@@ -81,22 +84,33 @@ class ClusterNode(RedisNode):
 
 
 class RedisCluster:
-    """Three masters that share the slots; nodes may be killed and restarted, and slots may be moved."""
+    """Three masters that share the slots; nodes may be killed and restarted, and slots may be moved.
 
-    def __init__(self, folder: Path) -> None:
+    With `replicas`, each has one that takes over by itself.
+    """
+
+    def __init__(self, folder: Path, *, replicas: bool = False) -> None:
         self._folder = folder
         self._replicas = itertools.count()
-        self.nodes = [ClusterNode(folder / f"node{number}") for number in range(MASTERS)]
-        self.url = "redis+cluster://" + ",".join(f"127.0.0.1:{node.port}" for node in self.nodes)
+        count = MASTERS * 2 if replicas else MASTERS
+        self.nodes = [ClusterNode(folder / f"node{number}", shipped=replicas) for number in range(count)]
+        user = f":{self.nodes[0].password}@" if replicas else ""
+        self.url = f"redis+cluster://{user}" + ",".join(f"127.0.0.1:{node.port}" for node in self.nodes)
 
     def start(self) -> None:
         """Start and join the nodes, and wait until the cluster is ready."""
+        masters, replicas = self.nodes[:MASTERS], self.nodes[MASTERS:]
         for number, node in enumerate(self.nodes):
             node.start()
-            first, after = (at * REDIS_CLUSTER_HASH_SLOTS // MASTERS for at in (number, number + 1))
             node.call("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
-            node.call("CLUSTER", "ADDSLOTSRANGE", first, after - 1)
+            if node in masters:
+                first, after = (at * REDIS_CLUSTER_HASH_SLOTS // MASTERS for at in (number, number + 1))
+                node.call("CLUSTER", "ADDSLOTSRANGE", first, after - 1)
             node.meet(self.nodes[0])
+        self.wait()
+        for master, replica in zip(masters, replicas, strict=False):
+            replica.call("CLUSTER", "REPLICATE", master.id)
+        wait_until(lambda: all(replica.is_synced_replica() for replica in replicas))
         self.wait()
 
     def wait(self) -> None:
@@ -109,7 +123,8 @@ class RedisCluster:
 
     def owner_of(self, slot: int) -> ClusterNode:
         """Return the master of a slot."""
-        for first, last, master, *_ in _slots(self.nodes[0]):
+        running = next(node for node in self.nodes if node.is_running())
+        for first, last, master, *_ in _slots(running):
             if first <= slot <= last:
                 return next(node for node in self.nodes if node.port == master[1])
         raise LookupError(f"no node has slot {slot}")
@@ -176,6 +191,19 @@ class RedisCluster:
             wait_until(lambda: node.view()[name].role == b"master")
             self.wait()
 
+    def restart_each(self) -> None:
+        """Restart every node in turn, as an upgrade does: a master hands over to its replica before."""
+        for node in self.nodes:
+            name = node.id
+            if node.call("ROLE")[0] == b"master":
+                replica = next(each for each in self.nodes if node.view()[each.id].master == name)
+                replica.call("CLUSTER", "FAILOVER")
+                wait_until(lambda node=node: node.call("ROLE")[0] == b"slave")  # type: ignore[misc]
+            node.stop()
+            node.start()
+            wait_until(node.is_synced_replica)
+            self.wait()
+
     def stop(self) -> None:
         """Stop all nodes."""
         for node in self.nodes:
@@ -215,9 +243,9 @@ def _slots(node: ClusterNode) -> list[Any]:
 
 
 @contextmanager
-def redis_cluster(folder: Path) -> Iterator[RedisCluster]:
+def redis_cluster(folder: Path, *, replicas: bool = False) -> Iterator[RedisCluster]:
     """Run a cluster until the end of the block."""
-    cluster = RedisCluster(folder)
+    cluster = RedisCluster(folder, replicas=replicas)
     try:
         cluster.start()
         yield cluster

@@ -17,12 +17,6 @@ pytestmark = pytest.mark.engines
 SECONDS = float(os.environ.get("SOAK_SECONDS", "1"))
 
 
-@pytest.fixture
-def redis_url(real_redis_url: str) -> str:
-    """One engine: the short walks run on each."""
-    return real_redis_url
-
-
 async def test_pages_and_recoveries_from_random_seeds(redis: Redis) -> None:
     """After any steps each page has every photo once, and each recovery has every change or is refused."""
     first = random.randrange(1_000_000)

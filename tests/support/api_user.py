@@ -201,7 +201,7 @@ class ApiUser:
         live = Live(self, url or self.url)
         self._lives.append(live)
         await live.client.connect()
-        await eventually(lambda: live.connects and len(live.recovered) >= 2, within=15)
+        await eventually(lambda: live.connects and len(live.recovered) >= 2)
         return live
 
     async def leave(self) -> None:

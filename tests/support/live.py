@@ -22,7 +22,7 @@ from channels.contract.settings import LiveSettings
 from channels.live import build_live
 from storage.redis.client import Redis
 from tests.support.driver_commands import commands
-from tests.support.eventually import eventually
+from tests.support.eventually import DEADLINE, eventually
 from tests.support.fake_ports import FakeAuthenticator, FakeAuthorizer, FakeOperations, FakePresences, MemoryStreams
 
 PATH = "/connection/websocket"
@@ -233,7 +233,7 @@ class BareClient:
 
     async def closed(self) -> tuple[int, str]:
         """Read to the end and return the close code and reason."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(DEADLINE):
             while True:
                 message = await self.socket.receive()
                 if message.type is WSMsgType.CLOSE:
@@ -249,7 +249,7 @@ class BareClient:
         return [message for message in waiting if message]
 
     async def _next(self, expected: Any) -> dict[str, Any]:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(DEADLINE):
             while True:
                 for position, message in enumerate(self._waiting):
                     if expected(message):

@@ -25,11 +25,11 @@ class Run:
         self.url = f"http://127.0.0.1:{self.port}"
         self.services: list[Service] = []
 
-    def service(self, *arguments: str, env: dict[str, str] | None = None) -> Service:
-        """Return a process that is not started yet."""
+    def service(self, *arguments: str, env: dict[str, str] | None = None, program: Path | None = None) -> Service:
+        """Return a process that is not started yet, of the source or of the installed `program`."""
         command = ["run", "--port", str(self.port), "--data", str(self.folder / "data"), *arguments]
         name = f"run{len(self.services)}"
-        service = Service(command, folder=self.folder, name=name, port=self.port, env=env)
+        service = Service(command, folder=self.folder, name=name, port=self.port, env=env, program=program)
         self.services.append(service)
         return service
 

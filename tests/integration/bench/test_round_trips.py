@@ -11,12 +11,6 @@ from storage.redis.client import Redis
 from tests.support.documents import table_rows
 
 
-@pytest.fixture
-def redis_url(real_redis_url: str) -> str:
-    """One engine is enough here: nothing is counted on it."""
-    return real_redis_url
-
-
 @pytest.mark.engines
 async def test_each_use_case_takes_the_documented_round_trips(database_dsn: str, redis: Redis, tmp_path: Path) -> None:
     """Each use case sends as many statements as `docs/performance.md` says; one that needs more or fewer fails."""

@@ -12,7 +12,7 @@ import pytest
 from server.media.urls import MediaUrls
 from tests.integration.deploy.conftest import Edge
 from tests.support.api import SECRET
-from tests.support.eventually import eventually
+from tests.support.eventually import DEADLINE, eventually
 from tests.support.scripted_origin import Answer
 
 pytestmark = pytest.mark.engines
@@ -299,7 +299,7 @@ async def test_a_websocket_passes(edge: Edge) -> None:
     """The upgrade reaches the live process, with the host, the client's address and an id for the logs."""
     async with edge.session.ws_connect(edge.nginx.url + "/connection/websocket") as socket:
         await socket.send_str("hello")
-        assert await socket.receive_str(timeout=5) == "hello"
+        assert await socket.receive_str(timeout=DEADLINE) == "hello"
     headers = edge.origin.requests[0].headers
     assert headers["Host"] == edge.nginx.url.removeprefix("http://")
     assert (headers["X-Forwarded-For"], headers["X-Forwarded-Proto"]) == ("127.0.0.1", "http")

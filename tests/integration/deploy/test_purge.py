@@ -27,12 +27,6 @@ RETRIED = 6.0  # seconds within which a cache that is back has carried out what 
 
 
 @pytest.fixture
-def redis_url(real_redis_url: str) -> str:
-    """One engine is enough here."""
-    return real_redis_url
-
-
-@pytest.fixture
 async def edge(
     database: Database, redis: Redis, database_dsn: str, short_dir: Path, session: aiohttp.ClientSession
 ) -> AsyncIterator[CachedApi]:

@@ -13,12 +13,6 @@ from tests.support.api import Api, InspectableServices, running_api, services_of
 
 
 @pytest.fixture
-def redis_url(real_redis_url: str) -> str:
-    """One engine is enough here: the stores' own tests run on both."""
-    return real_redis_url
-
-
-@pytest.fixture
 def services(database: Database, redis: Redis, tmp_path: Path) -> Iterator[InspectableServices]:
     """The API's services on fresh stores."""
     services = services_of(database, redis, tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
@@ -13,11 +14,13 @@ from aio_pika.exceptions import CONNECTION_EXCEPTIONS, ChannelPreconditionFailed
 from yarl import URL
 
 from storage.cancellation import cancel_requested
+from workers.broker.amqp_address import node_name, node_urls
 from workers.broker.rabbitmq.driver import AmqpConnection
 from workers.broker.rabbitmq.topology import QueueSpec, Topology
 from workers.errors import BrokerError, UnroutableError
 
 CONNECT_TIMEOUT = 5.0  # seconds
+NODE_TIMEOUT = 2.0  # seconds for one of several nodes, so that the next one is reached within a publish's deadline
 CLOSE_TIMEOUT = 2.0  # seconds
 COMMAND_TIMEOUT = 10.0  # seconds for a confirm or a declaration
 HEARTBEAT = 10  # seconds; a broker that swallows packets is noticed after two of them
@@ -44,11 +47,15 @@ def amqp_errors() -> Iterator[None]:
 
 
 class Connector:
-    """Opens connections to one RabbitMQ and declares the topology there."""
+    """Opens connections to one RabbitMQ, or to any node of a cluster, and declares the topology there.
+
+    The node that accepted the last connection is tried first, so that all connections of a process stay together. It
+    is a random one at first, so that processes are spread over the nodes.
+    """
 
     def __init__(self, url: str, topology: Topology, steps: Sequence[float]) -> None:
-        target = URL(url)
-        self._url = target if "heartbeat" in target.query else target.update_query(heartbeat=HEARTBEAT)
+        urls = node_urls(url)
+        self._urls = random.sample(urls, len(urls))
         self.topology = topology
         self._steps: set[float] = set(steps)
 
@@ -63,10 +70,25 @@ class Connector:
 
     async def connect(self, purpose: str) -> AmqpConnection:
         """Open a connection that RabbitMQ lists under the name `purpose`; raise `BrokerError`."""
-        connection = AmqpConnection(self._url, name=f"picshare {purpose}")
+        if len(self._urls) == 1:
+            return await self._connect_to(self._urls[0], purpose, CONNECT_TIMEOUT)
+        refused: list[str] = []
+        for url in self._urls:
+            try:
+                connection = await self._connect_to(url, purpose, NODE_TIMEOUT)
+            except BrokerError as error:
+                refused.append(f"{node_name(url)}: {error}")
+            else:
+                # A new list, because other connections are being opened with the old one.
+                self._urls = sorted(self._urls, key=lambda each: each != url)
+                return connection
+        raise BrokerError(f"no node of RabbitMQ is available ({'; '.join(refused)})")
+
+    async def _connect_to(self, url: str, purpose: str, timeout: float) -> AmqpConnection:
+        connection = AmqpConnection(_with_heartbeat(url), name=f"picshare {purpose}")
         try:
             with amqp_errors():
-                await connection.connect(timeout=CONNECT_TIMEOUT)
+                await connection.connect(timeout=timeout)
         except (BrokerError, asyncio.CancelledError):
             await self.close(connection)
             raise
@@ -102,3 +124,8 @@ class Connector:
 async def declare(channel: AbstractChannel, spec: QueueSpec) -> AbstractQueue:
     """Declare a queue if it does not exist, and return it with its current message count; raise the driver's errors."""
     return await channel.declare_queue(spec.name, durable=True, arguments=dict(spec.arguments))
+
+
+def _with_heartbeat(url: str) -> URL:
+    target = URL(url)
+    return target if "heartbeat" in target.query else target.update_query(heartbeat=HEARTBEAT)

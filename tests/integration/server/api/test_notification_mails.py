@@ -25,12 +25,6 @@ HALF_AN_HOUR = timedelta(minutes=30)
 
 
 @pytest.fixture
-def redis_url(real_redis_url: str) -> str:
-    """One engine is enough here: nothing depends on it."""
-    return real_redis_url
-
-
-@pytest.fixture
 async def stage(database: Database, redis: Any) -> AsyncIterator[Stage]:
     """The workers, whose events the test handles."""
     stage = Stage(database, redis)

@@ -25,12 +25,6 @@ PREFERENCES, QUIET, DIGEST = (f"/notifications/{name}" for name in ("preferences
 NIGHT = {"zone": "Europe/Berlin", "from": "22:00", "until": "07:00", "days": ["monday", "friday"]}
 
 
-@pytest.fixture
-def redis_url(real_redis_url: str) -> str:
-    """One engine is enough here: preferences are in PostgreSQL."""
-    return real_redis_url
-
-
 async def of_kind(user: ApiUser, kind: str) -> dict[str, str]:
     """Return the audiences of a kind."""
     page = (await user.call("GET", PREFERENCES)).expect(200)

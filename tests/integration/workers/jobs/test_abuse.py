@@ -25,7 +25,7 @@ from workers.jobs.abuse import AbuseHandlers, signals
 from workers.jobs.findings import FindingRecorder, NoFindingMetrics
 from workers.signals.settings import SignalSettings
 
-pytestmark = [pytest.mark.engines, pytest.mark.cluster]
+pytestmark = pytest.mark.engines
 
 SPAM = "Great shot! Visit my profile for more"
 MINUTE = timedelta(minutes=1)

@@ -28,12 +28,6 @@ EVERYONE: dict[str, Any] = {"after_shard": -1, "after_id": -1, "until_shard": 10
 CHANGES = [next(audience for audience in PhotoAudience if audience[0] == letter) for letter in "pfpcpofcfocop"]
 
 
-@pytest.fixture
-def redis_url(real_redis_url: str) -> str:
-    """One engine is enough here: the feeds' own tests run on both."""
-    return real_redis_url
-
-
 class _OvertakenFeeds(Feeds):
     """Feeds before whose removals something else happens."""
 

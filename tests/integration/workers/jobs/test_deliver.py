@@ -34,12 +34,6 @@ ALWAYS_QUIET = QuietHours(zone="UTC", begin=0, end=1439)
 
 
 @pytest.fixture
-def redis_url(real_redis_url: str) -> str:
-    """One engine is enough here: deliveries are in PostgreSQL."""
-    return real_redis_url
-
-
-@pytest.fixture
 def worker(stage: Stage) -> Deliveries:
     """The worker, with three pushes an hour, so that a few are many. All users have devices and addresses."""
     return Deliveries(stage.database, limits=Limits(pushes_per_hour=3))

@@ -25,12 +25,6 @@ pytestmark = pytest.mark.engines
 FOLLOWS_YOU, FRIENDS, TAGS, PICK, KNOWN = SuggestionReason
 
 
-@pytest.fixture
-def redis_url(real_redis_url: str) -> str:
-    """One engine is enough here."""
-    return real_redis_url
-
-
 class Scene:
     """The worker's handlers; `picked` is the operator's pick."""
 

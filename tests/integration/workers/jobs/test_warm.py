@@ -72,12 +72,6 @@ class Scene:
 
 
 @pytest.fixture
-def redis_url(real_redis_url: str) -> str:
-    """One engine is enough here."""
-    return real_redis_url
-
-
-@pytest.fixture
 def scene(database: Database, redis: Any) -> Scene:
     """A scene."""
     return Scene(database, redis)

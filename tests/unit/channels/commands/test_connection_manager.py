@@ -38,7 +38,7 @@ class World:
         self.sent: list[int] = []
         self._scheduler = WriteScheduler(self.sent.append, linger=SETTINGS.close_deadline)
         self.hub = Hub(self._scheduler, lambda _: 0)
-        self.keepalive = Keepalive(SETTINGS)
+        self.keepalive = Keepalive(SETTINGS, self._scheduler)
         self._wire_format = WebSocketFormat(JsonCodec())
         self.manager = ConnectionManager(
             cast(CommandDispatcher, None), self.hub, self.keepalive, SETTINGS, NoLiveMetrics()
@@ -172,6 +172,74 @@ async def test_busy_clients_are_not_blamed(world: World) -> None:
     assert connection.closed_with is codes.NO_PONG
 
 
+async def test_pings_stay_spread_after_a_long_sleep(world: World) -> None:
+    """After a suspension all are pinged once, and from then on at their former moments, not all together."""
+    world.keepalive.tick(world.start)
+    transports = []
+    for _ in range(20):
+        connection, transport = world.connection()
+        connection.answers_pings = False
+        world.keepalive.start_pings(connection, world.start)
+        transports.append(transport)
+    later = world.start + 1000
+    world.keepalive.tick(later)
+    assert all(transport.writes == [PING] for transport in transports)
+    portions = []
+    for quarter in range(1, 4 * 25 + 1):
+        before = sum(len(transport.writes) for transport in transports)
+        world.keepalive.tick(later + quarter / 4)
+        portions.append(sum(len(transport.writes) for transport in transports) - before)
+    assert sum(portions) == 20
+    assert max(portions) < 10
+
+
+async def test_a_pong_counts_for_the_ping_before_it(world: World) -> None:
+    """A pong keeps the connection until the next ping is not answered; a pong that is not due is not handled."""
+    connection, transport = world.connection()
+    connection.core.accepted()
+    world.keepalive.start_pings(connection, world.start)
+    assert not world.manager.pong(connection)
+    now = world.start
+    while len(transport.writes) < 3 and connection.closed_with is None:
+        now += 0.25
+        world.keepalive.tick(now)
+        if len(transport.writes) < 3 and connection.core.pong_due:
+            assert world.manager.pong(connection)
+    assert connection.closed_with is None
+    world.keepalive.tick(now + SETTINGS.pong_deadline - 0.3)
+    assert connection.closed_with is None
+    world.keepalive.tick(now + SETTINGS.pong_deadline + 0.3)
+    assert connection.closed_with is codes.NO_PONG
+
+
+async def test_a_pong_behind_a_request_waits_its_turn(world: World) -> None:
+    """While a request is handled a pong is a command like any other, so that the order is kept."""
+    connection, _ = world.connection()
+    connection.core.accepted()
+    connection.core.ping_sent()
+    connection.inbox = deque()
+    assert not world.manager.pong(connection)
+    connection.inbox = None
+    assert world.manager.pong(connection)
+
+
+async def test_a_ping_does_not_extend_a_pong_that_is_due(world: World) -> None:
+    """A connection that is one too many and silent is closed in time, although its group is pinged meanwhile."""
+    connection, _ = world.connection()
+    connection.core.accepted()
+    world.keepalive.start_pings(connection, world.start)
+    moment = world.start + SETTINGS.ping_interval
+    world.keepalive.tick(moment)  # its first ping, which it answers
+    assert world.manager.pong(connection)
+    world.keepalive.tick(moment + SETTINGS.ping_interval - 4)
+    assert world.manager.pong(connection) or not connection.core.pong_due
+    now = moment + SETTINGS.ping_interval - 3.5
+    world.keepalive.supersede(connection, now)
+    for quarter in range(4 * 9):
+        world.keepalive.tick(now + quarter / 4)
+    assert connection.closed_with is codes.NO_PONG
+
+
 async def test_a_long_sleep(world: World) -> None:
     """After a long sleep of the process, everything due is checked once."""
     pairs = [world.connection() for _ in range(3)]
@@ -260,14 +328,15 @@ async def test_one_connection_too_many(world: World, pinged: bool) -> None:
     connection, transport = world.connection()
     connection.core.accepted()
     world.keepalive.start_pings(connection, world.start)
+    now = world.start
     if pinged:
-        connection.deadlines.ping = world.start
-        world.keepalive.watch(connection)
-        world.keepalive.tick(world.start + 0.3)
-    world.keepalive.supersede(connection, world.start + 0.4)
+        now += SETTINGS.ping_interval + 0.3
+        world.keepalive.tick(now)
+    world.keepalive.supersede(connection, now + 0.1)
     await asyncio.sleep(0)
     assert transport.writes == [PING]
-    pong = connection.core.receive(JsonCodec().decode("{}")[0], world.start + 1)
+    assert not world.manager.pong(connection)  # it has an effect, so it must be handled as a command
+    pong = connection.core.receive(JsonCodec().decode("{}")[0], now + 1)
     assert pong == Close(codes.CONNECTION_LIMIT)
 
 

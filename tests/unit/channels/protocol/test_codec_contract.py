@@ -242,3 +242,10 @@ def _expected(part: Any) -> Any:
     if isinstance(part, dict):
         return {key: _expected(item) for key, item in part.items()}
     return [_expected(item) for item in part] if isinstance(part, list) else part
+
+
+@every_codec
+def test_the_shortest_pong(peer: Peer) -> None:
+    """A codec's own pong is decoded as one blank command."""
+    pong = peer.codec.pong
+    assert peer.codec.decode(pong if peer.codec.binary else pong.decode()) == [Command(0, None, {}, blank=True)]

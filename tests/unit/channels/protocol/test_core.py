@@ -130,6 +130,22 @@ def test_pong_answers_one_ping() -> None:
     assert protocol.receive(parse_command({}), 0.0) == BAD
 
 
+def test_the_short_way_of_a_pong() -> None:
+    """A pong that is due and has no effect may be handled without a command; every other one may not."""
+    protocol = connected_core()
+    assert not protocol.pong()
+    protocol.ping_sent()
+    assert protocol.pong()
+    assert not protocol.pong()
+    assert protocol.receive(parse_command({}), 0.0) == BAD
+    protocol.ping_sent()
+    protocol.supersede()
+    assert not protocol.pong()
+    fresh = core()
+    fresh.ping_sent()
+    assert not fresh.pong()
+
+
 def test_pong_of_a_connection_too_many() -> None:
     """A superseded connection closes for good with its pong, not with other commands."""
     protocol = connected_core()

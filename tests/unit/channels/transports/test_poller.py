@@ -13,19 +13,20 @@ from typing import Any
 
 import pytest
 
-from channels.transports.poller import Poller
+from channels.transports.poller import PolledProtocol, Poller
 from tests.support.both_loops import on_both_loops
 from tests.support.eventually import eventually
 
 RESET = struct.pack("ii", 1, 0)  # linger for no time: close with RST
 
 
-class Peer(asyncio.Protocol):
+class Peer(PolledProtocol):
     """A protocol that records its callbacks; `act` may do something with each piece of data."""
 
     def __init__(self) -> None:
         self.transport: asyncio.Transport
         self.received = b""
+        self.kept_alive = 0
         self.calls: list[str] = []
         self.act: Callable[[], None] = lambda: None
         self.stays = False
@@ -33,6 +34,10 @@ class Peer(asyncio.Protocol):
     def has_received(self, data: bytes) -> bool:
         """Return whether exactly this was received."""
         return self.received == data
+
+    def was_kept_alive(self, times: int) -> bool:
+        """Return whether this number of keep-alive messages arrived."""
+        return self.kept_alive == times
 
     def is_lost(self) -> bool:
         """Return whether only the loss was reported."""
@@ -42,6 +47,13 @@ class Peer(asyncio.Protocol):
         """Record the data."""
         self.received += data
         self.act()
+
+    def keepalive_received(self, data: bytes) -> bool:
+        """Count a message that consists of a dot."""
+        if data != b".":
+            return False
+        self.kept_alive += 1
+        return True
 
     def eof_received(self) -> bool:
         """Record the call, and have the connection closed unless this end `stays`."""
@@ -272,3 +284,41 @@ async def test_without_epoll_the_transport_reads(scene: Scene) -> None:
     await eventually(lambda: peer.received == b"x")
     far.close()
     await eventually(lambda: peer.calls == ["eof", "lost"])
+
+
+@while_polling
+async def test_keepalive_messages_are_handled_apart(scene: Scene) -> None:
+    """Keep-alive messages and data arrive in any order, and nothing is lost between them."""
+    await scene.connect(2)
+    (one, far), (two, other) = zip(scene.peers, scene.far, strict=True)
+    for number in range(1, 4):
+        far.send(b".")
+        await eventually(partial(one.was_kept_alive, 2 * number - 1))
+        far.send(b".")
+        other.send(b"data")
+        await eventually(partial(one.was_kept_alive, 2 * number))
+        await eventually(partial(two.has_received, b"data" * number))
+    assert one.received == b""
+
+
+@while_polling
+async def test_keepalive_messages_are_gathered(scene: Scene) -> None:
+    """After a turn with nothing but keep-alive messages the sockets are left alone until the pause has passed."""
+    scene.poller = Poller(pause=3600)
+    peer, far = await scene.connect()
+    other, other_far = await scene.connect()
+    other_far.send(b"at once")
+    await eventually(lambda: other.received == b"at once")
+    far.send(b".")
+    await eventually(lambda: peer.kept_alive == 1)
+    far.send(b".")
+    other_far.send(b"later")
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert (peer.kept_alive, other.received) == (1, b"at once")
+    peer.transport.abort()
+    other.transport.abort()
+    await eventually(lambda: peer.is_lost() and other.is_lost())
+    again, far = await scene.connect()
+    far.send(b"x")
+    await eventually(lambda: again.received == b"x")

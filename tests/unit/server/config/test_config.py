@@ -79,6 +79,7 @@ def test_lists_in_the_environment_are_separated_by_commas(monkeypatch: pytest.Mo
         ("[server]\nport = 70000", ["server.port", "65535"]),
         ('[server]\ntrusted_proxies = ["nobody"]', ["server.trusted_proxies", "nobody is not a network"]),
         ('[broker]\nurl = "kafka://x"', ["broker.url", "local: or amqp://"]),
+        ('[broker]\nurl = "amqp://a:x,b/c"', ["broker.url", "each node should be host:port"]),
         ('[redis]\nurl = "http://x"', ["redis.url", "redis+cluster://"]),
         ('[redis]\nurl = "redis+cluster://a:1,b:x"', ["redis.url", "each node should be host:port"]),
         ('[redis]\nurl = "redis+cluster://a:1/3"', ["redis.url", "no numbered databases"]),

@@ -1,0 +1,101 @@
+"""Objects of a directory that are deleted while a backup copies them: they are moved aside until it ends.
+
+A backup first dumps the database and then copies the objects that its rows name. An object that is deleted in between
+would be missing in the copy. So the backup holds a lock and creates the directory `<root>/.held`; while both are there,
+every process moves what it deletes into it. Without the lock the directory is left over from a backup that was killed,
+and is ignored.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+from storage.errors import UnavailableError
+
+HELD = ".held"  # not the first part of any key
+_LOCK = ".held.lock"
+_LOCK_DEADLINE = 2.0  # seconds; a process that deletes has the lock for microseconds
+_LOCK_PAUSE = 0.01
+
+
+@contextmanager
+def held_deletions(root: Path) -> Iterator[Path]:
+    """Keep the objects that are deleted during the context, in the directory that is yielded; see `held_file`.
+
+    They are deleted at its end. Raises `UnavailableError` while another process holds deletions in `root`.
+    """
+    root.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(root / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    held = root / HELD
+    try:
+        _lock(descriptor)
+        _remove(held)
+        held.mkdir(mode=0o700)
+        try:
+            yield held
+        finally:
+            _remove(held)
+    finally:
+        os.close(descriptor)
+
+
+def held_file(held: Path, key: str) -> Path:
+    """Return where the object of a key is kept when it is deleted; its name is the key, without directories."""
+    return held / quote(key, safe="")
+
+
+def move_aside(root: Path, key: str) -> bool:
+    """Move an object that is being deleted to the held ones; return False if none are held, or it is not there."""
+    held = root / HELD
+    if not held.is_dir() or not _is_locked(root):
+        return False
+    try:
+        (root / key).replace(held_file(held, key))
+    except FileNotFoundError:
+        # The object is gone, or the backup has just ended.
+        return False
+    return True
+
+
+def _lock(descriptor: int) -> None:
+    deadline = time.monotonic() + _LOCK_DEADLINE
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                text = "another backup of these images is running; wait for its end"
+                raise UnavailableError("blobs", text) from None
+            time.sleep(_LOCK_PAUSE)
+        else:
+            return
+
+
+def _remove(held: Path) -> None:
+    # Under another name nothing is moved into it any more.
+    ended = held.with_name(f"{HELD}.ended")
+    shutil.rmtree(ended, ignore_errors=True)
+    if held.is_dir():
+        held.rename(ended)
+        shutil.rmtree(ended, ignore_errors=True)
+
+
+def _is_locked(root: Path) -> bool:
+    try:
+        descriptor = os.open(root / _LOCK, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
