@@ -33,6 +33,7 @@ BENCHES = {
     "webhooks": "delay and price of a delivery, and others while an endpoint hangs with 200,000 due",
     "push": "delay from a like until its push is at the push service",
     "export": "seconds and memory of an export of 1,000 photos, against copying the same bytes",
+    "failover": "seconds from the loss of a server of each engine until the service goes on, and what is lost",
     "round-trips": "database round trips of each use case, which are the same on every machine",
 }
 

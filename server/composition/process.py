@@ -32,6 +32,7 @@ from server.composition.roles import (
     WORKER_ROLES,
     is_local,
     methods_of,
+    only_reads,
     require_backends,
     services_of,
 )
@@ -210,6 +211,9 @@ class ProcessBuilder:
         blobs: dict[str, Check] = {"blobs": partial(check_answers, self._stores.blobs)}
         if not self._serves_api:
             return Health(self._checks, degrading=blobs)
+        if only_reads(self._settings) and self._stores.replicas is not None:
+            checks = {"database": self._checks["database"], "replica": self._stores.replicas.require_one, **blobs}
+            return Health({}, degrading=checks, one_of=("database", "replica"))
         # With either of them pages are answered, if not all of them; see the degraded modes in docs/operation.md.
         return Health({}, degrading={**self._checks, **blobs}, one_of=("database", "redis"))
 

@@ -24,6 +24,7 @@ from server.composition.backends import Stores, variant_registry
 from server.composition.blob_stores import open_presigner, upload_directory
 from server.composition.outbound import outbound_policy
 from server.composition.push import push_settings
+from server.composition.roles import only_reads
 from server.composition.signing import mail_tokens, media_urls, secret_bytes, verdict_tokens
 from server.config.section import from_sections
 from server.config.settings import Settings
@@ -53,7 +54,7 @@ from storage.feeds.public_cards import PublicCards
 from storage.feeds.trending import Trending
 from storage.holds import HoldPolicy
 from storage.ids import slot_group
-from storage.limits.open_sessions import OpenSessions
+from storage.limits.open_sessions import OpenSessions, ReplicatedSessions
 from storage.limits.quotas import Quotas
 from storage.limits.tickets import Tickets
 from workers.signals.settings import SignalSettings
@@ -195,8 +196,8 @@ def api_services(settings: Settings, stores: Stores, passwords: Passwords, metri
 
 def rate_limiter(settings: Settings, stores: Stores) -> RateLimiter:
     """Return the rate limiter."""
-    limits, is_open = from_sections(RateLimits, settings.limits), OpenSessions(stores.fallback).has
-    return RateLimiter(Quotas(stores.redis), limits, is_open=is_open)
+    sessions = ReplicatedSessions(stores.fallback) if only_reads(settings) else OpenSessions(stores.fallback)
+    return RateLimiter(Quotas(stores.redis), from_sections(RateLimits, settings.limits), is_open=sessions.has)
 
 
 def access_log(settings: Settings) -> AccessLog:
