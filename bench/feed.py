@@ -37,9 +37,8 @@ async def measure(*, quick: bool) -> list[Figure]:
     """Return the rates and their ratios; raises `TooFewCoresError` where there is one core only."""
     runs, seconds = (3, 1.0) if quick else (7, 3.0)
     cores = assign_cores(os.sched_getaffinity(0))
-    async with feed_server(cores) as server:
-        port, memory_port = server.port, server.memory_port
-        rate_of = partial(request_rate, token=server.tokens[ONE_AUTHOR], connections=CONNECTIONS)
+    async with feed_server(cores) as (port, memory_port, tokens, _):
+        rate_of = partial(request_rate, token=tokens[ONE_AUTHOR], connections=CONNECTIONS)
         rate_of(port, API, seconds=1.0)
         feed, memory, bare = [], [], []
         for _ in range(runs):
@@ -70,7 +69,10 @@ async def measure(*, quick: bool) -> list[Figure]:
 
 
 class FeedServer(NamedTuple):
-    """Ports of the API and of the bare application, access tokens of the viewers (`feed_community`), process id."""
+    """The ports of the API and of the bare application, and the access tokens of the viewers (`feed_community`).
+
+    `pid` is the id of their process.
+    """
 
     port: int
     memory_port: int

@@ -197,7 +197,8 @@ class ProcessBuilder:
         health = self._health()
         add_health_routes(self._app, health, self._metrics, self._parent)
         self._runs["dependencies"] = DependencyWatch(health, self._metrics, space=self._space).run
-        protocol = partial(HttpProtocol, secure=self._settings.public_url.startswith("https://"))
+        secure = self._settings.public_url.startswith("https://")
+        protocol = partial(HttpProtocol, secure=secure, draining=lambda: health.draining)
         node = Node(health=health, services=self._runs, app=self._app, drain=self._drain, protocol=protocol)
         if self._parent is not None:
             # The parent passes SIGHUP on to all, and by default it would end the process.
