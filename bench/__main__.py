@@ -15,6 +15,7 @@ BENCHES = {
     "flat": "insertions and announcements with 1,000 to 1,000,000 followers, for each follower",
     "feed": "GET /feed against a handler that returns the same bytes from memory",
     "pages": "pages of a feed of 20 stars and of what trends, against a feed of 20 other authors",
+    "workers": "requests of a second of processor time by two serving processes on a port, against one",
     "pings": "processor time of the server for a ping and its pong, against a bare epoll loop",
     "images": "processor time from an original to its variants, against libvips",
     "page-images": "bytes of the images of a feed page, against one JPEG of 1080 pixels for every photo",
