@@ -23,6 +23,7 @@ BENCHES = {
     "resumable": "processor time of resumable uploads against the tus project's own server",
     "object-store": "processor time of the client of an object store, against aiobotocore",
     "edge": "processor time of nginx for a private image from its cache, against a public one",
+    "gateway": "latency and processor time that nginx adds to a request, against the role alone and a plain nginx",
     "purge": "time from the deletion of a photo until no cache serves it",
     "popular": "likes of a photo with 100,000 likers, and the notification of another user meanwhile",
     "live": "latency from a like to the owner's socket and from an upload to a follower's, against the engines alone",
