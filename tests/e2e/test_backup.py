@@ -171,8 +171,11 @@ async def test_an_older_backup_is_migrated(drill: Drill) -> None:
     with pytest.raises(StartError, match="was interrupted; repeat it"):
         async with running_engines(settings_in(data)):
             pass
-    _, applied = await restore(settings_in(data), drill.backup, ignored, migrations_folder=folder)
+    shared_redis = settings_in(data).with_values("redis", url="redis://127.0.0.1:1")
+    shown: list[str] = []
+    _, applied = await restore(shared_redis, drill.backup, shown.append, migrations_folder=folder)
     assert applied == [later]
+    assert shown[-1].startswith("Empty the Redis at redis.url")
     assert (data / "secret").read_bytes() == (drill.data / "secret").read_bytes()
 
 
