@@ -24,6 +24,7 @@ BENCHES = {
     "resumable": "processor time of resumable uploads against the tus project's own server",
     "object-store": "processor time of the client of an object store, against aiobotocore",
     "edge": "processor time of nginx for a private image from its cache, against a public one",
+    "gateway": "latency and processor time that nginx adds to a request, against the role alone and a plain nginx",
     "purge": "time from the deletion of a photo until no cache serves it",
     "popular": "likes of a photo with 100,000 likers, and the notification of another user meanwhile",
     "live": "latency from a like to the owner's socket and from an upload to a follower's, against the engines alone",
@@ -35,6 +36,7 @@ BENCHES = {
     "webhooks": "delay and price of a delivery, and others while an endpoint hangs with 200,000 due",
     "push": "delay from a like until its push is at the push service",
     "export": "seconds and memory of an export of 1,000 photos, against copying the same bytes",
+    "failover": "seconds from the loss of a server of each engine until the service goes on, and what is lost",
     "round-trips": "database round trips of each use case, which are the same on every machine",
 }
 

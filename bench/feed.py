@@ -37,7 +37,7 @@ async def measure(*, quick: bool) -> list[Figure]:
     """Return the rates and their ratios; raises `TooFewCoresError` where there is one core only."""
     runs, seconds = (3, 1.0) if quick else (7, 3.0)
     cores = assign_cores(os.sched_getaffinity(0))
-    async with feed_server(cores) as (port, memory_port, tokens):
+    async with feed_server(cores) as (port, memory_port, tokens, _):
         rate_of = partial(request_rate, token=tokens[ONE_AUTHOR], connections=CONNECTIONS)
         rate_of(port, API, seconds=1.0)
         feed, memory, bare = [], [], []
@@ -69,11 +69,15 @@ async def measure(*, quick: bool) -> list[Figure]:
 
 
 class FeedServer(NamedTuple):
-    """The ports of the API and of the bare application, and the access tokens of the viewers (`feed_community`)."""
+    """The ports of the API and of the bare application, and the access tokens of the viewers (`feed_community`).
+
+    `pid` is the id of their process.
+    """
 
     port: int
     memory_port: int
     tokens: Mapping[str, str]
+    pid: int
 
 
 @asynccontextmanager
@@ -105,4 +109,4 @@ async def feed_server(cores: Cores) -> AsyncIterator[FeedServer]:
         assert process.stdout is not None
         line = (await asyncio.wait_for(process.stdout.readline(), 60)).decode().strip()
         assert line, (folder / "server.log").read_text()[-3000:]
-        yield FeedServer(port, memory_port, json.loads(line))
+        yield FeedServer(port, memory_port, json.loads(line), process.pid)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol, Self, TypeAlias
 
 OK = "ok"
 REFUSED = "circuit_open"  # the call was not made
@@ -175,3 +175,6 @@ class Permit:
         if not self._done:
             self._done = True
             self._circuit._abandoned(self._generation)
+
+
+Circuits: TypeAlias = Callable[[str, CircuitPolicy], Circuit]  # the circuit of a name, made when it is first asked for

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from channels.bus.presence_store import PresenceStore
+from channels.contract.errors import LiveUnavailableError
 from channels.contract.ports import Presence
 from storage.postgres.database import Queryable
 from storage.stores import relations
@@ -23,6 +24,13 @@ class PresenceReader:
         if not await relations.may_see_presence(self._db, viewer_id, user_id):
             return None
         return await self.read_permitted(user_id)
+
+    async def if_known(self, user_id: int) -> Presence | None:
+        """Return a user's presence, where the caller has checked the permission; None while Redis is away."""
+        try:
+            return await self.read_permitted(user_id)
+        except LiveUnavailableError:
+            return None
 
     async def read_permitted(self, user_id: int) -> Presence:
         """Return a user's presence, where the caller has checked that the viewer may know it.

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
+from channels.contract.errors import LiveUnavailableError
 from server.identity.clients import Client
 from server.identity.errors import RefreshTokenError
 from server.identity.rate_limits import Charge
@@ -21,7 +22,7 @@ from server.identity.tokens import (
     refresh_token_shard,
 )
 from storage import ids
-from storage.errors import NotFoundError
+from storage.errors import NotFoundError, UnavailableError
 from storage.models import Role, User
 from storage.postgres.database import Database, Transaction
 from storage.stores import session_lists, sessions
@@ -129,7 +130,12 @@ class SessionService:
         """End a session: its tokens are refused at once and its live connections are closed."""
         async with self._db.transaction() as tx:
             await sessions.revoke(tx, viewer_id, session)
-        await self.revoke(viewer_id, [session])
+        try:
+            await self.revoke(viewer_id, [session])
+        except (UnavailableError, LiveUnavailableError) as error:
+            # While Redis is away, every request looks for its session in the database. The worker repeats it for the
+            # event, so that it is known again when Redis is back.
+            log.warning("revocation_postponed", session=session, error=str(error))
 
     async def active(self, user_id: int) -> list[ListedSession]:
         """Return the active sessions of a user, the one that was seen last first."""

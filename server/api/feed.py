@@ -17,7 +17,10 @@ from server.edge.responses import HighlightsResponse, StreamListResponse, stream
 from server.identity.rate_limiter import RateLimiter, require_allowed
 from server.identity.rate_limits import READ_QUOTA
 from server.media.urls import MediaUrls
+from storage.errors import UnavailableError
 from storage.feeds.home import Home
+from storage.feeds.home_database import DatabaseHome
+from storage.feeds.home_page import FeedPage
 
 LISTING = "feed"
 
@@ -28,6 +31,7 @@ class FeedApi:
     def __init__(
         self,
         home: Home,
+        database_home: DatabaseHome,
         tags: TagFeed,
         highlights: HighlightsFeed,
         lists: ListFeed,
@@ -38,6 +42,7 @@ class FeedApi:
         last_seen: LastSeen,
     ) -> None:
         self._home = home
+        self._database_home = database_home
         self._tags = tags
         self._highlights = highlights
         self._lists = lists
@@ -69,26 +74,47 @@ class FeedApi:
         """Handle `GET /feed`."""
         query, viewer = request.query(FeedQuery), request.viewer
         if query.source != "home":
-            request.report_rate_limit(await self._limiter.check_user(READ_QUOTA, viewer.user_id, viewer.session))
+            await self._charge(request)
             if query.list_id is not None:
                 return await self._lists.page(viewer.user_id, query.list_id, query)
             return await self._tags.page(viewer.user_id, query)
         if query.order == "highlights":
-            request.report_rate_limit(await self._limiter.check_user(READ_QUOTA, viewer.user_id, viewer.session))
+            await self._charge(request)
             # This may begin a visit, and the highlights are those since the visit before it.
             await self._last_seen.record(viewer.user_id)
             return await self._highlights.page(viewer.user_id, query)
-        page = await self._home.page(
-            viewer.user_id,
-            session=viewer.session,
-            before=self._cursors.decode(LISTING, query.cursor),
-            limit=query.limit,
-            policy=self._policy,
-            sign=self._urls.sign,
-        )
-        request.report_rate_limit(require_allowed(self._policy, page.quota, revoked=page.revoked))
+        page = await self._home_page(request, query)
         await self._last_seen.record(viewer.user_id)
         next_cursor = None if page.next is None else self._cursors.encode(LISTING, page.next)
         # A client recovers the stream from the newest page; later pages are older than any position.
         position = stream_position(page.position) if query.cursor is None else None
         return joined_list_response(page.pieces, next_cursor, stream=position)
+
+    async def _home_page(self, request: ApiRequest, query: FeedQuery) -> FeedPage:
+        viewer, before = request.viewer, self._cursors.decode(LISTING, query.cursor)
+        try:
+            page = await self._home.page(
+                viewer.user_id,
+                session=viewer.session,
+                before=before,
+                limit=query.limit,
+                policy=self._policy,
+                sign=self._urls.sign,
+            )
+        except UnavailableError as error:
+            if error.engine != "redis":
+                raise
+            charge = await self._limiter.check_user_locally(READ_QUOTA, viewer.user_id, viewer.session)
+            request.report_rate_limit(charge)
+            return await self._database_home.page(
+                viewer.user_id, before=before, limit=query.limit, sign=self._urls.sign
+            )
+        request.report_rate_limit(require_allowed(self._policy, page.quota, revoked=page.revoked))
+        if page.incomplete:
+            request.report_degraded("database")
+        return page
+
+    async def _charge(self, request: ApiRequest) -> None:
+        viewer = request.viewer
+        charge = await self._limiter.check_user(READ_QUOTA, viewer.user_id, viewer.session, locally=True)
+        request.report_rate_limit(charge)

@@ -11,6 +11,7 @@ from server.edge.endpoint import Endpoint
 from server.edge.notification_requests import NotificationSelection, NotificationsQuery, ReadNotificationsQuery
 from server.edge.paging import Cursors, Pager
 from server.edge.responses import stream_position
+from storage.errors import UnavailableError
 from storage.feeds.notification_log import NotificationLog
 from storage.notifications import Notification, NotificationCounters, NotificationMark
 from storage.postgres.database import Queryable
@@ -120,7 +121,7 @@ class NotificationsApi:
         counters: NotificationCounters | None = None
         if query.cursor is None:
             # Read before the list, so that a notification that arrives in between may be sent twice but is not missed.
-            position = await self._log.position(user_id)
+            position = await self._position(user_id)
             # A replica may lack notifications that are before the position, and the client would never receive them.
             found, counters = await notifications.first_page(self._db, user_id, limit=limit, kinds=kinds)
         else:
@@ -136,6 +137,15 @@ class NotificationsApi:
             stream=stream_position(position),
             counters=None if counters is None else counters_fields(counters),
         )
+
+    async def _position(self, user_id: int) -> tuple[str, int] | None:
+        """Return the end of the inbox's stream; None while Redis is away, and then no client can go on from it."""
+        try:
+            return await self._log.position(user_id)
+        except UnavailableError as error:
+            if error.engine != "redis":
+                raise
+            return None
 
     async def counters(self, request: ApiRequest) -> web.Response:
         """Handle `GET /notifications/counters`."""

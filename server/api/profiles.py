@@ -88,7 +88,7 @@ class ProfilesApi:
         )
         if name.lower() != user.username.lower() and name.upper() != encode(user.id):
             return redirect_response(f"{PREFIX}/users/{user.username}")
-        presence = await self._presence.read_permitted(user.id) if presence_visible else None
+        presence = await self._presence.if_known(user.id) if presence_visible else None
         shown = None if viewer_id is None or viewer_id == user.id else relation
         return json_response(ProfileResponse.from_model(user, shown, presence).to_bytes())
 

@@ -34,6 +34,7 @@ from storage.cache.counters import CounterCache
 from storage.cache.tag_trends import TagTrends
 from storage.feeds.highlights import Highlights
 from storage.feeds.home import Home
+from storage.feeds.home_database import DatabaseHome
 from storage.feeds.notification_log import NotificationLog
 from storage.feeds.public_cards import PublicCards
 from storage.feeds.trending import Trending
@@ -101,6 +102,7 @@ class Services:
     variants: VariantRegistry
     variant_requests: VariantRequests
     home: Home
+    database_home: DatabaseHome
     highlights: Highlights
     trending: Trending
     public_cards: PublicCards

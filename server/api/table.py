@@ -164,6 +164,7 @@ def _viewer_endpoints(services: Services) -> list[Endpoint]:
     serializer = PhotoSerializer(services.counter_cache, services.variants, services.media_urls)
     feed = FeedApi(
         services.home,
+        services.database_home,
         TagFeed(reads, cursors, serializer),
         HighlightsFeed(services.highlights, cursors, serializer),
         ListFeed(reads, cursors, serializer),

@@ -125,6 +125,7 @@ class TokensApi:
                 status=201,
                 response=TokensResponse,
                 errors=(401, 403),
+                without_redis=True,
             ),
             Endpoint(
                 method="DELETE",
@@ -133,6 +134,7 @@ class TokensApi:
                 summary="Sign out: the session and its live connections end at once",
                 tag="sessions",
                 quota=SIGN_OUT_QUOTA,
+                without_redis=True,
                 status=204,
             ),
         ]

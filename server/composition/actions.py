@@ -129,6 +129,7 @@ def build_actions(
         challenges=SignInChallenges(Challenges(identity.secret), once),
         devices=DeviceTokens(identity.secret),
         visibility=visibility,
+        metrics=metrics,
     )
     return Actions(
         accounts=accounts,

@@ -14,7 +14,7 @@ from channels.bus.presence_store import PresenceStore
 from channels.bus.publisher import LivePublisher
 from server.composition.blob_stores import open_blobs
 from server.composition.delivery import delivery_script
-from server.composition.roles import is_local
+from server.composition.roles import is_local, only_reads
 from server.composition.wake_ups import leave_to_polling, notify_relay
 from server.config.section import from_sections
 from server.config.settings import Settings
@@ -25,13 +25,17 @@ from storage.blobs.variants import VariantRegistry
 from storage.cache.cards import Cards
 from storage.cache.counters import CounterCache
 from storage.cache.write_positions import WritePositions
+from storage.circuit import Circuit
 from storage.feeds.feeds import FeedMetrics, Feeds
 from storage.feeds.notification_log import NotificationLog
 from storage.ids import slot_group
 from storage.postgres.database import Database
+from storage.postgres.fallback import CIRCUIT as FALLBACK_CIRCUIT
+from storage.postgres.fallback import DatabaseFallback
 from storage.postgres.outbox import Notify, is_on_cluster
+from storage.postgres.pool import SILENCE as DATABASE_SILENCE
 from storage.postgres.primary_server import PrimaryServer
-from storage.postgres.reads import PrimaryReads, ReadMetrics, Reads, ReplicaReads
+from storage.postgres.reads import NoPositions, PrimaryReads, ReadMetrics, Reads, ReplicaReads
 from storage.postgres.replica import Replica
 from storage.postgres.replicas import ReplicaMetrics, Replicas
 from storage.redis.client import Redis, open_redis
@@ -60,6 +64,7 @@ class Stores:
     notification_log: NotificationLog
     publisher: LivePublisher
     presence: PresenceStore
+    fallback: DatabaseFallback
     circuits: CircuitRegistry = field(default_factory=CircuitRegistry)
 
 
@@ -75,7 +80,8 @@ async def open_stores(settings: Settings, metrics: StoreMetrics | None = None) -
     """
     pool = settings.database
     async with AsyncExitStack() as stack:
-        redis = open_redis(settings.redis.url)
+        circuits = CircuitRegistry(metrics)
+        redis = open_redis(settings.redis.url, circuits.circuit)
         stack.push_async_callback(redis.aclose)
         db = await stack.enter_async_context(
             open_database(
@@ -83,14 +89,16 @@ async def open_stores(settings: Settings, metrics: StoreMetrics | None = None) -
                 min_size=pool.pool_min,
                 max_size=max(pool.pool_min, pool.pool_max),
                 notify=notify_relay(redis),
+                circuit=circuits.circuit("database", DATABASE_SILENCE),
             )
         )
         cards, delivery = Cards(db, redis, variant_registry(settings)), delivery_script(redis)
         reads: Reads = PrimaryReads(db)
-        circuits = CircuitRegistry(metrics)
         replicas = await stack.enter_async_context(open_replicas(settings, metrics))
         if replicas is not None:
-            reads = ReplicaReads(db, replicas, WritePositions(redis), metrics)
+            kept = NoPositions() if only_reads(settings) else WritePositions(redis)
+            reads = ReplicaReads(db, replicas, kept, metrics)
+        fallback = _fallback(settings, db, reads, circuits)
         yield Stores(
             db=db,
             reads=reads,
@@ -98,18 +106,28 @@ async def open_stores(settings: Settings, metrics: StoreMetrics | None = None) -
             redis=redis,
             blobs=open_blobs(settings, metrics, circuits),
             cards=cards,
-            counter_cache=CounterCache(db, redis),
+            counter_cache=CounterCache(db, redis, fallback),
             feeds=Feeds(db, redis, cards, delivery, days=settings.retention.feed_days, metrics=metrics),
             notification_log=NotificationLog(redis, delivery),
             publisher=LivePublisher(redis, slot_group),
             presence=PresenceStore(redis, slot_group),
+            fallback=fallback,
             circuits=circuits,
         )
 
 
+def _fallback(settings: Settings, db: Database, reads: Reads, circuits: CircuitRegistry) -> DatabaseFallback:
+    """Return the reads in place of Redis, which in a region that only reads are all reads."""
+    far = only_reads(settings)
+    # Elsewhere half of the pool is left to what always needs the database.
+    at_once = settings.database.pool_max if far else max(1, settings.database.pool_max // 2 - 1)
+    circuit = circuits.circuit("fallback", FALLBACK_CIRCUIT)
+    return DatabaseFallback(db, reads, at_once=at_once, circuit=circuit, far=far)
+
+
 @asynccontextmanager
 async def open_database(
-    settings: Settings, *, min_size: int, max_size: int, notify: Notify | None = None
+    settings: Settings, *, min_size: int, max_size: int, notify: Notify | None = None, circuit: Circuit | None = None
 ) -> AsyncIterator[Database]:
     """Connect to PostgreSQL, with a pool of `min_size` to `max_size` connections; raise `UnavailableError`.
 
@@ -126,6 +144,7 @@ async def open_database(
         transaction_pooler=section.pooler == "transaction",
         notify=None if is_local(settings) else notify or leave_to_polling,
         claims_events=is_local(settings),
+        circuit=circuit,
     )
     try:
         yield db

@@ -21,6 +21,7 @@ from storage.models import Role
 
 MAX_JSON_BYTES = 64 * 1024
 DEVICE_COOKIE = "picshare_device"
+DEGRADED = "PicShare-Degraded"  # names the engine that is away
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -86,6 +87,12 @@ class ApiRequest:
     def report_rate_limit(self, charge: Charge) -> None:
         """Add what is left of a rate limit to the response's header fields, also when that becomes an error."""
         self.http[RESPONSE_HEADERS] = rate_limit_headers(charge)
+        if charge.local:
+            self.report_degraded("redis")
+
+    def report_degraded(self, engine: str) -> None:
+        """Add to the response's header fields that this engine is away, and what is missing or late for that."""
+        self.http.setdefault(RESPONSE_HEADERS, {})[DEGRADED] = engine
 
     def id(self, name: str = "id") -> int:
         """Return an id from the path; raise a 400 that names the parameter."""

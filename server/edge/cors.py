@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from aiohttp import web
 
 from channels.contract.origins import parse_origin
+from server.edge.api_request import DEGRADED
 from server.edge.authentication import CSRF_HEADER
 from server.edge.endpoint import PREFIX
 from server.edge.idempotency import HEADER
@@ -26,7 +27,7 @@ _REQUEST_HEADERS = (
     "Tus-Resumable, Upload-Length, Upload-Offset, Upload-Metadata, Upload-Checksum, X-HTTP-Method-Override"
 )
 _RESPONSE_HEADERS = (
-    f"X-Request-Id, {POSITION_HEADER}, "
+    f"X-Request-Id, {POSITION_HEADER}, {DEGRADED}, "
     "RateLimit, RateLimit-Policy, Retry-After, Idempotent-Replayed, Location, Allow, WWW-Authenticate, "
     "ETag, Accept-Ranges, Content-Range, Content-Disposition, "
     "Tus-Resumable, Tus-Version, Tus-Extension, Tus-Max-Size, Tus-Checksum-Algorithm, "

@@ -49,7 +49,8 @@ class Endpoint:
     the query. An endpoint with another body format also takes `json_body`. With `by_name` the id in the path may also
     be a username. `redirect` describes when the response is a 308. First pages of one that is `tagged` have an entity
     tag. `while_suspended` is open to the user of a suspended account. One with `recent_proof` is a dangerous step, for
-    which the user must have been authenticated a moment ago.
+    which the user must have been authenticated a moment ago. One that works `without_redis` goes on while Redis is
+    away, as all reads do.
     """
 
     method: str
@@ -77,3 +78,9 @@ class Endpoint:
     tagged: bool = False
     while_suspended: bool = False
     recent_proof: bool = False
+    without_redis: bool = False
+
+    @property
+    def reads(self) -> bool:
+        """Return whether the operation changes nothing."""
+        return self.method in {"GET", "HEAD"}

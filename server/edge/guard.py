@@ -71,7 +71,7 @@ class Guard:
                 raise sign_in_required()
             request = ApiRequest(http, viewer, self._pace)
             if endpoint.guarded:
-                await self._charge(request, endpoint.quota)
+                await self._charge(request, endpoint)
                 if endpoint.new_account_quota is not None:
                     await self._charge_new_account(request, endpoint.new_account_quota)
             # The token of a suspended account was issued for the password a moment ago, and belongs to no session.
@@ -79,7 +79,7 @@ class Guard:
                 await self._require_proof(viewer.user_id, viewer.session)
             if endpoint.stores:
                 self._require_space()
-            if viewer is None or endpoint.method in {"GET", "HEAD"}:
+            if viewer is None or endpoint.reads:
                 response = await endpoint.handler(request)
                 return unless_known(http, response) if endpoint.tagged else response
             try:
@@ -90,11 +90,17 @@ class Guard:
 
         return handler
 
-    async def _charge(self, request: ApiRequest, quota: str) -> None:
+    async def _charge(self, request: ApiRequest, endpoint: Endpoint) -> None:
+        # Without Redis reads go on. Writes would be missing in its caches when it returns, and their limits protect
+        # other users; so they are refused.
+        locally = endpoint.reads or endpoint.without_redis
         if request.viewer_id is None:
-            charge = await self._limiter.check_address(ANONYMOUS_QUOTA, request.address)
+            charge = await self._limiter.check_address(ANONYMOUS_QUOTA, request.address, locally=locally)
         else:
-            charge = await self._limiter.check_user(quota, request.viewer_id, request.viewer.session)
+            viewer = request.viewer
+            charge = await self._limiter.check_user(
+                endpoint.quota, viewer.user_id, viewer.session, locally=locally, in_session=not viewer.restricted
+            )
         request.report_rate_limit(charge)
 
     async def _charge_new_account(self, request: ApiRequest, quota: str) -> None:

@@ -53,10 +53,14 @@ class RateLimits:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Charge:
-    """A request that was charged to a rate limit, and what is left of it."""
+    """A request that was charged to a rate limit, and what is left of it.
+
+    `local` is True if only this process has counted it, because Redis is away.
+    """
 
     policy: QuotaPolicy
     quota: Quota
+    local: bool = False
 
 
 def address_subject(address: str) -> str:

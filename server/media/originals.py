@@ -5,6 +5,7 @@ from __future__ import annotations
 import structlog
 from aiohttp import web
 
+from server.edge.api_request import Viewer
 from server.edge.authentication import RequestAuthenticator
 from server.identity.errors import SessionRevokedError
 from server.media.sending import send_blob
@@ -14,7 +15,7 @@ from storage.blobs.port import Blob, Blobs
 from storage.errors import NotFoundError, UnavailableError
 from storage.limits.tickets import Tickets
 from storage.postgres.database import Queryable
-from storage.stores import photo_contents, quarantine
+from storage.stores import photo_contents, quarantine, sessions
 
 log = structlog.get_logger(__name__)
 
@@ -41,7 +42,7 @@ class OriginalRoutes:
             raise NotFoundError("image")
         if await quarantine.has(self._db, sha256):
             raise NotFoundError("image")
-        if await self._tickets.is_revoked(viewer.session, viewer.user_id):
+        if await self._is_revoked(viewer):
             raise SessionRevokedError
         blob = await self._open(sha256)
         extension = request.match_info["extension"]
@@ -51,6 +52,14 @@ class OriginalRoutes:
             "Cache-Control": "private, no-store",
         }
         return send_blob(request, blob, headers, tag=sha256)
+
+    async def _is_revoked(self, viewer: Viewer) -> bool:
+        try:
+            return await self._tickets.is_revoked(viewer.session, viewer.user_id)
+        except UnavailableError as error:
+            if error.engine != "redis":
+                raise
+            return not await sessions.is_open(self._db, viewer.user_id, viewer.session)
 
     async def _open(self, sha256: str) -> Blob:
         """Return an original; raise `UnavailableError` if the store has lost it, as it may be restored."""

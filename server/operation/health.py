@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 
 import orjson
 import structlog
@@ -26,6 +26,7 @@ class Health:
 
     A check returns if the dependency works, and raises any exception if not. Without a dependency of `degrading`, a
     process works in part: it is ready all the same, because every other process would lack the dependency as well.
+    Without all those of `one_of`, which are among them, it is not.
     """
 
     def __init__(
@@ -33,10 +34,12 @@ class Health:
         checks: Mapping[str, Check],
         *,
         degrading: Mapping[str, Check] | None = None,
+        one_of: Collection[str] = (),
         deadline: float = CHECK_DEADLINE,
     ) -> None:
         self._checks = dict(checks)
         self._degrading = dict(degrading or {})
+        self._one_of = set(one_of)
         self._deadline = deadline
         self.started = False
         self.draining = False
@@ -53,6 +56,13 @@ class Health:
     async def degradations(self) -> dict[str, str]:
         """Run the checks of dependencies without which the process works in part, and return failures as above."""
         return await self._failures(self._degrading, min(self._deadline, DEGRADING_DEADLINE))
+
+    async def missing(self) -> tuple[list[str], list[str]]:
+        """Return the failed dependencies: those without which the process is not ready, and the others."""
+        failures, degradations = await asyncio.gather(self.failures(), self.degradations())
+        if self._one_of and self._one_of <= degradations.keys():
+            return sorted({*failures, *self._one_of}), sorted(degradations.keys() - self._one_of)
+        return sorted(failures), sorted(degradations)
 
     async def _failures(self, checks: Mapping[str, Check], deadline: float) -> dict[str, str]:
         outcomes = await asyncio.gather(*(self._check(name, check, deadline) for name, check in checks.items()))
@@ -85,10 +95,10 @@ def add_health_routes(app: web.Application, health: Health, metrics: Metrics, pa
     async def readyz(_request: web.Request) -> web.Response:
         if health.draining or not health.started:
             return _json(503, {"status": "draining" if health.draining else "starting"})
-        failures, degradations = await asyncio.gather(health.failures(), health.degradations())
-        if failures:
-            return _json(503, {"status": "not ready", "failing": sorted(failures)})
-        return _json(200, {"status": "ready", **({"degraded": sorted(degradations)} if degradations else {})})
+        failing, degraded = await health.missing()
+        if failing:
+            return _json(503, {"status": "not ready", "failing": failing})
+        return _json(200, {"status": "ready", **({"degraded": degraded} if degraded else {})})
 
     async def exposition(_request: web.Request) -> web.Response:
         try:

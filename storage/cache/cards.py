@@ -47,6 +47,10 @@ class Cards:
         self._put = Script("cache/card")
         self._loading: dict[int, asyncio.Task[dict[int, bytes]]] = {}
 
+    def render(self, photo: Photo) -> bytes:
+        """Return the card of a ready photo, without storing it."""
+        return photo_card(photo, self._variants)
+
     async def get(self, ids: Sequence[int]) -> dict[int, bytes]:
         """Return the cards of the visible photos among these."""
         if not ids:
@@ -126,7 +130,7 @@ class Cards:
     async def _store(self, rows: Sequence[tuple[int, Photo | None]], mode: str) -> dict[int, bytes]:
         """Store a card or a mark for each photo; return the cards."""
         cards = {
-            photo_id: photo_card(photo, self._variants)
+            photo_id: self.render(photo)
             for photo_id, photo in rows
             if photo is not None and photo.state is PhotoState.READY
         }

@@ -13,12 +13,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from storage.cache.photo_trends import PhotoTrends
+from storage.errors import UnavailableError
 from storage.ids import milliseconds_of, pack_ids, slot_group
 from storage.models import Photo, PhotoCounters
 from storage.postgres.database import Queryable
-from storage.postgres.sharding import shards
+from storage.postgres.fallback import DatabaseFallback
 from storage.redis.client import Redis, redis_errors, values_of
 from storage.redis.scripts import Call, Script
 from storage.render.photo import counters_suffix
@@ -37,7 +39,8 @@ Engaged = tuple[int, int, bool]
 class CounterCache:
     """The counters and likes in Redis; raises `UnavailableError` if an engine does not answer."""
 
-    def __init__(self, db: Queryable, redis: Redis) -> None:
+    def __init__(self, db: Queryable, redis: Redis, fallback: DatabaseFallback | None = None) -> None:
+        self._fallback = fallback or DatabaseFallback(db)
         self._db = db
         self._redis = redis
         self._counts = Script("cache/counts")
@@ -58,9 +61,20 @@ class CounterCache:
         return state.trend is not None and bool(await self._trends.put([state.trend]))
 
     async def read(self, photo_ids: Sequence[int], viewer_id: int | None) -> dict[int, Engaged]:
-        """Return (likes, comments, liked) of photos; zeros for those that do not exist, and no likes of a visitor."""
+        """Return (likes, comments, liked) of photos; zeros for those that do not exist, and no likes of a visitor.
+
+        While Redis is away they are those of PostgreSQL.
+        """
         if not photo_ids:
             return {}
+        try:
+            return await self._read(photo_ids, viewer_id)
+        except UnavailableError as error:
+            if error.engine != "redis":
+                raise
+        return await self._fallback.read_page(viewer_id, partial(_of_database, photo_ids, viewer_id))
+
+    async def _read(self, photo_ids: Sequence[int], viewer_id: int | None) -> dict[int, Engaged]:
         counts, liked = await asyncio.gather(self._counts_of(photo_ids), self._liked_among(photo_ids, viewer_id))
         return {photo_id: (*_numbers(counts[photo_id]), photo_id in liked) for photo_id in photo_ids}
 
@@ -153,14 +167,7 @@ class CounterCache:
             acts = dict(zip(acts, values, strict=True))
         liked = {photo_id for photo_id, act in acts.items() if act is not None and not act.startswith(b"-")}
         if uncovered := [photo_id for photo_id, act in acts.items() if act is None and not covers(marker, photo_id)]:
-            rows = await self._db.fetch(
-                "SELECT photo_id FROM likes "
-                "WHERE shard = ANY($2::integer[]) AND photo_id = ANY($3::bigint[]) AND user_id = $1",
-                viewer_id,
-                shards(uncovered),
-                uncovered,
-            )
-            liked |= {row["photo_id"] for row in rows}
+            liked |= await likes.among(self._db, uncovered, user_id=viewer_id)
         return liked
 
     async def _load_likes(self, viewer_id: int) -> None:
@@ -208,6 +215,13 @@ def pack_ids_each(ids: Sequence[int]) -> list[bytes]:
     """Return each id as 8 bytes, its form in keys and fields."""
     packed = pack_ids(ids)
     return [packed[at : at + 8] for at in range(0, len(packed), 8)]
+
+
+async def _of_database(photo_ids: Sequence[int], viewer_id: int | None, db: Queryable) -> dict[int, Engaged]:
+    found = await photos.load(db, photo_ids)
+    liked = set() if viewer_id is None else await likes.among(db, photo_ids, user_id=viewer_id)
+    numbers = {photo.id: (photo.likes, photo.comments) for photo in found.values()}
+    return {photo_id: (*numbers.get(photo_id, (0, 0)), photo_id in liked) for photo_id in photo_ids}
 
 
 def _count_key(photo_id: int) -> bytes:

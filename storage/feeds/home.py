@@ -14,7 +14,9 @@ from typing import Any
 
 from storage.cache.cards import Cards
 from storage.cache.counters import CounterCache, covers, liked_key
+from storage.errors import UnavailableError
 from storage.feeds.feeds import Feeds
+from storage.feeds.home_page import HomePage
 from storage.feeds.home_split import home_script
 from storage.feeds.window_log import TIME_TO_LIVE
 from storage.ids import pack_ids, unpack_ids
@@ -23,7 +25,7 @@ from storage.limits.tickets import revoked_key
 from storage.postgres.reads import Reads
 from storage.redis.client import Redis
 from storage.render.images import Sign
-from storage.render.photo import LIKED, NOT_LIKED, PRIVATE, counters_suffix, with_urls
+from storage.render.photo import LIKED, NOT_LIKED, PRIVATE, counters_suffix, is_restricted, with_urls
 from storage.stores import photo_lists
 
 _OK, _MISSING, _BUILDING, _REVOKED, _REFUSED = range(5)
@@ -31,23 +33,6 @@ _UNLIKED = ord("-")
 _RETRIES = 2  # attempts to read a page from Redis again, before it is read from PostgreSQL
 _PIECES = 3  # per photo: its card, its counters, and the viewer's like with a comma
 _LIKED, _NOT_LIKED = LIKED + b",", NOT_LIKED + b","
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class HomePage:
-    """A page: the photos' JSON, the id below which the next page begins (None at the end), and quota and session.
-
-    `pieces` joined are the photos with commas between them. They are joined once, by the caller, together with the
-    JSON around them, because joining copies the whole page. They are empty if the quota refuses the request or the
-    session was revoked, which charges nothing. `position` is the position in the feed's live stream, epoch and offset,
-    up to which the page includes every publication; None if unknown.
-    """
-
-    pieces: list[bytes]
-    next: int | None
-    position: tuple[str, int] | None = None
-    quota: Quota
-    revoked: bool
 
 
 @dataclass(kw_only=True, slots=True)
@@ -59,6 +44,7 @@ class _PartialPage:
     more: bool = True
     below: int | None
     position: tuple[str, int] | None = None
+    incomplete: bool = False
 
     @property
     def size(self) -> int:
@@ -119,10 +105,23 @@ class Home:
         # Another process may still be building the feed. The viewer does not wait: PostgreSQL gives the page.
         page = page or _PartialPage(below=before)
         if page.more and page.size < limit:
-            await self._continue(viewer_id, page, limit=limit, sign=sign)
+            try:
+                await self._continue(viewer_id, page, limit=limit, sign=sign)
+            except UnavailableError as error:
+                # A part of the page is better than none, and the next page goes on behind it.
+                if error.engine != "database" or not page.size:
+                    raise
+                page.incomplete = True
         page.end()
         below = page.last if page.more else None
-        return HomePage(pieces=page.pieces, next=below, position=page.position, quota=quota, revoked=False)
+        return HomePage(
+            pieces=page.pieces,
+            next=below,
+            position=page.position,
+            incomplete=page.incomplete,
+            quota=quota,
+            revoked=False,
+        )
 
     async def _complete(
         self, viewer_id: int, reply: Sequence[Any], before: int | None, sign: Sign | None
@@ -130,6 +129,16 @@ class Home:
         """Return the page of a reply; None, to read again, without a log or if a photo is not to be shown."""
         if reply[0] != _OK:
             return None
+        try:
+            return await self._complete_page(viewer_id, reply, before, sign)
+        except UnavailableError as error:
+            if error.engine != "database":
+                raise
+            return _without_database(reply, before, sign)
+
+    async def _complete_page(
+        self, viewer_id: int, reply: Sequence[Any], before: int | None, sign: Sign | None
+    ) -> _PartialPage | None:
         _, _, whole, more, lowest, packed, cards, counts, likes, epoch, top = reply
         last = int.from_bytes(packed[-8:], "big") if packed else None
         marker, *acts = likes
@@ -190,6 +199,28 @@ class Home:
                     page.pieces += (card, counters_suffix(likes, comments), _LIKED if liked else _NOT_LIKED)
                     page.last = photo_id
             page.below = ids[-1]
+
+
+def _without_database(reply: Sequence[Any], before: int | None, sign: Sign | None) -> _PartialPage:
+    """Return what Redis has of a page while PostgreSQL is away.
+
+    Photos without card or counters are left out, and those whose permission PostgreSQL has to confirm. Likes that Redis
+    does not know are not shown.
+    """
+    _, _, whole, more, lowest, packed, cards, counts, likes, epoch, top = reply
+    rows = [
+        (photo_id, card, count, act)
+        for photo_id, card, count, act in zip(unpack_ids(packed), cards, counts, likes[1:], strict=True)
+        if card is not None and count is not None and not is_restricted(card)
+    ]
+    return _PartialPage(
+        pieces=_pieces([row[1] for row in rows], [row[2] for row in rows], [row[3] for row in rows], sign),
+        last=rows[-1][0] if rows else None,
+        more=bool(more or not whole),
+        below=_lower(before, lowest),
+        position=(str(epoch), top),
+        incomplete=True,
+    )
 
 
 def _pieces(

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import asyncpg
 
+from storage.circuit import Circuit
 from storage.errors import ConnectionLostError
 from storage.events import Event
 from storage.ids import IdGenerator
@@ -156,14 +157,18 @@ class Database:
         transaction_pooler: bool = False,
         notify: outbox.Notify | None = None,
         claims_events: bool = False,
+        circuit: Circuit | None = None,
     ) -> Database:
         """Open a pool to `url` (see `storage.postgres.address`; `host` may be the directory of a unix socket).
 
         With `transaction_pooler`, `url` leads to a pooler that gives each transaction any session. What needs a session
         of its own connects to `direct_url`, when it is needed. `notify` replaces NOTIFY as the way in which the
-        consumers of queues are woken after a commit.
+        consumers of queues are woken after a commit. With a `circuit`, callers do not wait for a silent server again
+        and again.
         """
-        pool = await Pool.open(url, min_size=min_size, max_size=max_size, prepare_statements=not transaction_pooler)
+        pool = await Pool.open(
+            url, min_size=min_size, max_size=max_size, prepare_statements=not transaction_pooler, circuit=circuit
+        )
         session_pool = None if direct_url is None else await Pool.open(direct_url, min_size=0, max_size=max_size)
         return cls(pool, routes=routes, session_pool=session_pool, notify=notify, claims_events=claims_events)
 

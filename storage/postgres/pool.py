@@ -12,6 +12,8 @@ from typing import Any, cast
 import asyncpg
 import structlog
 
+from storage.circuit import Circuit, CircuitPolicy, CircuitState
+from storage.errors import UnavailableError
 from storage.postgres.connector import CONNECT_TIMEOUT, NO_PREPARED_STATEMENTS, Connector
 from storage.postgres.driver_errors import driver_errors
 
@@ -19,6 +21,9 @@ log = structlog.get_logger(__name__)
 
 COMMAND_TIMEOUT = 10.0  # seconds; the only way to notice that packets to the server are dropped
 CLEANUP_TIMEOUT = 2.0  # seconds to roll back, reset or close a connection before it is cut
+PROBE_TIMEOUT = 2.0  # seconds for a server that was silent to give a connection, and again for its answer
+LATE = 3  # statements or connections in a row without an answer, after which a server counts as silent
+SILENCE = CircuitPolicy(failures=1, pause=1.0, max_pause=4.0)
 RENEWAL_INTERVAL = 1.0  # seconds, at least, between two renewals of a pool whose server is read-only or silent
 _BROKEN = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
@@ -85,23 +90,32 @@ class PooledConnection(asyncpg.Connection):
         return await self._watched(super().fetchmany(query, args, **options))
 
     async def _watched(self, call: Awaitable[Any]) -> Any:
+        renewal = self.renewal
         try:
-            return await call
+            result = await call
         except asyncpg.exceptions.ReadOnlySQLTransactionError:
-            if self.renewal is not None:
-                await self.renewal.server_is_read_only()
+            if renewal is not None:
+                await renewal.server_is_read_only()
             raise
         except TimeoutError:
-            if self.renewal is not None:
-                await self.renewal.server_is_silent()
+            if renewal is not None:
+                await renewal.server_is_silent()
             raise
+        if renewal is not None and renewal.late:
+            renewal.late = 0
+        return result
 
 
 class Pool:
-    """Connections to one database, at most `max_size` at a time."""
+    """Connections to one database, at most `max_size` at a time.
 
-    def __init__(self, driver_pool: Any) -> None:
+    With a circuit, a server that was silent `LATE` times in a row is left alone for a moment: callers fail at once, and
+    one of them tries it, for a short time.
+    """
+
+    def __init__(self, driver_pool: Any, renewal: _Renewal | None = None) -> None:
         self._pool = driver_pool
+        self._renewal = renewal or _Renewal()
 
     @property
     def max_size(self) -> int:
@@ -119,13 +133,14 @@ class Pool:
         prepare_statements: bool = True,
         command_timeout: float = COMMAND_TIMEOUT,
         verify: Callable[[Any], Awaitable[None]] | None = None,
+        circuit: Circuit | None = None,
     ) -> Pool:
         """Open `min_size` connections; raise `UnavailableError`. A statement may take `command_timeout` seconds.
 
         Without `prepare_statements` the connections keep nothing in their session, so each transaction may have another
         session. `verify` is called with each new connection, which is closed again if it raises an error.
         """
-        connector, renewal = Connector(url), _Renewal()
+        connector, renewal = Connector(url), _Renewal(circuit)
 
         async def connect(_url: None, **options: Any) -> Any:
             return await connector.connect(**options)
@@ -147,13 +162,12 @@ class Pool:
                 init=prepare,
                 connection_class=PooledConnection,
             )
-        return cls(pool)
+        return cls(pool, renewal)
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Any]:
         """Yield a connection; raise `UnavailableError` if none can be had within `COMMAND_TIMEOUT`."""
-        with driver_errors():
-            connection = await self._pool.acquire(timeout=COMMAND_TIMEOUT)
+        connection = await self._acquire()
         try:
             yield connection
         finally:
@@ -162,6 +176,43 @@ class Pool:
             except _BROKEN as error:
                 # The driver has closed the connection. The caller's work is done, or its own error is on its way.
                 log.info("database_connection_cut", error=str(error) or type(error).__name__)
+
+    async def _acquire(self) -> Any:
+        circuit = self._renewal.circuit
+        if circuit is not None and circuit.state is not CircuitState.CLOSED:
+            return await self._probe(circuit)
+        with driver_errors():
+            try:
+                return await self._pool.acquire(timeout=COMMAND_TIMEOUT)
+            except TimeoutError:
+                self._renewal.record_late()
+                raise
+
+    async def _probe(self, circuit: Circuit) -> Any:
+        """Return a connection to a server that was silent, if it answers now."""
+        permit = circuit.admit()
+        if permit is None:
+            raise UnavailableError("database", "the server was silent a moment ago, and is not asked at present")
+        with permit, driver_errors():
+            try:
+                connection = await self._pool.acquire(timeout=PROBE_TIMEOUT)
+            except TimeoutError:
+                permit.failed("timeout")
+                raise
+            except _BROKEN:
+                # The server answers, or refuses at once: nothing is gained by not asking it.
+                permit.succeeded()
+                raise
+            try:
+                await connection.fetchval("SELECT 1", timeout=PROBE_TIMEOUT)
+            except BaseException:
+                permit.failed("timeout")
+                terminate(connection)
+                with suppress(*_BROKEN):
+                    await self._pool.release(connection)
+                raise
+            permit.succeeded()
+            return connection
 
     async def close(self) -> None:
         """Close the pool; connections that are still in use after `COMMAND_TIMEOUT` are terminated."""
@@ -184,10 +235,15 @@ def terminate(connection: Any) -> None:
 
 
 class _Renewal:
-    """Replaces all connections of a pool, each when it is next acquired, at most once in `RENEWAL_INTERVAL`."""
+    """Replaces all connections of a pool, each when it is next acquired, at most once in `RENEWAL_INTERVAL`.
 
-    def __init__(self) -> None:
+    `late` is the number of statements and connections in a row that were not answered; `circuit` opens after `LATE`.
+    """
+
+    def __init__(self, circuit: Circuit | None = None) -> None:
         self.pool: Any = None
+        self.circuit = circuit
+        self.late = 0
         self._renewed_at = -RENEWAL_INTERVAL
 
     async def server_is_read_only(self) -> None:
@@ -199,10 +255,20 @@ class _Renewal:
 
     async def server_is_silent(self) -> None:
         """Replace the connections after a statement that was not answered."""
+        self.record_late()
         # The idle connections most likely lead to the same server. Each would cost a request the same time again.
         if self._is_due():
             log.warning("database_silent", pause_seconds=RENEWAL_INTERVAL)
             await self.pool.expire_connections()
+
+    def record_late(self) -> None:
+        """Count a statement or a connection without an answer."""
+        self.late += 1
+        if self.circuit is None or self.late < LATE or self.circuit.state is not CircuitState.CLOSED:
+            return
+        self.late = 0
+        if (permit := self.circuit.admit()) is not None:
+            permit.failed("timeout")
 
     def _is_due(self) -> bool:
         now = time.monotonic()

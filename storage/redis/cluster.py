@@ -12,8 +12,9 @@ from typing import Any, NoReturn
 import redis.exceptions as driver
 from redis.crc import key_slot
 
+from storage.circuit import Circuits
 from storage.redis.address import RedisAddress
-from storage.redis.shared_connection import SharedConnection
+from storage.redis.shared_connection import SILENCE, SharedConnection
 from storage.redis.slots import SlotMap
 from storage.redis.subscriber import MessageListener, Subscriber
 
@@ -28,14 +29,23 @@ _EVERY_SERVER = frozenset({"FLUSHALL", "SCRIPT"})
 class ClusterConnections:
     """Connections to the masters of a cluster; see `storage.redis.client.Redis`.
 
-    `seeds` are the nodes to contact first; timeouts are in seconds. A command is routed by its first key. If its
-    connection is lost it is sent once more, provided that the slot has a new master. The slot map is read at the first
-    command, and again when a reply or a lost connection shows that it is out of date.
+    `seeds` are the nodes to contact first, timeouts are in seconds, and `circuits` has a circuit for each server. A
+    command is routed by its first key. If its connection is lost it is sent once more, provided that the slot has a new
+    master. The slot map is read at the first command, and again when a reply or a lost connection shows that it is out
+    of date.
     """
 
     sharded = True
 
-    def __init__(self, seeds: Sequence[RedisAddress], *, reply_timeout: float, connect_timeout: float) -> None:
+    def __init__(
+        self,
+        seeds: Sequence[RedisAddress],
+        *,
+        reply_timeout: float,
+        connect_timeout: float,
+        circuits: Circuits | None = None,
+    ) -> None:
+        self._circuits = circuits
         self.seeds = seeds
         self._reply_timeout = reply_timeout
         self._connect_timeout = connect_timeout
@@ -197,7 +207,10 @@ class ClusterConnections:
         connection = self._connections.get(address)
         if connection is None:
             connection = self._connections[address] = SharedConnection(
-                address, reply_timeout=self._reply_timeout, connect_timeout=self._connect_timeout
+                address,
+                reply_timeout=self._reply_timeout,
+                connect_timeout=self._connect_timeout,
+                circuit=None if self._circuits is None else self._circuits(f"redis:{address}", SILENCE),
             )
         return connection
 

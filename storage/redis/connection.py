@@ -37,6 +37,7 @@ class RedisConnection(asyncio.BufferedProtocol):
     """A pipelined connection: commands are written at once, and replies are matched to them in order.
 
     Once it is lost it stays lost; `lost` is then True, and every outstanding or new command fails with the reason.
+    `silent` is True if the reason was a reply that did not arrive in time.
     """
 
     def __init__(self, reply_timeout: float) -> None:
@@ -54,6 +55,7 @@ class RedisConnection(asyncio.BufferedProtocol):
         self._closed = loop.create_future()
         self._retiring = False
         self.lost = False
+        self.silent = False
         self.run_id: bytes | None = None  # the server's run, set by `storage.redis.stale_data`
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -140,6 +142,7 @@ class RedisConnection(asyncio.BufferedProtocol):
         left = self._waiting[0][1] - self._loop.time()
         if left <= 0:
             # The whole connection is given up: the replies behind this one would be late, too.
+            self.silent = True
             self.give_up(driver.TimeoutError("no answer in time"))
         else:
             self._timer = self._loop.call_later(left, self._check_deadline)

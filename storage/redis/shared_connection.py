@@ -7,10 +7,14 @@ from typing import Any
 
 import redis.exceptions as driver
 
+from storage.circuit import Circuit, CircuitPolicy, CircuitState, Permit
 from storage.redis.address import RedisAddress
 from storage.redis.connection import NOT_MASTER, RedisConnection, encode_command
 from storage.redis.stale_data import connect
 from storage.redis.subscriber import MessageListener, Subscriber
+
+# A server that is silent costs each command a timeout; one that refuses connections costs nothing, and is not counted.
+SILENCE = CircuitPolicy(failures=1, pause=0.5, max_pause=2.0)
 
 
 class SharedConnection:
@@ -22,11 +26,17 @@ class SharedConnection:
     A server that refuses a command because it is not a master counts as lost, although its connections stay open: the
     address may lead to its successor by now. The command is sent once more on a new connection. Subscribers are
     closed then, and also when commands reach another server than they do, since nothing is published there any more.
+
+    After a server was silent for a timeout, commands are refused at once, while a connection to it is tried from time
+    to time: no caller waits for that. `circuit` shows it.
     """
 
     sharded = False
 
-    def __init__(self, address: RedisAddress, *, reply_timeout: float, connect_timeout: float) -> None:
+    def __init__(
+        self, address: RedisAddress, *, reply_timeout: float, connect_timeout: float, circuit: Circuit | None = None
+    ) -> None:
+        self._circuit = circuit or Circuit(policy=SILENCE)
         self._address = address
         self._reply_timeout = reply_timeout
         self._connect_timeout = connect_timeout
@@ -124,9 +134,16 @@ class SharedConnection:
     async def _open(self) -> RedisConnection:
         if self._connection is not None and not self._connection.lost:
             return self._connection
+        if self._connection is not None and self._connection.silent:
+            self._record_silence(self._connection)
         if self._opening is None:
-            self._opening = asyncio.create_task(self._connect())
+            permit = self._circuit.admit()
+            if permit is None:
+                raise driver.ConnectionError(f"{self._address} was silent a moment ago, and is not asked at present")
+            self._opening = asyncio.create_task(self._connect(permit))
             self._opening.add_done_callback(self._opened)
+        if self._circuit.state is not CircuitState.CLOSED:
+            raise driver.ConnectionError(f"{self._address} was silent, and a connection to it is being tried")
         # Shielded, because the task is shared: a cancelled caller must not cancel it for the others.
         return await asyncio.shield(self._opening)
 
@@ -138,5 +155,24 @@ class SharedConnection:
                 if subscriber.run_id != connection.run_id:
                     subscriber.give_up(driver.ConnectionError("commands reach another server"))
 
-    async def _connect(self) -> RedisConnection:
-        return await connect(self._address, RedisConnection(self._reply_timeout), timeout=self._connect_timeout)
+    async def _connect(self, permit: Permit) -> RedisConnection:
+        with permit:
+            try:
+                connection = await connect(
+                    self._address, RedisConnection(self._reply_timeout), timeout=self._connect_timeout
+                )
+            except driver.TimeoutError:
+                permit.failed("timeout")
+                raise
+            except driver.RedisError:
+                # It answers, and its next answer may be another one: nothing is gained by not asking it.
+                permit.succeeded()
+                raise
+            permit.succeeded()
+            return connection
+
+    def _record_silence(self, connection: RedisConnection) -> None:
+        """Count a connection on which a reply was late, once."""
+        connection.silent = False
+        if (permit := self._circuit.admit()) is not None:
+            permit.failed("timeout")

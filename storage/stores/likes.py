@@ -6,12 +6,14 @@ another order knows which is newer.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from storage.errors import NotFoundError
 from storage.events import LikeAdded, LikeRemoved
 from storage.models import PhotoCounters, UserSummary
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.rows import PHOTOS, Row, liked
-from storage.postgres.sharding import shard
+from storage.postgres.sharding import shard, shards
 from storage.postgres.visibility import readable
 from storage.stores import account_lists
 from storage.stores.photo_trends import counted, counts_from
@@ -127,6 +129,19 @@ async def page(
             break
         before = rows[-1]["version"]
     return found[:limit]
+
+
+async def among(db: Queryable, photo_ids: Sequence[int], *, user_id: int) -> set[int]:
+    """Return which of these photos a user likes."""
+    if not photo_ids:
+        return set()
+    rows = await db.fetch(
+        "SELECT photo_id FROM likes WHERE shard = ANY($2::integer[]) AND photo_id = ANY($3::bigint[]) AND user_id = $1",
+        user_id,
+        shards(photo_ids),
+        list(photo_ids),
+    )
+    return {row["photo_id"] for row in rows}
 
 
 async def of_user(db: Queryable, user_id: int, *, limit: int = 10_000) -> list[tuple[int, int]]:

@@ -225,6 +225,21 @@ async def revoke_all(tx: Transaction, user_id: int, *, but: str | None = None) -
     return [str(session_id) for session_id in active]
 
 
+async def is_open(db: Queryable, user_id: int, session_id: str) -> bool:
+    """Return whether a session of a user exists and has not ended; `session_id` is from a verified token."""
+    try:
+        known = uuid.UUID(session_id)
+    except ValueError:
+        return False
+    found: bool = await db.fetchval(
+        f"SELECT EXISTS (SELECT 1 FROM sessions WHERE shard = {shard_of('$1')} AND user_id = $1 AND id = $2 "
+        "AND revoked_at IS NULL)",
+        user_id,
+        known,
+    )
+    return found
+
+
 async def ended_within(db: Queryable, seconds: int) -> list[Ended]:
     """Return the sessions that ended in the last `seconds`."""
     rows = await db.fetch(

@@ -13,14 +13,16 @@ from pathlib import Path
 import aiohttp
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Error, Page
+from playwright.async_api import Browser, BrowserContext, Error, Page, expect
 
 from tests.browser.live_tab import LiveTab, OpenTab
 from tests.browser.scripted_server import ScriptedServer
-from tests.browser.visitor import Site
+from tests.browser.visitor import WITHIN, Site
 from tests.engines.private import free_port, in_background
 from tests.support.issuer import Issuer
 from tests.support.service import Service
+
+expect.set_options(timeout=WITHIN)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -106,6 +108,7 @@ async def module_page(browser: Browser) -> AsyncIterator[Page]:
     """A page of the scripted server, for tests that call single modules and change nothing in the page."""
     async with ScriptedServer.running() as server:
         context = await browser.new_context(locale="en-GB", timezone_id="UTC")
+        context.set_default_timeout(WITHIN)
         page = await context.new_page()
         await page.goto(server.url)
         yield page
@@ -127,6 +130,7 @@ class Uncaught:
 async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
     """A browser profile of its own."""
     context = await browser.new_context()
+    context.set_default_timeout(WITHIN)
     yield context
     await context.close()
 

@@ -73,7 +73,7 @@ class LiveTab:
         async def agrees() -> bool:
             return bool(await self.state() == state)
 
-        await eventually(agrees, within=10)
+        await eventually(agrees)
 
     async def state(self) -> str:
         """Return the client's state."""
@@ -93,7 +93,7 @@ class LiveTab:
             assert found == list(expected), found
             return True
 
-        await eventually(agrees, within=5)
+        await eventually(agrees)
 
     async def subscribe(self, channel: str) -> None:
         """Subscribe to a channel."""

@@ -66,7 +66,7 @@ class ScriptedServer:
 
     async def connected(self, times: int) -> None:
         """Wait until clients have connected this many times in total."""
-        await eventually(lambda: self.connects >= times, within=15)
+        await eventually(lambda: self.connects >= times)
 
     async def one_open(self) -> None:
         """Wait until exactly one connection is open."""

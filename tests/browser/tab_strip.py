@@ -14,7 +14,7 @@ from typing import Any
 
 from playwright.async_api import Browser, CDPSession
 
-from tests.support.eventually import eventually
+from tests.support.eventually import DEADLINE, eventually
 
 
 class TabStrip:
@@ -104,7 +104,7 @@ class StripTab:
         reply = self._replies[number] = asyncio.get_running_loop().create_future()
         message = json.dumps({"id": number, "method": method, "params": parameters})
         await self._session.send("Target.sendMessageToTarget", {"sessionId": self._own_session, "message": message})
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(DEADLINE):
             return await reply
 
     def _received(self, event: dict[str, Any]) -> None:

@@ -22,7 +22,7 @@ async def link_in_mail(service_folder: Path, address: str, subject: str) -> str:
         )
         return None if found is None else found[1]
 
-    path = await eventually(find, within=30)
+    path = await eventually(find)
     assert path is not None
     return path
 

@@ -27,6 +27,6 @@ async def test_an_event_source_with_a_ticket_reconnects(site: Site) -> None:
             async def is_ready(count: int = count) -> bool:
                 return bool(await visitor.page.evaluate("window.ready") == count)
 
-            await eventually(is_ready, within=15)
+            await eventually(is_ready)
             await proxy.cut()
         await visitor.page.evaluate("window.source.close()")

@@ -38,7 +38,7 @@ async def test_a_photo_before_the_connection_appears(site: Site) -> None:
         async def arrived() -> bool:
             return bool(await follower.account.feed())
 
-        await eventually(arrived, within=15)
+        await eventually(arrived)
         await expect(follower.card("just missed")).to_have_count(0)
     await follower.sees(follower.card("just missed"))
     await expect(follower.page.locator("article.card")).to_have_count(1)
@@ -56,6 +56,6 @@ async def test_a_notification_before_the_connection_counts(site: Site) -> None:
             counters = (await owner.account.call("GET", "/notifications/counters")).expect(200)
             return bool(counters["unseen"] == 1)
 
-        await eventually(notified, within=15)
+        await eventually(notified)
         await expect(owner.page.locator(".nav .badge")).to_be_hidden()
     await owner.sees_text(owner.page.locator(".nav .badge"), "1 new")

@@ -12,7 +12,7 @@ from playwright.async_api import Browser, BrowserContext, Page
 from tests.browser.live_tab import LiveTab, OpenTab
 from tests.browser.scripted_server import ScriptedServer
 from tests.browser.tab_strip import TabStrip
-from tests.support.eventually import eventually
+from tests.support.eventually import PROMPTLY, eventually
 
 # A synchronous request blocks everything else in the page.
 HANG = """() => {
@@ -79,7 +79,7 @@ async def test_the_handover_is_quick(server: ScriptedServer, tabs: OpenTab, cont
     await (await tabs()).live()
     await (await tabs()).live()
     await context.pages[0].close()
-    await eventually(lambda: server.connects == 2, within=1)
+    await eventually(lambda: server.connects == 2, within=PROMPTLY)
 
 
 async def test_channels_are_handed_over(server: ScriptedServer, tabs: OpenTab, context: BrowserContext) -> None:

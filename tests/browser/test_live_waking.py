@@ -117,7 +117,7 @@ async def test_a_visible_tab_wakes_the_leader(server: ScriptedServer, browser_wi
         # After five minutes in the background, the browser runs no timer of the leader for a minute.
         await leader.run("window.setTimeout = () => 0")
         await server.close(3001, "shutdown")
-        await eventually(lambda: server.connects == 2, within=3)
+        await eventually(lambda: server.connects == 2)
         await front.live()
         assert await leader.state() == "live"
 

@@ -14,7 +14,7 @@ from playwright.async_api import Page
 
 from tests.browser.modules import call
 from tests.browser.scripted_tus import PATH, ScriptedTus
-from tests.support.eventually import eventually
+from tests.support.eventually import DEADLINE, eventually
 
 SIZE = 300_000
 CONTENT = random.Random(1).randbytes(SIZE)
@@ -53,7 +53,7 @@ async def send(
     """Send a file and return what the client reported: its id or error, and the calls of its callbacks."""
     await page.goto(tus.url)
     argument = {"content": base64.b64encode(content).decode(), "url": url, "gone": gone}
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(DEADLINE):
         return await call(page, "js/resumable_upload", SEND, argument)
 
 

@@ -10,6 +10,7 @@ from playwright.async_api import Error, Locator, Page, Route, expect
 
 from tests.browser.modules import call
 from tests.browser.visitor import PHONE, WITHIN, Site, published
+from tests.support.eventually import DEADLINE
 from tests.support.pictures import photograph
 
 MARKED = "m.matches(a[0], m.searchedWords(a[1])).map(([start, end]) => a[0].slice(start, end))"
@@ -132,7 +133,7 @@ async def test_a_late_response_is_not_shown(site: Site) -> None:
     await visitor.visit("Discover")
     await page.route("**/api/v1/search?*", answer)
     await _field(page).fill("a")
-    await asyncio.wait_for(asked.wait(), 15)
+    await asyncio.wait_for(asked.wait(), DEADLINE)
     await _field(page).fill("sea")
     await visitor.sees(page.get_by_role("link", name="sea", exact=True))
     later.set()

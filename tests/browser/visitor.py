@@ -14,7 +14,7 @@ from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Error,
 from tests.support.api_user import API, PASSWORD, ApiUser
 from tests.support.eventually import eventually
 
-WITHIN = 15_000  # timeout in milliseconds, for a busy machine
+WITHIN = 60_000  # timeout in milliseconds, for a busy machine; also without `timeout=` (see `conftest.py`)
 DESKTOP = {"width": 1280, "height": 860}
 PHONE = {"width": 390, "height": 844}
 
@@ -154,6 +154,7 @@ class Site:
         options.setdefault("service_workers", "block")
         options.setdefault("reduced_motion", "reduce")
         context = await self._browser.new_context(**options)
+        context.set_default_timeout(WITHIN)
         visitor = Visitor(context, await context.new_page(), account or await self.create_account(), url or self.url)
         self._visitors.append(visitor)
         return visitor
@@ -193,4 +194,4 @@ async def published(author: ApiUser, photo_id: str) -> None:
         state: str = (await author.call("GET", f"/photos/{photo_id}")).expect(200)["state"]
         return state == "ready"
 
-    await eventually(ready, within=15)
+    await eventually(ready)

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 
@@ -20,7 +21,7 @@ from tests.support.broker_kits import (
     wait_for_dead_letters,
     wait_until_empty,
 )
-from tests.support.eventually import eventually
+from tests.support.eventually import DEADLINE, eventually
 from workers.broker.port import Message
 from workers.broker.routing import QUEUES
 from workers.errors import Discard, Retry
@@ -66,17 +67,27 @@ async def test_messages_wait_for_a_consumer(kit: BrokerKit) -> None:
     assert ids_of(recorder.got) == ids_of(messages)
 
 
+def has(recorder: Recorder, count: int) -> bool:
+    """Return whether so many messages were delivered."""
+    return len(recorder.got) == count
+
+
 @pytest.mark.parametrize(("after", "latest"), [(0.0, 0.9), (0.2, 1.2), (0.75, 2.0)])
 async def test_a_retry_waits_for_its_delay(kit: BrokerKit, after: float, latest: float) -> None:
     """`Retry(after)` is redelivered no sooner, and not much later, as the second attempt, for any delay."""
-    recorder = Recorder(fails=[Retry("not yet", after=after)])
-    message = make_message(request_id="r")
-    async with consuming(kit.broker, "notify", recorder):
-        await kit.send(message)
-        await eventually(lambda: len(recorder.got) == 2)
-        await wait_until_empty(kit)
-    assert recorder.got == [message, replace(message, attempt=2)]
-    assert after <= recorder.at[1] - recorder.at[0] < latest
+    # A busy machine delays some messages; a broker that chose too long a delay would do so each time.
+    delays: list[float] = []
+    while not delays or (min(delays) >= latest and len(delays) < 10):
+        recorder = Recorder(fails=[Retry("not yet", after=after)])
+        message = make_message(request_id="r")
+        async with consuming(kit.broker, "notify", recorder):
+            await kit.send(message)
+            await eventually(partial(has, recorder, 2))
+            await wait_until_empty(kit)
+        assert recorder.got == [message, replace(message, attempt=2)]
+        delays.append(recorder.at[1] - recorder.at[0])
+        assert after <= delays[-1]
+    assert min(delays) < latest
 
 
 async def test_a_discarded_message_is_removed(kit: BrokerKit) -> None:
@@ -173,7 +184,7 @@ async def test_a_cancelled_consumer_leaves_its_message_to_another(kit: BrokerKit
     message = make_message()
     async with consuming(kit.broker, "notify", stuck):
         await kit.send(message)
-        await asyncio.wait_for(started.wait(), 5)
+        await asyncio.wait_for(started.wait(), DEADLINE)
     recorder = Recorder()
     async with consuming(await kit.another(), "notify", recorder):
         await eventually(lambda: recorder.got)
@@ -196,9 +207,9 @@ async def test_a_message_is_redelivered_after_a_lost_connection(kit: BrokerKit) 
         await eventually(lambda: recorder.got)
         await kit.cut()
         broke.set()
-        await eventually(lambda: recorder.ids.count(first.event_id) >= 2, within=15)
+        await eventually(lambda: recorder.ids.count(first.event_id) >= 2)
         await kit.send(second)
-        await eventually(lambda: second.event_id in recorder.ids, within=15)
+        await eventually(lambda: second.event_id in recorder.ids)
         await wait_until_empty(kit)
 
 
@@ -264,7 +275,7 @@ async def test_two_consumers_share_a_queue(kit: BrokerKit) -> None:
         consuming(other, "notify", lambda message: slowly(recorders[1], message)),
     ):
         await kit.send(*messages)
-        await eventually(lambda: len(recorders[0].got) + len(recorders[1].got) >= 200, within=15)
+        await eventually(lambda: len(recorders[0].got) + len(recorders[1].got) >= 200)
         await wait_until_empty(kit)
     assert sorted(recorders[0].ids + recorders[1].ids) == sorted(ids_of(messages))
     assert all(recorder.got for recorder in recorders)
@@ -288,5 +299,5 @@ async def test_nothing_is_lost_while_connections_break_under_load(kit: BrokerKit
             await kit.cut()
         await sending
         await kit.send(*messages[200:])
-        await eventually(lambda: done == ids_of(messages), within=30)
+        await eventually(lambda: done == ids_of(messages))
         await wait_until_empty(kit)

@@ -14,12 +14,12 @@ from channels.bus.redis_client import publish
 from channels.contract.errors import LiveUnavailableError
 from storage.redis.client import Redis
 from tests.support.commandstats import calls
-from tests.support.eventually import eventually
+from tests.support.eventually import DEADLINE, eventually
 from tests.support.proxied import ProxiedRedis
 
 pytestmark = [pytest.mark.engines, pytest.mark.cluster]
 
-DEADLINE = 0.5  # seconds
+PUBSUB_DEADLINE = 0.5  # seconds
 TOPICS = [topic_channel(f"photo:{number}") for number in range(30)]
 
 
@@ -34,7 +34,7 @@ class Process:
         self.losses = self.restorations = 0
         self.needed_topics: set[bytes] = set()
         self.pubsub = PubSub(
-            engine, self.channels, self, has_subscribers=self.needed_topics.__contains__, deadline=DEADLINE
+            engine, self.channels, self, has_subscribers=self.needed_topics.__contains__, deadline=PUBSUB_DEADLINE
         )
 
     def message(self, channel: bytes, data: bytes, *, more: bool) -> None:
@@ -161,7 +161,7 @@ async def test_waiting_for_a_topic_in_vain(process: Process) -> None:
     for proxy in process.engine.proxies:
         proxy.freeze()
     with pytest.raises(LiveUnavailableError):
-        async with asyncio.timeout(5), process.pubsub.subscription(TOPICS[0]):
+        async with asyncio.timeout(DEADLINE), process.pubsub.subscription(TOPICS[0]):
             pytest.fail("nobody confirmed it")
     with pytest.raises(LiveUnavailableError):
         async with process.pubsub.subscription(TOPICS[0]):

@@ -9,7 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from storage.embedded.postgres import embedded_postgres
-from tests.engines.nginx import Nginx
+from tests.engines.nginx import UNLIMITED, Nginx
 from tests.engines.object_store import ObjectStore
 from tests.engines.pgbouncer import Pgbouncer, pgbouncer
 from tests.engines.private import RedisNode, free_port
@@ -34,7 +34,7 @@ class Cluster:
         self._dsn = dsn
         ports = {f"{role}{number}": free_port() for role in ("api", "live") for number in (1, 2)}
         secret = secrets.token_hex(32)
-        self.nginx = Nginx(folder / "nginx", api=[ports["api1"], ports["api2"]], secret=secret)
+        self.nginx = Nginx(folder / "nginx", api=[ports["api1"], ports["api2"]], secret=secret, changes=UNLIMITED)
         env = {
             "PICSHARE_DATABASE__URL": dsn,
             "PICSHARE_DATABASE__POOL_MAX": "6",

@@ -17,7 +17,7 @@ import pytest_asyncio
 from tests.engines.private import free_port
 from tests.support.api_user import ApiUser
 from tests.support.documents import ROOT
-from tests.support.eventually import eventually
+from tests.support.eventually import DEADLINE, eventually
 from tests.support.installed import PACKAGES, files_of, installed_picshare
 from tests.support.pictures import PHOTOS, encoded, halves
 from tests.support.raw_http import exchange
@@ -243,7 +243,7 @@ async def test_a_second_signal_stops_at_once(run: Run) -> None:
     service.process.send_signal(signal.SIGINT)
     await wait_for_output(service, "stopping")
     service.process.send_signal(signal.SIGINT)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(DEADLINE):
         assert await service.process.wait() == 128 + signal.SIGINT
     await wait_until_ended(children)
 
@@ -262,7 +262,7 @@ async def test_health_and_metrics_answer(shared: Run, http: aiohttp.ClientSessio
 
 async def test_a_malformed_request_is_answered_like_every_other(shared: Run) -> None:
     """What is no valid HTTP gets a problem with our headers, and no version of the HTTP server."""
-    response = await exchange(int(shared.url.rpartition(":")[2]), b"GARBAGE\r\n\r\n", within=10)
+    response = await exchange(int(shared.url.rpartition(":")[2]), b"GARBAGE\r\n\r\n", within=DEADLINE)
     assert response.status == 400
     assert "\r\nServer: PicShare\r\n" in response.text
     assert '"code":"malformed_request"' in response.text

@@ -105,7 +105,7 @@ async def test_a_hidden_photo_is_gone_from_every_process(cluster: Cluster, http:
     async def returned() -> bool:
         return len(fan_live.of("feed", "photo.new")) == 2
 
-    await eventually(returned, within=15)
+    await eventually(returned)
     assert [item["id"] for item in await fan.feed()] == [photo["id"]]
     for user in (author, fan, moderator):
         await user.leave()
@@ -145,7 +145,7 @@ async def test_an_export_becomes_another_account_s_photos(cluster: Cluster, http
         url: str | None = export["url"]
         return url
 
-    url = await eventually(ready, within=30)
+    url = await eventually(ready)
     archive = (await fan.call("GET", cluster.url("api2") + (url or ""))).body
     tus = {"Tus-Resumable": "1.0.0"}
     announced = {**tus, "Upload-Length": str(len(archive)), "Upload-Metadata": "filetype YXBwbGljYXRpb24vemlw"}
@@ -159,7 +159,7 @@ async def test_an_export_becomes_another_account_s_photos(cluster: Cluster, http
         found: dict[str, Any] = (await fan.call("GET", f"/users/me/imports/{made['id']}")).expect(200)
         return found if found["state"] not in {"queued", "running"} else None
 
-    found = await eventually(done, within=30)
+    found = await eventually(done)
     assert found is not None
     assert (found["state"], found["imported"], found["error"]) == ("done", 1, None)
 
@@ -167,7 +167,7 @@ async def test_an_export_becomes_another_account_s_photos(cluster: Cluster, http
         items = (await fan.call("GET", f"/users/{fan.id}/photos")).expect(200)["items"]
         return [(item["caption"], item["state"]) for item in items] == [("To be moved", "ready")]
 
-    await eventually(shown, within=30)
+    await eventually(shown)
 
 
 async def _texts(live: Live, count: int) -> set[str]:
@@ -175,14 +175,14 @@ async def _texts(live: Live, count: int) -> set[str]:
         texts = {item["notification"]["text"] for item in live.of("notifications", "notification")}
         return texts if len(texts) >= count else set()
 
-    return await eventually(enough_texts, within=10)
+    return await eventually(enough_texts)
 
 
 async def _image_is_gone(user: ApiUser, url: str) -> None:
     async def gone() -> bool:
         return (await user.call("GET", url)).status == 404
 
-    await eventually(gone, within=10)
+    await eventually(gone)
 
 
 @pytest.mark.parametrize("victim", VICTIMS)

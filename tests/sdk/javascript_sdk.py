@@ -15,7 +15,7 @@ from aiohttp import web
 from playwright.async_api import Browser
 
 from tests.sdk.clients import ErrorReply, Event, SdkClient, matching_events
-from tests.support.eventually import eventually
+from tests.support.eventually import DEADLINE, eventually
 
 FOLDER = Path(__file__).parent
 PACKAGE = FOLDER / "node_modules" / "centrifuge"
@@ -128,7 +128,7 @@ async def node_runtime(binary: str) -> AsyncIterator[JavaScriptRuntime]:
         yield runtime
     finally:
         commands.close()
-        await asyncio.wait_for(process.wait(), 5)
+        await asyncio.wait_for(process.wait(), DEADLINE)
         await listening
 
 

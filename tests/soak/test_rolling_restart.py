@@ -23,7 +23,7 @@ from tests.soak.report import Report
 from tests.soak.soak import wait_until_consistent
 from tests.soak.traffic import Traffic
 from tests.support.balancer import Balancer
-from tests.support.eventually import eventually
+from tests.support.eventually import DEADLINE, eventually
 from tests.support.service import Service
 
 pytestmark = [pytest.mark.engines, pytest.mark.asyncio(loop_scope="module")]
@@ -79,7 +79,7 @@ class Fleet:
         begun = time.monotonic()
         old.process.send_signal(signal.SIGTERM)
         await eventually(lambda: _is_draining(old), within=DELAY + 5)
-        new, code = await asyncio.gather(self.start(name), asyncio.wait_for(old.process.wait(), 30))
+        new, code = await asyncio.gather(self.start(name), asyncio.wait_for(old.process.wait(), DEADLINE))
         assert code == 0, old.log()[-2000:]
         assert "live_drain_incomplete" not in old.log()
         assert time.monotonic() - begun > DELAY + WINDOW * 0.9
@@ -105,7 +105,7 @@ async def test_rolling_restart(cluster: Cluster) -> None:
             cluster, report, user_count=USERS, devices=DEVICES, urls=lambda: [balancer.url], backoff=BACKOFF
         )
         async with running as population:
-            await eventually(lambda: all(device.connected for device in population.devices), within=30)
+            await eventually(lambda: all(device.connected for device in population.devices))
             async with Traffic(population, report, random.Random(1)).running():
                 for service, name in zip(old, ("c", "d"), strict=True):
                     begun = time.monotonic()

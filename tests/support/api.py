@@ -35,6 +35,7 @@ from storage.feeds.feeds import Feeds
 from storage.feeds.notification_log import NotificationLog
 from storage.ids import slot_group
 from storage.postgres.database import Database
+from storage.postgres.fallback import DatabaseFallback
 from storage.postgres.reads import PrimaryReads
 from storage.redis.client import Redis
 from storage.stores import photo_processing, photos
@@ -72,6 +73,7 @@ def services_of(database: Database, redis: Redis, folder: Path) -> InspectableSe
         notification_log=NotificationLog(redis, delivery_script(redis)),
         publisher=LivePublisher(redis, slot_group),
         presence=PresenceStore(redis, slot_group),
+        fallback=DatabaseFallback(database),
     )
     return _build(settings, stores, Passwords(PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)))
 

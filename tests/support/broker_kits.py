@@ -200,7 +200,7 @@ async def wait_for_dead_letters(kit: BrokerKit, count: int = 1) -> Sequence[Dead
         assert len(dead_letters) == count
         return dead_letters
 
-    return await eventually(check, within=15)
+    return await eventually(check)
 
 
 async def wait_until_empty(kit: BrokerKit) -> None:
@@ -211,4 +211,4 @@ async def wait_until_empty(kit: BrokerKit) -> None:
         assert not any(depths.values()), depths
         return True
 
-    await eventually(check, within=10)
+    await eventually(check)

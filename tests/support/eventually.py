@@ -7,18 +7,23 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import TypeVar, overload
 
+# Seconds for what has to happen at some time: only a test that fails waits for so long, however busy the machine is.
+DEADLINE = 60.0
+# Seconds for what has to happen at once, instead of after a period or a timeout of the service.
+PROMPTLY = 10.0
+
 T = TypeVar("T")
 
 
 @overload
-async def eventually(check: Callable[[], Awaitable[T]], *, within: float = 5.0) -> T: ...
+async def eventually(check: Callable[[], Awaitable[T]], *, within: float = DEADLINE) -> T: ...
 
 
 @overload
-async def eventually(check: Callable[[], T], *, within: float = 5.0) -> T: ...
+async def eventually(check: Callable[[], T], *, within: float = DEADLINE) -> T: ...
 
 
-async def eventually(check: Callable[[], T | Awaitable[T]], *, within: float = 5.0) -> T:
+async def eventually(check: Callable[[], T | Awaitable[T]], *, within: float = DEADLINE) -> T:
     """Call `check` until it returns a true value and return this value; fail after `within` seconds.
 
     A `check` that raises AssertionError is repeated; the failure contains its last error or value.

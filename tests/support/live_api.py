@@ -25,6 +25,7 @@ from storage.ids import slot_group
 from storage.redis.client import Redis
 from tests.support.api import SECRET, Api, InspectableServices, running_api
 from tests.support.api_user import ApiUser
+from tests.support.eventually import DEADLINE
 from workers.jobs.bells import BellHandlers
 from workers.jobs.comments import CommentHandlers
 from workers.jobs.inbox import Inbox
@@ -93,7 +94,7 @@ class Socket:
 
     async def _next(self) -> dict[str, Any]:
         if not self._lines:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(DEADLINE):
                 frame = await self._socket.receive()
             assert frame.type is aiohttp.WSMsgType.TEXT, (frame.type, frame.data, frame.extra)
             self._lines += frame.data.split("\n")
@@ -102,7 +103,7 @@ class Socket:
 
     async def closed(self) -> int:
         """Wait for the end of the connection and return the close code."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(DEADLINE):
             while (message := await self._socket.receive()).type is aiohttp.WSMsgType.TEXT:
                 pass
         assert message.type is aiohttp.WSMsgType.CLOSE

@@ -78,7 +78,7 @@ class Replicated:
 
     async def in_use(self, position: WalPosition = START) -> None:
         """Wait until a replica is used that has replayed up to `position`."""
-        await eventually(lambda: self.replicas.choose(position) is not None, within=10)
+        await eventually(lambda: self.replicas.choose(position) is not None)
 
     async def caught_up(self) -> None:
         """Wait until a replica is used that has everything."""
@@ -86,7 +86,7 @@ class Replicated:
 
     async def not_in_use(self) -> None:
         """Wait until no replica is used."""
-        await eventually(lambda: self.replicas.choose(START) is None, within=10)
+        await eventually(lambda: self.replicas.choose(START) is None)
 
 
 @asynccontextmanager

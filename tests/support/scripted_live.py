@@ -51,7 +51,7 @@ class ScriptedLive:
 
     async def connected(self, times: int) -> Socket:
         """Wait until that many connects have arrived; return the newest socket."""
-        await eventually(lambda: len(self.connects) >= times, within=10)
+        await eventually(lambda: len(self.connects) >= times)
         return self.sockets[-1]
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:

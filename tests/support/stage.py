@@ -36,6 +36,7 @@ from storage.models import Photo, PhotoCounters, User
 from storage.postgres.database import Database
 from storage.stores import likes, notifications
 from tests.support.driver_commands import commands, driver_client
+from tests.support.eventually import DEADLINE
 from tests.support.listener import Listener
 from workers.handlers import EventOrigin, handling
 from workers.images.limits import DecoderLimits
@@ -170,7 +171,7 @@ class Stage:
         mark = uuid.uuid4().bytes
         await commands(self.redis).publish(b"topic:mark", mark)
         published: list[tuple[str, Any]] = []
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(DEADLINE):
             while True:
                 message = await self._topics.get_message(timeout=1)
                 if message is None:

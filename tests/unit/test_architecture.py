@@ -74,7 +74,8 @@ ALLOWED: Mapping[str, frozenset[str]] = {
             "workers/registry workers/reviewing workers/scanning workers/signals workers/videos workers/web_push "
             "workers/webhooks"
         ),
-        "workers/worker": "channels/contract storage workers/broker workers/handlers",
+        "workers/job_trace": "channels/contract workers/broker",
+        "workers/worker": "channels/contract storage workers/broker workers/handlers workers/job_trace",
         # The edge and the composition root.
         "server/errors": "",
         "server/config": (

@@ -19,7 +19,7 @@ from loadtest.client.frames import FrameParser, ReceivedPublication
 from loadtest.client.protocol import Connected, Order
 from loadtest.target import tls_context
 from tests.support.certificates import Certificate, self_signed
-from tests.support.eventually import eventually
+from tests.support.eventually import DEADLINE, eventually
 from tests.support.scripted_live import ScriptedLive, publication, send, stream_result
 
 
@@ -68,7 +68,7 @@ class SocketEvents:
             assert event in self.all, self.all
             return True
 
-        await eventually(recorded, within=10)
+        await eventually(recorded)
 
 
 @asynccontextmanager
@@ -92,7 +92,7 @@ async def running_socket(
     finally:
         socket.end()
         checking.cancel()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(DEADLINE):
             await asyncio.gather(running, checking, return_exceptions=True)
         assert running.cancelled() or running.exception() is None
 
@@ -259,7 +259,7 @@ async def test_a_stalled_handshake_is_closed(monkeypatch: pytest.MonkeyPatch) ->
     server = await asyncio.start_server(stall, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     async with server, running_socket(f"ws://127.0.0.1:{port}/connection/websocket") as (_, events, _):
-        await eventually(lambda: tries >= 3, within=10)
+        await eventually(lambda: tries >= 3)
         await events.has("failed", "timed out")
     assert most == 1
 
@@ -285,7 +285,7 @@ async def test_sockets_use_the_source_addresses() -> None:
 
     server.refuse = record_source
     async with server.serving(), running_socket(server.url, sources=("127.0.0.7",)):
-        await eventually(lambda: bool(seen), within=10)
+        await eventually(lambda: bool(seen))
     assert seen[0] == "127.0.0.7"
 
 

@@ -22,7 +22,7 @@ from tests.engines.redis_cluster import RedisCluster
 from tests.integration.channels.conftest import QUICK, Serve
 from tests.support.commandstats import calls
 from tests.support.community import follow, new_user, ready_photo
-from tests.support.eventually import eventually
+from tests.support.eventually import DEADLINE, eventually
 from tests.support.fake_ports import FakeOperations, FakePresences
 from tests.support.live import BareClient, LiveServer, group_of
 from tests.support.stage import Stage
@@ -163,7 +163,7 @@ async def test_restarted_master(serve: Serve, redis: Redis, cluster: RedisCluste
         await eventually(lambda: not talk.server.live.ready)
         talk.write()
         await asyncio.to_thread(node.start)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(DEADLINE):
             await talk.received()
             await talk.send()
             await talk.received()

@@ -19,7 +19,7 @@ from channels.bus.registry import Registry
 from channels.contract.ports import Presence
 from storage.redis.client import Redis
 from tests.support.driver_commands import commands, driver_client
-from tests.support.eventually import eventually
+from tests.support.eventually import DEADLINE, eventually
 from tests.support.live import group_of
 
 pytestmark = pytest.mark.engines
@@ -74,7 +74,7 @@ class Scene:
         """Return the presence changes since the last call, in order."""
         await commands(self.redis).publish(b"topic:presence:mark", b"mark")
         result: list[tuple[int, bool]] = []
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(DEADLINE):
             while True:
                 message = await self._pubsub.get_message(timeout=1)
                 if message is None:

@@ -12,7 +12,7 @@ from channels.bus.addressing import registry_key, user_field
 from storage.redis.client import Redis
 from tests.integration.channels.conftest import Serve
 from tests.support.driver_commands import commands
-from tests.support.eventually import eventually
+from tests.support.eventually import DEADLINE, eventually
 from tests.support.live import BareClient, LiveServer, group_of
 
 pytestmark = pytest.mark.engines
@@ -25,9 +25,9 @@ async def registered(redis: Redis, user_id: int) -> bytes:
 
 
 @pytest.mark.parametrize("packed", [False, True], ids=["json", "msgpack"])
-async def test_connect_result(server: LiveServer, packed: bool) -> None:
+async def test_connect_result(serve: Serve, packed: bool) -> None:
     """The connect result has the session, the pings, and both streams with their positions."""
-    async with BareClient.to(server.url, packed=packed) as client:
+    async with serve(ping_interval=25.0) as server, BareClient.to(server.url, packed=packed) as client:
         result = await client.connect("7")
     assert result["client"]
     assert result["expires"] is True
@@ -153,7 +153,7 @@ async def test_expiry(serve: Serve) -> None:
     async with serve(expiry_grace=0.2) as server, BareClient.to(server.url) as client:
         server.authenticator.lifetime = 0.1
         await client.connect("7")
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(DEADLINE):
             assert await client.closed() == (3005, "connection expired")
 
 

@@ -11,7 +11,7 @@ from channels.bus.envelope import control_body
 from channels.bus.publisher import LivePublisher
 from tests.integration.channels.conftest import Serve
 from tests.support.driver_commands import commands
-from tests.support.eventually import eventually
+from tests.support.eventually import PROMPTLY, eventually
 from tests.support.live import BareClient, LiveServer, group_of
 
 pytestmark = pytest.mark.engines
@@ -131,7 +131,7 @@ async def test_block_ends_a_subscription(server: LiveServer, publisher: LivePubl
             await client.request("subscribe", channel="photo:5")
             await client.request("subscribe", channel="photo:6")
         await publisher.to_users([7], control_body(control="revoke", owner=5))
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(PROMPTLY):
             push = await blocked.push()
         assert (push["channel"], push["unsubscribe"]["code"]) == ("photo:5", 2000)
         for topic in ("photo:5", "photo:6"):

@@ -80,7 +80,7 @@ async def test_dropped_packets(behind_proxy: Behind, redis: Redis) -> None:
         proxy.freeze()
         for number in (1, 2, 3):
             await server.publish(redis, [7], "feed", {"n": number})
-        await eventually(lambda: not server.live.ready, within=3)
+        await eventually(lambda: not server.live.ready)
         proxy.thaw()
         assert await numbers(client, 3) == [1, 2, 3]
         await server.publish(redis, [7], "feed", {"n": 4})
@@ -157,7 +157,7 @@ async def test_connecting_during_an_outage(behind_proxy: Behind, redis: Redis) -
     async with behind_proxy(command_deadline=0.3) as (server, proxy), BareClient.to(server.url) as before:
         await before.connect("8")
         proxy.freeze()
-        await eventually(lambda: not server.live.ready, within=3)
+        await eventually(lambda: not server.live.ready)
         async with BareClient.to(server.url) as client:
             reply = await client.request("connect", token="7")
             assert (reply["error"]["code"], reply["error"]["temporary"]) == (100, True)

@@ -17,7 +17,7 @@ from channels.bus.publisher import LivePublisher
 from storage.redis.client import Redis
 from tests.integration.channels.conftest import Serve
 from tests.support.driver_commands import commands
-from tests.support.eventually import eventually
+from tests.support.eventually import PROMPTLY, eventually
 from tests.support.live import BareClient, LiveServer, group_of
 
 pytestmark = pytest.mark.engines
@@ -214,7 +214,7 @@ async def test_a_restricted_topic(server: LiveServer) -> None:
     async with guest(server, "8", CHANNEL) as other, guest(server, "7", CHANNEL) as owner:
         assert await other.data() == ONLINE
         await LivePublisher(server.redis, group_of).restrict_topic(TOPIC)
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(PROMPTLY):
             push = await other.push()
         assert (push["channel"], push["unsubscribe"]["code"]) == (CHANNEL, 2000)
         await LivePublisher(server.redis, group_of).to_topic(TOPIC, b'"still here"')
@@ -227,7 +227,7 @@ async def test_one_topic_of_an_owner_is_revoked(server: LiveServer) -> None:
     async with guest(server, "8", "photo:7", CHANNEL) as client:
         publisher = LivePublisher(server.redis, group_of)
         await publisher.to_users([8], control_body(control="revoke", owner=7, topic=TOPIC))
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(PROMPTLY):
             push = await client.push()
         assert (push["channel"], push["unsubscribe"]["code"]) == (CHANNEL, 2000)
         await publisher.to_topic("photo:7", b"{}")

@@ -14,7 +14,7 @@ from channels.bus.envelope import control_body, encode_envelope
 from channels.bus.publisher import LivePublisher
 from tests.integration.channels.conftest import Serve
 from tests.support.driver_commands import commands
-from tests.support.eventually import eventually
+from tests.support.eventually import DEADLINE, eventually
 from tests.support.live import PATH, BareClient, LiveServer, announce, group_of
 
 pytestmark = pytest.mark.engines
@@ -163,7 +163,7 @@ async def test_slow_client(serve: Serve) -> None:
         await eventually(lambda: server.streams.reads >= 4)
         filler = "x" * 50_000
         number = 0
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(DEADLINE):
             while not server.metrics.codes:
                 number += 1
                 await server.publish(server.redis, [7, 8], "feed", {"n": number, "filler": filler})

@@ -12,7 +12,7 @@ import pytest
 
 from channels.transports import websocket
 from tests.integration.channels.conftest import Serve
-from tests.support.eventually import eventually
+from tests.support.eventually import DEADLINE, eventually
 from tests.support.live import PATH, BareClient, LiveServer
 
 pytestmark = pytest.mark.engines
@@ -39,7 +39,7 @@ class RawSocket:
 
     async def closed(self) -> tuple[int, str]:
         """Return code and reason of the close frame."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(DEADLINE):
             while True:
                 first, length = await self.reader.readexactly(2)
                 if length == 126:
@@ -113,7 +113,7 @@ async def test_after_both_close_frames_the_connection_ends_at_once(
     async with serve(close_deadline=60.0) as server:
         raw = await RawSocket.to(server)
         raw.writer.write(fault)
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(DEADLINE):
             first, length = await raw.reader.readexactly(2)
             assert first == 0x88
             await raw.reader.readexactly(length)

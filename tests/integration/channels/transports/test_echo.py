@@ -10,6 +10,7 @@ import pytest
 from aiohttp import web
 
 from tests.echo import PATH, echo_app
+from tests.support.eventually import DEADLINE
 
 
 @pytest.fixture
@@ -44,7 +45,7 @@ async def test_close(url: str) -> None:
     """A close frame is answered with its code, and then the connection ends."""
     async with aiohttp.ClientSession() as session:
         socket = await session.ws_connect(url)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(DEADLINE):
             await socket.close(code=4321)
         assert socket.close_code == 4321
 
@@ -87,7 +88,7 @@ async def test_data_behind_the_handshake(url: str) -> None:
     reader, writer = await asyncio.open_connection(host, int(port))
     lines = "".join(f"{name}: {value}\r\n" for name, value in GOOD.items())
     writer.write(f"GET {PATH} HTTP/1.1\r\nHost: x\r\n{lines}\r\n".encode() + b"\x81\x82\x00\x00\x00\x00hi")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(DEADLINE):
         await reader.readuntil(b"\r\n\r\n")
         assert await reader.readexactly(4) == b"\x81\x02hi"
     writer.close()

@@ -11,6 +11,7 @@ import pytest
 from channels.protocol.messages import RawJson
 from tests.integration.channels.conftest import Serve
 from tests.support.codec_peers import ProtobufPeer
+from tests.support.eventually import DEADLINE
 from tests.support.live import LiveServer
 
 pytestmark = pytest.mark.engines
@@ -21,7 +22,7 @@ CONNECT = PEER.write({"id": 1, "connect": {"token": "7"}})
 
 async def receive(socket: aiohttp.ClientWebSocketResponse) -> list[Any]:
     """Return the messages of the next frame, which must be binary."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(DEADLINE):
         return PEER.read(await socket.receive_bytes())
 
 
@@ -53,11 +54,11 @@ async def test_keep_alive(serve: Serve) -> None:
         await socket.send_bytes(CONNECT)
         await receive(socket)
         for _ in range(2):
-            assert await socket.receive_bytes(timeout=5) == b"\x00"
+            assert await socket.receive_bytes(timeout=DEADLINE) == b"\x00"
             await socket.send_bytes(b"\x00")
-        assert await socket.receive_bytes(timeout=5) == b"\x00"
+        assert await socket.receive_bytes(timeout=DEADLINE) == b"\x00"
         # The next ping may be due before the deadline of the pong has passed.
-        while (message := await socket.receive(timeout=5)).data == b"\x00":
+        while (message := await socket.receive(timeout=DEADLINE)).data == b"\x00":
             pass
         assert message.data == 3012
 
@@ -79,5 +80,5 @@ async def test_bad_frames(server: LiveServer, fault: str, data: bytes | str) -> 
         await socket.send_bytes(CONNECT)
         await receive(socket)
         await (socket.send_str(data) if isinstance(data, str) else socket.send_bytes(data))
-        end = await socket.receive(timeout=5)
+        end = await socket.receive(timeout=DEADLINE)
         assert (end.data, end.extra) == (3501, "bad request")

@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from tests.integration.channels.conftest import Serve
-from tests.support.eventually import eventually
+from tests.support.eventually import DEADLINE, eventually
 from tests.support.live import LiveServer
 
 pytestmark = pytest.mark.engines
@@ -28,7 +28,7 @@ class Stream:
 
     async def line(self) -> str:
         """Return the next line that is not empty, without its end."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(DEADLINE):
             while True:
                 raw = await self._response.content.readline()
                 if not raw:

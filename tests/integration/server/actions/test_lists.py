@@ -10,6 +10,7 @@ from storage.errors import NotFoundError
 from storage.postgres.database import Database
 from storage.stores import lists
 from tests.support.api import InspectableServices
+from tests.support.eventually import DEADLINE
 from tests.support.gallery import Gallery
 from tests.support.locks import wait_for_blocked_transaction
 from workers.broker.routing import queues_of
@@ -33,7 +34,7 @@ async def test_additions_of_one_account_leave_connections_to_others(
         waiting = [asyncio.create_task(actions.add(owner_id, own[owner_id], famous_id)) for owner_id in owners]
         await wait_for_blocked_transaction(other)
         one, two = owners[-2:]
-        assert await asyncio.wait_for(actions.add(one, own[one], two), 5)
+        assert await asyncio.wait_for(actions.add(one, own[one], two), DEADLINE)
     assert all(await asyncio.gather(*waiting))
     await other.close()
 

@@ -14,7 +14,7 @@ from storage.errors import NotFoundError, UnavailableError
 from storage.models import PhotoCounters
 from storage.postgres.database import Database
 from storage.redis.client import Redis
-from tests.support.eventually import eventually
+from tests.support.eventually import DEADLINE, eventually
 from tests.support.gallery import Gallery
 from tests.support.locks import wait_for_blocked_transaction
 from workers.broker.routing import queues_of
@@ -168,7 +168,7 @@ async def test_likes_of_one_photo_leave_connections_to_others(
             asyncio.create_task(act(fan_id, photo_id)) for fan_id in fans for act in (reactions.like, reactions.unlike)
         ]
         await wait_for_blocked_transaction(database)
-        assert (await asyncio.wait_for(reactions.like(fans[0], other_id), 5)).likes == 1
+        assert (await asyncio.wait_for(reactions.like(fans[0], other_id), DEADLINE)).likes == 1
     await asyncio.gather(*waiting)
     await asyncio.gather(*(reactions.like(fan_id, photo_id) for fan_id in fans))
     assert await database.fetchval("SELECT likes FROM photos WHERE id = $1", photo_id) == len(fans)

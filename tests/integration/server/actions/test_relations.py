@@ -15,6 +15,7 @@ from storage.models import Relation
 from storage.postgres.database import Database
 from storage.stores import relations
 from tests.support.api import InspectableServices
+from tests.support.eventually import DEADLINE
 from tests.support.gallery import Gallery
 from tests.support.locks import wait_for_blocked_transaction
 from workers.broker.routing import queues_of
@@ -101,7 +102,7 @@ async def test_follows_of_one_user_leave_connections_to_others(
         await tx.execute("SELECT FROM users WHERE id = $1 FOR UPDATE", famous_id)
         waiting = [asyncio.create_task(actions.follow(fan_id, famous_id)) for fan_id in fans]
         await wait_for_blocked_transaction(other)
-        assert await asyncio.wait_for(actions.follow(fans[0], fans[1]), 5)
+        assert await asyncio.wait_for(actions.follow(fans[0], fans[1]), DEADLINE)
     assert all(await asyncio.gather(*waiting))
     await other.close()
 

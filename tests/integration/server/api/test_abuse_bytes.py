@@ -9,6 +9,7 @@ import pytest
 
 from storage.redis.client import Redis
 from tests.support.api import Api, InspectableServices
+from tests.support.eventually import DEADLINE
 from tests.support.live_api import running_live_api
 from tests.support.raw_http import RawResponse, exchange
 
@@ -33,7 +34,7 @@ async def send(api: Api, line: bytes, *fields: bytes, body: bytes = b"{}") -> Ra
     """Send a request with these header fields and return the response."""
     common = (b"Host: x", b"Connection: close", b"Content-Length: %d" % len(body))
     head = b"\r\n".join((line + b" HTTP/1.1", *common, *fields))
-    return await exchange(api.port, head + b"\r\n\r\n" + body, within=5)
+    return await exchange(api.port, head + b"\r\n\r\n" + body, within=DEADLINE)
 
 
 async def test_no_bytes_in_a_header_field_are_an_error_of_the_server(api: Api) -> None:
@@ -103,7 +104,7 @@ async def test_no_bytes_in_a_handshake_are_an_error_of_the_server(api: Api, name
     head = b"GET /connection/websocket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
     reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
     writer.write(head + b"\r\n".join(fields) + b"\r\n\r\n")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(DEADLINE):
         status = int((await reader.readuntil(b"\r\n")).split(b" ")[1])
     writer.close()
     assert status < 500

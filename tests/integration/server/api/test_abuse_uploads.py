@@ -12,6 +12,7 @@ import pytest
 
 from tests.support.api import Api, InspectableServices, running_api
 from tests.support.api_user import ApiUser
+from tests.support.eventually import DEADLINE
 from tests.support.pictures import encoded, halves, photograph, png_of
 from tests.support.raw_http import exchange, part, post_photo
 
@@ -84,7 +85,7 @@ async def test_the_file_name_is_ignored(api: Api) -> None:
     for name in NAMES:
         header = f'Content-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'.encode("utf-8", "replace")
         body = b"--b\r\n" + header + encoded(halves()) + b"\r\n" + END
-        response = await exchange(api.port, post_photo(ann.token, body, more="Connection: close\r\n"), within=5)
+        response = await exchange(api.port, post_photo(ann.token, body, more="Connection: close\r\n"), within=DEADLINE)
         assert response.status == 201, name
     assert sorted(path.name for path in api.services.settings.upload_dir.iterdir()) == []
 
@@ -305,7 +306,7 @@ async def test_a_slow_body_ends_at_a_deadline_and_others_are_served(services: In
     async with running_api(with_pace(services, idle_timeout=0.4)) as api:
         ann = await api.user()
         stuck = post_photo(ann.token, part("file", encoded(halves()))[:50], declared=5000)
-        slow = asyncio.create_task(exchange(api.port, stuck, within=5))
+        slow = asyncio.create_task(exchange(api.port, stuck, within=DEADLINE))
         (await ann.try_upload(photograph())).expect(201)
         response = await slow
     assert response.status == 408

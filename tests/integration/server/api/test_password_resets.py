@@ -15,6 +15,7 @@ from storage.redis.client import Redis
 from tests.support.api import Api, InspectableServices, running_api, with_limits
 from tests.support.api_user import PASSWORD, ApiUser
 from tests.support.driver_commands import commands, driver_client
+from tests.support.eventually import DEADLINE
 from tests.support.mails import Postbox, ReceivedMail, send_mails
 
 pytestmark = pytest.mark.engines
@@ -85,9 +86,9 @@ async def test_live_connections_end_with_a_reset(api: Api, redis: Redis) -> None
     await commands(redis).hset(registry_key(group), user_field(user_id), b"abcdefgh")
     async with driver_client(redis) as driver, driver.pubsub() as pubsub:
         await pubsub.subscribe(channel_prefix(group) + b"abcdefgh")
-        await pubsub.get_message(timeout=5)
+        await pubsub.get_message(timeout=DEADLINE)
         assert await reset(api, token) == (204, None)
-        messages = [await pubsub.get_message(ignore_subscribe_messages=True, timeout=5) for _ in sessions]
+        messages = [await pubsub.get_message(ignore_subscribe_messages=True, timeout=DEADLINE) for _ in sessions]
     orders = [decode_envelope(message["data"]).body for message in messages if message is not None]
     assert {order.session for order in orders if isinstance(order, DisconnectOrder)} == sessions
     ended = await api.services.db.fetch("SELECT DISTINCT event_id FROM outbox WHERE topic = 'session.ended'")

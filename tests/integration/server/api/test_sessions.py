@@ -18,6 +18,7 @@ from storage.redis.client import Redis
 from tests.support.api import Api, running_api, with_accounts
 from tests.support.api_user import Response
 from tests.support.driver_commands import commands, driver_client
+from tests.support.eventually import DEADLINE
 
 pytestmark = pytest.mark.engines
 
@@ -193,9 +194,9 @@ async def test_signing_out_is_published_to_the_live_processes(api: Api, redis: R
     await commands(redis).hset(registry_key(group), user_field(user_id), b"abcdefgh")
     async with driver_client(redis) as driver, driver.pubsub() as pubsub:
         await pubsub.subscribe(channel_prefix(group) + b"abcdefgh")
-        await pubsub.get_message(timeout=5)
+        await pubsub.get_message(timeout=DEADLINE)
         (await ann.call("DELETE", "/tokens/current")).expect(204)
-        message: dict[str, Any] | None = await pubsub.get_message(ignore_subscribe_messages=True, timeout=5)
+        message: dict[str, Any] | None = await pubsub.get_message(ignore_subscribe_messages=True, timeout=DEADLINE)
     assert message is not None
     envelope = decode_envelope(message["data"])
     assert envelope.user_ids == (user_id,)

@@ -16,7 +16,7 @@ from storage.redis.client import Redis
 from storage.stores import follows
 from tests.support.api import Api, InspectableServices
 from tests.support.api_user import ApiUser
-from tests.support.eventually import eventually
+from tests.support.eventually import PROMPTLY, eventually
 from tests.support.live_api import Socket, connected, running_live_api
 from workers.jobs.relations import RelationHandlers
 
@@ -169,7 +169,7 @@ async def test_a_subscription_is_revoked_with_the_permission(
             assert await code(socket, "subscribe", name) is None
     who, method, path, body = action
     await act({"ann": ann, "bob": bob}[who], method, path.format(ann=ann.id, bob=bob.id), json=body)
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(PROMPTLY):
         await handle_events(api)
         ended = {await ending(his) for _ in range(1 + every_subscription)}
     assert ended == ({channel, f"user:{ann.id}"} if every_subscription else {channel})

@@ -136,7 +136,7 @@ async def killed(client: Redis) -> None:
         except (RedisError, OSError) as error:
             raise AssertionError(str(error)) from error
 
-    await eventually(answers, within=20)
+    await eventually(answers)
 
 
 async def test_valkey_keeps_its_data_in_memory_while_the_disk_is_full(disk: Disk) -> None:

@@ -62,7 +62,7 @@ async def test_a_killed_parent_leaves_no_engine_behind_and_the_next_start_has_ev
         client = Redis.from_url(url)
         assert await client.get("kept") == b"42"
         await client.aclose()
-    await eventually(lambda: not any(_runs(process) for process in engines), within=20)
+    await eventually(lambda: not any(_runs(process) for process in engines))
 
 
 def _runs(process: psutil.Process) -> bool:

@@ -23,7 +23,7 @@ from storage.embedded.postgres import embedded_postgres
 from storage.embedded.supervisor import EngineWatch, child, supervised
 from storage.embedded.valkey import embedded_valkey
 from storage.errors import EngineError, EngineLostError
-from tests.support.eventually import eventually
+from tests.support.eventually import DEADLINE, eventually
 
 pytestmark = pytest.mark.engines
 
@@ -82,7 +82,7 @@ async def test_an_engine_that_ends_again_and_again_is_given_up(
     opener = engine(short_dir, "echo the disk is purple; exit 3")
     async with supervised(opener, name="demo", log_file=short_dir / "demo.log", watch=watch):
         with pytest.raises(EngineLostError) as lost:
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(DEADLINE):
                 await watch.run()
     assert "failed 3 times in a row" in str(lost.value)
     assert "code 3: the disk is purple" in str(lost.value)
@@ -105,7 +105,7 @@ async def test_failed_restarts_count(short_dir: Path, monkeypatch: pytest.Monkey
         await eventually(lambda: started_pids(short_dir))
         os.kill(started_pids(short_dir)[0], signal.SIGKILL)
         with pytest.raises(EngineLostError, match=r"failed 3 times in a row .*: the disk is gone$"):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(DEADLINE):
                 await watch.run()
     assert len(attempts) == 3
 
@@ -132,7 +132,7 @@ async def test_on_a_full_disk_no_engine_is_given_up(short_dir: Path, monkeypatch
         await eventually(lambda: len(started_pids(short_dir)) > 6)
         space.full = False
         with pytest.raises(EngineLostError):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(DEADLINE):
                 await watch.run()
 
 
@@ -167,7 +167,7 @@ async def test_a_killed_postgresql_continues_with_its_data(short_dir: Path) -> N
             await again.close()
             return bool(found == 42)
 
-        await eventually(kept, within=20)
+        await eventually(kept)
         connection.terminate()
 
 
@@ -197,7 +197,7 @@ async def test_a_stop_while_a_driver_hides_the_cancellation(short_dir: Path, mon
             deadline=60,
         )
 
-    async with asyncio.timeout(20), supervised(opener, name="demo", log_file=short_dir / "demo.log"):
+    async with asyncio.timeout(DEADLINE), supervised(opener, name="demo", log_file=short_dir / "demo.log"):
         (first,) = await eventually(lambda: started_pids(short_dir))
         os.kill(first, signal.SIGKILL)
         await checking.wait()
@@ -218,6 +218,6 @@ async def test_a_killed_valkey_continues_with_its_data(short_dir: Path) -> None:
             except (RedisError, OSError) as error:
                 raise AssertionError(str(error)) from error
 
-        await eventually(kept, within=20)
+        await eventually(kept)
         assert (await client.info("server"))["process_id"] != info["process_id"]
         await client.aclose()

@@ -13,7 +13,8 @@ from server.composition.delivery import delivery_script
 from storage.cache.cards import DELETED, HIDDEN, Cards, card_key
 from storage.cache.counters import CounterCache
 from storage.feeds.feeds import BUILDERS, Feeds
-from storage.feeds.home import Home, HomePage
+from storage.feeds.home import Home
+from storage.feeds.home_page import HomePage
 from storage.feeds.window_log import TIME_TO_LIVE
 from storage.ids import MAX_ID, decode, shard_of
 from storage.limits.quotas import QuotaPolicy, Quotas, user_subject

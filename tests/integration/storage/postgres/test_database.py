@@ -18,7 +18,7 @@ from storage.postgres.database import Database, Transaction
 from storage.postgres.row_locks import LockableRow, RowLock
 from storage.stores import users, waiting_activities
 from tests.support.community import new_user, new_users
-from tests.support.eventually import eventually
+from tests.support.eventually import DEADLINE, eventually
 from tests.support.statements import StatementLog
 from workers.broker.claims import ClaimConnection
 from workers.broker.routing import queues_of, relay_of
@@ -122,7 +122,7 @@ async def test_a_row_that_does_not_exist_is_inserted_and_locked(database: Databa
             assert await tx.fetchval("SELECT 1") == holders == 1
             holders -= 1
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(DEADLINE):
         await asyncio.gather(*(hold() for _ in range(5)))
 
 
@@ -171,12 +171,12 @@ async def test_waiting_for_a_lock_takes_no_connection(database_dsn: str) -> None
 
     async with database.locked(RELAY):
         waiting = [asyncio.create_task(hold()) for _ in range(9)]
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(DEADLINE):
             for _ in range(50):
                 await database.fetchval("SELECT pg_sleep(0.001)")
         assert not any(task.done() for task in waiting)
         waiting.pop().cancel()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(DEADLINE):
         await asyncio.gather(*waiting)
     statements = await log.take()
     assert sum("pg_advisory_unlock_all" in statement for statement in statements) == 0
@@ -202,7 +202,7 @@ async def test_half_of_the_connections_are_left_to_the_work(database_dsn: str) -
             async with database.transaction(lock) as tx:
                 await tx.execute("SELECT 1")
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(DEADLINE):
         await asyncio.gather(*(work(row) for row in rows))
     await database.close()
     single = await Database.connect(database_dsn, routes=queues_of, min_size=1, max_size=1)

@@ -63,7 +63,7 @@ class Load:
     async def more(self, count: int) -> None:
         """Wait until this many further writes are acknowledged."""
         wanted = len(self.acknowledged) + count
-        await eventually(lambda: len(self.acknowledged) >= wanted, within=20)
+        await eventually(lambda: len(self.acknowledged) >= wanted)
 
     def failures_since(self, moment: float) -> list[str]:
         """Return the errors of the attempts that began after `moment`."""
@@ -72,7 +72,7 @@ class Load:
     async def _write(self) -> None:
         while True:
             number = next(self._numbers)
-            await eventually(partial(self._attempt, number), within=20)
+            await eventually(partial(self._attempt, number))
 
     async def _attempt(self, number: int) -> bool:
         started = time.monotonic()

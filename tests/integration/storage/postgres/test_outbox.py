@@ -12,6 +12,7 @@ from storage.events import LikeAdded, SessionEnded
 from storage.ids import IdGenerator
 from storage.postgres import outbox
 from storage.postgres.database import Database
+from tests.support.eventually import DEADLINE
 
 pytestmark = pytest.mark.engines
 
@@ -95,7 +96,7 @@ async def test_a_claimed_row_is_left_to_its_claimer(database: Database) -> None:
     await _add(database, ("a", -30), ("b", -20))
     async with database.transaction() as tx:
         assert [row["key"] for row in await outbox.claim(tx, "notify")] == ["a"]
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(DEADLINE):
             assert await _claimed(database) == ["b"]
     assert await _claimed(database) == ["a", "b"]
 
@@ -136,7 +137,7 @@ async def test_due_times_are_bounded_without_waiting_for_rows_in_progress(databa
     lock = "SELECT 1 FROM outbox WHERE id = $1 FOR UPDATE"
 
     async def bound(limit: int) -> int:
-        async with asyncio.timeout(5), database.transaction() as tx:
+        async with asyncio.timeout(DEADLINE), database.transaction() as tx:
             return await outbox.bound_due_times(tx, longest_delay=60, limit=limit)
 
     async with database.transaction() as tx:
@@ -231,7 +232,7 @@ async def test_there_is_one_relay(database: Database) -> None:
     await database.fetch("INSERT INTO leases (name) VALUES ('another')")
 
     async def leases() -> bool:
-        async with asyncio.timeout(5), database.transaction() as tx:
+        async with asyncio.timeout(DEADLINE), database.transaction() as tx:
             return await outbox.lease(tx)
 
     async with database.transaction() as tx:

@@ -42,6 +42,7 @@ from storage.stores import (
 from storage.stores.uploads import UploadWay
 from storage.webhooks import EndpointScope
 from tests.support.community import follow, new_users, ready_photo, record_notification, topics
+from tests.support.eventually import DEADLINE
 from tests.support.locks import wait_for_blocked_transaction
 
 pytestmark = pytest.mark.engines
@@ -270,7 +271,7 @@ async def test_what_is_not_refused_during_a_deletion_is_erased(database: Databas
         if waits:
             await wait_for_blocked_transaction(database)
         else:
-            await asyncio.wait_for(inserting, 5)
+            await asyncio.wait_for(inserting, DEADLINE)
     with suppress(NotFoundError):  # a key is refused when its response is stored
         await inserting
     await database.fetch("DELETE FROM outbox")
@@ -319,7 +320,7 @@ async def test_an_insert_does_not_wait_for_a_counter(database: Database, insert:
     (cat,) = await new_users(database, "cat")
     async with database.transaction() as following:
         await follows.follow(following, cat.id, scene.ben.id)
-        async with asyncio.timeout(5), database.transaction() as tx:
+        async with asyncio.timeout(DEADLINE), database.transaction() as tx:
             await insert(tx, scene)
 
 
@@ -425,7 +426,7 @@ async def test_other_users_do_not_wait_for_a_deletion(database: Database) -> Non
     other = await ready_photo(database, scene.ann)
     async with database.transaction() as leaving:
         await users.remove(leaving, scene.ben.id)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(DEADLINE):
             assert await follow(database, cat, scene.ann)
             async with database.transaction() as tx:
                 assert (await likes.add(tx, photo_id=other.id, user_id=cat.id)).likes == 1

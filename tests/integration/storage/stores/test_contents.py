@@ -13,6 +13,7 @@ from storage.postgres.database import Database, Transaction
 from storage.stores import account_fields, contents, photo_deletion, photos, profile_images, variants
 from storage.stores.contents import Content, ContentState, Lease, Removal
 from tests.support.community import new_user, processing_photo, ready_photo
+from tests.support.eventually import DEADLINE
 from tests.support.locks import wait_for_blocked_transaction
 from tests.support.originals import LEASES_AGE, REMOVALS_AGE
 
@@ -239,7 +240,7 @@ async def test_the_oldest_stale_removal_is_taken_over_first(database: Database) 
         for plan in ("indexscan", "bitmapscan"):
             await first.execute(f"SET LOCAL enable_{plan} = off")
         one = await contents.take_over_removal(first)
-        async with asyncio.timeout(5), database.transaction() as second:
+        async with asyncio.timeout(DEADLINE), database.transaction() as second:
             two = await contents.take_over_removal(second)
     async with database.transaction() as tx:
         three, four = await contents.take_over_removal(tx), await contents.take_over_removal(tx)

@@ -14,6 +14,7 @@ from storage.postgres.database import Database
 from storage.stores import idempotency
 from storage.stores.idempotency import Claim
 from tests.support.community import new_user, new_users
+from tests.support.eventually import DEADLINE
 
 pytestmark = pytest.mark.engines
 
@@ -64,7 +65,7 @@ async def test_claims_during_the_work_are_running(database: Database) -> None:
     ann = await new_user(database, "ann")
     work = Work()
     first = asyncio.create_task(_run(database, ann, work=work))
-    await asyncio.wait_for(work.begun.wait(), 5)
+    await asyncio.wait_for(work.begun.wait(), DEADLINE)
     claims = await asyncio.gather(*(_run(database, ann) for _ in range(20)))
     assert {claim.state for claim in claims} == {"running"}
     work.end.set()
@@ -84,7 +85,7 @@ async def test_failed_work_can_be_repeated_at_once(database: Database) -> None:
     ann = await new_user(database, "ann")
     work = Work()
     first = asyncio.create_task(_run(database, ann, work=work))
-    await asyncio.wait_for(work.begun.wait(), 5)
+    await asyncio.wait_for(work.begun.wait(), DEADLINE)
     first.cancel()
     with pytest.raises(asyncio.CancelledError):
         await first

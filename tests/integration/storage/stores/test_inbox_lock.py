@@ -10,6 +10,7 @@ from storage.models import User
 from storage.postgres.database import Database
 from storage.stores import inbox_lock
 from tests.support.community import new_users
+from tests.support.eventually import DEADLINE
 from tests.support.locks import wait_for_blocked_transaction
 from workers.broker.routing import queues_of
 
@@ -28,7 +29,7 @@ async def test_a_transaction_waits_for_the_inbox_and_no_other(database: Database
     ann, ben = await new_users(database, "ann", "ben")
     if not exists:
         await database.fetch("DELETE FROM inboxes")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(DEADLINE):
         async with database.transaction() as tx:
             await inbox_lock.acquire(tx, ann.id)
             waiting = asyncio.create_task(acquire(database, ann))
@@ -44,7 +45,7 @@ async def test_a_held_lock_keeps_transactions_off_one_inbox(database: Database, 
     ann, ben = await new_users(database, "ann", "ben")
     if not exists:
         await database.fetch("DELETE FROM inboxes")
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(DEADLINE):
         async with inbox_lock.hold(database, ann.id) as lock:
             async with database.transaction(lock) as tx:
                 await tx.fetchval("SELECT 1")
@@ -64,7 +65,7 @@ async def test_waiting_for_an_inbox_keeps_no_other_inbox_waiting(database: Datab
         async with inbox_lock.hold(narrow, user.id):
             pass
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(DEADLINE):
         async with inbox_lock.hold(narrow, ann.id):
             waiting = [asyncio.create_task(hold(ann)) for _ in range(3)]
             for _ in range(3):

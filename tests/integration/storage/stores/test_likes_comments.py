@@ -21,6 +21,7 @@ from storage.stores import (
     users,
 )
 from tests.support.community import block, new_user, new_users, processing_photo, ready_photo, topics
+from tests.support.eventually import DEADLINE
 from tests.support.locks import wait_for_blocked_transaction
 
 pytestmark = pytest.mark.engines
@@ -354,7 +355,7 @@ async def test_a_comment_waits_for_no_other_lock_of_its_author(database: Databas
     first, second = await ready_photo(database, ann), await ready_photo(database, ann)
     async with database.transaction() as writing:
         await comments.add(writing, photo_id=first.id, author_id=ben.id, text="one")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(DEADLINE):
             await _comment(database, second, ben, "two")
 
 

@@ -15,6 +15,7 @@ from storage.postgres.database import Database
 from storage.stores import sessions, users
 from storage.stores.sessions import Rotation
 from tests.support.community import new_user, new_users, topics
+from tests.support.eventually import DEADLINE
 from tests.support.locks import wait_for_blocked_transaction
 
 pytestmark = pytest.mark.engines
@@ -234,7 +235,7 @@ async def test_sessions_are_ended_in_the_order_of_their_ids(database: Database) 
         await tx.execute("SELECT 1 FROM sessions WHERE id = $1 FOR UPDATE", uuid.UUID(low))
         ending = asyncio.create_task(revoke_all())
         await wait_for_blocked_transaction(database)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(DEADLINE):
             assert await tx.execute("SELECT 1 FROM sessions WHERE user_id = $1 FOR UPDATE NOWAIT", ann.id) == 9
     assert await ending == sorted(made)
 
@@ -247,7 +248,7 @@ async def test_a_purge_does_not_wait_for_a_refresh(database: Database) -> None:
     async with database.transaction() as tx:
         shard = ids.shard_of(ann.id)
         await sessions.rotate(tx, shard=shard, old_sha256=b"1", new_sha256=b"x", expires_at=LATER)
-        async with asyncio.timeout(5), database.transaction() as purging:
+        async with asyncio.timeout(DEADLINE), database.transaction() as purging:
             assert await sessions.purge(purging) == 1
     assert await database.fetch("SELECT 1 FROM refresh_tokens WHERE token_sha256 = $1", b"1")
 

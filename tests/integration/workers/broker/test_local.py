@@ -13,7 +13,7 @@ from storage.errors import UnavailableError
 from storage.events import LikeAdded
 from storage.postgres.database import Database
 from tests.support.broker_kits import QUICK, Recorder, consuming
-from tests.support.eventually import eventually
+from tests.support.eventually import DEADLINE, eventually
 from workers.broker.claims import ClaimConnection
 from workers.broker.local import LocalBroker
 from workers.broker.port import Message, Policy
@@ -104,7 +104,7 @@ async def test_a_lost_notification_costs_a_second(database: Database, pool: Data
                 tx.emit(LIKE)
             await eventually(lambda count=count: len(recorder.got) == count)  # type: ignore[misc]
         await insert(database)
-        await eventually(lambda: len(recorder.got) == 3, within=3)
+        await eventually(lambda: len(recorder.got) == 3)
 
 
 async def test_events_of_a_rolled_back_transaction_do_not_exist(database: Database, pool: Database) -> None:
@@ -147,7 +147,7 @@ async def test_an_idle_consumer_keeps_two_connections(database: Database, pool: 
 
     async with consuming(LocalBroker(pool), "notify", handler, Policy(concurrency=8)):
         await insert(database, 8)
-        await asyncio.wait_for(all_running.wait(), 5)
+        await asyncio.wait_for(all_running.wait(), DEADLINE)
         release.set()
 
         async def ten_of_twelve_are_free() -> bool:
@@ -188,7 +188,7 @@ async def test_a_backlog_costs_little_processor_time(database: Database, pool: D
     recorder = Recorder()
     started = time.process_time()
     async with consuming(LocalBroker(pool), "notify", recorder, QUICK):
-        await eventually(lambda: len(recorder.got) == 2_000, within=20)
+        await eventually(lambda: len(recorder.got) == 2_000)
     assert time.process_time() - started < 2_000 * 0.0006
 
 

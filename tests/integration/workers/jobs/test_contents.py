@@ -28,6 +28,7 @@ from storage.postgres.database import Database
 from storage.redis.client import open_redis
 from storage.stores import contents, photo_deletion, photos
 from tests.support.community import new_user
+from tests.support.eventually import DEADLINE
 from tests.support.originals import (
     DETAILS,
     LEASES_AGE,
@@ -342,7 +343,7 @@ async def test_blobs_are_never_touched_while_a_connection_is_held(
     watched = Scene(narrow, tmp_path / "blobs", scene.author)
     source = tmp_path / "upload"
     source.write_bytes(DATA)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(DEADLINE):
         lease = await store(narrow, blobs, staged(DATA, source))
         async with narrow.transaction() as tx:
             photo = await finalise(

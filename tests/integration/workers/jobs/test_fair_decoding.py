@@ -20,7 +20,7 @@ from storage.postgres.database import Database
 from storage.stores import photos
 from tests.support.broker_kits import QUICK, consuming
 from tests.support.community import new_users, processing_photo, topics
-from tests.support.eventually import eventually
+from tests.support.eventually import DEADLINE, eventually
 from tests.support.originals import post
 from workers.broker.local import LocalBroker
 from workers.broker.port import Message
@@ -147,7 +147,7 @@ async def test_uploads_at_the_same_moment_are_deferred_by_the_worker(database: D
     handler = users.queues["media"][1]["photo.uploaded"]
     for photo in made[1:]:
         # A handler that decodes the photo instead would wait for its turn.
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(DEADLINE):
             await handler(PhotoUploaded(photo_id=photo.id, author_id=ann.id))
     assert users.waiting == []
     assert (await topics(database)).count("photo.deferred") == before + 2

@@ -18,6 +18,7 @@ from storage.stores.notification_lookup import Situation, look_up
 from storage.stores.notification_marks import Selection
 from tests.support.community import new_users, ready_photo, record_notification
 from tests.support.driver_commands import commands
+from tests.support.eventually import DEADLINE
 from tests.support.inboxes import counters_json
 from tests.support.stage import Stage, start_clean
 from tests.support.statements import StatementLog
@@ -233,10 +234,10 @@ async def test_a_cancelled_handler_releases_the_lock(stage: Stage) -> None:
         return True
 
     handling = asyncio.create_task(Inbox(stage.database, stage.notification_log, look=looking(hangs)).reconcile(like))
-    await asyncio.wait_for(locked.wait(), 5)
+    await asyncio.wait_for(locked.wait(), DEADLINE)
     handling.cancel()
     await asyncio.gather(handling, return_exceptions=True)
-    await asyncio.wait_for(inbox.record(like), 5)
+    await asyncio.wait_for(inbox.record(like), DEADLINE)
     assert [message.document["type"] for message in await stage.deliveries(ann)] == ["notification"]
 
 

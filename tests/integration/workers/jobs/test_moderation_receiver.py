@@ -69,7 +69,7 @@ async def receiver(secret: str, upstream: str) -> AsyncIterator[str]:
         return True
 
     try:
-        await eventually(listens, within=15.0)
+        await eventually(listens)
         yield f"http://127.0.0.1:{port}/"
     finally:
         process.kill()

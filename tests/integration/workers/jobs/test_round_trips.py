@@ -9,6 +9,7 @@ import pytest
 
 from storage import events
 from tests.support.community import new_users, ready_photo
+from tests.support.eventually import DEADLINE
 from tests.support.stage import Stage, start_clean
 from tests.support.statements import StatementLog
 from workers.broker.claims import ClaimConnection
@@ -33,7 +34,7 @@ async def test_a_like_takes_fifteen_round_trips(stage: Stage, others: int) -> No
 
         await stage.like(bob, photo)
         writing = await log.take()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(DEADLINE):
             while "pg_notify" not in writing[-1]:
                 writing += await log.take()
         message = await claims.claim("notify")

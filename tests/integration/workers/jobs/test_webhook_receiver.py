@@ -67,7 +67,7 @@ async def receiver(secret: str) -> AsyncIterator[tuple[str, list[str]]]:
         return True
 
     try:
-        await eventually(listens, within=15.0)
+        await eventually(listens)
         yield f"http://127.0.0.1:{port}/", lines
     finally:
         process.kill()
@@ -106,10 +106,10 @@ async def test_the_receiver_accepts_what_the_worker_sends(database: Database) ->
                 async def is_active() -> bool:
                     return (await scene.current(endpoint)).state is EndpointState.ACTIVE
 
-                await eventually(is_active, within=15.0)
+                await eventually(is_active)
                 photo = await ready_photo(database, ada)
                 sent = await scene.handle(PhotoReady(photo_id=photo.id, author_id=ada.id))
-                await eventually(lambda: f"{sent} photo.ready" in lines, within=15.0)
+                await eventually(lambda: f"{sent} photo.ready" in lines)
 
                 async def attempts() -> Any:
                     found = await webhook_attempts.page(database, endpoint.id, before=None, limit=10)

@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from storage.redis.connection import RedisConnection, encode_command
+from tests.support.eventually import DEADLINE
 
 
 class _Sink(asyncio.Transport):
@@ -42,5 +43,5 @@ async def test_cancellation_in_the_turn_of_the_answer() -> None:
     _answer(wire, b"+PONG\r\n")
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await asyncio.wait_for(task, 1)
+        await asyncio.wait_for(task, DEADLINE)
     assert rounds == 0

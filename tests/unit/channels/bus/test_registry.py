@@ -13,7 +13,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from channels.bus.redis_client import RedisClient
 from channels.bus.registry import Registry
 from channels.contract.errors import LiveUnavailableError
-from tests.support.eventually import eventually
+from tests.support.eventually import DEADLINE, eventually
 from tests.support.memory_engine import EngineRedis, MemoryEngine, group_of
 from tests.support.virtual_loop import run_virtually, turns
 
@@ -147,7 +147,7 @@ async def test_a_caller_that_gave_up(scene: Scene, down: bool, monkeypatch: pyte
     gate.set()
     await eventually(lambda: scene.registry.uncertain or 7 in scene.engine.registry)
     scene.engine.down = False
-    assert await asyncio.wait_for(scene.registry.register([9]), 5) == {9}
+    assert await asyncio.wait_for(scene.registry.register([9]), DEADLINE) == {9}
 
 
 async def test_failed_write(scene: Scene) -> None:

@@ -19,7 +19,7 @@ from channels.protocol.codec_json import JsonCodec
 from channels.protocol.core import ProtocolCore
 from channels.protocol.effects import Connect, Refresh
 from channels.transports.websocket_format import WebSocketFormat
-from tests.support.eventually import eventually
+from tests.support.eventually import DEADLINE, eventually
 from tests.support.memory_transport import MemoryTransport
 
 SETTINGS = LiveSettings(command_deadline=5)
@@ -96,7 +96,7 @@ async def test_connects_do_not_wait_for_ever() -> None:
     first = [scene.connecting(scene.connection()) for _ in range(64)]
     await eventually(lambda: len(scene.gate.begun) == 64)
     late = scene.connection()
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(DEADLINE):
         await scene.connecting(late)
     await asyncio.sleep(0)
     assert b'"code":100' in cast(MemoryTransport, late.transport).writes[0]

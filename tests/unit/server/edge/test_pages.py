@@ -16,6 +16,7 @@ from server.edge.cors import CrossOrigin
 from server.edge.middleware import NoHttpMetrics, edge
 from server.edge.pages import CLIENT_ROUTES, LINK_ROUTES, Pages
 from tests.support.documents import ROOT
+from tests.support.eventually import DEADLINE
 from tests.support.raw_http import exchange
 
 
@@ -53,7 +54,7 @@ async def test_nothing_outside_the_directory_is_served(tmp_path: Path, path: str
     async with TestServer(app) as server:
         target = path.replace("{root}", str(tmp_path).lstrip("/"))
         request = f"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-        response = await exchange(server.port or 0, request.encode(), within=5)
+        response = await exchange(server.port or 0, request.encode(), within=DEADLINE)
     assert response.status == status, response.text
 
 

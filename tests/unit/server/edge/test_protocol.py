@@ -11,6 +11,7 @@ import pytest
 from aiohttp import web
 
 from server.edge.protocol import HttpProtocol
+from tests.support.eventually import DEADLINE
 from tests.support.raw_http import RawResponse, exchange
 
 
@@ -63,7 +64,7 @@ def problem_in(response: RawResponse) -> tuple[dict[str, str], dict[str, object]
 )
 async def test_errors_of_the_http_server_are_problems(port: int, request_text: str, status: int, code: str) -> None:
     """Whatever the server refuses by itself has the form, the headers and the wording of every other error."""
-    response = await exchange(port, request_text.encode(), within=5)
+    response = await exchange(port, request_text.encode(), within=DEADLINE)
     fields, problem = problem_in(response)
     assert (response.status, problem["status"], problem["code"]) == (status, status, code)
     assert fields["Content-Type"].startswith("application/problem+json")

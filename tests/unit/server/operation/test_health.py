@@ -9,6 +9,7 @@ from aiohttp.test_utils import TestClient, TestServer
 
 from server.operation.health import Health, add_health_routes
 from server.operation.metrics import Metrics
+from tests.support.eventually import PROMPTLY
 
 
 async def succeed() -> None:
@@ -80,7 +81,7 @@ async def test_a_store_that_hangs_does_not_delay_readiness() -> None:
     health.started = True
     client = await client_of(health)
     try:
-        async with asyncio.timeout(1.0):
+        async with asyncio.timeout(PROMPTLY):
             response = await client.get("/readyz")
         assert await response.json() == {"status": "ready", "degraded": ["blobs"]}
     finally:

@@ -15,7 +15,7 @@ import redis.exceptions as driver
 from storage.redis.address import RedisAddress
 from storage.redis.connection import open_connection
 from storage.redis.subscriber import Subscriber
-from tests.support.eventually import eventually
+from tests.support.eventually import DEADLINE, eventually
 
 PIECE = b"*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$1\r\n%d\r\n"
 
@@ -168,4 +168,4 @@ async def test_cancelled_opening_closes_the_connection(tmp_path: Path) -> None:
         opening.cancel()
         with pytest.raises(asyncio.CancelledError):
             await opening
-        assert await asyncio.wait_for(scene.received.read(), 5) == b"*2\r\n$4\r\nAUTH\r\n$7\r\nhunter2\r\n"
+        assert await asyncio.wait_for(scene.received.read(), DEADLINE) == b"*2\r\n$4\r\nAUTH\r\n$7\r\nhunter2\r\n"

@@ -17,7 +17,7 @@ import pytest
 from server.operation.metrics import Metrics
 from storage.circuit import Circuit, CircuitPolicy
 from tests.support.certificates import Certificate, self_signed
-from tests.support.eventually import eventually
+from tests.support.eventually import DEADLINE, eventually
 from tests.support.scripted_peer import Behaviour, Peer, hang, repeats, reset, responds, scripted_peer, sends
 from workers.outbound.client import MAX_RESPONSE, OutboundClient
 from workers.outbound.dialling import make_connector
@@ -103,7 +103,7 @@ async def test_hostile_peers(behave: Behaviour, reason: str) -> None:
     """A peer that keeps no rules costs its timeout at most, and has a reason of its own."""
     async with client_and_peer(behave) as (client, peer):
         with pytest.raises(OutboundError) as caught:
-            async with asyncio.timeout(4):  # fails the test, because this is another exception
+            async with asyncio.timeout(DEADLINE):  # fails the test, because this is another exception
                 await client.send("POST", f"http://127.0.0.1:{peer.port}/", body=b"{}", timeout=0.3)
         assert caught.value.reason == reason
         assert len(caught.value.detail) < 100  # nothing that the peer has sent
