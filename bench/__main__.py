@@ -17,6 +17,8 @@ BENCHES = {
     "pages": "pages of a feed of 20 stars and of what trends, against a feed of 20 other authors",
     "workers": "requests of a second of processor time by two serving processes on a port, against one",
     "pings": "processor time of the server for a ping and its pong, against a bare epoll loop",
+    "units": "processor time of each role and engine for one unit of each kind of work",
+    "plan": "what the unit costs expect of a load test, against the processor time that it takes",
     "images": "processor time from an original to its variants, against libvips",
     "page-images": "bytes of the images of a feed page, against one JPEG of 1080 pixels for every photo",
     "uploads": "memory of the API process while large photos are uploaded",
