@@ -28,6 +28,7 @@ from server.administration.mail import inspect_mail
 from server.administration.oidc_check import inspect_providers
 from server.administration.push import inspect_push
 from server.administration.replica_check import inspect_replica
+from server.administration.replication_check import inspect_connections, inspect_replication
 from server.administration.scan_check import inspect_scan
 from server.administration.search_check import inspect_search
 from server.administration.star_check import inspect_stars
@@ -40,6 +41,7 @@ from server.errors import ServerError
 from storage.errors import SchemaError, StorageError
 from storage.postgres import migrate
 from storage.postgres.connector import shares_sessions, unreachable_servers
+from storage.redis.address import ABSENT
 from storage.redis.client import Redis, check_writable, open_redis, redis_errors
 from workers.errors import BrokerError
 
@@ -53,6 +55,8 @@ MIN_CLUSTER = (7, 0)  # the first version with sharded pub/sub
 SLOTS = 16_384
 _REMEDIES = {
     "database": "Check database.url, and that PostgreSQL runs and accepts connections from this machine.",
+    "replication": "Check database.url, and that this role may read pg_stat_replication.",
+    "connections": "Check database.url, and that this role may read pg_stat_activity.",
     "replica": "Check database.replicas, and that the server runs and accepts connections from this machine.",
     "search": "Check database.url, and that PostgreSQL runs and accepts connections from this machine.",
     "notifications": "Check database.url, and that PostgreSQL runs and accepts connections from this machine.",
@@ -74,7 +78,8 @@ Check = Callable[[Settings], Awaitable[Finding]]
 async def inspect(settings: Settings) -> list[Finding]:
     """Return a finding for each check; none raises. Embedded engines that do not run are started for the checks."""
     findings = [inspect_file_limit(), inspect_disk(blob_directory(settings)), inspect_codecs()]
-    if is_embedded(settings.database.url):
+    embedded = is_embedded(settings.database.url)
+    if embedded:
         findings.append(inspect_backup(settings.data.dir.absolute()))
     certificate = inspect_certificate(settings)
     findings += [certificate] if certificate is not None else []
@@ -87,6 +92,9 @@ async def inspect(settings: Settings) -> list[Finding]:
         # The error of a database that is down would otherwise be reported twice, and as one of RabbitMQ.
         skipped = describe_broker(settings).in_database and not database.ok
         findings.append(database)
+        if database.ok and not embedded:
+            findings.append(await _guarded("replication", inspect_replication, settings))
+            findings.append(await _guarded("connections", inspect_connections, settings))
         for url in settings.database.replicas if database.ok else ():
             findings.append(await _guarded("replica", partial(inspect_replica, url), settings))
         if database.ok:
@@ -94,7 +102,7 @@ async def inspect(settings: Settings) -> list[Finding]:
             findings.append(await _guarded("notifications", inspect_deliveries, settings))
         redis = await _guarded("redis", inspect_redis, settings)
         findings.append(redis)
-        if database.ok and redis.ok:
+        if database.ok and redis.ok and settings.redis.url != ABSENT:
             findings.append(await _guarded("stars", inspect_stars, settings))
         findings.append(
             Finding(name="broker", detail="not checked: it is in the database", remedy="Fix the database first.")
@@ -207,6 +215,8 @@ class _RedisServer:
 
 async def inspect_redis(settings: Settings) -> Finding:
     """Check one Redis server, or a cluster and each of its masters; raise `StorageError` if it is not reachable."""
+    if settings.redis.url == ABSENT:
+        return Finding(name="redis", detail="none, as in a region that only reads")
     client = open_redis(settings.redis.url)
     try:
         with redis_errors():

@@ -14,7 +14,7 @@ from channels.bus.presence_store import PresenceStore
 from channels.bus.publisher import LivePublisher
 from server.composition.blob_stores import open_blobs
 from server.composition.delivery import delivery_script
-from server.composition.roles import is_local
+from server.composition.roles import is_local, only_reads
 from server.composition.wake_ups import leave_to_polling, notify_relay
 from server.config.section import from_sections
 from server.config.settings import Settings
@@ -35,7 +35,7 @@ from storage.postgres.fallback import DatabaseFallback
 from storage.postgres.outbox import Notify, is_on_cluster
 from storage.postgres.pool import SILENCE as DATABASE_SILENCE
 from storage.postgres.primary_server import PrimaryServer
-from storage.postgres.reads import PrimaryReads, ReadMetrics, Reads, ReplicaReads
+from storage.postgres.reads import NoPositions, PrimaryReads, ReadMetrics, Reads, ReplicaReads
 from storage.postgres.replica import Replica
 from storage.postgres.replicas import ReplicaMetrics, Replicas
 from storage.redis.client import Redis, open_redis
@@ -96,11 +96,9 @@ async def open_stores(settings: Settings, metrics: StoreMetrics | None = None) -
         reads: Reads = PrimaryReads(db)
         replicas = await stack.enter_async_context(open_replicas(settings, metrics))
         if replicas is not None:
-            reads = ReplicaReads(db, replicas, WritePositions(redis), metrics)
-        # Half of the pool is left to what always needs the database.
-        fallback = DatabaseFallback(
-            db, reads, at_once=max(1, pool.pool_max // 2 - 1), circuit=circuits.circuit("fallback", FALLBACK_CIRCUIT)
-        )
+            kept = NoPositions() if only_reads(settings) else WritePositions(redis)
+            reads = ReplicaReads(db, replicas, kept, metrics)
+        fallback = _fallback(settings, db, reads, circuits)
         yield Stores(
             db=db,
             reads=reads,
@@ -116,6 +114,15 @@ async def open_stores(settings: Settings, metrics: StoreMetrics | None = None) -
             fallback=fallback,
             circuits=circuits,
         )
+
+
+def _fallback(settings: Settings, db: Database, reads: Reads, circuits: CircuitRegistry) -> DatabaseFallback:
+    """Return the reads in place of Redis, which in a region that only reads are all reads."""
+    far = only_reads(settings)
+    # Elsewhere half of the pool is left to what always needs the database.
+    at_once = settings.database.pool_max if far else max(1, settings.database.pool_max // 2 - 1)
+    circuit = circuits.circuit("fallback", FALLBACK_CIRCUIT)
+    return DatabaseFallback(db, reads, at_once=at_once, circuit=circuit, far=far)
 
 
 @asynccontextmanager

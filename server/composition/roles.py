@@ -13,6 +13,7 @@ from server.config.loading import variable_of
 from server.config.settings import Settings
 from server.edge.methods import Methods
 from server.errors import ConfigError
+from storage.redis.address import ABSENT
 from workers.registry import WORKERS
 
 EVERYTHING = "everything"
@@ -54,6 +55,11 @@ def is_embedded(url: str) -> bool:
     return url.startswith(EMBEDDED)
 
 
+def only_reads(settings: Settings) -> bool:
+    """Return whether this process is in a region that only reads, without a Redis."""
+    return settings.redis.url == ABSENT
+
+
 def is_local(settings: Settings) -> bool:
     """Return whether the workers of this process consume the outbox directly, without a relay."""
     return settings.broker.url.startswith(LOCAL)
@@ -74,7 +80,15 @@ def methods_of(role: str) -> Methods:
 
 
 def require_backends(role: str, settings: Settings) -> None:
-    """Raise `ConfigError` if a role that shares its backends is given one that only its own process can reach."""
+    """Raise `ConfigError` if a role that shares its backends is given one that only its own process can reach.
+
+    It is also raised if a role that writes is to do without Redis, or without replicas.
+    """
+    if only_reads(settings) and (role != API_READ or not settings.database.replicas):
+        raise ConfigError(
+            f'redis.url is "{ABSENT}", with which only `picshare serve --role {API_READ}` works, and only with '
+            f"database.replicas; set it (or {variable_of('redis.url')}) to the URL of a Redis otherwise."
+        )
     if role == EVERYTHING:
         return
     for key, (scheme, wanted) in _PRIVATE.items():

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from channels.contract.ports import Ports
 from channels.contract.settings import LiveSettings
+from channels.contract.tracing import Tracing
 from channels.live import Live, build_live
 from server.actions.new_accounts import new_account_limiter
 from server.actions.notifications import NotificationActions
@@ -23,6 +24,7 @@ from server.composition.backends import Stores, variant_registry
 from server.composition.blob_stores import open_presigner, upload_directory
 from server.composition.outbound import outbound_policy
 from server.composition.push import push_settings
+from server.composition.roles import only_reads
 from server.composition.signing import mail_tokens, media_urls, secret_bytes, verdict_tokens
 from server.config.section import from_sections
 from server.config.settings import Settings
@@ -52,7 +54,7 @@ from storage.feeds.public_cards import PublicCards
 from storage.feeds.trending import Trending
 from storage.holds import HoldPolicy
 from storage.ids import slot_group
-from storage.limits.open_sessions import OpenSessions
+from storage.limits.open_sessions import OpenSessions, ReplicatedSessions
 from storage.limits.quotas import Quotas
 from storage.limits.tickets import Tickets
 from workers.signals.settings import SignalSettings
@@ -66,7 +68,12 @@ def hold_policy(settings: Settings) -> HoldPolicy:
 
 
 def build_live_layer(
-    settings: Settings, stores: Stores, metrics: Metrics, *, require_space: Callable[[], None] = no_limit
+    settings: Settings,
+    stores: Stores,
+    metrics: Metrics,
+    *,
+    require_space: Callable[[], None] = no_limit,
+    tracing: Tracing | None = None,
 ) -> Live:
     """Return the live connections of this process; `require_space` raises `FullError` while the disk is full."""
     section, secret = settings.live, secret_bytes(settings)
@@ -98,6 +105,7 @@ def build_live_layer(
         slot_group,
         from_sections(LiveSettings, section, settings.server),
         metrics=metrics,
+        tracing=tracing,
     )
 
 
@@ -115,6 +123,7 @@ def build_api_app(
     *,
     methods: Methods = Methods.ALL,
     require_space: Callable[[], None] = no_limit,
+    tracing: Tracing | None = None,
 ) -> web.Application:
     """Return the application of the API, images and pages, and of live connections if `live` is given.
 
@@ -133,6 +142,7 @@ def build_api_app(
             access_log=access_log(settings),
         ),
         methods,
+        tracing,
     )
 
 
@@ -186,8 +196,8 @@ def api_services(settings: Settings, stores: Stores, passwords: Passwords, metri
 
 def rate_limiter(settings: Settings, stores: Stores) -> RateLimiter:
     """Return the rate limiter."""
-    limits, is_open = from_sections(RateLimits, settings.limits), OpenSessions(stores.fallback).has
-    return RateLimiter(Quotas(stores.redis), limits, is_open=is_open)
+    sessions = ReplicatedSessions(stores.fallback) if only_reads(settings) else OpenSessions(stores.fallback)
+    return RateLimiter(Quotas(stores.redis), from_sections(RateLimits, settings.limits), is_open=sessions.has)
 
 
 def access_log(settings: Settings) -> AccessLog:

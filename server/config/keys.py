@@ -17,7 +17,7 @@ from server.config.section import Networks, Rate, Section, Texts
 from storage.embedded.disk_space import RESERVE
 from storage.postgres.address import SCHEMES, require_one_server, server_name, server_urls
 from storage.postgres.replication import MAX_LAG
-from storage.redis.address import CLUSTER_SCHEMES, cluster_nodes, is_cluster
+from storage.redis.address import ABSENT, CLUSTER_SCHEMES, cluster_nodes, is_cluster
 from workers.broker import amqp_address
 from workers.broker.port import Policy
 from workers.images.limits import DecoderLimits
@@ -238,7 +238,8 @@ class RedisSection(Section):
         description="`embedded:` starts a private Valkey in the data directory; `redis://`, `rediss://` (TLS) or "
         "`unix://` uses an existing server; `redis+cluster://host:port,host:port` or `rediss+cluster://` a cluster: "
         "name two or three of its nodes, the others are discovered. The database must belong to PicShare alone: it is "
-        "flushed when the server returns with data that may be stale, after a restart from a snapshot or a failover.",
+        "flushed when the server returns with data that may be stale, after a restart from a snapshot or a failover. "
+        "`none:` lets the role api-read do without, in a region that only reads.",
     )
 
     @field_validator("url")
@@ -246,7 +247,7 @@ class RedisSection(Section):
     def _is_known(cls, value: str) -> str:
         if is_cluster(value):
             cluster_nodes(value)  # raises an error that says what is wrong
-        return _with_scheme(value, ("embedded:", "redis://", "rediss://", "unix://", *CLUSTER_SCHEMES))
+        return _with_scheme(value, ("embedded:", "redis://", "rediss://", "unix://", *CLUSTER_SCHEMES, ABSENT))
 
 
 class BrokerSection(Section):

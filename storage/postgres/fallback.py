@@ -28,7 +28,7 @@ class DatabaseFallback:
     """Reads in place of Redis: of pages from `reads`, which may use a replica, and of all else from `db`, the primary.
 
     Every read raises `UnavailableError("database")` if its turn does not come in time, or if the database has failed
-    several times in a row.
+    several times in a row. With `far` the primary is in another region, and everything is read where pages are.
     """
 
     def __init__(
@@ -40,9 +40,11 @@ class DatabaseFallback:
         waiting: int = WAITING,
         wait: float = WAIT,
         circuit: Circuit | None = None,
+        far: bool = False,
     ) -> None:
-        self._db = db
-        self._reads = reads or PrimaryReads(db)
+        self._primary = PrimaryReads(db)
+        self._reads = reads or self._primary
+        self._others = self._reads if far else self._primary
         self._turns = asyncio.Semaphore(at_once)
         self._room = at_once + waiting
         self._wait = wait
@@ -50,8 +52,12 @@ class DatabaseFallback:
         self._present = 0
 
     async def read(self, query: Query[T]) -> T:
-        """Return what `query` returns on the primary; its statements share one turn."""
-        return await self._in_turn(lambda: query(self._db))
+        """Return what `query` returns on the primary, unless that is far; its statements share one turn."""
+        return await self._in_turn(lambda: self._others.read(None, query))
+
+    async def confirm(self, query: Query[T]) -> T:
+        """Return what `query` returns on the primary, wherever that is."""
+        return await self._in_turn(lambda: self._primary.read(None, query))
 
     async def read_page(self, viewer_id: int | None, query: Query[T]) -> T:
         """Return what `query` returns, for a page of a viewer, as `Reads.read` does."""

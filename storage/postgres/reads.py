@@ -69,6 +69,18 @@ class KeptPositions(Protocol):
         ...
 
 
+class NoPositions:
+    """`KeptPositions` of a process that keeps none: it does not write, and what its readers wrote they carry."""
+
+    async def keep(self, user_id: int, position: WalPosition) -> None:
+        """Do nothing."""
+
+    async def of(self, user_id: int) -> WalPosition:
+        """Return that nothing is known to have been written."""
+        del user_id
+        return START
+
+
 class ReadMetrics(ReplicaMetrics, Protocol):
     """Metrics of reads that may use a replica."""
 

@@ -15,7 +15,7 @@ from storage.errors import UnavailableError
 from storage.postgres.database import Queryable
 from storage.postgres.replica import INTERVAL
 from storage.postgres.replication import PrimaryHistory, PrimaryStatus, ReplicaStatus, mismatch
-from storage.postgres.wal_position import WalPosition
+from storage.postgres.wal_position import START, WalPosition
 
 RETRY_PAUSE = 1.0  # seconds until a replica that failed is connected to again
 SILENCE = 1.0  # seconds without a report of the primary, after which it counts as away
@@ -101,6 +101,11 @@ class Replicas:
             if replica.status is not None and replica.status.position.covers(position) and not self._fault(replica, now)
         ]
         return random.choice(fresh) if fresh else None
+
+    async def require_one(self) -> None:
+        """Raise `UnavailableError` if no replica is in use."""
+        if self.choose(START) is None:
+            raise UnavailableError("database", "no replica is in use")
 
     async def position(self) -> WalPosition:
         """Return a position of the primary that covers everything committed before; raise `UnavailableError`."""

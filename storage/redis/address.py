@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 CLUSTER_SCHEMES = ("redis+cluster://", "rediss+cluster://")
 DEFAULT_PORT = 6379
+ABSENT = "none:"  # the URL of no Redis
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -20,7 +20,8 @@ from redis.asyncio.connection import Connection, parse_url
 from storage.circuit import Circuits
 from storage.errors import StorageError, UnavailableError
 from storage.ids import SLOT_GROUPS
-from storage.redis.address import RedisAddress, cluster_nodes, is_cluster
+from storage.redis.absent import AbsentRedis
+from storage.redis.address import ABSENT, RedisAddress, cluster_nodes, is_cluster
 from storage.redis.cluster import ClusterConnections
 from storage.redis.shared_connection import SILENCE, SharedConnection
 from storage.redis.subscriber import MessageListener, Subscriber
@@ -42,7 +43,7 @@ _UNREACHABLE = (
 
 
 class Redis(Protocol):
-    """Client of one server or of a cluster; `SharedConnection` and `ClusterConnections` implement it.
+    """Client of one server or of a cluster; `SharedConnection`, `ClusterConnections` and `AbsentRedis` implement it.
 
     Commands of all callers share a connection per server, without waiting for each other's replies. A command that
     finds its connection lost is sent once more on a new one. A command whose reply is late is not, because it may have
@@ -91,9 +92,11 @@ class Redis(Protocol):
 def open_redis(url: str, circuits: Circuits | None = None) -> Redis:
     """Return a client for a URL, which connects at the first command.
 
-    The URL is redis://, rediss:// or unix://, or that of a cluster as in `storage.redis.address`. `circuits` has the
-    circuit `redis`, or one for each server of a cluster.
+    The URL is redis://, rediss:// or unix://, or that of a cluster as in `storage.redis.address`; none: is the Redis
+    that is not there. `circuits` has the circuit `redis`, or one for each server of a cluster.
     """
+    if url == ABSENT:
+        return AbsentRedis()
     timeouts = {"reply_timeout": REPLY_TIMEOUT, "connect_timeout": CONNECT_TIMEOUT}
     if not is_cluster(url):
         circuit = None if circuits is None else circuits("redis", SILENCE)

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 
@@ -66,6 +67,11 @@ async def test_messages_wait_for_a_consumer(kit: BrokerKit) -> None:
     assert ids_of(recorder.got) == ids_of(messages)
 
 
+def has(recorder: Recorder, count: int) -> bool:
+    """Return whether so many messages were delivered."""
+    return len(recorder.got) == count
+
+
 @pytest.mark.parametrize(("after", "latest"), [(0.0, 0.9), (0.2, 1.2), (0.75, 2.0)])
 async def test_a_retry_waits_for_its_delay(kit: BrokerKit, after: float, latest: float) -> None:
     """`Retry(after)` is redelivered no sooner, and not much later, as the second attempt, for any delay."""
@@ -76,7 +82,7 @@ async def test_a_retry_waits_for_its_delay(kit: BrokerKit, after: float, latest:
         message = make_message(request_id="r")
         async with consuming(kit.broker, "notify", recorder):
             await kit.send(message)
-            await eventually(lambda recorder=recorder: len(recorder.got) == 2)  # type: ignore[misc]
+            await eventually(partial(has, recorder, 2))
             await wait_until_empty(kit)
         assert recorder.got == [message, replace(message, attempt=2)]
         delays.append(recorder.at[1] - recorder.at[0])

@@ -19,7 +19,7 @@ from redis.crc import key_slot
 
 from storage import ids
 from tests.e2e.load import Load
-from tests.engines.nginx import Nginx
+from tests.engines.nginx import UNLIMITED, Nginx
 from tests.engines.postgres_trio import PostgresTrio, postgres_trio
 from tests.engines.private import free_port
 from tests.engines.rabbitmq import RabbitCluster
@@ -29,6 +29,8 @@ from tests.support.service import Service
 
 WORKERS = ("media", "fanout", "notify", "bulk", "relay")
 PAUSE = 0.1  # seconds between two reads
+# So that workers on a busy machine keep pace: what arrives late then shows the outage, and no backlog.
+UPLOAD_PAUSE = 0.4  # seconds
 
 
 class Installation:
@@ -60,7 +62,7 @@ class Installation:
             commands |= {name: ["worker", name, "--health-port", str(ports[name])] for name in WORKERS}
         api = [ports["one"], ports["two"]]
         live = api if rabbit is None else [ports["live"]]
-        self.nginx = Nginx(folder / "nginx", api=api, live=live, secret=secret)
+        self.nginx = Nginx(folder / "nginx", api=api, live=live, secret=secret, changes=UNLIMITED)
         self._migrate = Service(["migrate"], folder=folder, name="migrate", env=env)
         self.processes = {
             name: Service(
@@ -83,16 +85,20 @@ class Installation:
         await self._migrate.start(wait=False)
         assert self._migrate.process is not None
         assert await self._migrate.process.wait() == 0, self._migrate.log()
-        await asyncio.gather(self.nginx.start(), *(process.start() for process in self.processes.values()))
+        await self.nginx.start()
+        # Not all at once: on two cores none of them would be ready in time.
+        names = list(self.processes)
+        for pair in zip(names[::2], [*names[1::2], None], strict=False):
+            await asyncio.gather(*(self.processes[name].start() for name in pair if name is not None))
 
     async def stop(self) -> None:
         """Stop every process that still runs."""
         running = [item for item in self.processes.values() if item.process and item.process.returncode is None]
         await asyncio.gather(self.nginx.stop(), *(process.stop() for process in running))
 
-    async def load(self, http: aiohttp.ClientSession) -> Load:
-        """Create the users of a load that goes through nginx."""
-        return await Load.prepare(http, apis=[self.url], lives=[self.url])
+    async def load(self, http: aiohttp.ClientSession, *, pause: float = UPLOAD_PAUSE) -> Load:
+        """Create the users of a load that goes through nginx, with so many seconds between two requests of a user."""
+        return await Load.prepare(http, apis=[self.url], lives=[self.url], pause=pause)
 
     def redis_master_of(self, user: ApiUser) -> ClusterNode:
         """Return the master that has what Redis keeps for a user."""

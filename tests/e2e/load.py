@@ -23,8 +23,9 @@ PAUSE = 0.15  # seconds between two requests
 
 @dataclass(frozen=True)
 class Attempt:
-    """A request between two moments of `time.monotonic`, and its status; 0 without a response."""
+    """An upload between two moments of `time.monotonic`, and its status; 0 without a response."""
 
+    author: ApiUser
     started: float
     ended: float
     status: int
@@ -33,7 +34,10 @@ class Attempt:
 class Load:
     """Two authors upload, three followers are connected and like photos; each uses the processes in turn."""
 
-    def __init__(self, apis: list[str], authors: list[ApiUser], fans: list[ApiUser], lives: list[Live]) -> None:
+    def __init__(
+        self, apis: list[str], authors: list[ApiUser], fans: list[ApiUser], lives: list[Live], pause: float = PAUSE
+    ) -> None:
+        self._pause = pause
         self._apis = itertools.cycle(apis)
         self.authors = authors
         self._fans = fans
@@ -44,8 +48,13 @@ class Load:
         self.attempts: list[Attempt] = []  # of uploads, in the order of their ends
 
     @classmethod
-    async def prepare(cls, http: aiohttp.ClientSession, *, apis: list[str], lives: list[str]) -> Load:
-        """Create the users and their follows, and connect the followers live."""
+    async def prepare(
+        cls, http: aiohttp.ClientSession, *, apis: list[str], lives: list[str], pause: float = PAUSE
+    ) -> Load:
+        """Create the users and their follows, and connect the followers live.
+
+        `pause` is the time between two requests of a user, in seconds.
+        """
         turn = itertools.cycle(apis)
         authors = [await ApiUser.sign_up(http, next(turn)) for _ in range(2)]
         fans = [await ApiUser.sign_up(http, next(turn)) for _ in range(3)]
@@ -53,7 +62,7 @@ class Load:
             for author in authors:
                 await fan.follow(author)
         addresses = itertools.cycle(lives)
-        return cls(apis, authors, fans, [await fan.go_live(next(addresses)) for fan in fans])
+        return cls(apis, authors, fans, [await fan.go_live(next(addresses)) for fan in fans], pause)
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -80,8 +89,24 @@ class Load:
         return [each for each in self.attempts if each.started > moment and each.status != 201]
 
     def first_success_since(self, moment: float) -> float:
-        """Return after how many seconds an upload that began after `moment` was acknowledged."""
-        return next(each.ended for each in self.attempts if each.started > moment and each.status == 201) - moment
+        """Return after how many seconds an upload of the first author that began after `moment` was acknowledged."""
+        own = (each for each in self.attempts if each.author is self.authors[0])
+        return next(each.ended for each in own if each.started > moment and each.status == 201) - moment
+
+    async def missing(self) -> set[str]:
+        """Return the acknowledged photos that some follower does not see in the feed."""
+        seen = [{item["id"] for item in await fan.feed()} for fan in self._fans]
+        return set(self.acknowledged) - set.intersection(*seen)
+
+    async def first_arrival_since(self, moment: float, *, within: float) -> float:
+        """Wait until a photo that was acknowledged after `moment` reaches a follower live; return after how long."""
+        known = set(self.acknowledged)
+
+        def arrived() -> bool:
+            return any(self._lives[0].has_photo(photo) for photo in set(self.acknowledged) - known)
+
+        await eventually(arrived, within=within)
+        return time.monotonic() - moment
 
     async def everything_arrives(self, *, within: float, refetched: bool = False) -> None:
         """Wait until every follower has every acknowledged photo once, live and in the feed, and every like counts.
@@ -130,7 +155,7 @@ class Load:
             photo = None
             while photo is None:
                 photo = await self._try(author, picture, key)
-                await asyncio.sleep(PAUSE)
+                await asyncio.sleep(self._pause)
             self.acknowledged.append(photo)
 
     async def _try(self, author: ApiUser, picture: bytes, key: str) -> str | None:
@@ -138,9 +163,9 @@ class Load:
         try:
             response = await author.try_upload(picture, "under load", key=key)
         except (aiohttp.ClientError, TimeoutError, OSError):
-            self.attempts.append(Attempt(started, time.monotonic(), 0))
+            self.attempts.append(Attempt(author, started, time.monotonic(), 0))
             return None
-        self.attempts.append(Attempt(started, time.monotonic(), response.status))
+        self.attempts.append(Attempt(author, started, time.monotonic(), response.status))
         if response.status == 201:
             return str(response.json["id"])
         assert response.status in {409, 429, 503}, f"{response.status}: {response.body[:300]!r}"
@@ -149,7 +174,7 @@ class Load:
     async def _keep_liking(self) -> None:
         done = 0
         while True:
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(self._pause)
             if done >= len(self.acknowledged):
                 continue
             fan, photo = self._fans[done % len(self._fans)], self.acknowledged[done]

@@ -1,4 +1,4 @@
-"""A private pgbouncer in transaction mode: each transaction gets any of a few sessions of the server."""
+"""A private pgbouncer in transaction mode, with the shipped configuration and fewer sessions of the server."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from storage.embedded.supervisor import log_tail, start, stop
 from tests.engines.private import START_DEADLINE, free_port
 from tests.support.eventually import eventually
 
+SHIPPED = Path(__file__).parents[2] / "deploy" / "postgres" / "pgbouncer.ini"
 _SESSIONS = 4  # of the server, for each database; fewer than connections, so that they are shared
 
 
@@ -40,12 +41,19 @@ class Pgbouncer:
         self._folder.mkdir(parents=True, exist_ok=True)
         (self._folder / "users").write_text('"picshare" ""\n')
         config, log_file = self._folder / "pgbouncer.ini", self._folder / "pgbouncer.log"
-        config.write_text(
-            f"[databases]\n* = host={self._sockets}\n[pgbouncer]\npool_mode = transaction\nauth_type = trust\n"
-            f"auth_file = {self._folder / 'users'}\nlisten_addr = 127.0.0.1\nlisten_port = {self._port}\n"
-            f"unix_socket_dir =\ndefault_pool_size = {_SESSIONS}\nmax_client_conn = 500\nlog_connections = 0\n"
-            "log_disconnections = 0\n"
-        )
+        text = SHIPPED.read_text()
+        replaced = {
+            "picshare = host=127.0.0.1 port=5432": f"* = host={self._sockets}",
+            "listen_addr = *": "listen_addr = 127.0.0.1",
+            "listen_port = 6432": f"listen_port = {self._port}",
+            "auth_type = scram-sha-256": "auth_type = trust",
+            "/etc/pgbouncer/userlist.txt": str(self._folder / "users"),
+            "default_pool_size = 40": f"default_pool_size = {_SESSIONS}",
+        }
+        for shipped, here in replaced.items():
+            assert text.count(shipped) == 1, shipped
+            text = text.replace(shipped, here)
+        config.write_text(text)
         # Like PostgreSQL, it refuses to run as root.
         self._process = await start([binary, str(config)], name="pgbouncer", log_file=log_file, unprivileged=True)
 

@@ -72,6 +72,17 @@ class PostgresServer:
 
     async def follow(self, primary: PostgresServer) -> None:
         """Become a synchronous standby of `primary`, with a copy of its data in place of what was here."""
+        await self.copy(primary.port)
+        # Set now and not before the copy, so that this server does not wait for a standby when it is promoted.
+        await primary.execute("ALTER SYSTEM SET synchronous_standby_names = 'standby'")
+        await primary.execute("SELECT pg_reload_conf()")
+        await eventually(
+            lambda: primary.fetchval("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'"),
+            within=START_DEADLINE,
+        )
+
+    async def copy(self, port: int) -> None:
+        """Become an asynchronous standby of the server at a port, with a copy of its data in place of what was here."""
         await asyncio.to_thread(shutil.rmtree, self.data, ignore_errors=True)
         await self.run(
             "pg_basebackup",
@@ -84,16 +95,9 @@ class PostgresServer:
             "fast",
             "--no-sync",
             "-d",
-            f"host=127.0.0.1 port={primary.port} user=picshare application_name=standby",
+            f"host=127.0.0.1 port={port} user=picshare application_name=standby",
         )
         await self.start()
-        # Set now and not before the copy, so that this server does not wait for a standby when it is promoted.
-        await primary.execute("ALTER SYSTEM SET synchronous_standby_names = 'standby'")
-        await primary.execute("SELECT pg_reload_conf()")
-        await eventually(
-            lambda: primary.fetchval("SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'"),
-            within=START_DEADLINE,
-        )
 
     async def start(self) -> None:
         """Start the server and wait until it accepts connections."""

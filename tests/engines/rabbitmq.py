@@ -184,6 +184,7 @@ class RabbitCluster:
 
     def start(self) -> None:
         """Start the nodes and wait until all accept connections."""
+        self._epmd.start()
         with ThreadPoolExecutor() as threads:
             list(threads.map(self.start_node, self.nodes))
 
@@ -191,18 +192,25 @@ class RabbitCluster:
         """Start one node, for the first time or again."""
         node.start(peers=[each.name for each in self.nodes])
 
-    def leader_of(self, queue: str, *, asked: RabbitNode | None = None) -> RabbitNode:
-        """Return the node that leads a quorum queue."""
-        name = self._queue(queue, asked)["leader"]
+    def leader_of(self, queue: str) -> RabbitNode:
+        """Return the node that leads a quorum queue; all nodes have to run."""
+        rows = self.nodes[0].report("list_queues", "name", "leader")
+        name = next(row["leader"] for row in rows if row["name"] == queue)
         return next(node for node in self.nodes if node.name == name)
 
-    def online(self, queue: str, *, asked: RabbitNode | None = None) -> int:
-        """Return how many members of a quorum queue are up to date and running."""
-        return len(self._queue(queue, asked)["online"])
+    def wait(self) -> None:
+        """Wait until every queue has a running member on each node: then another node may be lost."""
+        deadline = time.monotonic() + START_DEADLINE
+        while any(len(row["online"]) < len(self.nodes) for row in self.nodes[0].report("list_queues", "online")):
+            if time.monotonic() > deadline:
+                raise RuntimeError("a queue lacks a member")
 
-    def _queue(self, queue: str, asked: RabbitNode | None) -> Any:
-        rows = (asked or self.nodes[0]).report("list_queues", "name", "leader", "online")
-        return next(row for row in rows if row["name"] == queue)
+    def restart_each(self) -> None:
+        """Restart every node in turn, as an upgrade does."""
+        for node in self.nodes:
+            node.shut_down()
+            self.start_node(node)
+            self.wait()
 
     def stop(self) -> None:
         """Stop everything."""

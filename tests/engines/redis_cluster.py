@@ -191,6 +191,19 @@ class RedisCluster:
             wait_until(lambda: node.view()[name].role == b"master")
             self.wait()
 
+    def restart_each(self) -> None:
+        """Restart every node in turn, as an upgrade does: a master hands over to its replica before."""
+        for node in self.nodes:
+            name = node.id
+            if node.call("ROLE")[0] == b"master":
+                replica = next(each for each in self.nodes if node.view()[each.id].master == name)
+                replica.call("CLUSTER", "FAILOVER")
+                wait_until(lambda node=node: node.call("ROLE")[0] == b"slave")  # type: ignore[misc]
+            node.stop()
+            node.start()
+            wait_until(node.is_synced_replica)
+            self.wait()
+
     def stop(self) -> None:
         """Stop all nodes."""
         for node in self.nodes:

@@ -8,10 +8,12 @@ import subprocess
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from prometheus_client import Metric
+from prometheus_client import CollectorRegistry, Metric
 
+from server.operation.backup_metrics import expose_last_backup
 from server.operation.event_loop import GarbageCollector, LoopWatch
 from server.operation.metrics import Metrics
+from server.operation.process_group import GroupMetrics
 from tests.engines.mtail import SHIPPED
 from tests.support.documents import ROOT
 
@@ -34,12 +36,19 @@ def names_in(text: str) -> set[str]:
     return set(_NAME.findall(text)) - _NO_METRICS
 
 
-def known_names() -> set[str]:
-    """Return the names that queries may use: of processes, of the program for mtail, and of recording rules."""
+def every_metric() -> CollectorRegistry:
+    """Return a registry with the metrics of all processes."""
     metrics = Metrics("1")
     LoopWatch(metrics.registry)
     GarbageCollector(metrics.registry)
-    known = {name for family in metrics.registry.collect() for name in samples_of(family)}
+    expose_last_backup(metrics.registry, ROOT)
+    GroupMetrics(metrics.registry)
+    return metrics.registry
+
+
+def known_names() -> set[str]:
+    """Return the names that queries may use: of processes, of the program for mtail, and of recording rules."""
+    known = {name for family in every_metric().collect() for name in samples_of(family)}
     known |= set(re.findall(r"^counter (\w+)", (SHIPPED / "picshare-cache.mtail").read_text(), re.MULTILINE))
     return known | set(recorded_names([RULES, SLO_RULES]))
 

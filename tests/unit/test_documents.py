@@ -19,13 +19,10 @@ from loadtest.profiles import ProfileName
 from loadtest.report.document import document_of
 from server.cli.main import build_app
 from server.config.keys import LimitsSection
-from server.operation.backup_metrics import expose_last_backup
-from server.operation.event_loop import GarbageCollector, LoopWatch
-from server.operation.metrics import Metrics
-from server.operation.process_group import GroupMetrics
 from storage.mails import MailKind
 from storage.models import PhotoState
 from tests.support.documents import ROOT, blocks, codes_in, documents, table_rows
+from tests.support.prometheus_tools import every_metric
 from tests.unit.loadtest.summaries import make_summary
 from workers.broker.routing import BINDINGS
 from workers.jobs import publications
@@ -166,12 +163,7 @@ def test_the_live_guide_s_limits_are_the_defaults(text: str, value: int | None) 
 
 def test_the_operator_s_guide_lists_every_metric() -> None:
     """The table has each metric's name, as `/metrics` exposes it, and no other."""
-    metrics = Metrics("1")
-    LoopWatch(metrics.registry)
-    GarbageCollector(metrics.registry)
-    expose_last_backup(metrics.registry, ROOT)
-    GroupMetrics(metrics.registry)
-    assert names_in("docs/operation.md", "Metrics") == exposed(metrics.registry)
+    assert names_in("docs/operation.md", "Metrics") == exposed(every_metric())
 
 
 def exposed(registry: CollectorRegistry) -> set[str]:

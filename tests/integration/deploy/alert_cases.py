@@ -243,6 +243,63 @@ CASES: Mapping[str, Case] = {
         "PicshareClocksDiffer",
         None,
     ),
+    "a certificate of three months with a week left": (
+        {
+            'picshare_certificate_expires_timestamp_seconds{domain="a.example"}': "604800x5",
+            'picshare_certificate_lifetime_seconds{domain="a.example"}': "7776000x5",
+        },
+        "2m",
+        "PicshareCertificateExpires",
+        {"domain": "a.example"},
+    ),
+    "a certificate of six days with three left": (
+        {
+            'picshare_certificate_expires_timestamp_seconds{domain="a.example"}': "259200x5",
+            'picshare_certificate_lifetime_seconds{domain="a.example"}': "518400x5",
+        },
+        "2m",
+        "PicshareCertificateExpires",
+        None,
+    ),
+    "a certificate that cannot be used": (
+        {'picshare_certificate_loads_total{instance="a",result="refused"}': "_x20 1x5"},
+        "22m",
+        "PicshareCertificateRefused",
+        {"instance": "a", "result": "refused"},
+    ),
+    "a certificate that was renewed": (
+        {
+            'picshare_certificate_loads_total{instance="a",result="refused"}': "0x30",
+            'picshare_certificate_loads_total{instance="a",result="loaded"}': "1x20 2x5",
+        },
+        "22m",
+        "PicshareCertificateRefused",
+        None,
+    ),
+    "orders that fail": (
+        {'picshare_acme_orders_total{instance="a",result="failed"}': "0 1 2 3x5"},
+        "6m",
+        "PicshareCertificateOrdersFail",
+        {"instance": "a"},
+    ),
+    "orders that are carried out": (
+        {'picshare_acme_orders_total{instance="a",result="issued"}': "0 1 2 3x5"},
+        "6m",
+        "PicshareCertificateOrdersFail",
+        None,
+    ),
+    "processes that end again and again": (
+        {'picshare_serving_process_restarts_total{instance="a"}': "0+1x10"},
+        "9m",
+        "PicshareServingProcessesRestart",
+        {"instance": "a"},
+    ),
+    "a process that ended": (
+        {'picshare_serving_process_restarts_total{instance="a"}': "0 1x10"},
+        "9m",
+        "PicshareServingProcessesRestart",
+        None,
+    ),
     "queues that are not measured any more": (
         {
             'picshare_backlog_measured_timestamp_seconds{instance="api"}': "0x10",
@@ -707,6 +764,21 @@ CASES: Mapping[str, Case] = {
 
 # Windows of days: one sample every five minutes.
 SLOW_CASES: Mapping[str, Case] = {
+    "a backup of the day before yesterday": (
+        {'picshare_last_backup_timestamp_seconds{instance="a"}': "3600x700"},
+        "50h",
+        "PicshareBackupOld",
+        {"instance": "a"},
+    ),
+    "no backup by this process yet, and one of yesterday": (
+        {
+            'picshare_last_backup_timestamp_seconds{instance="a"}': "0x700",
+            'picshare_last_backup_timestamp_seconds{instance="b"}': "3600x700",
+        },
+        "30h",
+        "PicshareBackupOld",
+        None,
+    ),
     "slow clients become many": (
         {'picshare_live_closes_total{code="3008"}': "0+1x290 290+300x20"},
         "25h",

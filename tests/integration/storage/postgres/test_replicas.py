@@ -12,6 +12,7 @@ import pytest
 import pytest_asyncio
 
 from server.administration.replica_check import inspect_replica
+from server.administration.replication_check import inspect_connections, inspect_replication
 from server.config.settings import Settings
 from storage.errors import UnavailableError
 from storage.models import User
@@ -266,6 +267,18 @@ async def test_the_doctor_describes_each_replica(pair: PostgresPair, postgres_ds
     await pair.primary.execute("CREATE TABLE lag ()")
     assert await detail(pair.standby.url) == (f"{pair.standby.place} lags 0.3 s or more and gets no reads", False)
     await pair.standby.resume_replay()
+
+
+async def test_the_doctor_describes_the_replication(pair: PostgresPair, postgres_dsn: str) -> None:
+    """What a lost server costs, for a primary with one standby that each commit waits for, and for a single server."""
+    both = Settings().with_values("database", url=pair.url)
+    finding = await inspect_replication(both)
+    assert finding.detail == "1 standbys connected, synchronous_commit on"
+    assert "Writes wait when a standby is lost" in finding.warning
+    assert "fsync is off" in (await inspect_replication(Settings().with_values("database", url=postgres_dsn))).warning
+    connections = await inspect_connections(both)
+    assert connections.ok
+    assert "of 97 connections in use, enough for 6 processes" in connections.detail
 
 
 async def test_an_address_that_leads_to_another_server_is_not_read_from(

@@ -18,6 +18,18 @@ from server.errors import ConfigError
 from tests.unit.server.composition.shared_backends import shared
 
 
+@pytest.mark.parametrize("role", [EVERYTHING, *sorted({*SERVE_ROLES, *WORKER_ROLES} - {"api-read"})])
+def test_only_a_process_that_reads_replicas_may_do_without_redis(role: str) -> None:
+    """The others would lose limits, streams and feeds; the error names the role and both settings."""
+    far = shared().with_values("redis", url="none:").with_values("database", replicas=["postgresql://db-2/picshare"])
+    require_backends("api-read", far)
+    for refused, settings in ((role, far), ("api-read", far.with_values("database", replicas=[]))):
+        with pytest.raises(
+            ConfigError, match=r"redis\.url is .none:.*--role api-read.*database\.replicas.*PICSHARE_REDIS"
+        ):
+            require_backends(refused, settings)
+
+
 def test_one_process_relays_events_only_to_rabbitmq() -> None:
     """The role "everything" runs every service, and the relay only if the broker is RabbitMQ."""
     assert services_of(EVERYTHING, Settings()) == SERVICES - {RELAY}
