@@ -34,6 +34,7 @@ BENCHES = {
     "renaming": "a change of names and avatar until all copies show it, and others' likes meanwhile",
     "search": "searches among a million users and photos, and the share of misspelt names that are found",
     "search-large": "the same among five million photos",
+    "tracing": "processor time of a feed page in an application with traces, against one without",
     "webhooks": "delay and price of a delivery, and others while an endpoint hangs with 200,000 due",
     "push": "delay from a like until its push is at the push service",
     "export": "seconds and memory of an export of 1,000 photos, against copying the same bytes",
