@@ -23,7 +23,7 @@ CONNECT_TIMEOUT = 5.0  # seconds
 NODE_TIMEOUT = 2.0  # seconds for one of several nodes, so that the next one is reached within a publish's deadline
 CLOSE_TIMEOUT = 2.0  # seconds
 COMMAND_TIMEOUT = 10.0  # seconds for a confirm or a declaration
-HEARTBEAT = 10  # seconds; a broker that swallows packets is noticed after two of them
+HEARTBEAT = 10  # seconds; the driver notices a broker that swallows packets after three of them and a second each
 
 log = structlog.get_logger(__name__)
 
