@@ -69,15 +69,18 @@ async def _fill(origin: Origin, nginx: Nginx, images: dict[str, str]) -> None:
 
 
 def _microseconds(nginx: Nginx, path: str, seconds: float) -> float:
-    before = _processor_seconds(nginx.pid)
+    before = workers_seconds(nginx.pid)
     responses = request_rate(nginx.port, path, "", connections=CONNECTIONS, seconds=seconds) * seconds
-    return (_processor_seconds(nginx.pid) - before) / responses * 1e6
+    return (workers_seconds(nginx.pid) - before) / responses * 1e6
 
 
-def _processor_seconds(pid: int) -> float:
+def workers_seconds(pid: int) -> float:
     """Return the processor time of the children of a process, which are the workers of nginx."""
-    total = 0
-    for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-        after_name = Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()
-        total += int(after_name[11]) + int(after_name[12])
-    return total / _TICK
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return sum(process_seconds(int(child)) for child in children)
+
+
+def process_seconds(pid: int) -> float:
+    """Return the processor time of a process."""
+    after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(after_name[11]) + int(after_name[12])) / _TICK

@@ -37,7 +37,7 @@ async def measure(*, quick: bool) -> list[Figure]:
     """Return the rates and their ratios; raises `TooFewCoresError` where there is one core only."""
     runs, seconds = (3, 1.0) if quick else (7, 3.0)
     cores = assign_cores(os.sched_getaffinity(0))
-    async with feed_server(cores) as (port, memory_port, tokens):
+    async with feed_server(cores) as (port, memory_port, tokens, _):
         rate_of = partial(request_rate, token=tokens[ONE_AUTHOR], connections=CONNECTIONS)
         rate_of(port, API, seconds=1.0)
         feed, memory, bare = [], [], []
@@ -69,16 +69,23 @@ async def measure(*, quick: bool) -> list[Figure]:
 
 
 class FeedServer(NamedTuple):
-    """The ports of the API and of the bare application, and the access tokens of the viewers (`feed_community`)."""
+    """The ports of the API and of the bare application, and the access tokens of the viewers (`feed_community`).
+
+    `pid` is the id of their process.
+    """
 
     port: int
     memory_port: int
     tokens: Mapping[str, str]
+    pid: int
 
 
 @asynccontextmanager
-async def feed_server(cores: Cores) -> AsyncIterator[FeedServer]:
-    """Run the server on its core, and the engines on the others, until the end of the block."""
+async def feed_server(cores: Cores, *, traced: Mapping[int, float] | None = None) -> AsyncIterator[FeedServer]:
+    """Run the server on its core, and the engines on the others, until the end of the block.
+
+    It serves the API on the ports `traced`, too, each with traces of this share of its requests.
+    """
     async with AsyncExitStack() as stack:
         stack.enter_context(cores.other_cores_only())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="psb-")))
@@ -95,7 +102,9 @@ async def feed_server(cores: Cores) -> AsyncIterator[FeedServer]:
             "PICSHARE_LIMITS__READS": "100000000/m",
             "PICSHARE_SERVER__PORT": str(port),
         }
-        command = cores.on_server_core([sys.executable, "-m", "bench.feed_server", str(memory_port)])
+        command = cores.on_server_core(
+            [sys.executable, "-m", "bench.feed_server", str(memory_port), json.dumps(traced or {})]
+        )
         with (folder / "server.log").open("wb") as log:
             process = await asyncio.create_subprocess_exec(
                 *command, stdout=asyncio.subprocess.PIPE, stderr=log, env=environment
@@ -105,4 +114,4 @@ async def feed_server(cores: Cores) -> AsyncIterator[FeedServer]:
         assert process.stdout is not None
         line = (await asyncio.wait_for(process.stdout.readline(), 60)).decode().strip()
         assert line, (folder / "server.log").read_text()[-3000:]
-        yield FeedServer(port, memory_port, json.loads(line))
+        yield FeedServer(port, memory_port, json.loads(line), process.pid)

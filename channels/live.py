@@ -30,6 +30,7 @@ from channels.contract.errors import LiveUnavailableError
 from channels.contract.metrics import LiveMetrics, NoLiveMetrics
 from channels.contract.ports import Authenticator, Ports
 from channels.contract.settings import LiveSettings
+from channels.contract.tracing import Tracing
 from channels.hub.delivery import Delivery
 from channels.hub.heartbeat import Heartbeat
 from channels.hub.hub import Hub
@@ -118,6 +119,7 @@ def build_live(
     settings: LiveSettings | None = None,
     *,
     metrics: LiveMetrics | None = None,
+    tracing: Tracing | None = None,
 ) -> Live:
     """Return the live layer of this process, not yet running; `group_of` maps a user id to its slot group."""
     settings = settings or LiveSettings()
@@ -138,8 +140,10 @@ def build_live(
     def receive_input(session: str, data: bytes | str) -> None:
         emulation.receive(session, data)
 
-    def count_delivery(cause: Cause, _connections: int) -> None:
+    def count_delivery(cause: Cause, received_at: float, connections: int) -> None:
         metrics.event_stage(queue=cause.queue, stage=Stage.SOCKET, age=time.time() - cause.committed_at)
+        if tracing is not None and cause.traceparent:
+            tracing.begin("socket", cause.traceparent, start=received_at).end(connections=connections)
 
     delivery = Delivery(hub, ports.presences, frozenset(channels), recovery, receive_input, on_delivered=count_delivery)
     pubsub = PubSub(redis, channels, delivery, has_subscribers=hub.has_subscribers, deadline=settings.pubsub_deadline)

@@ -15,6 +15,7 @@ import structlog
 
 from channels.contract.causes import Cause, Stage, causing, reached
 from channels.contract.errors import LiveUnavailableError
+from channels.contract.tracing import Tracing
 from storage import events
 from storage.errors import UnavailableError
 from storage.events import BadEventError, Event
@@ -22,6 +23,7 @@ from workers.broker.backoff import reconnect_pause
 from workers.broker.outcomes import JobStatus, decide
 from workers.broker.port import Broker, Message, Policy
 from workers.handlers import EventHandler, EventOrigin, handling
+from workers.job_trace import JobTrace
 
 log = structlog.get_logger(__name__)
 
@@ -82,6 +84,7 @@ class Worker:
         metrics: JobMetrics | None = None,
         *,
         outage_timeout: float = OUTAGE_TIMEOUT,
+        tracing: Tracing | None = None,
     ) -> None:
         self._broker = broker
         self._queue = queue
@@ -89,6 +92,7 @@ class Worker:
         self._policy = policy
         self._metrics = metrics or NoMetrics()
         self._outage_timeout = outage_timeout  # seconds
+        self._tracing = tracing
 
     async def run(self) -> None:
         """Consume until cancelled."""
@@ -97,35 +101,39 @@ class Worker:
     async def handle(self, message: Message) -> None:
         """Pass one message to its handler; re-raise the handler's exception once it is logged and counted."""
         started = time.perf_counter()
-        # Events that the handler emits take their request id from this context, so one id follows a whole request.
-        context = {name: message.headers[name] for name in ("request_id",) if name in message.headers}
-        with structlog.contextvars.bound_contextvars(**context):
+        # Events that the handler emits take these from this context, so that one id follows a whole request.
+        context = {name: message.headers[name] for name in ("request_id", "traceparent") if name in message.headers}
+        trace = JobTrace(self._tracing, self._queue, message)
+        if trace.traceparent:
+            context["traceparent"] = trace.traceparent
+        with structlog.contextvars.bound_contextvars(**context), trace.ended():
             try:
-                await self._dispatch(message)
+                await self._dispatch(message, trace)
             except Exception as error:
                 self._record(message, error, started)
                 raise
             self._record(message, None, started)
 
-    async def _dispatch(self, message: Message) -> None:
+    async def _dispatch(self, message: Message, trace: JobTrace) -> None:
         event = events.decode(message.topic, message.body)
         handler = self._handlers.get(message.topic)
         if handler is None:
             raise BadEventError(f"the worker of {self._queue} has no handler for {message.topic}")
-        with handling(_origin_of(message)), self._caused(message):
+        with handling(_origin_of(message)), self._caused(message, trace):
             await self._retry_while_unavailable(handler, event, message)
 
     @contextmanager
-    def _caused(self, message: Message) -> Iterator[None]:
+    def _caused(self, message: Message, trace: JobTrace) -> Iterator[None]:
         """Let what the handler publishes carry the event; an event of an earlier version does not say when it was."""
         if "due_at" not in message.headers:
             yield
             return
         due_at = int(message.headers["due_at"]) / 1000
-        cause = Cause(queue=self._queue, committed_at=due_at, traceparent=message.headers.get("traceparent", ""))
+        cause = Cause(queue=self._queue, committed_at=due_at, traceparent=trace.traceparent)
 
         def observe(stage: Stage) -> None:
             self._metrics.event_stage(queue=self._queue, stage=stage, age=time.time() - due_at)
+            trace.reached(stage)
 
         with causing(cause, observe):
             reached(Stage.CLAIMED)

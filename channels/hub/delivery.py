@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Collection
 from typing import Protocol
@@ -35,8 +36,8 @@ _ORDERS_KEPT = 1000
 InputHandler = Callable[[str, bytes | str], None]
 """Takes the session of a streaming client and the commands that it sent."""
 
-DeliveryObserver = Callable[[Cause, int], None]
-"""Takes the cause of a publication, and the number of connections here to which it was written."""
+DeliveryObserver = Callable[[Cause, float, int], None]
+"""Takes the cause of a publication, the Unix time of its arrival, and the number of connections it was written to."""
 
 
 class LossHandler(Protocol):
@@ -101,7 +102,7 @@ class Delivery:
         self._loss_handler.restored()
 
     def _deliver_to_process(self, channel: bytes, data: bytes, *, more: bool) -> None:
-        envelope = decode_envelope(data)
+        received_at, envelope = time.time(), decode_envelope(data)
         # Publications come first, since nearly all messages are publications.
         match envelope.body:
             case StreamBody(stream, document, cause):
@@ -109,7 +110,7 @@ class Delivery:
                 user_ids: Collection[int] = envelope.user_ids
                 if channel in STAR_CHANNELS:
                     user_ids = self._hub.stars.of(STAR_CHANNELS[channel], envelope.user_ids[0])
-                self._count(cause, self._hub.deliver(user_ids, stream, item, more=more))
+                self._count(cause, received_at, self._hub.deliver(user_ids, stream, item, more=more))
             case Revoke(owner, topic, prefix):
                 self._hub.revoke(envelope.user_ids, owner, topic, prefix=prefix)
             case BlockChange(other, blocked):
@@ -133,15 +134,16 @@ class Delivery:
             self._orders.append(order)
         return True
 
-    def _count(self, cause: Cause | None, connections: int) -> None:
+    def _count(self, cause: Cause | None, received_at: float, connections: int) -> None:
         if cause is not None and connections and self._on_delivered is not None:
-            self._on_delivered(cause, connections)
+            self._on_delivered(cause, received_at, connections)
 
     def _deliver_to_topic(self, channel: bytes, data: bytes, *, more: bool) -> None:
+        received_at = time.time()
         match decode_topic_message(data):
             case TopicData(document, authors, cause):
                 item = Publication(data=document)
-                self._count(cause, self._hub.deliver_topic(channel, item, author_ids=authors, more=more))
+                self._count(cause, received_at, self._hub.deliver_topic(channel, item, author_ids=authors, more=more))
             case TopicEnd(spare_owner, again):
                 self._hub.close_topic(channel, spare_owner=spare_owner, again=again)
             case PresenceChange(user_id, presence):

@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 import orjson
 from aiohttp import web
 
+from channels.contract.tracing import Tracing
 from channels.live import Live
 from server.api.services import ApiSettings, Services
 from server.api.table import endpoints
@@ -23,6 +24,7 @@ from server.edge.methods import Methods
 from server.edge.middleware import Handler, HttpMetrics, edge
 from server.edge.openapi import describe
 from server.edge.pages import Pages
+from server.edge.tracing import traced
 from server.identity.tokens import AccessTokens
 from server.live.routes import LiveRoutes
 from server.media.openapi import image_paths
@@ -31,7 +33,7 @@ from server.media.variants import VariantRoutes
 from storage.blobs.variants import VariantRegistry
 
 
-def make_app(services: Services, methods: Methods = Methods.ALL) -> web.Application:
+def make_app(services: Services, methods: Methods = Methods.ALL, tracing: Tracing | None = None) -> web.Application:
     """Return the application of all routes, which accepts `methods` alone; it opens and closes nothing."""
     settings = services.settings
     authenticator = RequestAuthenticator(services.tokens)
@@ -45,7 +47,7 @@ def make_app(services: Services, methods: Methods = Methods.ALL) -> web.Applicat
         require_proof=services.actions.reauthentication.require,
         new_accounts=services.new_accounts,
     )
-    app = _edge_app(settings, services.metrics, services.access_log, methods)
+    app = _edge_app(settings, services.metrics, services.access_log, methods, tracing)
     for endpoint in table:
         resource = app.router.add_resource(PREFIX + endpoint.path)
         for method in ("GET", "HEAD") if endpoint.method == "GET" else (endpoint.method,):
@@ -80,7 +82,11 @@ def make_live_app(
 
 
 def _edge_app(
-    settings: ApiSettings, metrics: HttpMetrics, access_log: AccessLog, methods: Methods = Methods.ALL
+    settings: ApiSettings,
+    metrics: HttpMetrics,
+    access_log: AccessLog,
+    methods: Methods = Methods.ALL,
+    tracing: Tracing | None = None,
 ) -> web.Application:
     addresses, cross_origin = ClientAddresses(settings.trusted_proxies), CrossOrigin(settings.allowed_origins)
     outermost = edge(
@@ -91,7 +97,8 @@ def _edge_app(
         secure=settings.secure,
         carries_positions=settings.carried_positions,
     )
-    return web.Application(middlewares=[outermost] if methods is Methods.ALL else [outermost, only(methods)])
+    middlewares = [outermost] if methods is Methods.ALL else [outermost, only(methods)]
+    return web.Application(middlewares=middlewares if tracing is None else [traced(tracing, addresses), *middlewares])
 
 
 def _document(table: Sequence[Endpoint], settings: ApiSettings, variants: VariantRegistry) -> Handler:

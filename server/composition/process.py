@@ -14,6 +14,7 @@ from importlib.metadata import version
 import structlog
 from aiohttp import web
 
+from channels.contract.tracing import Tracing
 from channels.live import Live
 from server.api.services import no_limit
 from server.composition.actions import build_demo
@@ -36,6 +37,7 @@ from server.composition.roles import (
     services_of,
 )
 from server.composition.services import build_api_app, build_live_app, build_live_layer
+from server.composition.tracing import open_tracing
 from server.composition.wake_ups import relay_signal
 from server.composition.workers import build_janitor, worker_context, worker_policy
 from server.config.section import from_sections
@@ -96,7 +98,10 @@ async def run_role(
             expose_last_backup(metrics.registry, settings.data.dir.absolute())
         parent = await _linked(inherited, metrics, stack)
         stores = await stack.enter_async_context(open_stores(settings, metrics))
-        builder = ProcessBuilder(settings, stores, metrics, stack, require_space=require_space, parent=parent)
+        tracing = await stack.enter_async_context(open_tracing(settings))
+        builder = ProcessBuilder(
+            settings, stores, metrics, stack, require_space=require_space, parent=parent, tracing=tracing
+        )
         if role == EVERYTHING:
             builder.watch(engines, space)
         await migrate.check(stores.db)
@@ -131,7 +136,9 @@ class ProcessBuilder:
         *,
         require_space: Callable[[], None] = no_limit,
         parent: ParentLink | None = None,
+        tracing: Tracing | None = None,
     ) -> None:
+        self._tracing = tracing
         self._settings = settings
         self._stores = stores
         self._metrics = metrics
@@ -164,6 +171,7 @@ class ProcessBuilder:
                 self._passwords,
                 methods=methods,
                 require_space=self._require_space,
+                tracing=self._tracing,
             )
         workers = [spec for spec in WORKERS if spec.name in services]
         if workers or RELAY in services:
@@ -189,11 +197,13 @@ class ProcessBuilder:
         health = self._health()
         add_health_routes(self._app, health, self._metrics, self._parent)
         self._runs["dependencies"] = DependencyWatch(health, self._metrics, space=self._space).run
-        protocol = partial(HttpProtocol, secure=self._settings.public_url.startswith("https://"))
+        secure = self._settings.public_url.startswith("https://")
+        protocol = partial(HttpProtocol, secure=secure, draining=lambda: health.draining)
         node = Node(health=health, services=self._runs, app=self._app, drain=self._drain, protocol=protocol)
         if self._parent is not None:
-            # The parent passes SIGHUP on to all, and by default it would end the process.
-            node = replace(node, reload=_nothing)
+            # The parent passes SIGHUP on to all, and by default it would end the process. The queue of connections
+            # belongs to all processes: the one that is woken first must not take eight of them at once.
+            node = replace(node, reload=_nothing, accepts_at_once=1)
         if self._tls is None:
             return node
         certificate = self._tls.certificate
@@ -228,7 +238,9 @@ class ProcessBuilder:
             await self._parent.started()
 
     def _add_live(self) -> Live:
-        live = build_live_layer(self._settings, self._stores, self._metrics, require_space=self._require_space)
+        live = build_live_layer(
+            self._settings, self._stores, self._metrics, require_space=self._require_space, tracing=self._tracing
+        )
         self._runs["live"], self._drain = live.run, live.close
         self._runs["garbage collector"] = GarbageCollector(self._metrics.registry).run
         self._checks["live"] = partial(_require_ready, live)
@@ -247,7 +259,7 @@ class ProcessBuilder:
             self._checks["broker"] = relayed.depths
             if relay:
                 listen = relay_signal(self._stores.redis).receive
-                self._runs["relay"] = Relay(self._stores.db, relayed, listen=listen).run
+                self._runs["relay"] = Relay(self._stores.db, relayed, listen=listen, tracing=self._tracing).run
         for spec in workers:
             await self._add_worker(spec, broker)
         if local or relay:
@@ -257,7 +269,8 @@ class ProcessBuilder:
     async def _add_worker(self, spec: WorkerSpec, broker: Broker) -> None:
         context = worker_context(spec.name, self._settings, self._stores, self._metrics)
         handlers = await self._stack.enter_async_context(open_handlers(spec, context))
-        worker = Worker(broker, spec.name, handlers, worker_policy(spec.name, self._settings), self._metrics)
+        policy = worker_policy(spec.name, self._settings)
+        worker = Worker(broker, spec.name, handlers, policy, self._metrics, tracing=self._tracing)
         self._runs.update(context.services)
         self._runs[spec.name] = worker.run
 

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from channels.contract.ports import Ports
 from channels.contract.settings import LiveSettings
+from channels.contract.tracing import Tracing
 from channels.live import Live, build_live
 from server.actions.new_accounts import new_account_limiter
 from server.actions.notifications import NotificationActions
@@ -67,7 +68,12 @@ def hold_policy(settings: Settings) -> HoldPolicy:
 
 
 def build_live_layer(
-    settings: Settings, stores: Stores, metrics: Metrics, *, require_space: Callable[[], None] = no_limit
+    settings: Settings,
+    stores: Stores,
+    metrics: Metrics,
+    *,
+    require_space: Callable[[], None] = no_limit,
+    tracing: Tracing | None = None,
 ) -> Live:
     """Return the live connections of this process; `require_space` raises `FullError` while the disk is full."""
     section, secret = settings.live, secret_bytes(settings)
@@ -99,6 +105,7 @@ def build_live_layer(
         slot_group,
         from_sections(LiveSettings, section, settings.server),
         metrics=metrics,
+        tracing=tracing,
     )
 
 
@@ -116,6 +123,7 @@ def build_api_app(
     *,
     methods: Methods = Methods.ALL,
     require_space: Callable[[], None] = no_limit,
+    tracing: Tracing | None = None,
 ) -> web.Application:
     """Return the application of the API, images and pages, and of live connections if `live` is given.
 
@@ -134,6 +142,7 @@ def build_api_app(
             access_log=access_log(settings),
         ),
         methods,
+        tracing,
     )
 
 

@@ -38,6 +38,7 @@ from server.config.outbound import OutboundSection
 from server.config.push import PushSection
 from server.config.retention import RetentionSection
 from server.config.section import Section
+from server.config.tracing import TracingSection
 from server.config.video import VideoSection
 from server.config.webhooks import WebhooksSection
 
@@ -78,6 +79,7 @@ class Settings(BaseSettings):
     abuse: AbuseSection = AbuseSection()
     live: LiveSection = LiveSection()
     worker: WorkerSection = WorkerSection()
+    tracing: TracingSection = TracingSection()
     log: LogSection = LogSection()
 
     @classmethod

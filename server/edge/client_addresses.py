@@ -26,6 +26,10 @@ class ClientAddresses:
             return peer
         return self._behind(peer, request.headers.getall("X-Forwarded-For", []))
 
+    def is_proxy(self, request: web.BaseRequest) -> bool:
+        """Return whether a trusted proxy has sent the request."""
+        return self._is_trusted(request.remote or "")
+
     def _behind(self, peer: str, fields: list[str]) -> str:
         # Read from the right: each trusted proxy appended the address that it saw. Everything to the left of the
         # first untrusted address was written by the client and cannot be trusted.

@@ -6,6 +6,7 @@ They are problems with the headers of every other response, and do not disclose 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -23,13 +24,25 @@ _REQUEST_IDS = RequestIds()
 
 
 class HttpProtocol(web.RequestHandler):
-    """Protocol of one HTTP connection; `secure` and the headers are those of the middleware."""
+    """Protocol of one HTTP connection; `secure` and the headers are those of the middleware.
 
-    __slots__ = ("_headers",)
+    While `draining` returns True, each response ends its connection, so that load balancers do not use it again.
+    """
 
-    def __init__(self, manager: web.Server, *, loop: asyncio.AbstractEventLoop, secure: bool, **options: Any) -> None:
+    __slots__ = ("_draining", "_headers")
+
+    def __init__(
+        self,
+        manager: web.Server,
+        *,
+        loop: asyncio.AbstractEventLoop,
+        secure: bool,
+        draining: Callable[[], bool] = lambda: False,
+        **options: Any,
+    ) -> None:
         super().__init__(manager, loop=loop, **options)
         self._headers = data_headers(secure=secure)
+        self._draining = draining
 
     def handle_error(
         self,
@@ -61,6 +74,8 @@ class HttpProtocol(web.RequestHandler):
         elif not resp.prepared:
             # An application without the middleware, as that of a worker's health, must not disclose versions either.
             resp.headers.setdefault("Server", self._headers["Server"])
+        if not resp.prepared and self._draining():
+            resp.force_close()
         return await super().finish_response(request, resp, start_time)
 
     def _rendered(self, request: web.BaseRequest, problem: ProblemError) -> web.Response:

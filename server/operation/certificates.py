@@ -7,6 +7,7 @@ sockets that are open keep the context with which they began.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -125,8 +126,7 @@ def read_pair(certificate: Path, key: Path) -> tuple[ssl.SSLContext, Validity]:
         context.load_cert_chain(certificate, key, password="")
         validity = validity_of(certificate.read_bytes())
     except ssl.SSLError as error:
-        reason = f"{certificate} and {key} cannot be used: {_reason(error)}."
-        raise CertificateError(reason) from error
+        raise CertificateError(f"{certificate} and {key} cannot be used: {_reason(error, key)}.") from error
     except OSError as error:
         raise CertificateError(f"{certificate} or {key} cannot be read: {error.strerror}.") from error
     except ValueError as error:
@@ -149,9 +149,11 @@ def _names(certificate: x509.Certificate) -> tuple[str, ...]:
     return tuple(str(name.value) for name in names)
 
 
-def _reason(error: ssl.SSLError) -> str:
+def _reason(error: ssl.SSLError, key: Path) -> str:
     if error.reason == "KEY_VALUES_MISMATCH":
         return "the key is not that of the certificate"
-    return (
-        "the key is encrypted" if error.reason in {"BAD_DECRYPT", "BAD_PASSWORD_READ"} else str(error.reason or error)
-    )
+    # The library says only that it cannot read a file, which may be another one by now.
+    with contextlib.suppress(OSError):
+        if b"ENCRYPTED" in key.read_bytes():
+            return "the key is encrypted"
+    return "one of them has no complete PEM text of its kind"

@@ -1,8 +1,9 @@
 """Lifecycle of a process: run its services until a signal arrives, then shut down in order.
 
-On SIGTERM or SIGINT: readiness is switched off; after `drain_delay` no new connection is accepted; live connections are
-drained; requests in progress finish within the deadline; workers are cancelled, which leaves unfinished messages to
-other processes; then the caller closes what it opened, last opened first. A second signal ends the process immediately.
+On SIGTERM or SIGINT: readiness is switched off, and each response ends its connection; after `drain_delay` no new
+connection is accepted; live connections are drained; requests in progress finish within the deadline; workers are
+cancelled, which leaves unfinished messages to other processes; then the caller closes what it opened, last opened
+first. A second signal ends the process immediately.
 """
 
 from __future__ import annotations
@@ -21,10 +22,13 @@ import structlog
 from aiohttp import web
 
 from server.errors import StartError
-from server.operation.acceptor import Acceptor
+from server.operation.acceptor import AT_ONCE, Acceptor
 from server.operation.health import Health
 
 log = structlog.get_logger(__name__)
+
+_SILENT = 0.05  # seconds for a client that has connected to send its request
+_PAUSE = 0.02  # seconds between two looks at the connections of a process that stops
 
 Run = Callable[[], Awaitable[None]]
 
@@ -42,9 +46,10 @@ class Node:
 
     `services` are cancelled last, after the requests in progress. `idle_timeout` is the number of seconds that a
     connection may go without a complete request, however slowly its bytes arrive; a load balancer that reuses
-    connections must close idle ones earlier. `protocol` makes the protocol of each connection. `tls` returns the
-    context of each new connection, and `plain` is the application of plain HTTP on another port. `reload` runs on
-    SIGHUP.
+    connections must close idle ones earlier. A process that stops keeps them open for `last_requests` seconds after the
+    last one was accepted. `protocol` makes the protocol of each connection. `tls` returns the context of each new
+    connection, and `plain` is the application of plain HTTP on another port. `reload` runs on SIGHUP.
+    `accepts_at_once` is the number of connections that are accepted per turn of the event loop.
     """
 
     health: Health
@@ -52,10 +57,12 @@ class Node:
     app: web.Application | None = None
     drain: Run | None = None
     idle_timeout: float = 75.0
+    last_requests: float = 0.4
     protocol: Callable[..., web.RequestHandler] = web.RequestHandler
     tls: Callable[[], ssl.SSLContext | None] | None = None
     plain: web.Application | None = None
     reload: Callable[[], object] | None = None
+    accepts_at_once: int = AT_ONCE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,6 +130,12 @@ class _HttpServer:
     runner: web.AppRunner
     acceptors: Sequence[Acceptor]
 
+    @property
+    def in_use(self) -> bool:
+        """Whether there are connections."""
+        connected = self.runner.server is not None and bool(self.runner.server.connections)
+        return connected or any(acceptor.connecting for acceptor in self.acceptors)
+
 
 async def _listen(node: Node, sockets: _Sockets, shutdown: ShutdownOptions) -> list[_HttpServer]:
     servers = []
@@ -148,7 +161,7 @@ async def _serve(
         auto_decompress=False,
         keepalive_timeout=node.idle_timeout,
     )
-    acceptors = [Acceptor(listener, connect, tls) for listener in listeners]
+    acceptors = [Acceptor(listener, connect, tls, at_once=node.accepts_at_once) for listener in listeners]
     try:
         for acceptor in acceptors:
             acceptor.open()
@@ -161,15 +174,29 @@ async def _serve(
 
 async def _shut_down(node: Node, servers: Sequence[_HttpServer], shutdown: ShutdownOptions, *, immediate: bool) -> None:
     log.info("stopping", reason="a service failed" if immediate else "signal")
-    if not immediate and shutdown.drain_delay:
-        await asyncio.sleep(shutdown.drain_delay)
-    for server in servers:
-        for acceptor in server.acceptors:
-            acceptor.close()
+    acceptors = [acceptor for server in servers for acceptor in server.acceptors]
+    if not immediate:
+        for acceptor in acceptors:
+            acceptor.accept_silent()
+        await asyncio.sleep(max(shutdown.drain_delay, _SILENT) if acceptors else shutdown.drain_delay)
+    for acceptor in acceptors:
+        acceptor.close()
     if node.drain is not None and not immediate:
         await node.drain()
+    if not immediate:
+        await _last_requests(servers, node.last_requests)
     for server in servers:
         await server.runner.cleanup()
+
+
+async def _last_requests(servers: Sequence[_HttpServer], seconds: float) -> None:
+    """Give connections without a request in progress a moment for one that is on its way."""
+    # The load balancer may have sent it before it learns that nothing is accepted any more. It does not send a POST
+    # again, once it was sent. The protocol closes each connection after its next response.
+    for _ in range(round(seconds / _PAUSE)):
+        if not any(server.in_use for server in servers):
+            return
+        await asyncio.sleep(_PAUSE)
 
 
 @contextlib.asynccontextmanager

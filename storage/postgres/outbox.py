@@ -133,7 +133,7 @@ async def insert(
 ) -> set[str]:
     """Insert one row for each event and each queue that `routes` gives for its topic, in order; return the queues."""
     context = structlog.contextvars.get_contextvars()
-    headers = {key: context[key] for key in ("request_id",) if key in context}
+    headers = {key: context[key] for key in ("request_id", "traceparent") if key in context}
     now = time.time()
     rows = [
         (ids.new(event.shard), queue, event_id, event.topic, event.key, encode(event), headers | delays, after)

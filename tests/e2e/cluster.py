@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from storage.embedded.postgres import embedded_postgres
-from tests.engines.nginx import Nginx
+from tests.engines.nginx import UNLIMITED, Nginx
 from tests.engines.object_store import ObjectStore
 from tests.engines.pgbouncer import Pgbouncer, pgbouncer
 from tests.engines.private import RedisNode, free_port
@@ -34,7 +34,7 @@ class Cluster:
         self._dsn = dsn
         ports = {f"{role}{number}": free_port() for role in ("api", "live") for number in (1, 2)}
         secret = secrets.token_hex(32)
-        self.nginx = Nginx(folder / "nginx", api=[ports["api1"], ports["api2"]], secret=secret)
+        self.nginx = Nginx(folder / "nginx", api=[ports["api1"], ports["api2"]], secret=secret, changes=UNLIMITED)
         env = {
             "PICSHARE_DATABASE__URL": dsn,
             "PICSHARE_DATABASE__POOL_MAX": "6",
@@ -80,6 +80,10 @@ class Cluster:
     def url(self, name: str) -> str:
         """Return the address of a process."""
         return self.processes[name].url
+
+    def service(self, name: str, *command: str, port: int, env: Mapping[str, str]) -> Service:
+        """Return another process with these settings in addition, which the caller starts and stops."""
+        return Service(list(command), folder=self._folder, name=name, port=port, env={**self._env, **env})
 
     async def start(self) -> None:
         """Migrate, then start every process and wait until all are ready."""

@@ -19,7 +19,7 @@ from redis.crc import key_slot
 
 from storage import ids
 from tests.e2e.load import Load
-from tests.engines.nginx import Nginx
+from tests.engines.nginx import UNLIMITED, Nginx
 from tests.engines.postgres_trio import PostgresTrio, postgres_trio
 from tests.engines.private import free_port
 from tests.engines.rabbitmq import RabbitCluster
@@ -62,7 +62,7 @@ class Installation:
             commands |= {name: ["worker", name, "--health-port", str(ports[name])] for name in WORKERS}
         api = [ports["one"], ports["two"]]
         live = api if rabbit is None else [ports["live"]]
-        self.nginx = Nginx(folder / "nginx", api=api, live=live, secret=secret)
+        self.nginx = Nginx(folder / "nginx", api=api, live=live, secret=secret, changes=UNLIMITED)
         self._migrate = Service(["migrate"], folder=folder, name="migrate", env=env)
         self.processes = {
             name: Service(

@@ -1,4 +1,7 @@
-"""A real Prometheus watches a real `picshare run`: the dashboards have data, and what breaks becomes an alert."""
+"""A real Prometheus watches a real `picshare run`: the dashboards have data, and what breaks becomes an alert.
+
+Its traces are received as well, because the start of a service takes longest.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +20,11 @@ from deploy.grafana.panels import RATE, Panel
 from tests.engines.prometheus import Prometheus, running_prometheus
 from tests.support.api_user import ApiUser
 from tests.support.eventually import eventually
+from tests.support.otlp_receiver import otlp_receiver
 from tests.support.pictures import encoded, halves
 from tests.support.run import Run
 from tests.support.service import Service
+from tests.support.traced_upload import check_trace, tracing_settings, upload_traced
 
 pytestmark = [pytest.mark.engines, pytest.mark.asyncio(loop_scope="module")]
 
@@ -77,15 +82,22 @@ async def frozen(service: Service, name: str) -> psutil.Process:
     return process
 
 
-async def test_dashboards_and_alerts(run: Run) -> None:
-    """Every query is answered, panels have data under load, and an engine and a process that fail are alerts."""
+async def test_dashboards_alerts_and_traces(run: Run) -> None:
+    """Every query is answered, panels have data under load, and an engine and a process that fail are alerts.
+
+    A sampled upload leaves a trace from the request to the socket.
+    """
     limits = {f"PICSHARE_LIMITS__{name}": "1000000/m" for name in _LIMITS}
-    service = run.service("--no-demo", env=limits)
-    await service.start()
     async with (
+        otlp_receiver() as receiver,
         aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=15)) as http,
         running_prometheus(run.folder / "prometheus", {"run": [run.port]}, interval="1s") as prometheus,
     ):
+        service = run.service("--no-demo", env=limits | tracing_settings(receiver))
+        await service.start()
+        author, fan = await ApiUser.sign_up(http, run.url), await ApiUser.sign_up(http, run.url)
+        await fan.follow(author)
+        trace, parent = await upload_traced(author, fan)
         # Queries whose panels may be empty must be answered all the same.
         await without_data(prometheus, PANELS)
         async with a_little_load(http, run.url):
@@ -105,5 +117,7 @@ async def test_dashboards_and_alerts(run: Run) -> None:
             await prometheus.until_firing("PicshareDependencyDown", within=DEADLINE)
         finally:
             engine.send_signal(signal.SIGCONT)
+        await fan.leave()
         await service.stop()
+        check_trace(receiver, trace, parent)
         await prometheus.until_firing("PicshareDown", within=DEADLINE)

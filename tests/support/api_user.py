@@ -148,20 +148,34 @@ class ApiUser:
         """Follow another user."""
         assert (await self.call("PUT", f"/users/{other.id}/follow")).status == 204
 
-    async def upload(self, picture: Path | bytes, caption: str = "", *, key: str | None = None) -> dict[str, Any]:
+    async def upload(
+        self,
+        picture: Path | bytes,
+        caption: str = "",
+        *,
+        key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
         """Upload an image in one request and return the photo."""
-        response = await self.try_upload(picture, caption, key=key)
+        response = await self.try_upload(picture, caption, key=key, headers=headers)
         photo: dict[str, Any] = response.expect(201)
         return photo
 
-    async def try_upload(self, picture: Path | bytes, caption: str = "", *, key: str | None = None) -> Response:
+    async def try_upload(
+        self,
+        picture: Path | bytes,
+        caption: str = "",
+        *,
+        key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Response:
         """Upload an image in one request and return the response, whatever its status."""
         form = aiohttp.FormData()
         data = picture if isinstance(picture, bytes) else await asyncio.to_thread(picture.read_bytes)
         form.add_field("file", data, filename="picture.jpg", content_type="image/jpeg")
         form.add_field("caption", caption)
-        headers = {"Idempotency-Key": key} if key else {}
-        return await self.call("POST", "/photos", data=form, headers=headers)
+        sent = {**(headers or {}), **({"Idempotency-Key": key} if key else {})}
+        return await self.call("POST", "/photos", data=form, headers=sent)
 
     async def post_pictures(self, *pictures: bytes, **fields: Any) -> dict[str, Any]:
         """Upload several images, post them as one photo, and return it; their texts name their places."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import partial
@@ -10,7 +11,7 @@ from typing import Any
 
 import msgpack
 import orjson
-from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType, web
+from aiohttp import ClientSession, ClientWebSocketResponse, TCPConnector, WSMsgType, web
 
 from channels.bus.addressing import GROUPS, channel_prefix, registry_key, user_field
 from channels.bus.envelope import encode_envelope, stream_body
@@ -104,8 +105,8 @@ class LiveServer:
         self._killed = False
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[LiveServer]:
-        """Serve on a free port inside the block."""
+    async def running(self, tls: ssl.SSLContext | None = None) -> AsyncIterator[LiveServer]:
+        """Serve on a free port inside the block, with a context over TLS."""
         app = web.Application()
         app.router.add_get(PATH, self.live.handle)
         streaming = self.live.streaming
@@ -117,11 +118,12 @@ class LiveServer:
         app.router.add_get("/live/sse", self._events)
         runner = web.AppRunner(app, shutdown_timeout=1.0)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
+        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
         await site.start()
         self.port = runner.addresses[0][1]
-        self.origin = f"http://127.0.0.1:{self.port}"
-        self.url = f"ws://127.0.0.1:{self.port}{PATH}"
+        secure = "s" if tls is not None else ""
+        self.origin = f"http{secure}://127.0.0.1:{self.port}"
+        self.url = f"ws{secure}://127.0.0.1:{self.port}{PATH}"
         self._work = asyncio.create_task(self.live.run())
         work = self._work
         try:
@@ -180,10 +182,10 @@ class BareClient:
     @classmethod
     @asynccontextmanager
     async def to(cls, url: str, *, packed: bool = False, origin: str | None = None) -> AsyncIterator[BareClient]:
-        """Open a socket inside the block."""
+        """Open a socket inside the block; with TLS any certificate is accepted."""
         protocols = ["picshare-msgpack"] if packed else []
         async with (
-            ClientSession() as session,
+            ClientSession(connector=TCPConnector(ssl=False)) as session,
             session.ws_connect(url, protocols=protocols, origin=origin, autoping=False, max_msg_size=0) as socket,
         ):
             yield cls(socket, packed=packed)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Any, Protocol
 
 import structlog
@@ -39,6 +40,27 @@ class EventPublisher(Protocol):
         ...
 
 
+class RelaySpan(Protocol):
+    """A span that has begun."""
+
+    @property
+    def traceparent(self) -> str:
+        """Return the W3C `traceparent` of its children."""
+        ...
+
+    def end(self, **attributes: str | int) -> None:
+        """End the span."""
+        ...
+
+
+class RelayTracing(Protocol):
+    """Records the publishing of events of sampled requests."""
+
+    def begin(self, name: str, parent: str, *, start: float | None = None) -> RelaySpan:
+        """Begin a span."""
+        ...
+
+
 # Calls its argument whenever there may be rows, until cancelled.
 Listen = Callable[[Callable[[], None]], Awaitable[None]]
 
@@ -49,7 +71,10 @@ class Relay:
     A relay that dies between confirm and commit has published events that are then published again.
     """
 
-    def __init__(self, db: Database, broker: EventPublisher, *, listen: Listen) -> None:
+    def __init__(
+        self, db: Database, broker: EventPublisher, *, listen: Listen, tracing: RelayTracing | None = None
+    ) -> None:
+        self._tracing = tracing
         self._db = db
         self._broker = broker
         self._listen = listen
@@ -108,8 +133,20 @@ class Relay:
         return len(rows)
 
     async def _publish(self, row: Any, queue: str | None) -> BrokerError | None:
+        message = message_of(row, attempt=1)
+        parent = message.headers.get("traceparent")
+        if self._tracing is None or parent is None:
+            return await self._confirmed(message, queue)
+        span = self._tracing.begin("relay", parent)
         try:
-            await self._broker.publish(message_of(row, attempt=1), queue=queue)
+            carried = {**message.headers, "traceparent": span.traceparent}
+            return await self._confirmed(replace(message, headers=carried), queue)
+        finally:
+            span.end(topic=message.topic, event_id=message.event_id)
+
+    async def _confirmed(self, message: Message, queue: str | None) -> BrokerError | None:
+        try:
+            await self._broker.publish(message, queue=queue)
         except BrokerError as error:
             return error
         return None

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
+import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
 from server.media.urls import MediaUrls
+from tests.engines.nginx import Nginx, nginx_binary
 from tests.integration.deploy.conftest import Edge
 from tests.support.api import SECRET
 from tests.support.eventually import DEADLINE, eventually
@@ -31,6 +34,15 @@ def signed(path: str = IMAGE, *, age: float = 0) -> str:
     """Return a path with a signature that was made `age` seconds ago."""
     urls = MediaUrls(SECRET, form="nginx", clock=lambda: time.time() - age)
     return f"{path}?{urls.sign(PREFIX)}"
+
+
+def test_nginx_accepts_the_files_without_a_warning(short_dir: Path) -> None:
+    """The check that operators do before a reload."""
+    config = Nginx(short_dir, api=[1, 2, 3], live=[4, 5], secret=SECRET.decode()).write()
+    command = [nginx_binary(), "-t", "-p", str(short_dir), "-c", str(config), "-e", "stderr"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert "[warn]" not in result.stderr
 
 
 async def test_an_image_is_cached_under_its_path(edge: Edge) -> None:
@@ -78,7 +90,7 @@ async def test_a_video_is_cached_whole_and_served_in_parts(edge: Edge) -> None:
 
 
 async def test_old_images_are_served_while_the_origin_is_dead(edge: Edge) -> None:
-    """What is in the cache is served although its time is over; what is not is 502, which is not kept."""
+    """What is in the cache is served although its time is over; what is not is 503, which is not kept."""
     edge.origin.answers[IMAGE] = Answer(cache="public, max-age=1")
     await edge.get(IMAGE)
     await edge.origin.stop()
@@ -90,7 +102,7 @@ async def test_old_images_are_served_while_the_origin_is_dead(edge: Edge) -> Non
 
     await eventually(is_stale)
     other = f"{PREFIX}1080.webp"
-    assert (await edge.get(other)).status == 502
+    assert (await edge.get(other)).status == 503
     edge.origin.answers[other] = Answer()
     await edge.origin.start()
 
@@ -246,7 +258,7 @@ async def test_a_marked_image_is_not_served_while_the_origin_is_dead(edge: Edge)
     await edge.nginx.stop()
     await edge.origin.stop()
     await edge.nginx.start()
-    assert (await edge.get(IMAGE)).status == 502
+    assert (await edge.get(IMAGE)).status == 503
 
 
 async def test_a_purge_reaches_the_cache_of_a_marked_original(edge: Edge) -> None:
@@ -280,7 +292,9 @@ async def test_only_the_key_sets_marks_and_only_of_originals(edge: Edge) -> None
 async def test_a_cut_upload_leaves_its_bytes(edge: Edge) -> None:
     """The origin of a resumable upload has read what was sent before the connection was cut."""
     _, writer = await asyncio.open_connection("127.0.0.1", int(edge.nginx.url.rsplit(":", 1)[1]))
-    head = "PATCH /api/v1/uploads/tus/1 HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9000000\r\n\r\n"
+    head = (
+        "PATCH /api/v1/uploads/tus/1 HTTP/1.1\r\nHost: localhost\r\nAuthorization: x\r\nContent-Length: 9000000\r\n\r\n"
+    )
     writer.write(head.encode() + bytes(5_000_000))
     await writer.drain()
     await eventually(lambda: edge.origin.received == 5_000_000)
@@ -290,7 +304,8 @@ async def test_a_cut_upload_leaves_its_bytes(edge: Edge) -> None:
 async def test_bodies_are_limited_and_other_bodies_are_buffered(edge: Edge) -> None:
     """A photo of 25 MB and its form fit; larger bodies are refused before PicShare gets any of them."""
     for size, status in ((25_100_000, 404), (27_300_000, 413)):
-        async with edge.session.post(edge.nginx.url + "/api/v1/photos", data=io.BytesIO(bytes(size))) as response:
+        body, headers = io.BytesIO(bytes(size)), {"Authorization": "Bearer x"}
+        async with edge.session.post(edge.nginx.url + "/api/v1/photos", data=body, headers=headers) as response:
             assert response.status == status
     assert edge.origin.count("/api/v1/photos") == 1
 

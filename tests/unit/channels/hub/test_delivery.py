@@ -35,7 +35,7 @@ class Calls:
     def __init__(self, scene: Scene) -> None:
         self.losses: list[str] = []
         self.inputs: list[tuple[str, bytes | str]] = []
-        self.delivered: list[tuple[Cause, int]] = []
+        self.delivered: list[tuple[Cause, float, int]] = []
         self.delivery = Delivery(
             scene.hub,
             FakePresences(),
@@ -178,7 +178,8 @@ async def test_the_cause_of_a_publication_is_reported_once_it_is_written(scene: 
     calls.delivery.message(TOPIC, topic_body(b"2", author_ids=[AUTHOR], cause=cause), more=False)
     calls.order(stream_body("feed", b"3", cause), offset=1001)
     calls.order(stream_body("feed", b"4"), offset=1002)
-    assert calls.delivered == [(cause, 1)] * 2
+    assert [(found, number) for found, _, number in calls.delivered] == [(cause, 1)] * 2
+    assert all(received_at > 0 for _, received_at, _ in calls.delivered)
 
 
 @pytest.mark.parametrize(("channel", "losses"), [(PROCESS, ["lost", "restored"]), (TOPIC, [])])

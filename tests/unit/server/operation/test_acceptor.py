@@ -54,10 +54,11 @@ def close_all(clients: list[socket.socket], accepted: AcceptedConnections) -> No
         transport.close()
 
 
-async def test_each_turn_accepts_a_few_connections(listener: socket.socket) -> None:
-    """Each turn of the event loop accepts at most `AT_ONCE` of many waiting connections, and all are accepted."""
+@pytest.mark.parametrize("at_once", [1, AT_ONCE])
+async def test_each_turn_accepts_a_few_connections(listener: socket.socket, at_once: int) -> None:
+    """Each turn of the event loop accepts at most `at_once` of many waiting connections, and all are accepted."""
     accepted = AcceptedConnections()
-    acceptor = Acceptor(listener, accepted)
+    acceptor = Acceptor(listener, accepted, at_once=at_once)
     acceptor.open()
     clients = await connect(listener.getsockname(), 5 * AT_ONCE)
     steps = []
@@ -65,7 +66,7 @@ async def test_each_turn_accepts_a_few_connections(listener: socket.socket) -> N
         before = len(accepted.transports)
         await asyncio.sleep(0)
         steps.append(len(accepted.transports) - before)
-    assert max(steps) <= AT_ONCE
+    assert max(steps) == at_once
     acceptor.close()
     close_all(clients, accepted)
 
@@ -98,6 +99,36 @@ async def test_closing_keeps_accepted_connections(listener: socket.socket) -> No
     with pytest.raises(OSError, match="refused"):
         socket.create_connection(address)
     assert not accepted.transports[0].is_closing()
+    close_all(clients, accepted)
+
+
+async def test_connections_that_wait_at_the_end_are_accepted(listener: socket.socket) -> None:
+    """The kernel would reset them, although their clients have sent a request."""
+    accepted = AcceptedConnections()
+    acceptor = Acceptor(listener, accepted)
+    acceptor.open()
+    address = listener.getsockname()
+    clients = await connect(address, 3 * AT_ONCE)
+    acceptor.close()
+    connecting = [acceptor.connecting]
+    await eventually(lambda: len(accepted.transports) == len(clients))
+    connecting.append(acceptor.connecting)
+    assert connecting == [True, False]
+    with pytest.raises(ConnectionRefusedError):
+        await connect(address, 1)
+    assert {client.send(b"?") for client in clients} == {1}
+    close_all(clients, accepted)
+
+
+async def test_silent_connections_are_accepted_before_the_end(listener: socket.socket) -> None:
+    """A client that connects and sends its request a moment later is accepted at once, when that is wanted."""
+    accepted = AcceptedConnections()
+    acceptor = Acceptor(listener, accepted)
+    acceptor.open()
+    acceptor.accept_silent()
+    clients = await connect(listener.getsockname(), 1, silent=True)
+    acceptor.close()
+    await eventually(lambda: len(accepted.transports) == 1)
     close_all(clients, accepted)
 
 

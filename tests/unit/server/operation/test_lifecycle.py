@@ -7,11 +7,13 @@ import dataclasses
 import gzip
 import os
 import signal
+from functools import partial
 
 import aiohttp
 import pytest
 from aiohttp import web
 
+from server.edge.protocol import HttpProtocol
 from server.errors import StartError
 from server.operation.health import Health
 from server.operation.lifecycle import Node, ServiceEndedError, ShutdownOptions, run_node
@@ -113,6 +115,32 @@ async def test_an_incomplete_request_is_closed_after_the_idle_timeout(recording:
         recording.url = f"http://127.0.0.1:{sockets[0].getsockname()[1]}"
         os.kill(os.getpid(), signal.SIGTERM)
         await asyncio.wait_for(running, DEADLINE)
+
+
+async def test_kept_connections_get_a_last_response(recording: RecordingNode) -> None:
+    """A request on a connection of before, sent when nothing is accepted any more, is answered and ends it."""
+    with bound("127.0.0.1", 0) as sockets:
+        address = sockets[0].getsockname()
+        recording.url = f"http://127.0.0.1:{address[1]}"
+        recording.release.set()
+        protocol = partial(HttpProtocol, secure=False, draining=lambda: recording.health.draining)
+        node = dataclasses.replace(recording.node(), protocol=protocol, last_requests=60)
+        running = asyncio.create_task(run_node(node, sockets, SHUTDOWN))
+        await eventually(lambda: recording.health.started)
+        reader, writer = await asyncio.open_connection(*address)
+        for stopping in (False, True):
+            if stopping:
+                os.kill(os.getpid(), signal.SIGTERM)
+                await eventually(lambda: "no longer accepting" in recording.steps)
+            writer.write(b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
+            head = await reader.readuntil(b"\r\n\r\n")
+            assert head.startswith(b"HTTP/1.1 200 ")
+            assert (b"Connection: close" in head) == stopping
+            assert await reader.readexactly(8) == b"complete"
+        assert await reader.read() == b""
+        writer.close()
+        # It does not wait for longer than there are connections.
+        await asyncio.wait_for(running, 30)
 
 
 async def test_the_steps_of_a_shutdown_are_in_order(recording: RecordingNode) -> None:

@@ -1,0 +1,29 @@
+"""The shipped configuration of nginx, checked by gixy."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.engines.nginx import Nginx
+
+# Findings that are no defects here, each with its reason.
+_ACCEPTED = {
+    "host_spoofing": "PicShare compares the origin of a page with the header Host, of which $host lacks the port",
+    "missing_resolver": "the variables in proxy_pass are names of upstreams of site.conf, which are resolved at start",
+    "if_is_evil": "the conditions contain nothing but `set` and `return`, which belong to the same module",
+}
+
+
+def test_gixy_finds_nothing_new(tmp_path: Path) -> None:
+    """Every finding is one of those that are accepted, and each of these is still found."""
+    config = Nginx(tmp_path, api=[1, 2, 3], secret="a secret for tests, 32 bytes long").write()
+    gixy = Path(sys.executable).with_name("gixy")
+    result = subprocess.run([gixy, "-f", "json", config], capture_output=True, text=True, check=False)
+    findings: list[dict[str, Any]] = json.loads(result.stdout)
+    others = [finding for finding in findings if finding["plugin"] not in _ACCEPTED]
+    assert not others, json.dumps(others, indent=1)
+    assert {finding["plugin"] for finding in findings} == _ACCEPTED.keys()
