@@ -13,6 +13,7 @@ import pytest
 
 from tests.e2e.load import Load
 from tests.engines.private import free_port, redis_server
+from tests.engines.rabbitmq import rabbit_node
 from tests.support.documents import ROOT
 from tests.support.service import Service
 
@@ -51,10 +52,11 @@ async def test_both_versions_work_side_by_side(short_dir: Path, postgres_dsn: st
         # A clone without history has only the recorded messages, which tests/unit compares.
         return
     dsn = await empty_database(postgres_dsn)
-    with redis_server(short_dir / "redis") as redis:
+    with redis_server(short_dir / "redis") as redis, rabbit_node(short_dir / "mq") as rabbit:
         env = {
             "PICSHARE_DATABASE__URL": dsn,
             "PICSHARE_REDIS__URL": redis,
+            "PICSHARE_BROKER__URL": rabbit.url,
             "PICSHARE_BLOBS__URL": f"file:{short_dir}/blobs",
             "PICSHARE_AUTH__SECRET": "the same secret for both versions, as in production",
             "PICSHARE_LOG__FORMAT": "json",
@@ -70,7 +72,7 @@ async def test_both_versions_work_side_by_side(short_dir: Path, postgres_dsn: st
         old, new = service("old", source), service("new", ROOT)
         try:
             await old.start()
-            async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=15)) as http:
+            async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as http:
                 before = await Load.prepare(http, apis=[old.url], lives=[old.url])
                 async with before.running():
                     await before.until(acknowledged=2)
@@ -81,13 +83,13 @@ async def test_both_versions_work_side_by_side(short_dir: Path, postgres_dsn: st
                 async with both.running():
                     await both.until(acknowledged=12)
                 for load in (before, both):
-                    await load.everything_arrives(within=60)
+                    await load.everything_arrives(within=120)
                     await load.close()
                 assert await old.stop() == 0, old.log()
                 after = await Load.prepare(http, apis=[new.url], lives=[new.url])
                 async with after.running():
                     await after.until(acknowledged=2)
-                await after.everything_arrives(within=60)
+                await after.everything_arrives(within=120)
                 await after.close()
             assert errors(old) + errors(new) == []
         finally:
