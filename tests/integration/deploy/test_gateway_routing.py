@@ -99,9 +99,9 @@ async def test_a_draining_process_gets_no_new_live_connections(gateway: Gateway)
         sockets = [await gateway.socket() for _ in range(6)]
         streams = []
         for number in range(1, 9):
-            async with plain_session(f"127.{number}.0.1") as session:
-                async with session.get(f"{gateway.nginx.url}/live/sse?ticket=x") as stream:
-                    streams.append(stream.headers[NAME])
+            url = f"{gateway.nginx.url}/live/sse?ticket=x"
+            async with plain_session(f"127.{number}.0.1") as session, session.get(url) as stream:
+                streams.append(stream.headers[NAME])
     finally:
         draining.draining = False
     assert draining.received
