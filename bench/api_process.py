@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -16,9 +16,15 @@ from tests.support.service import Service
 @asynccontextmanager
 async def api_process() -> AsyncIterator[Service]:
     """Yield the running process; its images are in a directory, and no worker handles its events."""
+    async with api_engines() as (folder, env), serving(folder, env) as api:
+        yield api
+
+
+@asynccontextmanager
+async def api_engines() -> AsyncIterator[tuple[Path, dict[str, str]]]:
+    """Yield a directory and the environment of processes on private engines, with the schema applied."""
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="psb-")))
-        port = free_port()
         env = {
             "PICSHARE_DATABASE__URL": await stack.enter_async_context(embedded_postgres(folder)),
             "PICSHARE_REDIS__URL": stack.enter_context(redis_server(folder / "redis")),
@@ -31,7 +37,17 @@ async def api_process() -> AsyncIterator[Service]:
         await schema.start(wait=False)
         assert schema.process is not None
         assert await schema.process.wait() == 0, schema.log()
-        api = Service(["serve", "--role", "api", "--port", str(port)], folder=folder, name="api", port=port, env=env)
-        await api.start()
-        stack.push_async_callback(api.stop)
+        yield folder, env
+
+
+@asynccontextmanager
+async def serving(folder: Path, env: Mapping[str, str], *options: str) -> AsyncIterator[Service]:
+    """Yield a running `picshare serve --role api`, with further options."""
+    port = free_port()
+    command = ["serve", "--role", "api", "--port", str(port), *options]
+    api = Service(command, folder=folder, name=f"api{port}", port=port, env=env)
+    await api.start()
+    try:
         yield api
+    finally:
+        await api.stop()

@@ -81,8 +81,11 @@ class FeedServer(NamedTuple):
 
 
 @asynccontextmanager
-async def feed_server(cores: Cores) -> AsyncIterator[FeedServer]:
-    """Run the server on its core, and the engines on the others, until the end of the block."""
+async def feed_server(cores: Cores, *, traced: Mapping[int, float] | None = None) -> AsyncIterator[FeedServer]:
+    """Run the server on its core, and the engines on the others, until the end of the block.
+
+    It serves the API on the ports `traced`, too, each with traces of this share of its requests.
+    """
     async with AsyncExitStack() as stack:
         stack.enter_context(cores.other_cores_only())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="psb-")))
@@ -99,7 +102,9 @@ async def feed_server(cores: Cores) -> AsyncIterator[FeedServer]:
             "PICSHARE_LIMITS__READS": "100000000/m",
             "PICSHARE_SERVER__PORT": str(port),
         }
-        command = cores.on_server_core([sys.executable, "-m", "bench.feed_server", str(memory_port)])
+        command = cores.on_server_core(
+            [sys.executable, "-m", "bench.feed_server", str(memory_port), json.dumps(traced or {})]
+        )
         with (folder / "server.log").open("wb") as log:
             process = await asyncio.create_subprocess_exec(
                 *command, stdout=asyncio.subprocess.PIPE, stderr=log, env=environment

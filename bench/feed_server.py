@@ -6,9 +6,11 @@ import asyncio
 import gc
 import json
 import sys
+from collections.abc import Mapping
 
 import uvloop
 from aiohttp import ClientSession, web
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
 from bench.feed_community import ONE_AUTHOR, community
 from server.composition.backends import open_stores
@@ -20,14 +22,18 @@ from server.identity.passwords import Passwords
 from server.identity.tokens import AccessTokens
 from server.operation.logs import set_up_logs
 from server.operation.metrics import Metrics
+from server.operation.tracing import SdkTracing
 from storage.models import Role
 
 MEMORY = "/bench/memory"
 TOKEN_SECONDS = 3600
 
 
-async def serve(memory_port: int) -> None:
-    """Serve both until terminated; print the access tokens of the viewers as JSON when ready."""
+async def serve(memory_port: int, traced: Mapping[str, float]) -> None:
+    """Serve both until terminated; print the access tokens of the viewers as JSON when ready.
+
+    On each port of `traced` the API is served with traces of this share of its requests.
+    """
     settings = load_settings(None)
     set_up_logs(settings.log)
     async with open_stores(settings) as stores:
@@ -39,6 +45,11 @@ async def serve(memory_port: int) -> None:
         }
         passwords = Passwords(threads=1)
         app = build_api_app(settings, stores, None, Metrics("bench"), passwords)
+        for port, ratio in traced.items():
+            exporter = OTLPSpanExporter(endpoint="http://127.0.0.1:9/v1/traces", timeout=1)
+            tracing = SdkTracing(exporter, ratio=ratio, service="bench")
+            apart = build_api_app(settings, stores, None, Metrics("bench"), passwords, tracing=tracing)
+            await _listen(apart, int(port))
         memory = Memory()
         app.router.add_get(MEMORY, memory.handle)
         await _listen(app, settings.server.port)
@@ -76,4 +87,4 @@ async def _page(settings: Settings, token: str) -> bytes:
 
 
 if __name__ == "__main__":
-    uvloop.run(serve(int(sys.argv[1])))
+    uvloop.run(serve(int(sys.argv[1]), json.loads(sys.argv[2])))

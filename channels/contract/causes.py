@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Stage(StrEnum):
@@ -22,8 +22,7 @@ class Stage(StrEnum):
     SOCKET = "socket"  # a live process has written it to the sockets
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Cause:
+class Cause(NamedTuple):
     """An event: the queue that handles it, the Unix time of its commit, and its W3C `traceparent` ("" without one)."""
 
     queue: str

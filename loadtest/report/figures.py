@@ -5,6 +5,7 @@ Percentiles are upper ends of buckets, 1.6 % wide at most: never better than the
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -122,9 +123,13 @@ class Sockets:
 
 @dataclass(frozen=True, kw_only=True)
 class TesterLoad:
-    """Load of the tester itself: shares of one core (0–1) and the event loop's delay, over all processes."""
+    """Load of the tester itself: shares of one core (0–1) and the event loop's delay, over all processes.
+
+    `cores` are those of the tester's machine, which the service shares if it is the same one.
+    """
 
     processes: int
+    cores: int
     mean_cpu: float
     busiest_process: float
     busiest_second: float
@@ -136,6 +141,7 @@ class TesterLoad:
         statuses = record.statuses.values()
         shares = [status.busy / status.passed for status in statuses if status.passed]
         return cls(
+            cores=os.cpu_count() or 1,
             processes=len(statuses),
             mean_cpu=sum(shares) / len(shares) if shares else 0.0,
             busiest_process=max(shares, default=0.0),

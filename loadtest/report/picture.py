@@ -175,7 +175,7 @@ def _small_print(summary: Summary, top: float) -> tuple[str, float]:
     tester = summary.tester
     lines.append(
         (
-            f"Tester: busiest process {tester.busiest_process:.0%} of a core, event loop delay "
+            f"Tester: {tester.processes} on {tester.cores} cores, busiest process {tester.busiest_process:.0%}, delay "
             f"{milliseconds(tester.lag.p99)} ms at p99. Durations: from before a request to its publication's arrival.",
             "small soft",
         )

@@ -54,6 +54,8 @@ async def restore(
             except BaseException:
                 await asyncio.to_thread(_empty, directory, blobs)
                 raise
+    if not is_embedded(settings.redis.url):
+        progress("Empty the Redis at redis.url (FLUSHDB) before the start: its counters are of a later time.")
     return manifest, applied
 
 

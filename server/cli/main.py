@@ -20,6 +20,7 @@ from server.cli import (
     mail,
     media,
     moderation,
+    plan,
     push,
     serve,
     stars,
@@ -49,6 +50,7 @@ def build_app() -> typer.Typer:
     )
     serve.add_commands(app)
     loadtest.add_commands(app)
+    plan.add_commands(app)
     inspection.add_commands(app)
     backups.add_commands(app)
     app.add_typer(users.build(), name="user")

@@ -201,8 +201,9 @@ class ProcessBuilder:
         protocol = partial(HttpProtocol, secure=secure, draining=lambda: health.draining)
         node = Node(health=health, services=self._runs, app=self._app, drain=self._drain, protocol=protocol)
         if self._parent is not None:
-            # The parent passes SIGHUP on to all, and by default it would end the process.
-            node = replace(node, reload=_nothing)
+            # The parent passes SIGHUP on to all, and by default it would end the process. The queue of connections
+            # belongs to all processes: the one that is woken first must not take eight of them at once.
+            node = replace(node, reload=_nothing, accepts_at_once=1)
         if self._tls is None:
             return node
         certificate = self._tls.certificate

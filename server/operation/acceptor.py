@@ -28,7 +28,8 @@ _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
 class Acceptor:
     """Accepts connections of one listening socket for a protocol factory, from `open` to `close`.
 
-    `tls` returns the context of each new connection; while it returns None, connections are closed at once.
+    `tls` returns the context of each new connection; while it returns None, connections are closed at once. Each turn
+    of the event loop accepts up to `at_once` connections.
     """
 
     def __init__(
@@ -36,10 +37,13 @@ class Acceptor:
         listener: socket.socket,
         factory: Callable[[], asyncio.BaseProtocol],
         tls: Callable[[], ssl.SSLContext | None] | None = None,
+        *,
+        at_once: int = AT_ONCE,
     ) -> None:
         self._listener = listener
         self._factory = factory
         self._tls = tls
+        self._at_once = at_once
         self._connecting: set[asyncio.Task[object]] = set()
         self._paused: asyncio.TimerHandle | None = None
         self._open = False
@@ -91,7 +95,7 @@ class Acceptor:
         asyncio.get_running_loop().add_reader(self._listener, self._accept)
 
     def _accept(self) -> None:
-        for _ in range(AT_ONCE):
+        for _ in range(self._at_once):
             try:
                 if not self._open or not self._accept_one():
                     return

@@ -105,7 +105,11 @@ def require_complete(directory: Path) -> None:
 
 def note_backup(directory: Path, path: Path) -> None:
     """Note that a backup is complete now, and where it is."""
-    _write_private(directory / _LAST_BACKUP, f"{path}\n".encode())
+    file, owner = directory / _LAST_BACKUP, directory.stat()
+    _write_private(file, f"{path}\n".encode())
+    if os.geteuid() == 0 and owner.st_uid != 0:
+        # An administrator has made the backup of a service that runs as another user.
+        os.chown(file, owner.st_uid, owner.st_gid)
 
 
 def last_backup(directory: Path) -> tuple[datetime, str] | None:

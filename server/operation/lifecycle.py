@@ -22,7 +22,7 @@ import structlog
 from aiohttp import web
 
 from server.errors import StartError
-from server.operation.acceptor import Acceptor
+from server.operation.acceptor import AT_ONCE, Acceptor
 from server.operation.health import Health
 
 log = structlog.get_logger(__name__)
@@ -49,6 +49,7 @@ class Node:
     connections must close idle ones earlier. A process that stops keeps them open for `last_requests` seconds after the
     last one was accepted. `protocol` makes the protocol of each connection. `tls` returns the context of each new
     connection, and `plain` is the application of plain HTTP on another port. `reload` runs on SIGHUP.
+    `accepts_at_once` is the number of connections that are accepted per turn of the event loop.
     """
 
     health: Health
@@ -61,6 +62,7 @@ class Node:
     tls: Callable[[], ssl.SSLContext | None] | None = None
     plain: web.Application | None = None
     reload: Callable[[], object] | None = None
+    accepts_at_once: int = AT_ONCE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,7 +161,7 @@ async def _serve(
         auto_decompress=False,
         keepalive_timeout=node.idle_timeout,
     )
-    acceptors = [Acceptor(listener, connect, tls) for listener in listeners]
+    acceptors = [Acceptor(listener, connect, tls, at_once=node.accepts_at_once) for listener in listeners]
     try:
         for acceptor in acceptors:
             acceptor.open()

@@ -107,7 +107,8 @@ class MediaMetrics:
 
     def upload_received(self, *, way: str, seconds: float, size: int) -> None:
         """Record an image whose bytes have arrived."""
-        self._upload_seconds.labels(way).observe(seconds)
+        # The clock of the machine that announced it may be ahead. A negative value would make the sum decrease.
+        self._upload_seconds.labels(way).observe(max(seconds, 0.0))
         self._upload_bytes.labels(way).inc(size)
 
     def caches_known(self, names: Sequence[str]) -> None:
@@ -118,7 +119,7 @@ class MediaMetrics:
 
     def purge_done(self, *, cache: str, seconds: float) -> None:
         """Record that a cache has forgotten images, so long after they were hidden."""
-        self._purge_seconds.labels(cache).observe(seconds)
+        self._purge_seconds.labels(cache).observe(max(seconds, 0.0))  # by the clocks of two machines
 
     def purge_failed(self, *, cache: str, seconds: float) -> None:
         """Record an attempt of a purge that failed, so long after the images were hidden."""

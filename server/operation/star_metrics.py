@@ -41,7 +41,7 @@ class StarMetrics:
 
     def star_changed(self, *, change: str, seconds: float) -> None:
         """Record a completed promotion or demotion of an author."""
-        self._changes.labels(change).observe(seconds)
+        self._changes.labels(change).observe(max(seconds, 0.0))  # by the clocks of two machines
 
     def stars_counted(self, *, state: str, number: int) -> None:
         """Record how many stars are in a state."""

@@ -38,6 +38,7 @@ def held_deletions(root: Path) -> Iterator[Path]:
         _lock(descriptor)
         _remove(held)
         held.mkdir(mode=0o700)
+        _give(root, held, root / _LOCK)
         try:
             yield held
         finally:
@@ -76,6 +77,14 @@ def _lock(descriptor: int) -> None:
             time.sleep(_LOCK_PAUSE)
         else:
             return
+
+
+def _give(root: Path, *paths: Path) -> None:
+    """Give files of an administrator to the owner of the store, whose processes move objects there."""
+    owner = root.stat()
+    if os.geteuid() == 0 and owner.st_uid != 0:
+        for path in paths:
+            os.chown(path, owner.st_uid, owner.st_gid)
 
 
 def _remove(held: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -80,6 +80,10 @@ class Cluster:
     def url(self, name: str) -> str:
         """Return the address of a process."""
         return self.processes[name].url
+
+    def service(self, name: str, *command: str, port: int, env: Mapping[str, str]) -> Service:
+        """Return another process with these settings in addition, which the caller starts and stops."""
+        return Service(list(command), folder=self._folder, name=name, port=port, env={**self._env, **env})
 
     async def start(self) -> None:
         """Migrate, then start every process and wait until all are ready."""

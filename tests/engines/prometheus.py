@@ -60,15 +60,18 @@ class Prometheus:
 
 @asynccontextmanager
 async def running_prometheus(
-    folder: Path, targets: Mapping[str, Sequence[int]], *, interval: str
+    folder: Path, targets: Mapping[str, Sequence[int]], *, interval: str, tls: Mapping[str, Sequence[int]] | None = None
 ) -> AsyncIterator[Prometheus]:
-    """Scrape the loopback ports of each role during the block, every `interval`, and evaluate the rules as often."""
+    """Scrape the loopback ports of each role during the block, every `interval`, and evaluate the rules as often.
+
+    Those of `tls` are scraped over TLS, whatever their certificates are.
+    """
     binary = shutil.which("prometheus")
     if binary is None:
         raise RuntimeError("prometheus is missing: run `make test`, which installs it")
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "prometheus.yml"
-    config.write_text(json.dumps(_configuration(folder, targets, interval)))  # every JSON document is YAML
+    config.write_text(json.dumps(_configuration(folder, targets, tls or {}, interval)))  # every JSON document is YAML
     port, log = free_port(), folder / "prometheus.log"
     command = [binary, f"--config.file={config}", f"--storage.tsdb.path={folder / 'data'}"]
     process = await start(
@@ -95,19 +98,29 @@ async def running_prometheus(
         await stop(process, signal.SIGTERM)
 
 
-def _configuration(folder: Path, targets: Mapping[str, Sequence[int]], interval: str) -> dict[str, object]:
+def _configuration(
+    folder: Path, targets: Mapping[str, Sequence[int]], tls: Mapping[str, Sequence[int]], interval: str
+) -> dict[str, object]:
     rules = []
     for file in (RULES, SLO_RULES):
         # Groups with an interval of their own are evaluated as often as the others.
         text = re.sub(r"^    interval: .*\n", "", file.read_text(), flags=re.MULTILINE)
         (folder / file.name).write_text(text)
         rules.append(file.name)
-    static = [
-        {"targets": [f"127.0.0.1:{port}" for port in ports], "labels": {"role": role}}
-        for role, ports in targets.items()
-    ]
+    over_tls = {"job_name": "tls", "scheme": "https", "tls_config": {"insecure_skip_verify": True}}
+    job = [{"source_labels": ["job"], "target_label": "job", "replacement": "picshare"}]
     return {
         "global": {"scrape_interval": interval, "scrape_timeout": interval, "evaluation_interval": interval},
         "rule_files": rules,
-        "scrape_configs": [{"job_name": "picshare", "static_configs": static}],
+        "scrape_configs": [
+            {"job_name": "picshare", "static_configs": _static(targets)},
+            {**over_tls, "static_configs": _static(tls), "relabel_configs": job},
+        ],
     }
+
+
+def _static(targets: Mapping[str, Sequence[int]]) -> list[dict[str, object]]:
+    return [
+        {"targets": [f"127.0.0.1:{port}" for port in ports], "labels": {"role": role}}
+        for role, ports in targets.items()
+    ]

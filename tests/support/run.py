@@ -57,10 +57,10 @@ async def wait_for_output(service: Service, text: str) -> None:
     await eventually(lambda: text in service.log(), within=60)
 
 
-async def run_to_end(service: Service) -> tuple[int, str]:
-    """Start a process that ends by itself; return its exit code and its output."""
+async def run_to_end(service: Service, *, within: float = TIMEOUT) -> tuple[int, str]:
+    """Start a process that ends by itself within some seconds; return its exit code and its output."""
     await service.start(wait=False)
     assert service.process is not None
-    async with asyncio.timeout(TIMEOUT):
+    async with asyncio.timeout(within):
         code = await service.process.wait()
     return code, service.log()

@@ -13,9 +13,10 @@ from pathlib import Path
 import aiohttp
 import psutil
 
+from tests.support.documents import ROOT
 from tests.support.eventually import eventually
 
-START_DEADLINE = 60.0  # seconds; a whole cluster may start on two cores
+START_DEADLINE = 150.0  # seconds; a whole cluster may start on two cores that others use, too
 STOP_DEADLINE = 30.0
 
 
@@ -23,7 +24,8 @@ class Service:
     """One `picshare` process with a log file; `url` is its address if it has a port.
 
     `wrapper` is a command that executes the one that follows it, with the same process id. `module` takes the same
-    arguments as `picshare`. With `program`, the command of an installation, the source is not used.
+    arguments as `picshare`. `source` is the directory of another version; with `program`, the command of an
+    installation, no source is used.
     """
 
     def __init__(
@@ -36,13 +38,14 @@ class Service:
         env: Mapping[str, str] | None = None,
         wrapper: Sequence[str] = (),
         module: str = "server.cli",
+        source: Path = ROOT,
         program: Path | None = None,
     ) -> None:
-        source = [sys.executable, "-m", module]
-        self._command = [*wrapper, *(source if program is None else [str(program)]), *command]
+        interpreted = [sys.executable, "-m", module]
+        self._command = [*wrapper, *(interpreted if program is None else [str(program)]), *command]
         self._environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith("PICSHARE_")},
-            "PYTHONPATH": str(Path(__file__).parents[2]) if program is None else "",
+            "PYTHONPATH": str(source) if program is None else "",
             # The smallest cost that is accepted: the tests create hundreds of accounts.
             "PICSHARE_AUTH__HASH_MEMORY": "19",
             "PICSHARE_AUTH__HASH_PASSES": "2",

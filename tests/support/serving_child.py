@@ -28,6 +28,8 @@ async def main(mode: str, inherited: Inherited) -> None:
     link = ParentLink(inherited, render)
     running = asyncio.create_task(link.run())
     await link.started()
+    sys.stdout.write("started\n")
+    sys.stdout.flush()
     if mode == "crash":
         os._exit(1)
     await stop.wait()

@@ -69,6 +69,10 @@ class TcpProxy:
         """Accept connections again."""
         self._refusing = False
 
+    def delay_by(self, seconds: float) -> None:
+        """Delay what passes on connections that are opened from now on."""
+        self._delay = seconds
+
     def freeze(self) -> None:
         """Stop forwarding in both directions; connections stay open."""
         self._up.clear()

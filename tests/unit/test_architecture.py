@@ -111,6 +111,8 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "server/demo": (
             "server/actions server/identity server/media storage storage/blobs storage/postgres storage/stores"
         ),
+        "server/planning": "server/errors",
+        "server/measuring": "loadtest/community server/errors storage/embedded",
         "server/operation": "server/config server/errors storage storage/postgres workers/broker workers/errors",
         "server/acme": "server/operation",
         "server/composition": (
@@ -131,7 +133,8 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         ),
         "server/cli": (
             "loadtest/community loadtest/errors loadtest/plan loadtest/profiles loadtest/report loadtest/run "
-            "loadtest/target server/administration server/composition server/config server/errors server/operation "
+            "loadtest/target server/administration server/composition server/config server/errors server/measuring "
+            "server/operation server/planning "
             "storage workers/errors workers/registry"
         ),
     }.items()

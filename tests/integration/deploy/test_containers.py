@@ -13,6 +13,7 @@ import pytest
 
 from server.composition.roles import SERVE_ROLES, WORKER_ROLES, require_backends
 from server.config.loading import load_settings
+from tests.engines.private import free_port
 from tests.support.deployments import DEPLOY, compose, units, with_program
 
 pytestmark = pytest.mark.engines
@@ -92,9 +93,31 @@ def test_the_site_of_compose_names_services(tmp_path: Path) -> None:
     """The site passes requests to services of the Compose file alone, with its secrets."""
     site = run(DEPLOY / "compose/site", DEPLOY / "nginx/site.conf", PICSHARE_DOMAIN="photos.test").stdout
     hosts = set(re.findall(r"^\s*server ([\w.-]+):\d+ ", site, re.MULTILINE))
-    assert hosts
+    assert hosts == {"api-read", "api-write", "live"}
     assert hosts <= set(compose()["services"])
     secrets = set(re.findall(r"/run/secrets/([\w.]+)", site))
     assert secrets == {"keys.conf", "certificate.pem", "certificate.key"}
     assert "photos.example.com" not in site
     assert "127.0.0.1" not in site
+
+
+def test_nginx_accepts_the_site_of_compose(tmp_path: Path) -> None:
+    """With addresses in place of the names of services, which only Compose knows, its configuration is valid."""
+    nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
+    if nginx is None:
+        pytest.skip("nginx is not installed")
+    shutil.copytree(DEPLOY, tmp_path / "deploy", ignore=shutil.ignore_patterns("secrets*", ".env"))
+    made = run(tmp_path / "deploy/compose/make-secrets", "photos.test")
+    assert made.returncode == 0, made.stderr
+    site = run(DEPLOY / "compose/site", DEPLOY / "nginx/site.conf", PICSHARE_DOMAIN="photos.test").stdout
+    site = re.sub(r"^( *server) [a-z-]+:8080 ", r"\1 127.0.0.1:1 ", site, flags=re.MULTILINE)
+    site = re.sub(r"listen \d+", lambda _: f"listen {free_port()}", site)
+    for path in (tmp_path / "deploy/nginx/picshare").iterdir():
+        path.write_text(re.sub(r"/var/(?:log|cache)/nginx", str(tmp_path), path.read_text()))
+    shutil.copytree(tmp_path / "deploy/nginx/picshare", tmp_path / "picshare")
+    site = site.replace("/run/secrets", str(tmp_path / "deploy/compose/secrets")).replace(
+        "/var/cache/nginx", str(tmp_path)
+    )
+    (tmp_path / "nginx.conf").write_text(f"pid {tmp_path}/pid;\nevents {{}}\nhttp {{\n{site}\n}}\n")
+    tested = run(nginx, "-t", "-p", tmp_path, "-c", tmp_path / "nginx.conf", "-e", tmp_path / "error.log")
+    assert tested.returncode == 0, tested.stderr

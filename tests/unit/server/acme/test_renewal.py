@@ -100,15 +100,24 @@ async def test_an_order_is_repeated_until_there_is_a_certificate(folders: tuple[
     running.cancel()
 
 
-async def test_one_of_two_processes_orders(folders: tuple[Path, Path]) -> None:
+async def test_one_of_two_processes_orders(folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """While another process has the lock none is ordered; then its certificate is found."""
     storage, place = folders
     authority = Authority(place)
     certificate, service = renewal_in(storage, authority, Metrics())
+    looks, reload = [0], certificate.reload
+
+    def counted() -> None:
+        looks[0] += 1
+        reload()
+
+    monkeypatch.setattr(certificate, "reload", counted)
     storage.mkdir()
     with (storage / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         running = asyncio.create_task(service.run())
+        # Each look finds the lock taken.
+        await eventually(lambda: looks[0] > 3, within=PATIENCE)
         # What the other process has ordered.
         pair(storage, "localhost")
         await eventually(lambda: certificate.context is not None, within=PATIENCE)

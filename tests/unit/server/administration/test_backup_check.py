@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -36,3 +37,11 @@ def test_the_metric_is_the_time_of_the_last_backup(tmp_path: Path) -> None:
     found = registry.get_sample_value(name)
     assert found is not None
     assert abs(found - before) < 60
+
+
+def test_the_note_belongs_to_the_service(tmp_path: Path) -> None:
+    """After a backup by an administrator the service can read when it was."""
+    if os.geteuid() == 0:
+        os.chown(tmp_path, 1234, 1234)
+    note_backup(tmp_path, Path("/backup/monday"))
+    assert (tmp_path / "last_backup").stat().st_uid == tmp_path.stat().st_uid

@@ -163,3 +163,21 @@ def test_version_is_printed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     """The version command prints the installed version."""
     assert call(monkeypatch, "version") == 0
     assert capsys.readouterr().out.startswith("picshare ")
+
+
+def test_a_plan(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """`picshare plan` prints the plan of a load, writes its files, and compares it with an earlier one."""
+    Path("load.toml").write_text("daily_users = 2e6\n")
+    assert call(monkeypatch, "plan", "--load", "load.toml", "--json", "a.json", "--picture", "a.svg") == 0
+    assert "core-milliseconds for each daily user and day" in capsys.readouterr().out
+    assert Path("a.svg").read_text().startswith("<svg")
+    assert call(monkeypatch, "plan", "--set", "daily_users=1e6", "--compare", "a.json") == 0
+    assert "-50%" in capsys.readouterr().out
+    for arguments, complaint in (
+        (["--set", "users"], "--set takes a name and a number"),
+        (["--load", "load.json"], "load.json cannot be read"),
+        (["--compare", "a.svg"], "a.svg is not a plan"),
+        (["--units", "a.svg"], "a.svg has no figures of"),
+    ):
+        assert call(monkeypatch, "plan", *arguments) == 2
+        assert complaint in capsys.readouterr().err

@@ -54,10 +54,11 @@ def close_all(clients: list[socket.socket], accepted: AcceptedConnections) -> No
         transport.close()
 
 
-async def test_each_turn_accepts_a_few_connections(listener: socket.socket) -> None:
-    """Each turn of the event loop accepts at most `AT_ONCE` of many waiting connections, and all are accepted."""
+@pytest.mark.parametrize("at_once", [1, AT_ONCE])
+async def test_each_turn_accepts_a_few_connections(listener: socket.socket, at_once: int) -> None:
+    """Each turn of the event loop accepts at most `at_once` of many waiting connections, and all are accepted."""
     accepted = AcceptedConnections()
-    acceptor = Acceptor(listener, accepted)
+    acceptor = Acceptor(listener, accepted, at_once=at_once)
     acceptor.open()
     clients = await connect(listener.getsockname(), 5 * AT_ONCE)
     steps = []
@@ -65,7 +66,7 @@ async def test_each_turn_accepts_a_few_connections(listener: socket.socket) -> N
         before = len(accepted.transports)
         await asyncio.sleep(0)
         steps.append(len(accepted.transports) - before)
-    assert max(steps) <= AT_ONCE
+    assert max(steps) == at_once
     acceptor.close()
     close_all(clients, accepted)
 

@@ -125,3 +125,20 @@ async def test_metrics_have_the_recorded_values() -> None:
         'picshare_info{version="1.2"} 1.0',
     ):
         assert line in text
+
+
+async def test_one_of_two_is_enough() -> None:
+    """A process that works with either of two dependencies is ready with one of them, and not without both."""
+    for second, status in ((succeed, 200), (fail, 503)):
+        health = Health({}, degrading={"database": second, "redis": fail, "blobs": fail}, one_of=("database", "redis"))
+        health.started = True
+        client = await client_of(health)
+        try:
+            response = await client.get("/readyz")
+            assert response.status == status
+            body = await response.json()
+            assert body.get("degraded", body.get("failing")) == (
+                ["blobs", "redis"] if status == 200 else ["database", "redis"]
+            )
+        finally:
+            await client.close()

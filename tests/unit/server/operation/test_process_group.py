@@ -107,10 +107,15 @@ async def test_no_process_outlives_a_killed_parent(tmp_path: Path) -> None:
         "serve",
         env={**os.environ, "PYTHONPATH": str(Path(process_group.__file__).parents[2])},
         cwd=tmp_path,
+        stdout=asyncio.subprocess.PIPE,
     )
-    await eventually(lambda: len(psutil.Process(parent.pid).children()) == 2, within=PATIENCE)
+    assert parent.stdout is not None
+    async with asyncio.timeout(PATIENCE):
+        assert [await parent.stdout.readline() for _ in range(2)] == [b"started\n"] * 2
     children = psutil.Process(parent.pid).children()
     parent.kill()
     await parent.wait()
     _, alive = await asyncio.to_thread(psutil.wait_procs, children, timeout=PATIENCE)
+    for left in alive:
+        left.kill()
     assert alive == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,16 @@ async def test_without_a_backup_nothing_is_kept(tmp_path: Path) -> None:
     assert not (tmp_path / KEY).exists()
     with held_deletions(tmp_path) as held:
         assert list(held.iterdir()) == []
+
+
+async def test_a_backup_by_an_administrator_leaves_deletions_to_the_service(tmp_path: Path) -> None:
+    """The directory and the lock belong to the owner of the store, who moves deleted objects there."""
+    await stored(tmp_path)
+    if os.geteuid() == 0:
+        os.chown(tmp_path, 1234, 1234)
+    with held_deletions(tmp_path) as held:
+        owner = tmp_path.stat().st_uid
+        assert [path.stat().st_uid for path in (held, tmp_path / ".held.lock")] == [owner, owner]
 
 
 async def test_two_backups_at_once_are_refused(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Tests of what `picshare plan --measure` measures."""
