@@ -15,6 +15,7 @@ from storage.embedded.postgres import embedded_postgres
 from storage.embedded.valkey import embedded_valkey
 from storage.postgres.migrate import migrate
 from tests.conftest import memory_file_system
+from tests.engines.databases import prepare_template
 from tests.engines.private import RedisNode, free_port, in_background
 
 _UNSAFE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
@@ -66,4 +67,6 @@ async def _create_template(dsn: str) -> None:
     connection = await asyncpg.connect(dsn)
     await connection.execute(f"CREATE DATABASE {_TEMPLATE}")
     await connection.close()
-    await migrate(dsn.replace("/picshare?", f"/{_TEMPLATE}?"))
+    template = dsn.replace("/picshare?", f"/{_TEMPLATE}?")
+    await migrate(template)
+    await prepare_template(template)

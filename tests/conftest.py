@@ -20,6 +20,7 @@ from storage.embedded.postgres import embedded_postgres
 from storage.embedded.valkey import embedded_valkey
 from storage.postgres.database import Database
 from storage.redis.client import Redis, open_redis
+from tests.engines.databases import Databases, databases, prepare_template
 from tests.engines.object_store import ObjectStore
 from tests.engines.openstack import swift
 from tests.engines.private import in_background, redis_server
@@ -176,21 +177,26 @@ def template_database(postgres_dsn: str) -> str:
         connection = await asyncpg.connect(postgres_dsn)
         await connection.execute("CREATE DATABASE template_picshare")
         await connection.close()
-        await migrate(postgres_dsn.replace("/picshare?", "/template_picshare?"))
+        template = postgres_dsn.replace("/picshare?", "/template_picshare?")
+        await migrate(template)
+        await prepare_template(template)
 
     asyncio.run(prepare())
     return "template_picshare"
 
 
+@pytest.fixture(scope="session")
+def empty_databases(postgres_dsn: str, template_database: str) -> Iterator[Databases]:
+    """The databases of this session's tests."""
+    with databases(postgres_dsn, template_database) as kept:
+        yield kept
+
+
 @pytest.fixture
-async def database_dsn(postgres_dsn: str, template_database: str) -> AsyncIterator[str]:
-    """The DSN of a fresh, migrated database."""
-    name = f"test_{next(_numbers)}"
-    connection = await asyncpg.connect(postgres_dsn)
-    await connection.execute(f"CREATE DATABASE {name} TEMPLATE {template_database} STRATEGY file_copy")
-    yield postgres_dsn.replace("/picshare?", f"/{name}?")
-    await connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-    await connection.close()
+def database_dsn(request: pytest.FixtureRequest, empty_databases: Databases) -> Iterator[str]:
+    """The DSN of an empty, migrated database; no test has used it before if the test is marked `fresh_database`."""
+    yield empty_databases.take(fresh=request.node.get_closest_marker("fresh_database") is not None)
+    empty_databases.give_back()
 
 
 @pytest.fixture

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 import orjson
@@ -102,15 +104,19 @@ def _edge_app(
 
 
 def _document(table: Sequence[Endpoint], settings: ApiSettings, variants: VariantRegistry) -> Handler:
-    try:
-        number = version("picshare")
-    except PackageNotFoundError:
-        number = "0"
-    document = describe(table, version=number, public_url=settings.public_url)
-    document["paths"] |= image_paths(variants)
-    body = orjson.dumps(document)
+    @cache
+    def body() -> bytes:
+        try:
+            number = version("picshare")
+        except PackageNotFoundError:
+            number = "0"
+        document = describe(table, version=number, public_url=settings.public_url)
+        document["paths"] |= image_paths(variants)
+        return orjson.dumps(document)
 
     async def handler(_request: web.Request) -> web.Response:
-        return json_response(body)
+        # Made for the first request, because that takes a quarter of a second, by which each process would start later;
+        # and in a thread, so that other requests do not wait for it.
+        return json_response(await asyncio.to_thread(body))
 
     return handler

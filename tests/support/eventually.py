@@ -9,8 +9,8 @@ from typing import TypeVar, overload
 
 # Seconds for what has to happen at some time: only a test that fails waits for so long, however busy the machine is.
 DEADLINE = 60.0
-# Seconds for what has to happen at once, instead of after a period or a timeout of the service.
-PROMPTLY = 10.0
+# Seconds for what has to happen at once: fewer than the deadlines (10) and periods of the service.
+PROMPTLY = 8.0
 
 T = TypeVar("T")
 

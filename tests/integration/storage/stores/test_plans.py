@@ -25,7 +25,7 @@ from storage.stores.comment_lists import Place
 from storage.stores.notification_lookup import look_up
 from tests.support.community import record_notification, retract_notification
 
-pytestmark = pytest.mark.engines
+pytestmark = [pytest.mark.engines, pytest.mark.fresh_database]
 
 USERS, PHOTOS_EACH, FOLLOWED = 1000, 20, 300  # a user's shard is the user's id
 FOLLOWS = """

@@ -13,7 +13,7 @@ from storage.search_text import parse
 from storage.stores import photo_search, tag_search, user_search
 from tests.integration.storage.stores.test_plans import Explaining
 
-pytestmark = pytest.mark.engines
+pytestmark = [pytest.mark.engines, pytest.mark.fresh_database]
 
 USERS, PHOTOS = 10_000, 15_000
 VIEWER = 1025  # the first user

@@ -87,7 +87,7 @@ async def test_an_emitted_event_is_handled_at_once(database: Database, pool: Dat
             async with database.transaction() as tx:
                 tx.emit(LIKE)
             await eventually(lambda count=count: len(recorder.got) == count)  # type: ignore[misc]
-        assert time.monotonic() - started < 1.0
+        assert time.monotonic() - started < 5.0  # by polls alone, each would take a second
 
 
 async def test_a_lost_notification_costs_a_second(database: Database, pool: Database) -> None:

@@ -28,11 +28,13 @@ from workers.images.pool import Decoder
 from workers.images.process import Child, DeadlineError
 from workers.images.published import ForeignBytesError
 
+SHORT = 5.0  # seconds; a photograph takes a fifth of a second, on a busy machine some
+
 
 @pytest.fixture
 async def decoder() -> AsyncIterator[Decoder]:
     """A decoder of one process, with a short deadline."""
-    decoder = Decoder(processes=1, limits=DecoderLimits(deadline=1.0))
+    decoder = Decoder(processes=1, limits=DecoderLimits(deadline=SHORT))
     yield decoder
     await decoder.close()
 
@@ -86,7 +88,7 @@ async def test_the_sandbox_is_reported() -> None:
 async def test_each_attempt_is_measured(endless: Path, tmp_path: Path) -> None:
     """Attempts are recorded with the format of the file and their outcome; cancelled ones have failed."""
     metrics = Metrics()
-    decoder = Decoder(processes=1, limits=DecoderLimits(deadline=1.0), metrics=metrics)
+    decoder = Decoder(processes=1, limits=DecoderLimits(deadline=SHORT), metrics=metrics)
     (tmp_path / "page").write_bytes(b"<!doctype html>")
     (tmp_path / "crash").write_bytes(crashing())
     await decoder.variants(photograph())
@@ -145,7 +147,7 @@ async def test_an_image_that_stalls_is_rejected(decoder: Decoder, endless: Path)
     started = time.monotonic()
     with pytest.raises(ImageRejectedError, match="takes too long"):
         await decoder.variants(endless)
-    assert time.monotonic() - started < 1.9
+    assert time.monotonic() - started < 1.9 * SHORT
     assert (await decoder.variants(photograph())).width == 640
     after = [child.pid for child in children()]
     assert len(after) == 1
@@ -230,14 +232,14 @@ async def test_a_child_that_uses_up_its_processor_time_is_late() -> None:
 async def test_slow_formats_have_more_time(tmp_path: Path) -> None:
     """A HEIC has three times the deadline of a JPEG, by its first bytes."""
     (tmp_path / "x").write_bytes(case("plain.heic"))
-    decoder = Decoder(processes=1, limits=DecoderLimits(deadline=0.2))
-    for path, deadline in ((photograph(), 0.2), (tmp_path / "x", 0.6)):
+    decoder = Decoder(processes=1, limits=DecoderLimits(deadline=2.0))
+    for path, deadline in ((photograph(), 2.0), (tmp_path / "x", 6.0)):
         await decoder.start()
         children()[0].suspend()
         started = time.monotonic()
         with pytest.raises(ImageRejectedError, match="takes too long"):
             await decoder.variants(path)
-        assert deadline <= time.monotonic() - started < deadline + 0.3
+        assert deadline <= time.monotonic() - started < 3 * deadline
     await decoder.close()
 
 

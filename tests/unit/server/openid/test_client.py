@@ -221,10 +221,10 @@ async def test_a_response_that_is_not_one(
 async def test_a_provider_that_hangs(issuer: Issuer) -> None:
     """All who wait get the same error after the deadline, and after some failures nothing is sent any more."""
     issuer.hanging = {"/.well-known/openid-configuration"}
-    client = client_of(issuer, timeout=0.2)
+    client = client_of(issuer, timeout=1.0)
     started = time.monotonic()
     found = await asyncio.gather(*(client.metadata() for _ in range(20)), return_exceptions=True)
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 10  # and not a second for each
     assert {type(error) for error in found} == {ProviderUnavailableError}
     assert len(issuer.requests) == 1
     for _ in range(6):
