@@ -7,7 +7,7 @@ import os
 import shutil
 import signal
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import asyncpg
@@ -131,12 +131,14 @@ class PostgresServer:
     def freeze(self) -> None:
         """Suspend all its processes: connections stay open and can be opened, and nothing is answered."""
         for process in self._processes():
-            process.suspend()
+            with suppress(psutil.NoSuchProcess):  # the session of a client that has just left
+                process.suspend()
 
     def thaw(self) -> None:
         """Resume all its processes."""
         for process in self._processes():
-            process.resume()
+            with suppress(psutil.NoSuchProcess):
+                process.resume()
 
     async def run(self, program: str, *arguments: str) -> None:
         """Run a program of the wheel, or one that calls them; raise RuntimeError with the end of the log if it fails.

@@ -23,7 +23,7 @@ CONNECT_TIMEOUT = 5.0  # seconds
 NODE_TIMEOUT = 2.0  # seconds for one of several nodes, so that the next one is reached within a publish's deadline
 CLOSE_TIMEOUT = 2.0  # seconds
 COMMAND_TIMEOUT = 10.0  # seconds for a confirm or a declaration
-HEARTBEAT = 10  # seconds; a broker that swallows packets is noticed after two of them
+HEARTBEAT = 10  # seconds; the driver notices a broker that swallows packets after three of them and a second each
 
 log = structlog.get_logger(__name__)
 
@@ -58,6 +58,7 @@ class Connector:
         self._urls = random.sample(urls, len(urls))
         self.topology = topology
         self._steps: set[float] = set(steps)
+        self._declared: frozenset[float] | None = None  # the steps with which this process has declared the topology
 
     @property
     def steps(self) -> Sequence[float]:
@@ -94,12 +95,22 @@ class Connector:
             raise
         return connection
 
+    async def ensure_topology(self, connection: AbstractConnection, *, failures: int) -> None:
+        """Declare the topology, unless this process has done so and the use of it has failed once at most.
+
+        After the loss of a node every consumer connects again, and what it declares is there: the declarations of all
+        of them would keep the other nodes busy for seconds.
+        """
+        if failures > 1 or self._declared is None or not self._declared.issuperset(self._steps):
+            await self.declare_topology(connection)
+
     async def declare_topology(self, connection: AbstractConnection) -> None:
         """Declare exchange, queues and bindings, and remove bindings of earlier versions; the others stay."""
+        steps = frozenset(self._steps)
         with amqp_errors():
             async with asyncio.timeout(COMMAND_TIMEOUT * 3), connection.channel() as channel:
                 await channel.declare_exchange(self.topology.exchange, aio_pika.ExchangeType.TOPIC, durable=True)
-                declared = [(spec, await declare(channel, spec)) for spec in self.topology.queues(self.steps)]
+                declared = [(spec, await declare(channel, spec)) for spec in self.topology.queues(sorted(steps))]
                 for spec, queue in declared:
                     for topic in spec.topics:
                         await queue.bind(self.topology.exchange, topic)
@@ -108,6 +119,7 @@ class Connector:
                 for spec, queue in declared:
                     for topic in spec.former_topics:
                         await queue.unbind(self.topology.exchange, topic)
+        self._declared = steps
 
     async def close(self, connection: AmqpConnection) -> None:
         """Close a connection, open or not; a peer that does not respond delays this by `CLOSE_TIMEOUT` at most."""

@@ -51,7 +51,7 @@ class QueueConsumer:
     async def _connected(self) -> None:
         connection = await self._connector.connect(f"consumer {self._queue}")
         try:
-            await self._connector.declare_topology(connection)
+            await self._connector.ensure_topology(connection, failures=self._failures)
             # The group ends with the connection and cancels the handlers in progress: RabbitMQ redelivers their
             # messages to other consumers at that moment, and their acknowledgements would be invalid.
             async with asyncio.TaskGroup() as tasks:

@@ -40,6 +40,7 @@ class Publisher:
         self._deadline = deadline  # seconds for a publish, with reconnecting and a second attempt
         self._channel: _ConfirmChannel | None = None
         self._opening = asyncio.Lock()
+        self._failures = 0  # in a row
 
     async def publish(self, message: aio_pika.Message, *, exchange: str, routing_key: str) -> None:
         """Return when the broker has stored the message; raise `BrokerError` when that is unknown.
@@ -75,7 +76,7 @@ class Publisher:
                 await (target or current.channel.default_exchange).publish(
                     message, routing_key, mandatory=True, timeout=self._deadline
                 )
-            confirmed = True
+            confirmed, self._failures = True, 0
         except UnroutableError:
             # A queue may have been deleted; declaring them all again is cheap. Not at once: if a quorum queue is
             # deleted and declared within an instant, RabbitMQ 3.10 does not notify its consumers.
@@ -85,6 +86,7 @@ class Publisher:
         finally:
             # A channel that has failed once is retired: after a change of a queue's leader an old channel may refuse
             # messages for long, while a new one works at once. The last pending publish closes it.
+            self._failures += not confirmed
             current.pending -= 1
             current.retired = current.retired or not confirmed
             if current.retired and not current.pending:
@@ -105,8 +107,8 @@ class Publisher:
         else:
             connection = await self._connector.connect("publisher")
         try:
-            if not reusable:
-                await self._connector.declare_topology(connection)
+            if not reusable or self._failures > 1:
+                await self._connector.ensure_topology(connection, failures=self._failures)
             with amqp_errors():
                 async with asyncio.timeout(COMMAND_TIMEOUT / 2):
                     channel = await connection.channel(publisher_confirms=True, on_return_raises=True)

@@ -115,6 +115,37 @@ async def test_a_deleted_queue_is_declared_again(broker: RabbitBroker, rabbitmq_
         await eventually(lambda: len(recorder.got) == 2)
 
 
+async def test_a_deleted_exchange_is_declared_again(
+    broker: RabbitBroker, rabbitmq_url: str, rabbit_prefix: str
+) -> None:
+    """Publishes fail until one declares everything, as after a node has lost its data; it happens by itself."""
+    recorder = Recorder()
+    async with consuming(broker, "notify", recorder):
+        await broker.publish(make_message())
+        async with await aio_pika.connect(rabbitmq_url) as connection, connection.channel() as channel:
+            await channel.exchange_delete(Topology(prefix=rabbit_prefix).exchange)
+        await publish_until_confirmed(broker, make_message())
+        await eventually(lambda: len(recorder.got) == 2)
+
+
+async def test_a_lost_connection_is_no_reason_to_declare_everything(rabbitmq_url: str, rabbit_prefix: str) -> None:
+    """What a process has declared is there, and all processes together would keep the other nodes busy with it."""
+    recorder, unused = Recorder(), Topology(prefix=rabbit_prefix).queue("bulk")
+    async with TcpProxy.to(port_of(rabbitmq_url)) as proxy, AsyncExitStack() as stack:
+        broker = RabbitBroker(f"amqp://guest:guest@127.0.0.1:{proxy.port}/", prefix=rabbit_prefix, steps=TEST_STEPS)
+        stack.push_async_callback(broker.close)
+        async with consuming(broker, "notify", recorder):
+            await broker.publish(make_message())
+            async with await aio_pika.connect(rabbitmq_url) as connection, connection.channel() as channel:
+                await eventually(lambda: len(recorder.got) == 1)
+                await channel.queue_delete(unused)
+                await proxy.cut()
+                await publish_until_confirmed(broker, make_message())
+                await eventually(lambda: len(recorder.got) == 2)
+                with pytest.raises(aio_pika.exceptions.ChannelNotFoundEntity):
+                    await channel.get_queue(unused)
+
+
 async def test_a_topic_that_has_moved_leaves_its_former_queue(
     broker: RabbitBroker, rabbitmq_url: str, rabbit_prefix: str
 ) -> None:
