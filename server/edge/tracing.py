@@ -35,15 +35,13 @@ def traced(tracing: Tracing, addresses: ClientAddresses) -> Middleware:
         resource = request.match_info.route.resource
         route = resource.canonical if resource is not None else "unknown"
         span = tracing.begin(f"{request.method} {route}", parent)
-        # Events that the request emits take it from this context. A connection serves one request after the other in
-        # the same context.
+        # Events that the request emits take it from this context, which is that of the request alone.
         structlog.contextvars.bind_contextvars(traceparent=span.traceparent)
         status = 499  # the client has gone
         try:
             response = await handler(request)
             status = response.status
         finally:
-            structlog.contextvars.unbind_contextvars("traceparent")
             attributes: dict[str, str | int] = {"http.route": route, "http.request.method": request.method}
             span.end(**attributes, **{"http.response.status_code": status})
         return response

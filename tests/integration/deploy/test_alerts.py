@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from server.composition.roles import WORKER_ROLES
 from tests.engines.mtail import SHIPPED
 from tests.integration.deploy.alert_cases import CASES, SLOW_CASES, Case
 from tests.support.documents import ROOT, codes_in, table_rows
@@ -92,6 +93,14 @@ def test_the_configuration_is_valid() -> None:
     ):
         checked = run_tool(tool, *(("check", command) if command else ("check-config",)), str(file))
         assert checked.returncode == 0, checked.stdout + checked.stderr
+
+
+def test_each_process_is_scraped() -> None:
+    """Prometheus has a target for each worker's role, and for each process behind nginx."""
+    text = (PROMETHEUS / "prometheus.yml").read_text()
+    assert set(re.findall(r"labels: \{role: (\S+)\}", text)) == {"api-read", "api-write", "live", *WORKER_ROLES}
+    behind_nginx = re.findall(r"server (127\S+)", (ROOT / "deploy" / "nginx" / "site.conf").read_text())
+    assert [address for address in behind_nginx if f'"{address}"' not in text] == []
 
 
 def test_the_rules_name_metrics_that_exist() -> None:

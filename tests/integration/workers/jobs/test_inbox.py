@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from channels.contract.causes import Cause, causing
+from channels.contract.causes import Stage as EventStage
 from storage.errors import ConnectionLostError
 from storage.ids import decode
 from storage.models import User
@@ -69,6 +71,20 @@ async def test_a_repeated_handler_publishes_what_was_only_recorded(stage: Stage)
 
     await Inbox(stage.database, stage.notification_log, look=looking(holds)).reconcile(like)
     assert [message.document["type"] for message in await stage.deliveries(ann)] == ["notification"]
+
+
+async def test_a_notification_carries_its_event(stage: Stage) -> None:
+    """Its stages are reached once each, and what is published has the queue, the commit and the trace."""
+    ann, like = await user_and_like(stage)
+    stages: list[EventStage] = []
+
+    async def holds() -> bool:
+        return True
+
+    with causing(Cause(queue="notify", committed_at=5.0, traceparent="00-a-b-01"), stages.append):
+        await Inbox(stage.database, stage.notification_log, look=looking(holds)).reconcile(like)
+    assert stages == [EventStage.INSERTED, EventStage.PUBLISHED]
+    assert [message.body["cause"] for message in await stage.deliveries(ann)] == [[5000, "notify", "00-a-b-01"]]
 
 
 async def test_a_like_given_again_meanwhile_is_announced_once(stage: Stage) -> None:
