@@ -16,6 +16,7 @@ BENCHES = {
     "feed": "GET /feed against a handler that returns the same bytes from memory",
     "pages": "pages of a feed of 20 stars and of what trends, against a feed of 20 other authors",
     "workers": "requests of a second of processor time by two serving processes on a port, against one",
+    "tls": "processor time of a handshake, and of a request over TLS in the process, against one without TLS",
     "pings": "processor time of the server for a ping and its pong, against a bare epoll loop",
     "units": "processor time of each role and engine for one unit of each kind of work",
     "plan": "what the unit costs expect of a load test, against the processor time that it takes",

@@ -41,12 +41,12 @@ async def api_engines() -> AsyncIterator[tuple[Path, dict[str, str]]]:
 
 
 @asynccontextmanager
-async def serving(folder: Path, env: Mapping[str, str], *options: str) -> AsyncIterator[Service]:
-    """Yield a running `picshare serve --role api`, with further options."""
+async def serving(folder: Path, env: Mapping[str, str], *options: str, ready: bool = True) -> AsyncIterator[Service]:
+    """Yield a running `picshare serve --role api`, with further options; it is waited for if it has to be `ready`."""
     port = free_port()
     command = ["serve", "--role", "api", "--port", str(port), *options]
     api = Service(command, folder=folder, name=f"api{port}", port=port, env=env)
-    await api.start()
+    await api.start(wait=ready)
     try:
         yield api
     finally:

@@ -26,8 +26,8 @@ class AcmeSection(Section):
     email: str | None = Field(default=None, description="Address for the authority's notices.")
     storage: Path | None = Field(
         default=None,
-        description="Directory of the account key, the certificate and its key; processes on one machine share it. If "
-        "it is not set, `<data.dir>/acme`.",
+        description="Directory of the account key, the certificate and its key; the processes of `--workers` share "
+        "it. If it is not set, `<data.dir>/acme`.",
     )
     http_port: int = Field(
         default=80,

@@ -63,6 +63,11 @@ class Plan:
         return max(self.sizes, key=lambda size: size.use)
 
     @property
+    def greatest_fanout(self) -> float:
+        """Return the seconds of work until a photo of the account at the 99th percentile is in all feeds."""
+        return self.load.followers_p99 * sum(self.costs.of("insertion").values()) / 1e6
+
+    @property
     def price(self) -> float:
         """Return the price of a month; 0 without a price list."""
         return monthly_price(self.load, self.cores)
@@ -87,7 +92,7 @@ class Plan:
         if redis:
             by_memory = math.ceil(redis.gigabytes / 2 / (self.load.machine_gigabytes * _REDIS_FILL))
             masters = max(by_memory, redis.cores if redis.busy > _REDIS_BUSY else 1)
-            result["Redis"] = f"{'a cluster of ' if masters > 1 else ''}{masters} with a replica of each"
+            result["Redis"] = f"a cluster of {masters} with a replica of each" if masters > 1 else "one with a replica"
             if masters > _REDIS_SHARE:
                 result["Redis"] += (
                     f", but the keys of users are in {_REDIS_SHARE} slot groups, so no more than {_REDIS_SHARE} have a "

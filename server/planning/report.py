@@ -36,6 +36,11 @@ def sentences_of(plan: Plan) -> list[str]:
         f"{greatest.milliseconds / plan.milliseconds:.0%} of all.",
         f"The first bottleneck is {plan.bottleneck.component}, whose machines are busy to {plan.bottleneck.use:.0%}.",
     ]
+    if plan.greatest_fanout:
+        result.append(
+            f"A photo of an account at the 99th percentile of followers ({_short(plan.load.followers_p99)}) is in all "
+            f"feeds after {plan.greatest_fanout:.2f} s of work, which several processes share."
+        )
     if plan.price:
         result.append(f"{plan.price:,.0f} a month for cores, object storage and bytes that leave.")
     result.append(f"Unit costs: measured on {plan.costs.measured_at[:10]}, {plan.costs.machine}.")

@@ -28,7 +28,7 @@ class Received:
 
 
 class StandIn:
-    """Answers every request with 200 and its name.
+    """Answers every request with 200 and its name, or with 503 while it is `draining`.
 
     A path that ends with `/held` waits for `gate`, and one with `/poison` ends the connection. Sockets echo, and
     respond to `NAME` with the name; a stream sends what `send` is given.
@@ -38,6 +38,7 @@ class StandIn:
         self.name = name
         self.port = free_port()
         self.received: list[Received] = []
+        self.draining = False
         self.gate = asyncio.Event()
         self.sockets: list[web.WebSocketResponse] = []
         self._streams: list[tuple[web.Request, web.StreamResponse]] = []
@@ -71,6 +72,8 @@ class StandIn:
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         body = len(await request.read())
         self.received.append(Received(request.method, request.path, request.query_string, request.headers, body))
+        if self.draining:
+            return web.Response(status=503)
         if request.path == _SOCKET:
             return await self._echo(request)
         if request.path in _STREAMS:

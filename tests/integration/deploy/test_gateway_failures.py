@@ -165,6 +165,12 @@ async def test_a_request_that_breaks_every_process_takes_none_out(gateway: Gatew
     await gateway.recovered()
 
 
+async def test_a_read_that_nothing_answers_is_given_up_after_two(gateway: Gateway) -> None:
+    """A third attempt would keep the client waiting, and another process busy."""
+    assert await gateway.call("GET", "/api/v1/photos/held") == (503, "unavailable")
+    assert gateway.received("GET /api/v1/photos/held") == 2
+
+
 async def test_a_write_is_sent_once(gateway: Gateway) -> None:
     """A POST or PATCH that may have been carried out is not sent to another process."""
     for method in ("POST", "PATCH"):

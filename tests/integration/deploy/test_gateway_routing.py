@@ -91,6 +91,25 @@ async def test_a_socket_goes_to_the_process_with_the_fewest(gateway: Gateway) ->
         await socket.close()
 
 
+async def test_a_draining_process_gets_no_new_live_connections(gateway: Gateway) -> None:
+    """A process that is about to stop answers 503, and nginx tries the next one."""
+    draining = gateway.live[0]
+    draining.draining = True
+    try:
+        sockets = [await gateway.socket() for _ in range(6)]
+        streams = []
+        for number in range(1, 9):
+            url = f"{gateway.nginx.url}/live/sse?ticket=x"
+            async with plain_session(f"127.{number}.0.1") as session, session.get(url) as stream:
+                streams.append(stream.headers[NAME])
+    finally:
+        draining.draining = False
+    assert draining.received
+    assert draining.name not in {*streams, *(name for name, _ in sockets)}
+    for _, socket in sockets:
+        await socket.close()
+
+
 async def test_streams_are_balanced_by_address(gateway: Gateway) -> None:
     """The stream of an address and its commands reach one process; other addresses reach others."""
     reached: dict[str, set[str]] = {}

@@ -74,6 +74,28 @@ def test_what_is_bought_suffices(load: Load) -> None:
         assert size.gigabytes <= size.machines * load.machine_gigabytes + 1e-9
 
 
+def test_prices_and_large_accounts() -> None:
+    """With prices the month costs something; an account with many followers has a long fan-out."""
+    plan = make_plan(with_changes(Load(), {"core_month": 10, "egress_gigabyte": 0.01}), COSTS)
+    left = 50e6 * 50 * 120e3 * 30 / 1e9 * 0.01
+    assert plan.price == pytest.approx(plan.cores * 10 + left)
+    assert make_plan(Load(), COSTS).price == 0
+    assert plan.greatest_fanout == pytest.approx(20_000 * 7.5e-6)
+    assert any(sentence.startswith(f"{plan.price:,.0f} a month") for sentence in sentences_of(plan))
+
+
+def test_the_configuration_follows() -> None:
+    """A large plan asks for a pooler, Citus, a cluster of Redis and many open files; a small one for none of them."""
+    large, small = (make_plan(Load(daily_users=users), COSTS).configuration for users in (50e6, 5e4))
+    assert "pooler" in large["PostgreSQL"]
+    assert "Citus" in large["shards of PostgreSQL"]
+    assert large["Redis"].startswith("a cluster of ")
+    assert large["LimitNOFILE of live"].startswith("at least 51,000")
+    assert small["PostgreSQL"].startswith("max_connections at least")
+    assert "shards of PostgreSQL" not in small
+    assert small["Redis"] == "one with a replica"
+
+
 def test_two_of_everything() -> None:
     """Even a small load has two of each role, and three of RabbitMQ, so that one may be lost."""
     sizes = {size.component: size for size in make_plan(Load(daily_users=1000), COSTS).sizes}
