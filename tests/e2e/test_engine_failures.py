@@ -24,7 +24,7 @@ from tests.support.tcp_proxy import TcpProxy
 
 pytestmark = [pytest.mark.engines, pytest.mark.asyncio(loop_scope="module")]
 
-WITHIN = 30.0  # seconds
+WITHIN = 60.0  # seconds
 
 
 @pytest_asyncio.fixture(loop_scope="module")

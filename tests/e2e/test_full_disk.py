@@ -16,7 +16,7 @@ from tests.support.small_disk import SmallDisk, can_mount
 
 pytestmark = pytest.mark.engines
 
-WITHIN = 20.0  # seconds
+WITHIN = 60.0  # seconds
 
 
 @pytest.fixture

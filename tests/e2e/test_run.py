@@ -17,7 +17,7 @@ import pytest_asyncio
 from tests.engines.private import free_port
 from tests.support.api_user import ApiUser
 from tests.support.documents import ROOT
-from tests.support.eventually import DEADLINE, eventually
+from tests.support.eventually import DEADLINE, PROMPTLY, eventually
 from tests.support.installed import PACKAGES, files_of, installed_picshare
 from tests.support.pictures import PHOTOS, encoded, halves
 from tests.support.raw_http import exchange
@@ -157,7 +157,7 @@ async def test_several_pictures_are_one_photo(shared: Run, http: aiohttp.ClientS
 
 async def test_a_stop_is_graceful_and_the_next_start_is_fast(run: Run, http: aiohttp.ClientSession) -> None:
     """After SIGTERM the service is not ready, then every process ends; the next start is fast and has all data."""
-    first = run.service("--no-demo", env={"PICSHARE_SERVER__DRAIN_DELAY": "2"})
+    first = run.service("--no-demo", env={"PICSHARE_SERVER__DRAIN_DELAY": "10"})
     await first.start()
     author = await ApiUser.sign_up(http, run.url)
     photo = await author.upload(PHOTOS / "cat.jpg", "kept")
@@ -170,7 +170,7 @@ async def test_a_stop_is_graceful_and_the_next_start_is_fast(run: Run, http: aio
         async with http.get(f"{run.url}/readyz") as response:
             return response.status == 503
 
-    await eventually(draining, within=1.5)
+    await eventually(draining, within=PROMPTLY)
     async with http.get(f"{run.url}/healthz") as response:
         assert response.status == 200
     async with asyncio.timeout(TIMEOUT):

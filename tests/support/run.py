@@ -13,7 +13,7 @@ from tests.engines.private import free_port
 from tests.support.eventually import eventually
 from tests.support.service import Service
 
-TIMEOUT = 20.0  # seconds
+TIMEOUT = 60.0  # seconds
 
 
 class Run:

@@ -17,7 +17,7 @@ from tests.support.documents import ROOT
 from tests.support.eventually import eventually
 
 START_DEADLINE = 150.0  # seconds; a whole cluster may start on two cores that others use, too
-STOP_DEADLINE = 30.0
+STOP_DEADLINE = 60.0
 
 
 class Service:
