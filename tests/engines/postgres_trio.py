@@ -46,7 +46,14 @@ class PostgresTrio:
         configuration = self.primary.data / "postgresql.conf"
         shipped = (SHIPPED / "picshare.conf").read_text()
         configuration.write_text(f"{configuration.read_text()}\n{shipped}")
+        rules = self.primary.data / "pg_hba.conf"
+        rules.write_text(rules.read_text() + (SHIPPED / "pg_hba.conf").read_text())
         await self.primary.start()
+        # Tests connect without TLS and by the rules before, so the shipped ones are only parsed.
+        wrong = await self.primary.fetchval(
+            "SELECT string_agg(error, '; ') FROM pg_hba_file_rules WHERE error NOT LIKE '%cannot match because SSL%'"
+        )
+        assert wrong is None, wrong
         for standby in self.standbys:
             await self.join(standby)
 
