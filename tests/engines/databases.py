@@ -88,10 +88,11 @@ class Databases:
     settings, statistics, or rows that migrations inserted.
     """
 
-    def __init__(self, dsn: str, template: str, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, dsn: str, template: str, loop: asyncio.AbstractEventLoop, *, prefix: str) -> None:
         self._dsn = dsn
         self._template = template
         self._loop = loop
+        self._prefix = prefix
         self._number = self._uses = 0
         self._inside: asyncpg.Connection[Any] | None = None
         self._state = ""
@@ -113,7 +114,7 @@ class Databases:
 
     @property
     def _name(self) -> str:
-        return f"test_{self._number}"
+        return f"{self._prefix}_{self._number}"
 
     async def _take(self, fresh: bool) -> str:
         dsn = self._dsn.replace("/picshare?", f"/{self._name}?")
@@ -154,12 +155,12 @@ class Databases:
 
 
 @contextmanager
-def databases(dsn: str, template: str) -> Iterator[Databases]:
+def databases(dsn: str, template: str, *, prefix: str = "test") -> Iterator[Databases]:
     """Keep databases for the time of the block; their connections have an event loop that outlives those of tests."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
-    made = Databases(dsn, template, loop)
+    made = Databases(dsn, template, loop, prefix=prefix)
     try:
         yield made
     finally:
