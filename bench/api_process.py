@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -41,11 +41,16 @@ async def api_engines() -> AsyncIterator[tuple[Path, dict[str, str]]]:
 
 
 @asynccontextmanager
-async def serving(folder: Path, env: Mapping[str, str], *options: str, ready: bool = True) -> AsyncIterator[Service]:
-    """Yield a running `picshare serve --role api`, with further options; it is waited for if it has to be `ready`."""
+async def serving(
+    folder: Path, env: Mapping[str, str], *options: str, ready: bool = True, wrapper: Sequence[str] = ()
+) -> AsyncIterator[Service]:
+    """Yield a running `picshare serve --role api`, with further options; it is waited for if it has to be `ready`.
+
+    `wrapper` is a command that executes it.
+    """
     port = free_port()
     command = ["serve", "--role", "api", "--port", str(port), *options]
-    api = Service(command, folder=folder, name=f"api{port}", port=port, env=env)
+    api = Service(command, folder=folder, name=f"api{port}", port=port, env=env, wrapper=wrapper)
     await api.start(wait=ready)
     try:
         yield api

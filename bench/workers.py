@@ -1,13 +1,15 @@
 """Requests for each second of processor time: two serving processes on one port against one.
 
-The client and the engines run on the same cores as the processes, so the requests a second of this machine say how much
-of it they leave. What the processes need for a request does not depend on that, and with a core for each, twice the
-processes serve twice the requests exactly if it stays the same.
+One process and both of two run on the same one core, and the client and the engines on the others: what two processes
+cost more is then seen on a machine of two cores, too. With a core for each, two processes serve twice the requests of
+one times this ratio. A process that waits for requests needs more time for each, because it finds fewer of them in a
+turn of its event loop, so the figures are only of use where the client keeps that core busy.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,6 +17,7 @@ import aiohttp
 import psutil
 
 from bench.api_process import api_engines, serving
+from bench.cores import assign_cores
 from bench.http_load import request_rate
 from bench.report import COUNT, RATIO, Figure, figure, ratios
 from tests.support.api_user import ApiUser
@@ -44,10 +47,13 @@ async def measure(*, quick: bool) -> list[Figure]:
     """Return the requests a core and second of one process and of two, and their ratio."""
     runs, seconds = (3, 2.0) if quick else (9, 5.0)
     limits = {"PICSHARE_LIMITS__READS": "100000000/m"}
+    cores = assign_cores(os.sched_getaffinity(0))
+    core = cores.on_server_core([])
+    cores.use_other_cores()
     async with (
         api_engines() as (folder, env),
-        serving(folder, {**env, **limits}) as one,
-        serving(folder, {**env, **limits}, "--workers", "2") as two,
+        serving(folder, {**env, **limits}, wrapper=core) as one,
+        serving(folder, {**env, **limits}, "--workers", "2", wrapper=core) as two,
         aiohttp.ClientSession() as session,
     ):
         await eventually(lambda: _both_started(session, two), within=60)

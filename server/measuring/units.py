@@ -23,7 +23,7 @@ _PARTS: Mapping[str, frozenset[str]] = {
     "refresh": frozenset({"api", "picshare", "postgres", "redis"}),
     "connect": frozenset({"live", "picshare", "postgres", "redis"}),
 }
-_IDLE_SECONDS = 3.0
+_IDLE_SECONDS = 2.0
 _STEP = 0.5  # seconds between two looks
 _TRIES, _FALLS = 10, 0.8  # the use still falls while each look finds less than this share of the one before
 _QUIET = 0.1  # cores above one and a half times the idle use
@@ -92,10 +92,7 @@ class _Meter:
         """Wait until the use no longer falls, and record it as the idle use."""
         lowest = float("inf")
         for _ in range(_TRIES):
-            before, began = self._components.seconds(), time.monotonic()
-            await asyncio.sleep(_IDLE_SECONDS)
-            passed = time.monotonic() - began
-            self._idle = {name: (used - before[name]) / passed for name, used in self._components.seconds().items()}
+            self._idle = await self._use()
             cores = sum(self._idle.values())
             if cores > lowest * _FALLS:
                 return
@@ -109,10 +106,19 @@ class _Meter:
         await action(count)
         await self.settle()
         after, passed = self._components.seconds(), time.monotonic() - began
+        # The idle use changes with what the installation has to look after, and with the other work of the machine.
+        former, self._idle = self._idle, await self._use()
         return {
-            name: max(0.0, used - before[name] - self._idle.get(name, 0.0) * passed) / count * 1e6
+            name: max(0.0, used - before[name] - (former[name] + self._idle[name]) / 2 * passed) / count * 1e6
             for name, used in after.items()
         }
+
+    async def _use(self) -> dict[str, float]:
+        """Return the cores that the components use while nothing is asked of them."""
+        before, began = self._components.seconds(), time.monotonic()
+        await asyncio.sleep(_IDLE_SECONDS)
+        passed = time.monotonic() - began
+        return {name: (used - before[name]) / passed for name, used in self._components.seconds().items()}
 
     async def settle(self) -> None:
         """Wait until the components use no more than when idle; raise `MeasuringError` after two minutes."""
