@@ -33,6 +33,7 @@ from server.measuring.units import Components, Costs, measure_units
 from server.measuring.workload import Workload
 from server.planning.unit_costs import GROUP, ONE_PROCESS
 from storage.embedded.postgres import embedded_postgres
+from tests.engines.nginx import UNLIMITED as NGINX_UNLIMITED
 from tests.engines.nginx import Nginx, running_nginx
 from tests.engines.private import RedisNode, free_port
 from tests.engines.rabbitmq import RabbitNode
@@ -115,7 +116,9 @@ async def _roles() -> AsyncIterator[_Roles]:
             processes[role] = await stack.enter_async_context(_process(folder, env, role))
         ports = {role: int(processes[role].url.rpartition(":")[2]) for role in ("api", "live")}
         nginx = await stack.enter_async_context(
-            running_nginx(folder / "nginx", api=[ports["api"]], live=[ports["live"]], secret=secret)
+            running_nginx(
+                folder / "nginx", api=[ports["api"]], live=[ports["live"]], secret=secret, changes=NGINX_UNLIMITED
+            )
         )
         # The janitor does nothing for a unit of work.
         pids = {role: [process.pid] for role, process in processes.items() if role != "janitor"}
