@@ -62,6 +62,8 @@ class PrimaryServer:
         """Read once the statement that runs is answered: it may have been carried out before a caller's commit."""
         if running is not None:
             await asyncio.wait([running])
+        # The traceback of an error has this frame, and would keep the one before, and so on as long as errors go on.
+        del running
         self._running, self._next = self._next, None
         return await self._read()
 

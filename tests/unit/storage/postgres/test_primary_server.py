@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, cast
 
+import pytest
+
+from storage.errors import UnavailableError
 from storage.postgres.pool import Pool
 from storage.postgres.primary_server import PrimaryServer
 
@@ -55,3 +60,21 @@ async def test_a_caller_that_is_cancelled_does_not_cancel_the_others() -> None:
     await asyncio.sleep(0)
     first.cancel()
     assert (await second).cluster == "c"
+
+
+async def test_an_outage_leaves_nothing_behind() -> None:
+    """Each failed report refers to the one before while it waits for it, and no longer."""
+    raised: list[weakref.ref[UnavailableError]] = []
+
+    class AbsentPool(SlowPool):
+        async def fetchrow(self, _sql: str) -> dict[str, object]:
+            error = UnavailableError("database", "down")
+            raised.append(weakref.ref(error))
+            raise error
+
+    primary = PrimaryServer(cast(Pool, AbsentPool()))
+    for _ in range(20):
+        with pytest.raises(UnavailableError):
+            await primary.status()
+    gc.collect()
+    assert sum(error() is not None for error in raised) <= 1
