@@ -6,7 +6,7 @@ instance of their own. The event loop watches that instance's descriptor, which 
 The kernel returns ready sockets in rotation, so none is starved. Everything but reading is left to the event loop's
 transports.
 
-Between the two stands a third instance, the gate, which reports only once that sockets are ready until it is opened
+Between the two is a third instance, the gate, which reports only once that sockets are ready until it is opened
 again. To remove the sockets' instance from the event loop and add it again would cost a walk over all sockets each
 time, since the kernel looks for a cycle.
 

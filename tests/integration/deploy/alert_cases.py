@@ -113,7 +113,7 @@ CASES: Mapping[str, Case] = {
         "PicshareCircuitOpen",
         None,
     ),
-    "a circuit whose peer nobody calls any more": (
+    "a circuit whose peer is not called any more": (
         {
             'picshare_circuit_state{instance="w",name="purge:a"}': "0 2 2 2 1 1 1 1 1 1 1 1 1 1 1 1 1",
             'picshare_outbound_requests_total{instance="w",name="purge:a",outcome="timeout"}': "0 9x16",
