@@ -33,13 +33,15 @@ async def broker(rabbitmq_url: str, rabbit_prefix: str) -> AsyncIterator[RabbitB
 
 async def publish_until_confirmed(broker: RabbitBroker, message: Message) -> None:
     """Publish a message until it is confirmed, as the relay does."""
-    while True:
+
+    async def confirmed() -> bool:
         try:
             await broker.publish(message)
         except BrokerError:
-            await asyncio.sleep(0.1)
-        else:
-            return
+            return False
+        return True
+
+    await eventually(confirmed)
 
 
 async def test_a_killed_node_loses_nothing_that_it_confirmed(broker: RabbitBroker, rabbit: RabbitNode) -> None:
