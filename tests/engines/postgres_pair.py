@@ -120,7 +120,15 @@ class PostgresServer:
 
     async def resume_replay(self) -> None:
         """Let the standby replay again."""
-        await self.execute("SELECT pg_wal_replay_resume()")
+
+        async def resumed() -> bool:
+            try:
+                await self.execute("SELECT pg_wal_replay_resume()")
+            except asyncpg.SerializationError:
+                return False  # what it began to replay has cancelled the statement
+            return True
+
+        await eventually(resumed)
 
     async def crash(self) -> None:
         """End the server as a crash does: no checkpoint, connections are reset."""

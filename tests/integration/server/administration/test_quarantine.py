@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from server.administration import quarantine as administration
@@ -14,9 +16,9 @@ pytestmark = pytest.mark.engines
 HASHES = ["ab" * 32, "cd" * 32]
 
 
-async def test_originals_are_listed_and_released(database: Database, database_dsn: str) -> None:
+async def test_originals_are_listed_and_released(database: Database, database_dsn: str, tmp_path: Path) -> None:
     """Each is listed until it is released; another name is refused."""
-    settings = Settings().with_values("database", url=database_dsn)
+    settings = Settings().with_values("database", url=database_dsn).with_values("data", dir=tmp_path)
     assert await administration.find(settings) == []
     for sha256 in HASHES:
         await contents.acquire(database, sha256=sha256, size=7, content_type="image/png")

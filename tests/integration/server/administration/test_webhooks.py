@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from server.administration import webhooks
@@ -20,9 +22,9 @@ pytestmark = pytest.mark.engines
 
 
 @pytest.fixture
-def settings(database_dsn: str) -> Settings:
-    """Settings that name the test's database."""
-    return Settings().with_values("database", url=database_dsn)
+def settings(database_dsn: str, tmp_path: Path) -> Settings:
+    """Settings that name the test's database, and a data directory of its own."""
+    return Settings().with_values("database", url=database_dsn).with_values("data", dir=tmp_path)
 
 
 async def fail(scene: WebhookScene, user: User, host: str) -> None:
