@@ -53,10 +53,10 @@ class DependencyWatch:
         self._interval = interval  # seconds
 
     async def run(self) -> None:
-        """Check until cancelled."""
+        """Check until cancelled; for the first time after an interval, when everything has connected."""
         while True:
-            await self.measure()
             await asyncio.sleep(self._interval)
+            await self.measure()
 
     async def measure(self) -> None:
         """Check every dependency once."""
