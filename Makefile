@@ -4,8 +4,8 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 UNIT   := tests/unit
-# Two processes more than processors, because tests wait for engines and browsers much of their time.
-PROCESSES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 2)
+# One process more than processors, because tests wait for engines and browsers much of their time.
+PROCESSES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 
 # Without compiled modules each process that a test starts would compile all of them again.
 unexport PYTHONDONTWRITEBYTECODE

@@ -177,14 +177,18 @@ class PostgresServer:
     async def execute(self, sql: str) -> None:
         """Run a statement in a session of its own."""
         connection = await self.connect()
-        await connection.execute(sql)
-        await connection.close()
+        try:
+            await connection.execute(sql)
+        finally:
+            connection.terminate()
 
     async def fetchval(self, sql: str, *args: object) -> object:
         """Return the first value of a query in a session of its own."""
         connection = await self.connect()
-        value: object = await connection.fetchval(sql, *args)
-        await connection.close()
+        try:
+            value: object = await connection.fetchval(sql, *args)
+        finally:
+            connection.terminate()
         return value
 
     def _processes(self) -> list[psutil.Process]:
