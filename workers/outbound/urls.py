@@ -38,7 +38,7 @@ def check_url(text: str, policy: OutboundPolicy) -> URL:
     try:
         url = URL(text)
         port = url.port
-    except ValueError as error:
+    except (ValueError, IndexError) as error:  # yarl raises the latter for brackets before an @ without a host
         raise UrlRefusedError("This is not a URL. Write one as https://example.com/path.") from error
     _check_scheme(url, policy)
     if not url.raw_host:

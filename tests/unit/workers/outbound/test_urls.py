@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from ipaddress import ip_network
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from yarl import URL
 
@@ -197,6 +197,7 @@ async def test_an_address_is_not_looked_up() -> None:
     assert resolver.names == []
 
 
+@example("[]@")
 @given(st.text(alphabet=st.sampled_from("htps:/@.#?%[]\\ \t0127xflocalhst.。１二ⓛ-_a"), max_size=30))
 def test_any_text_is_accepted_or_refused(text: str) -> None:
     """No text raises another error, and what is accepted has neither a forbidden address nor hidden parts."""
