@@ -124,7 +124,7 @@ async def test_closed_topic(server: LiveServer, publisher: LivePublisher) -> Non
 
 
 async def test_block_ends_a_subscription(server: LiveServer, publisher: LivePublisher) -> None:
-    """A block ends the blocked user's subscriptions to the blocker's topics within a second, and no other."""
+    """A block ends the blocked user's subscriptions to the blocker's topics at once, and no other."""
     async with BareClient.to(server.url) as blocked, BareClient.to(server.url) as other:
         for client, token in ((blocked, "7"), (other, "8")):
             await client.connect(token)

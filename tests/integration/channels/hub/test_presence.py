@@ -210,7 +210,7 @@ async def test_a_topic_closed_while_subscribing(server: LiveServer) -> None:
 
 
 async def test_a_restricted_topic(server: LiveServer) -> None:
-    """A topic that is restricted to its owner ends for all others within a second."""
+    """A topic that is restricted to its owner ends for all others at once."""
     async with guest(server, "8", CHANNEL) as other, guest(server, "7", CHANNEL) as owner:
         assert await other.data() == ONLINE
         await LivePublisher(server.redis, group_of).restrict_topic(TOPIC)

@@ -158,7 +158,7 @@ async def test_connecting_and_disconnecting(api: Api) -> None:
 async def test_a_subscription_is_revoked_with_the_permission(
     api: Api, action: tuple[str, str, str, object], every_subscription: bool
 ) -> None:
-    """Losing the permission revokes the subscription within a second, and no subscription that is still permitted."""
+    """Losing the permission revokes the subscription at once, and no subscription that is still permitted."""
     ann, bob = await api.user("ann"), await api.user("bob")
     await bob.follow(ann)
     await handle_events(api)
