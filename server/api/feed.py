@@ -6,6 +6,7 @@ from aiohttp import web
 
 from server.actions.last_seen import LastSeen
 from server.api.highlights_feed import HighlightsFeed
+from server.api.home_pages import HomePages
 from server.api.list_feed import ListFeed
 from server.api.tag_feed import TagFeed
 from server.edge.api_request import ApiRequest, joined_list_response
@@ -14,13 +15,8 @@ from server.edge.feed_requests import FeedQuery
 from server.edge.paging import Cursors
 from server.edge.photo_responses import PhotoResponse
 from server.edge.responses import HighlightsResponse, StreamListResponse, stream_position
-from server.identity.rate_limiter import RateLimiter, require_allowed
+from server.identity.rate_limiter import RateLimiter
 from server.identity.rate_limits import READ_QUOTA
-from server.media.urls import MediaUrls
-from storage.errors import UnavailableError
-from storage.feeds.home import Home
-from storage.feeds.home_database import DatabaseHome
-from storage.feeds.home_page import FeedPage
 
 LISTING = "feed"
 
@@ -30,26 +26,21 @@ class FeedApi:
 
     def __init__(
         self,
-        home: Home,
-        database_home: DatabaseHome,
+        home: HomePages,
         tags: TagFeed,
         highlights: HighlightsFeed,
         lists: ListFeed,
         *,
         cursors: Cursors,
-        urls: MediaUrls,
         limiter: RateLimiter,
         last_seen: LastSeen,
     ) -> None:
         self._home = home
-        self._database_home = database_home
         self._tags = tags
         self._highlights = highlights
         self._lists = lists
         self._cursors = cursors
-        self._urls = urls
         self._limiter = limiter
-        self._policy = limiter.policy(READ_QUOTA)
         self._last_seen = last_seen
 
     def endpoints(self) -> list[Endpoint]:
@@ -83,36 +74,13 @@ class FeedApi:
             # This may begin a visit, and the highlights are those since the visit before it.
             await self._last_seen.record(viewer.user_id)
             return await self._highlights.page(viewer.user_id, query)
-        page = await self._home_page(request, query)
+        before = self._cursors.decode(LISTING, query.cursor)
+        page = await self._home.page(request, before=before, limit=query.limit)
         await self._last_seen.record(viewer.user_id)
         next_cursor = None if page.next is None else self._cursors.encode(LISTING, page.next)
         # A client recovers the stream from the newest page; later pages are older than any position.
         position = stream_position(page.position) if query.cursor is None else None
         return joined_list_response(page.pieces, next_cursor, stream=position)
-
-    async def _home_page(self, request: ApiRequest, query: FeedQuery) -> FeedPage:
-        viewer, before = request.viewer, self._cursors.decode(LISTING, query.cursor)
-        try:
-            page = await self._home.page(
-                viewer.user_id,
-                session=viewer.session,
-                before=before,
-                limit=query.limit,
-                policy=self._policy,
-                sign=self._urls.sign,
-            )
-        except UnavailableError as error:
-            if error.engine != "redis":
-                raise
-            charge = await self._limiter.check_user_locally(READ_QUOTA, viewer.user_id, viewer.session)
-            request.report_rate_limit(charge)
-            return await self._database_home.page(
-                viewer.user_id, before=before, limit=query.limit, sign=self._urls.sign
-            )
-        request.report_rate_limit(require_allowed(self._policy, page.quota, revoked=page.revoked))
-        if page.incomplete:
-            request.report_degraded("database")
-        return page
 
     async def _charge(self, request: ApiRequest) -> None:
         viewer = request.viewer

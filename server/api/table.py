@@ -15,6 +15,7 @@ from server.api.email_addresses import EmailAddressesApi
 from server.api.exports import ExportsApi
 from server.api.feed import FeedApi
 from server.api.highlights_feed import HighlightsFeed
+from server.api.home_pages import HomePages
 from server.api.imports import ImportsApi
 from server.api.list_feed import ListFeed
 from server.api.lists import ListsApi
@@ -163,13 +164,11 @@ def _viewer_endpoints(services: Services) -> list[Endpoint]:
     cursors = Cursors(settings.secret)
     serializer = PhotoSerializer(services.counter_cache, services.variants, services.media_urls)
     feed = FeedApi(
-        services.home,
-        services.database_home,
+        HomePages(services.home, services.database_home, services.media_urls, services.limiter),
         TagFeed(reads, cursors, serializer),
         HighlightsFeed(services.highlights, cursors, serializer),
         ListFeed(reads, cursors, serializer),
         cursors=cursors,
-        urls=services.media_urls,
         limiter=services.limiter,
         last_seen=actions.last_seen,
     )

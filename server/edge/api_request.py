@@ -137,12 +137,16 @@ class ApiRequest:
         return model.model_validate(value)
 
     async def _read(self) -> bytes:
-        request = self.http
-        refuse_encoding(request)
-        if request.body_exists and request.content_type != "application/json":
+        if self.http.body_exists and self.http.content_type != "application/json":
             raise ProblemError(
                 415, "unsupported_media_type", "Send the body as JSON, with the header Content-Type: application/json."
             )
+        return await self.read_body()
+
+    async def read_body(self) -> bytes:
+        """Return the body, of at most `MAX_JSON_BYTES`; raise a 408, 413 or 415."""
+        request = self.http
+        refuse_encoding(request)
         # A declared length is refused at once; a chunked body has none and is measured while it is read.
         if (request.content_length or 0) > MAX_JSON_BYTES:
             raise _too_large()

@@ -30,7 +30,7 @@ class Guard:
 
     `require_space` raises `FullError` while there is no space for what an endpoint would store. `require_proof` raises
     `ReauthenticationRequiredError` unless a user was authenticated in a session a moment ago. Without `new_accounts` no
-    lower limits apply to these.
+    lower limits apply to these. Handlers get requests of `request_type`.
     """
 
     def __init__(
@@ -43,6 +43,7 @@ class Guard:
         require_space: Callable[[], None],
         require_proof: Callable[[int, str], Awaitable[None]],
         new_accounts: NewAccountLimiter | None = None,
+        request_type: type[ApiRequest] = ApiRequest,
     ) -> None:
         self._authenticator = authenticator
         self._limiter = limiter
@@ -51,6 +52,7 @@ class Guard:
         self._require_space = require_space
         self._require_proof = require_proof
         self._new_accounts = new_accounts
+        self._request_type = request_type
 
     def bind(self, endpoint: Endpoint) -> Handler:
         """Return the aiohttp handler of an endpoint; raise `KeyError` where its quota is no rate limit."""
@@ -69,7 +71,7 @@ class Guard:
                 http[VIEWER] = viewer
             elif endpoint.auth is Auth.REQUIRED:
                 raise sign_in_required()
-            request = ApiRequest(http, viewer, self._pace)
+            request = self._request_type(http, viewer, self._pace)
             if endpoint.guarded:
                 await self._charge(request, endpoint)
                 if endpoint.new_account_quota is not None:
