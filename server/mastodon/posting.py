@@ -15,7 +15,7 @@ from server.actions.catalog import Actions
 from server.actions.comments import COMMENT_QUOTA
 from server.actions.posting import POST_QUOTA, PhotoDetails, finalise, store_pictures
 from server.api.staging import UploadStaging
-from server.edge.idempotency import Idempotency
+from server.edge.idempotency import Create, Created, Creation, Idempotency
 from server.edge.photo_requests import NewItem
 from server.edge.problem import ProblemError
 from server.edge.requests import AltText, Caption, CommentText, QueryModel
@@ -190,7 +190,7 @@ class PostingRoutes:
     async def _photo(self, request: MastodonRequest, form: StatusForm) -> web.Response:
         viewer_id = request.viewer.user_id
         caption = _CaptionOf.model_validate({"status": form.text}).status
-        replayed = await self._idempotency.replay(request, _fingerprint(form))
+        replayed = await self._idempotency.replay(Creation.of(request), _content(form))
         if replayed is not None:
             return await self._answer(request, replayed)
         request.report_rate_limit(await self._limiter.charge_user(POST_QUOTA, viewer_id, len(form.media_ids)))
@@ -220,13 +220,14 @@ class PostingRoutes:
 
         return await self._created(request, form, create_photo)
 
-    async def _created(self, request: MastodonRequest, form: StatusForm, create: Any) -> web.Response:
-        return await self._answer(request, await self._idempotency.create(request, _fingerprint(form), create))
+    async def _created(self, request: MastodonRequest, form: StatusForm, create: Create) -> web.Response:
+        return await self._answer(
+            request, await self._idempotency.create(Creation.of(request), _content(form), create)
+        )
 
-    async def _answer(self, request: MastodonRequest, created: web.Response) -> web.Response:
+    async def _answer(self, request: MastodonRequest, created: Created) -> web.Response:
         """Return the present state of what a request has created, or a former one with the same key."""
-        body = created.body
-        ref = parse_status(orjson.loads(body if isinstance(body, bytes) else b"{}")["id"])
+        ref = parse_status(orjson.loads(created.body)["id"])
         viewer_id = request.viewer.user_id
         await self._reader.keep_position(viewer_id)
         if not ref.is_comment:
@@ -261,7 +262,7 @@ def _place(media_id: str, photo: Photo) -> int:
     return found.place
 
 
-def _fingerprint(form: StatusForm) -> bytes:
+def _content(form: StatusForm) -> bytes:
     return orjson.dumps(form.model_dump(mode="json"))
 
 
