@@ -14,6 +14,7 @@ from channels.contract.tracing import Tracing
 from channels.live import Live
 from server.api.services import ApiSettings, Services
 from server.api.table import endpoints
+from server.composition.app_interface import AppInterface
 from server.edge.access_log import AccessLog, EventLog
 from server.edge.api_request import json_response
 from server.edge.authentication import RequestAuthenticator
@@ -50,10 +51,15 @@ def make_app(services: Services, methods: Methods = Methods.ALL, tracing: Tracin
         new_accounts=services.new_accounts,
     )
     app = _edge_app(settings, services.metrics, services.access_log, methods, tracing)
+    apps = AppInterface(services, authenticator, table) if settings.mastodon else None
+    if apps is not None:
+        apps.add_shared(app)
     for endpoint in table:
         resource = app.router.add_resource(PREFIX + endpoint.path)
         for method in ("GET", "HEAD") if endpoint.method == "GET" else (endpoint.method,):
             resource.add_route(method, guard.bind(endpoint))
+    if apps is not None:
+        apps.add_others(app)
     app.router.add_get(f"{PREFIX}/openapi.json", _document(table, settings, services.variants))
     variants = VariantRoutes(
         services.db,

@@ -36,9 +36,7 @@ def picshare_version() -> str:
 class InstanceRoutes:
     """`/api/v1/instance` and `/api/v2/instance`; `vapid_key` is that of push messages, if they are sent."""
 
-    def __init__(
-        self, links: Links, images: UploadLimits, videos: VideoUploadLimits, *, vapid_key: str | None
-    ) -> None:
+    def __init__(self, links: Links, images: UploadLimits, videos: VideoUploadLimits, *, vapid_key: str | None) -> None:
         self._links = links
         self._images = images
         self._videos = videos

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from aiohttp import web
+from pydantic import Field
 
 from server.actions.lists import QUOTA, ListActions
 from server.edge.list_requests import ListTitle
@@ -32,7 +33,7 @@ class ListForm(QueryModel):
 class MembersForm(QueryModel):
     """Accounts to add to a list, or to remove from it."""
 
-    account_ids: Ids = []
+    account_ids: Ids = Field(default=[])
 
 
 def list_entity(found: AccountList) -> Entity:
@@ -67,9 +68,7 @@ class ListRoutes:
     async def all(self, request: MastodonRequest) -> web.Response:
         """Return all lists of the viewer, newest first."""
         viewer_id = request.viewer.user_id
-        found = await self._reads.read(
-            viewer_id, lambda db: lists.page(db, viewer_id, before=None, limit=lists.MAX)
-        )
+        found = await self._reads.read(viewer_id, lambda db: lists.page(db, viewer_id, before=None, limit=lists.MAX))
         return respond([list_entity(each) for each in found])
 
     async def create(self, request: MastodonRequest) -> web.Response:

@@ -29,7 +29,7 @@ def _names(value: Any) -> Any:
 class MarkersQuery(QueryModel):
     """The timelines whose markers are asked for."""
 
-    timeline: Annotated[list[str], BeforeValidator(_names), Field(max_length=10)] = []
+    timeline: Annotated[list[str], BeforeValidator(_names), Field(max_length=10)] = Field(default=[])
 
 
 class MarkerForm(QueryModel):

@@ -31,7 +31,7 @@ class NotificationsQuery(PageQuery):
     """A page of notifications of `types`, without those of `exclude_types`."""
 
     types: Names | None = None
-    exclude_types: Names = []
+    exclude_types: Names = Field(default=[])
     limit: int = 40
 
 
@@ -109,7 +109,6 @@ class NotificationRoutes:
             else {f"filter_{name}": False for name in names}
         )
         return respond({**chosen, "summary": {"pending_requests_count": 0, "pending_notifications_count": 0}})
-
 
 
 async def _none(_request: MastodonRequest) -> web.Response:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from server.mastodon.accounts import Entity, account_of_summary
 from server.mastodon.rendering import Renderer
+from server.mastodon.texts import Links
 from storage.errors import NotFoundError
 from storage.ids import MAX_ID
 from storage.models import Comment, Photo
@@ -65,41 +66,35 @@ class NotificationReader:
     async def render(self, entries: Sequence[Notification], viewer_id: int) -> list[Entity]:
         """Return the entities of entries; those about what the viewer may not see any more are left out."""
         photos, comments = await self._reads.read(viewer_id, lambda db: _subjects(db, entries, viewer_id))
-        statuses = {
-            photo_id: status
-            for photo_id, status in zip(
-                photos, await self._renderer.photos(list(photos.values()), viewer_id), strict=True
-            )
-        }
+        shown = await self._renderer.photos(list(photos.values()), viewer_id)
+        statuses = dict(zip(photos, shown, strict=True))
         written = [comment for comment in comments.values() if comment.photo_id in photos]
-        answers = dict(
-            zip(
-                [comment.id for comment in written],
-                await self._renderer.comments(written, photos, viewer_id),
-                strict=True,
-            )
-        )
+        answers = await self._renderer.comments(written, photos, viewer_id)
+        statuses |= {comment.id: answer for comment, answer in zip(written, answers, strict=True)}
         newest = [entry.actors[0].id for entry in entries if entry.actors]
         accounts = await self._renderer.accounts(newest, viewer_id)
-        found = []
-        for entry in entries:
-            status = answers.get(entry.comment.id) if entry.comment else statuses.get(entry.photo_id or 0)
-            kind = KINDS.get(entry.kind)
-            if kind is None or not entry.actors or (status is None and kind not in _WITHOUT_STATUS):
-                continue
-            by = accounts.get(entry.actors[0].id) or account_of_summary(entry.actors[0], self._renderer.links)
-            found.append(
-                {
-                    "id": str(entry.position),
-                    "type": kind,
-                    "group_key": f"entry-{entry.id}",
-                    "created_at": timestamp(entry.updated_at),
-                    "account": by,
-                    "status": None if kind in _WITHOUT_STATUS else status,
-                    "report": None,
-                }
-            )
-        return found
+        found = [_entity(entry, statuses, accounts, self._renderer.links) for entry in entries]
+        return [entity for entity in found if entity is not None]
+
+
+def _entity(
+    entry: Notification, statuses: Mapping[int, Entity], accounts: Mapping[int, Entity], links: Links
+) -> Entity | None:
+    """Return the entity of an entry; None for one that apps do not know, or whose status is not there any more."""
+    kind = KINDS.get(entry.kind)
+    subject_id = entry.photo_id if entry.comment is None else entry.comment.id
+    status = None if kind in _WITHOUT_STATUS or subject_id is None else statuses.get(subject_id)
+    if kind is None or not entry.actors or (status is None and kind not in _WITHOUT_STATUS):
+        return None
+    return {
+        "id": str(entry.position),
+        "type": kind,
+        "group_key": f"entry-{entry.id}",
+        "created_at": timestamp(entry.updated_at),
+        "account": accounts.get(entry.actors[0].id) or account_of_summary(entry.actors[0], links),
+        "status": status,
+        "report": None,
+    }
 
 
 async def _subjects(

@@ -30,7 +30,7 @@ from storage.stores.account_suggestions import MadeSuggestions
 
 _EMPTY = {
     "/api/v1/custom_emojis": "",
-    "/api/v1/announcements": "read",
+    "/api/v1/announcements": "read:accounts",
     "/api/v1/filters": "read:filters",
     "/api/v2/filters": "read:filters",
     "/api/v1/conversations": "read:statuses",
@@ -49,10 +49,10 @@ class ReportForm(QueryModel):
     """An account to report, and statuses of it, of which the first is reported."""
 
     account_id: Annotated[str, Field(max_length=30)]
-    status_ids: Annotated[list[Annotated[str, Field(max_length=30)]], Field(max_length=40)] = []
+    status_ids: Annotated[list[Annotated[str, Field(max_length=30)]], Field(max_length=40)] = Field(default=[])
     comment: Annotated[str, Field(max_length=1000)] = ""
     category: Annotated[str, Field(max_length=40)] = "other"
-    rule_ids: Ids = []
+    rule_ids: Ids = Field(default=[])
 
 
 class OtherRoutes:
@@ -79,10 +79,10 @@ class OtherRoutes:
             *(route("GET", path, _empty, scope) for path, scope in _EMPTY.items()),
             route("GET", "/api/v1/preferences", self.preferences, "read:accounts"),
             route("POST", "/api/v1/reports", self.report, "write:reports", quota=REPORT_QUOTA, stores=True),
-            route("GET", suggested, self._suggested(reasons=False), "read"),
-            route("GET", "/api/v2/suggestions", self._suggested(reasons=True), "read"),
-            route("DELETE", f"{suggested}/{{id}}", self.dismiss, "read", quota=SUGGESTION_QUOTA),
-            route("GET", "/api/v1.1/discover/accounts/popular", self._suggested(reasons=False), "read"),
+            route("GET", suggested, self._suggested(reasons=False), "read:accounts"),
+            route("GET", "/api/v2/suggestions", self._suggested(reasons=True), "read:accounts"),
+            route("DELETE", f"{suggested}/{{id}}", self.dismiss, "write:accounts", quota=SUGGESTION_QUOTA),
+            route("GET", "/api/v1.1/discover/accounts/popular", self._suggested(reasons=False), "read:accounts"),
         ]
 
     async def preferences(self, request: MastodonRequest) -> web.Response:

@@ -81,9 +81,7 @@ async def read_page(query: PageQuery, read: Read[T], key: Key[T], *, most: int =
     return Page(items, key(items[0]), key(items[-1])) if items else Page([], None, None)
 
 
-async def lowest_above(
-    floor: int, read: Read[T], key: Key[T], *, limit: int, below: int | None = None
-) -> Sequence[T]:
+async def lowest_above(floor: int, read: Read[T], key: Key[T], *, limit: int, below: int | None = None) -> Sequence[T]:
     """Return the `limit` items with the lowest positions above `floor`, by descending position.
 
     `read` only goes downwards. So the lowest items are searched for between `floor` and the ones that are known, in
@@ -119,5 +117,3 @@ def link_header(url: str, query: str, page: Page, *, position: Callable[[int], s
     following = urlencode([*kept, ("max_id", position(page.last))])
     previous = urlencode([*kept, ("min_id", position(page.first))])
     return f'<{url}?{following}>; rel="next", <{url}?{previous}>; rel="prev"'
-
-

@@ -12,7 +12,6 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from server.actions import photos as photo_actions
 from server.actions.catalog import Actions
-from server.actions.comments import COMMENT_QUOTA
 from server.actions.posting import POST_QUOTA, PhotoDetails, finalise, store_pictures
 from server.api.staging import UploadStaging
 from server.edge.idempotency import Create, Created, Creation, Idempotency
@@ -55,7 +54,7 @@ class StatusForm(QueryModel):
     """A new status; `spoiler_text` becomes its first line, and marks it as sensitive."""
 
     status: str | None = None
-    media_ids: MediaIds = []
+    media_ids: MediaIds = Field(default=[])
     in_reply_to_id: Annotated[str, Field(max_length=30)] | None = None
     sensitive: bool = False
     spoiler_text: str = ""
@@ -95,7 +94,7 @@ class EditForm(StatusForm):
     sensitive: bool | None = None  # type: ignore[assignment]
     media_attributes: Annotated[
         list[MediaAttribute], BeforeValidator(_attributes), Field(max_length=MAX_ITEMS), AfterValidator(list)
-    ] = []
+    ] = Field(default=[])
 
 
 class PostingRoutes:
@@ -221,9 +220,7 @@ class PostingRoutes:
         return await self._created(request, form, create_photo)
 
     async def _created(self, request: MastodonRequest, form: StatusForm, create: Create) -> web.Response:
-        return await self._answer(
-            request, await self._idempotency.create(Creation.of(request), _content(form), create)
-        )
+        return await self._answer(request, await self._idempotency.create(Creation.of(request), _content(form), create))
 
     async def _answer(self, request: MastodonRequest, created: Created) -> web.Response:
         """Return the present state of what a request has created, or a former one with the same key."""
@@ -255,6 +252,7 @@ class PostingRoutes:
         places = [_place(media_id, photo) for media_id in form.media_ids] or range(len(present))
         return [ItemEdit(sha256=present[place], alt_text=texts.get(place)) for place in places]
 
+
 def _place(media_id: str, photo: Photo) -> int:
     found = parse_picture(media_id)
     if found.photo_id != photo.id or found.place >= max(1, len(photo.items)):
@@ -268,5 +266,3 @@ def _content(form: StatusForm) -> bytes:
 
 def _refused(detail: str) -> ProblemError:
     return ProblemError(422, "not_supported", detail)
-
-

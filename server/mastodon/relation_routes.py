@@ -41,9 +41,7 @@ class RelationRoutes:
         act, of, requests = self._actions, "/api/v1/accounts/{id}", "/api/v1/follow_requests"
         follows = "write:follows"
         return [
-            route(
-                "POST", f"{of}/follow", self.follow, follows, quota=QUOTA, new_account_quota=FOLLOWS, stores=True
-            ),
+            route("POST", f"{of}/follow", self.follow, follows, quota=QUOTA, new_account_quota=FOLLOWS, stores=True),
             self._change(f"{of}/unfollow", act.unfollow, follows),
             self._change(f"{of}/block", act.block, "write:blocks", stores=True),
             self._change(f"{of}/unblock", act.unblock, "write:blocks"),

@@ -79,8 +79,6 @@ class Renderer:
         found = await self.accounts(wanted, viewer_id)
         return [found[user_id] for user_id in wanted if user_id in found]
 
-    async def _accounts(
-        self, db: Queryable, user_ids: Collection[int], viewer_id: int | None
-    ) -> Mapping[int, Entity]:
+    async def _accounts(self, db: Queryable, user_ids: Collection[int], viewer_id: int | None) -> Mapping[int, Entity]:
         shown = await account_lists.shown(db, user_ids, viewer_id=viewer_id)
         return {user_id: account(user, self.links) for user_id, user in shown.items()}

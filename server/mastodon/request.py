@@ -14,8 +14,8 @@ from server.edge.api_request import RESPONSE_HEADERS, ApiRequest
 from server.edge.problem import ProblemError, invalid
 from server.identity.rate_limits import Charge
 from server.mastodon import ids
-from server.mastodon.parameters import Parameters, nested
 from server.mastodon.paging import Page, link_header
+from server.mastodon.parameters import Parameters, nested
 from server.media.multipart import FormParser, MultipartError, PartBegin, PartData
 from storage.render.timestamps import timestamp_of
 

@@ -54,6 +54,7 @@ class SearchRoutes:
         reads: Reads,
         renderer: Renderer,
         reader: StatusReader,
+        *,
         search: SearchActions,
         tags: TagActions,
         trends: TagTrends,
@@ -71,11 +72,11 @@ class SearchRoutes:
         tag, follows = "/api/v1/tags/{tag}", "write:follows"
         return [
             route("GET", "/api/v2/search", self.search, "read:search", auth=Auth.OPTIONAL, quota=SEARCH_QUOTA),
-            route("GET", "/api/v1/trends", self.trends, "read", auth=Auth.OPTIONAL),
-            route("GET", "/api/v1/trends/tags", self.trends, "read", auth=Auth.OPTIONAL),
-            route("GET", "/api/v1.1/discover/posts/hashtags", self.trends, "read", auth=Auth.OPTIONAL),
+            route("GET", "/api/v1/trends", self.trends),
+            route("GET", "/api/v1/trends/tags", self.trends),
+            route("GET", "/api/v1.1/discover/posts/hashtags", self.trends),
             route("GET", "/api/v1/followed_tags", self.followed, "read:follows"),
-            route("GET", tag, self.tag, "read", auth=Auth.OPTIONAL),
+            route("GET", tag, self.tag),
             route("POST", f"{tag}/follow", self.follow, follows, quota=QUOTA, stores=True),
             route("POST", f"{tag}/unfollow", self.unfollow, follows, quota=QUOTA),
         ]

@@ -8,7 +8,6 @@ from aiohttp import web
 
 from server.actions import notification_preferences, photo_collections
 from server.actions.catalog import Actions
-from server.actions.comments import COMMENT_LIKE_QUOTA
 from server.actions.reactions import LIKE_QUOTA
 from server.edge.problem import ProblemError
 from server.mastodon.endpoint import Route, route
@@ -17,8 +16,6 @@ from server.mastodon.request import MastodonRequest, respond
 from server.mastodon.status_routes import StatusReader
 
 Act = Callable[[int, StatusRef], Awaitable[object]]
-
-assert LIKE_QUOTA == COMMENT_LIKE_QUOTA  # one path likes both
 
 
 class StatusActionRoutes:
@@ -67,13 +64,13 @@ class StatusActionRoutes:
     async def _unsave(self, viewer_id: int, ref: StatusRef) -> object:
         return None if ref.is_comment else await self._actions.collections.unsave(viewer_id, ref.id)
 
-    async def _mute(self, viewer_id: int, ref: StatusRef) -> object:
+    async def _mute(self, viewer_id: int, ref: StatusRef) -> None:
         actions = self._actions.notification_preferences
-        return await (actions.mute_thread if ref.is_comment else actions.mute_photo)(viewer_id, ref.id)
+        await (actions.mute_thread if ref.is_comment else actions.mute_photo)(viewer_id, ref.id)
 
-    async def _unmute(self, viewer_id: int, ref: StatusRef) -> object:
+    async def _unmute(self, viewer_id: int, ref: StatusRef) -> None:
         actions = self._actions.notification_preferences
-        return await (actions.unmute_thread if ref.is_comment else actions.unmute_photo)(viewer_id, ref.id)
+        await (actions.unmute_thread if ref.is_comment else actions.unmute_photo)(viewer_id, ref.id)
 
 
 async def _no_reposts(_viewer_id: int, _ref: StatusRef) -> None:

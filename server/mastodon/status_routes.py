@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from aiohttp import web
+from pydantic import Field
 
 from server.edge.endpoint import Auth
 from server.edge.requests import QueryModel
@@ -25,7 +26,7 @@ from storage.stores import comment_lists, likes, photo_lists, photos
 class SeveralStatuses(QueryModel):
     """The statuses that are asked for at once; comments are none of them."""
 
-    id: Ids = []
+    id: Ids = Field(default=[])
 
 
 class StatusReader:

@@ -150,7 +150,11 @@ def _attachment(media_id: str, picture: Mapping[str, Any], links: Links) -> Enti
     video = picture.get("video")
     original = size_of(picture["width"], picture["height"])
     if video:
-        played = {"length": video["duration"], "duration": video["duration"], **size_of(video["width"], video["height"])}
+        played = {
+            "length": video["duration"],
+            "duration": video["duration"],
+            **size_of(video["width"], video["height"]),
+        }
         return attachment(
             media_id,
             kind="video",

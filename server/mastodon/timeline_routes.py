@@ -155,9 +155,7 @@ class TimelineRoutes:
                 collection_id = await photo_collections.find_saved(db, viewer_id)
                 if collection_id is None:
                     return []
-                return await collection_items.page(
-                    db, collection_id, viewer_id=viewer_id, before=before, limit=limit
-                )
+                return await collection_items.page(db, collection_id, viewer_id=viewer_id, before=before, limit=limit)
 
             return await self._reads.read(viewer_id, saved)
 

@@ -1,0 +1,45 @@
+"""The interface of Mastodon in an application: its routes before and after those of PicShare's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aiohttp import web
+
+from server.api.services import Services
+from server.edge.authentication import RequestAuthenticator
+from server.edge.endpoint import Endpoint
+from server.edge.guard import Guard
+from server.mastodon.request import MastodonRequest
+from server.mastodon.routing import add_others, add_shared, shared
+from server.mastodon.table import routes
+
+
+class AppInterface:
+    """Routes for apps, with a guard as PicShare's own have one."""
+
+    def __init__(self, services: Services, authenticator: RequestAuthenticator, own: Sequence[Endpoint]) -> None:
+        self._routes = routes(services)
+        self._shared = shared(self._routes, own)
+        self._guard = Guard(
+            authenticator,
+            services.limiter,
+            services.settings.body_pace,
+            services.reads,
+            require_space=services.require_space,
+            require_proof=services.actions.reauthentication.require,
+            new_accounts=services.new_accounts,
+            request_type=MastodonRequest,
+        )
+
+    def add_shared(self, app: web.Application) -> None:
+        """Add the routes that PicShare's own interface has, too; to be called before its routes are added."""
+        add_shared(app, self._shared, self._guard.bind, self._is_for_apps)
+
+    def add_others(self, app: web.Application) -> None:
+        """Add the other routes, after those of PicShare's own interface."""
+        add_others(app, self._routes, self._guard.bind)
+
+    async def _is_for_apps(self, request: web.Request) -> bool:
+        del request
+        return False
