@@ -17,7 +17,7 @@ from server.edge.endpoint import Auth, Endpoint
 from server.edge.entity_tags import unless_known
 from server.edge.middleware import Handler
 from server.edge.problem import sign_in_required
-from server.identity.errors import NewAccountLimitedError
+from server.identity.errors import InsufficientScopeError, NewAccountLimitedError, SessionRequiredError
 from server.identity.new_accounts import NewAccountLimiter
 from server.identity.rate_limiter import RateLimiter
 from storage.postgres.reads import Reads
@@ -52,8 +52,11 @@ class Guard:
         self._require_proof = require_proof
         self._new_accounts = new_accounts
 
-    def bind(self, endpoint: Endpoint) -> Handler:
-        """Return the aiohttp handler of an endpoint; raise `KeyError` where its quota is no rate limit."""
+    def bind(self, endpoint: Endpoint, *, scope: str | None = None) -> Handler:
+        """Return the aiohttp handler of an endpoint; raise `KeyError` where its quota is no rate limit.
+
+        `scope` is what the token of an application needs for it; without one such tokens are refused.
+        """
         # A misspelt quota fails at the start of the process instead of at the first request.
         for quota in (endpoint.quota, endpoint.new_account_quota):
             if quota is not None:
@@ -63,10 +66,11 @@ class Guard:
             viewer = (
                 None
                 if endpoint.auth is Auth.NONE
-                else self._authenticator.viewer(http, restricted=endpoint.while_suspended)
+                else await self._authenticator.viewer(http, restricted=endpoint.while_suspended)
             )
             if viewer is not None:
                 http[VIEWER] = viewer
+                require_scope(viewer.scopes, scope)
             elif endpoint.auth is Auth.REQUIRED:
                 raise sign_in_required()
             request = ApiRequest(http, viewer, self._pace)
@@ -112,3 +116,16 @@ class Guard:
             # In place of the limit of all accounts, of which something is left.
             request.report_rate_limit(error.charge)
             raise
+
+
+def require_scope(scopes: frozenset[str] | None, scope: str | None) -> None:
+    """Raise `InsufficientScopeError` if `scopes`, which a token permits, are without `scope`.
+
+    Without a scope, raise `SessionRequiredError` for every token of an application. One of a session that its user
+    signed in to has no scopes, and may do everything.
+    """
+    if scopes is None or scope in scopes:
+        return
+    if scope is None:
+        raise SessionRequiredError
+    raise InsufficientScopeError(scope)
