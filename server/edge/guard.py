@@ -74,15 +74,7 @@ class Guard:
             elif endpoint.auth is Auth.REQUIRED:
                 raise sign_in_required()
             request = ApiRequest(http, viewer, self._pace)
-            if endpoint.guarded:
-                await self._charge(request, endpoint)
-                if endpoint.new_account_quota is not None:
-                    await self._charge_new_account(request, endpoint.new_account_quota)
-            # The token of a suspended account was issued for the password a moment ago, and belongs to no session.
-            if endpoint.recent_proof and viewer is not None and not viewer.restricted:
-                await self._require_proof(viewer.user_id, viewer.session)
-            if endpoint.stores:
-                self._require_space()
+            await self.check(request, endpoint)
             if viewer is None or endpoint.reads:
                 response = await endpoint.handler(request)
                 return unless_known(http, response) if endpoint.tagged else response
@@ -93,6 +85,18 @@ class Guard:
                 await self._reads.keep_position(viewer.user_id)
 
         return handler
+
+    async def check(self, request: ApiRequest, endpoint: Endpoint) -> None:
+        """Charge a request to the rate limits of an endpoint, and require recent proof and space where that does."""
+        if endpoint.guarded:
+            await self._charge(request, endpoint)
+            if endpoint.new_account_quota is not None:
+                await self._charge_new_account(request, endpoint.new_account_quota)
+        # The token of a suspended account was issued for the password a moment ago, and belongs to no session.
+        if endpoint.recent_proof and request.viewer_id is not None and not request.viewer.restricted:
+            await self._require_proof(request.viewer.user_id, request.viewer.session)
+        if endpoint.stores:
+            self._require_space()
 
     async def _charge(self, request: ApiRequest, endpoint: Endpoint) -> None:
         # Without Redis reads go on. Writes would be missing in its caches when it returns, and their limits protect
