@@ -50,12 +50,13 @@ def make_app(services: Services, methods: Methods = Methods.ALL, tracing: Tracin
         require_space=services.require_space,
         require_proof=services.actions.reauthentication.require,
         new_accounts=services.new_accounts,
+        scope_of=scope_of,
     )
     app = _edge_app(settings, services.metrics, services.access_log, methods, tracing)
     for endpoint in table:
         resource = app.router.add_resource(PREFIX + endpoint.path)
         for method in ("GET", "HEAD") if endpoint.method == "GET" else (endpoint.method,):
-            resource.add_route(method, guard.bind(endpoint, scope=scope_of(endpoint)))
+            resource.add_route(method, guard.bind(endpoint))
     app.router.add_get(f"{PREFIX}/openapi.json", _document(table, settings, services.variants))
     variants = VariantRoutes(
         services.db,

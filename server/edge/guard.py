@@ -20,9 +20,15 @@ from server.edge.problem import sign_in_required
 from server.identity.errors import InsufficientScopeError, NewAccountLimitedError, SessionRequiredError
 from server.identity.new_accounts import NewAccountLimiter
 from server.identity.rate_limiter import RateLimiter
+from server.identity.scopes import ANY
 from storage.postgres.reads import Reads
 
 ANONYMOUS_QUOTA = "anonymous"
+
+
+def no_scope(_endpoint: Endpoint) -> str | None:
+    """Refuse the tokens of applications for every endpoint."""
+    return None
 
 
 class Guard:
@@ -30,7 +36,8 @@ class Guard:
 
     `require_space` raises `FullError` while there is no space for what an endpoint would store. `require_proof` raises
     `ReauthenticationRequiredError` unless a user was authenticated in a session a moment ago. Without `new_accounts` no
-    lower limits apply to these.
+    lower limits apply to these. `scope_of` returns the scope that the token of an application needs for an endpoint, or
+    None where such tokens are refused.
     """
 
     def __init__(
@@ -43,6 +50,7 @@ class Guard:
         require_space: Callable[[], None],
         require_proof: Callable[[int, str], Awaitable[None]],
         new_accounts: NewAccountLimiter | None = None,
+        scope_of: Callable[[Endpoint], str | None] = no_scope,
     ) -> None:
         self._authenticator = authenticator
         self._limiter = limiter
@@ -51,13 +59,15 @@ class Guard:
         self._require_space = require_space
         self._require_proof = require_proof
         self._new_accounts = new_accounts
+        self._scope_of = scope_of
 
-    def bind(self, endpoint: Endpoint, *, scope: str | None = None) -> Handler:
-        """Return the aiohttp handler of an endpoint; raise `KeyError` where its quota is no rate limit.
+    def bind(self, endpoint: Endpoint) -> Handler:
+        """Return the aiohttp handler of an endpoint.
 
-        `scope` is what the token of an application needs for it; without one such tokens are refused.
+        Raises `KeyError` where its quota is no rate limit, or its scope is not known.
         """
         # A misspelt quota fails at the start of the process instead of at the first request.
+        self._scope_of(endpoint)
         for quota in (endpoint.quota, endpoint.new_account_quota):
             if quota is not None:
                 self._limiter.policy(quota)
@@ -70,7 +80,6 @@ class Guard:
             )
             if viewer is not None:
                 http[VIEWER] = viewer
-                require_scope(viewer.scopes, scope)
             elif endpoint.auth is Auth.REQUIRED:
                 raise sign_in_required()
             request = ApiRequest(http, viewer, self._pace)
@@ -87,7 +96,9 @@ class Guard:
         return handler
 
     async def check(self, request: ApiRequest, endpoint: Endpoint) -> None:
-        """Charge a request to the rate limits of an endpoint, and require recent proof and space where that does."""
+        """Require the scope of an endpoint, charge its rate limits, and require recent proof and space where it does."""
+        if request.viewer_id is not None:
+            require_scope(request.viewer.scopes, self._scope_of(endpoint))
         if endpoint.guarded:
             await self._charge(request, endpoint)
             if endpoint.new_account_quota is not None:
@@ -125,10 +136,11 @@ class Guard:
 def require_scope(scopes: frozenset[str] | None, scope: str | None) -> None:
     """Raise `InsufficientScopeError` if `scopes`, which a token permits, are without `scope`.
 
-    Without a scope, raise `SessionRequiredError` for every token of an application. One of a session that its user
-    signed in to has no scopes, and may do everything.
+    Without a scope, raise `SessionRequiredError` for every token of an application. With `ANY` each is accepted,
+    because something else checks what it permits. The token of a session that a user signed in to has no scopes, and
+    may do everything.
     """
-    if scopes is None or scope in scopes:
+    if scopes is None or scope in scopes or scope == ANY:
         return
     if scope is None:
         raise SessionRequiredError

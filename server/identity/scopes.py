@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+ANY = "*"  # of an endpoint that checks scopes itself; no token has it
 MODERATION = "moderation"  # of personal tokens alone
 PUSH = "push"
 LIVE = "read"  # of live connections, which carry everything that the user reads

@@ -62,7 +62,8 @@ CREATE TABLE api_tokens (
     PRIMARY KEY (sha256, shard),
     FOREIGN KEY (session_id, shard) REFERENCES sessions (id, shard) ON DELETE CASCADE,
     FOREIGN KEY (user_id, shard) REFERENCES users (id, shard),
-    CHECK (shard = (coalesce(user_id, client_id) & 1023)),
+    CHECK (shard = (user_id & 1023)),
+    CHECK (user_id IS NOT NULL OR shard = (client_id & 1023)),
     CHECK ((user_id IS NULL) = (session_id IS NULL))
 );
 CREATE INDEX api_tokens_user ON api_tokens (user_id) WHERE user_id IS NOT NULL;
