@@ -96,7 +96,7 @@ class Guard:
         return handler
 
     async def check(self, request: ApiRequest, endpoint: Endpoint) -> None:
-        """Require the scope of an endpoint, charge its rate limits, and require recent proof and space where it does."""
+        """Require the scope of an endpoint, charge its rate limits, and require proof and space where it does."""
         if request.viewer_id is not None:
             require_scope(request.viewer.scopes, self._scope_of(endpoint))
         if endpoint.guarded:
