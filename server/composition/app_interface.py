@@ -12,6 +12,7 @@ from server.edge.endpoint import Endpoint
 from server.edge.guard import Guard
 from server.mastodon.request import MastodonRequest
 from server.mastodon.routing import add_others, add_shared, shared
+from server.mastodon.scopes import scope_of
 from server.mastodon.table import routes
 
 
@@ -29,6 +30,7 @@ class AppInterface:
             require_space=services.require_space,
             require_proof=services.actions.reauthentication.require,
             new_accounts=services.new_accounts,
+            scope_of=scope_of,
             request_type=MastodonRequest,
         )
 

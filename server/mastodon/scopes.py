@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from server.edge.endpoint import Endpoint
+from server.identity.scopes import ANY
+from server.mastodon.endpoint import Route
+
 _SAME = {
     "read:statuses": "read:photos",
     "read:favourites": "read:likes",
@@ -13,6 +17,7 @@ _SAME = {
 }
 
 
-def fine_scope(scope: str) -> str:
-    """Return the fine scope that an app needs, "" for none."""
-    return _SAME.get(scope, scope)
+def scope_of(endpoint: Endpoint) -> str | None:
+    """Return the fine scope that an app needs for an operation; any token is enough for what visitors may see."""
+    scope = endpoint.scope if isinstance(endpoint, Route) else None
+    return _SAME.get(scope, scope) if scope else ANY
