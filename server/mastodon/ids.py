@@ -57,5 +57,5 @@ def picture(photo_id: int, place: int) -> str:
 
 
 def parse_picture(text: str) -> PictureRef:
-    """Return what an id of a picture names; raise `NotFoundError("media")`."""
-    return PictureRef(parse_id(text[:-1], "media"), parse_id(text[-1:], "media"))
+    """Return what an id of a picture names; raise `NotFoundError("upload")`."""
+    return PictureRef(parse_id(text[:-1], "upload"), parse_id(text[-1:], "upload"))

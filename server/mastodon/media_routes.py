@@ -68,7 +68,7 @@ class Medium:
 
 
 def medium_of(upload: Upload) -> Medium:
-    """Return the medium of an upload; raise `NotFoundError("media")` for one that was not made here."""
+    """Return the medium of an upload; raise `NotFoundError("upload")` for one that was not made here."""
     try:
         pairs = (pair.partition(" ") for pair in upload.metadata.split(","))
         fields = {key: base64.b64decode(value).decode() for key, _, value in pairs}
@@ -81,23 +81,20 @@ def medium_of(upload: Upload) -> Medium:
             description=fields.get("alt_text", ""),
         )
     except (KeyError, ValueError, binascii.Error) as error:
-        raise NotFoundError("media") from error
+        raise NotFoundError("upload") from error
 
 
 class MediaReader:
-    """Reads the viewer's media; raises `NotFoundError("media")` for those of others, used and expired ones."""
+    """Reads the viewer's media; raises `NotFoundError("upload")` for those of others, used and expired ones."""
 
     def __init__(self, actions: UploadActions) -> None:
         self._actions = actions
 
     async def get(self, viewer_id: int, media_id: int) -> Medium:
         """Return one that waits for its status."""
-        try:
-            upload = await self._actions.get(viewer_id, media_id)
-        except NotFoundError as error:
-            raise NotFoundError("media") from error
+        upload = await self._actions.get(viewer_id, media_id)
         if upload.used or upload.received < upload.bytes:
-            raise NotFoundError("media")
+            raise NotFoundError("upload")
         return medium_of(upload)
 
     async def of(self, viewer_id: int, media_ids: Sequence[str]) -> list[Medium]:
@@ -106,7 +103,7 @@ class MediaReader:
             return [await self.get(viewer_id, parse_id(media_id)) for media_id in dict.fromkeys(media_ids)]
         except NotFoundError as error:
             detail = "One of the media is not there any more, or belongs to a post already. Upload it again."
-            raise ProblemError(422, "media_not_found", detail) from error
+            raise ProblemError(422, "invalid_input", detail) from error
 
 
 class MediaRoutes:
@@ -187,7 +184,7 @@ class MediaRoutes:
         """Return the bytes of media that wait for their status, to those who have the signed address."""
         media_id, owner_id, query = request.id(), request.id("owner"), request.query(FileQuery)
         if not self._urls.seconds_left(_path(media_id, owner_id), query.exp, query.sig):
-            raise NotFoundError("media")
+            raise NotFoundError("upload")
         upload = await uploads.get(self._db, media_id, user_id=owner_id)
         medium = medium_of(upload)
         blob = await self._blobs.open(upload.parts[0])

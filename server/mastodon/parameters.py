@@ -25,7 +25,7 @@ def nested(pairs: Iterable[tuple[str, Any]]) -> Parameters:
     found: Parameters = {}
     for number, (name, value) in enumerate(pairs):
         if number >= MAX:
-            raise ProblemError(400, "too_many_parameters", f"Send at most {MAX} parameters.")
+            raise ProblemError(400, "invalid_parameter", f"Send at most {MAX} parameters.")
         match = _NAME.fullmatch(name)
         steps = [] if match is None else _STEP.findall(match[2])
         if match is None or len(steps) > _MAX_DEPTH:

@@ -256,7 +256,7 @@ class PostingRoutes:
 def _place(media_id: str, photo: Photo) -> int:
     found = parse_picture(media_id)
     if found.photo_id != photo.id or found.place >= max(1, len(photo.items)):
-        raise NotFoundError("media")
+        raise NotFoundError("upload")
     return found.place
 
 
@@ -265,4 +265,4 @@ def _content(form: StatusForm) -> bytes:
 
 
 def _refused(detail: str) -> ProblemError:
-    return ProblemError(422, "not_supported", detail)
+    return ProblemError(422, "invalid_input", detail)

@@ -38,6 +38,11 @@ class AppResource(DynamicResource):
         """Return the path of the other interface: the router looks there before it looks for the other resource."""
         return self._indexed
 
+    def raw_match(self, path: str) -> bool:
+        """Return False: no route is added to this resource for its path alone."""
+        del path
+        return False
+
     async def resolve(self, request: web.Request) -> Any:
         """Return the route of a request, or none if it is not that of an app."""
         if self._match(request.rel_url.path_safe) is None or not await self._is_for_apps(request):

@@ -86,4 +86,4 @@ async def _nothing(_viewer_id: int, _ref: StatusRef) -> None:
 
 
 def _refused(detail: str) -> ProblemError:
-    return ProblemError(422, "not_supported", detail)
+    return ProblemError(422, "invalid_input", detail)

@@ -12,12 +12,12 @@ from pydantic import Field
 from server.actions.last_seen import LastSeen
 from server.api.home_pages import HomePages
 from server.edge.endpoint import Auth
+from server.edge.problem import bad_field
 from server.mastodon.endpoint import Route, route
 from server.mastodon.paging import PageQuery, read_page
 from server.mastodon.rendering import Renderer
 from server.mastodon.request import MastodonRequest, respond
 from storage import texts
-from storage.errors import NotFoundError
 from storage.feeds.public_cards import PublicCards
 from storage.feeds.trending import Trending
 from storage.ids import decode
@@ -44,12 +44,12 @@ class OffsetQuery(PageQuery):
 
 
 def tag_of(request: MastodonRequest) -> str:
-    """Return the tag in the path in its normal form; raise a 404 for what is none."""
+    """Return the tag in the path in its normal form; raise a 400 for what is none."""
     try:
         # Tags of earlier versions may be longer than new ones.
         return texts.tag(request.http.match_info["tag"], max_letters=texts.MAX_TAG_LENGTH)
     except ValueError as error:
-        raise NotFoundError("tag") from error
+        raise bad_field("tag", str(error)) from error
 
 
 class TimelineRoutes:

@@ -42,7 +42,7 @@ async def write(tx: Transaction, user_id: int, timeline: str, last_read: str) ->
         SELECT a.shard, a.id, $2, $3 FROM users a
         WHERE a.shard = {shard("$1")} AND a.id = $1 AND a.deleted_at IS NULL FOR KEY SHARE
         ON CONFLICT (user_id, timeline, shard) DO UPDATE
-        SET last_read = excluded.last_read, version = m.version + 1, updated_at = now()""",
+        SET last_read = excluded.last_read, version = m.version + 1, updated_at = excluded.updated_at""",
         user_id,
         timeline,
         last_read,
