@@ -6,14 +6,39 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
+from channels.live import Live
+from server.api.photo_serializer import PhotoSerializer
 from server.api.services import Services
 from server.edge.authentication import RequestAuthenticator
 from server.edge.endpoint import Endpoint
 from server.edge.guard import Guard
+from server.mastodon.live_events import LiveEvents
+from server.mastodon.notifications import NotificationReader
+from server.mastodon.rendering import Renderer
 from server.mastodon.request import MastodonRequest
 from server.mastodon.routing import add_others, add_shared, shared
 from server.mastodon.scopes import scope_of
+from server.mastodon.streaming import StreamingRoutes
 from server.mastodon.table import routes
+from server.mastodon.texts import Links
+from server.media.urls import MediaUrls
+from storage.blobs.variants import VariantRegistry
+from storage.cache.counters import CounterCache
+from storage.postgres.reads import Reads
+
+
+def app_streaming(
+    live: Live,
+    reads: Reads,
+    counter_cache: CounterCache,
+    *,
+    variants: VariantRegistry,
+    urls: MediaUrls,
+    public_url: str,
+) -> StreamingRoutes:
+    """Return the routes of apps' live connections, for a process with or without the API."""
+    renderer = Renderer(reads, PhotoSerializer(counter_cache, variants, urls), Links(public_url))
+    return StreamingRoutes(live, LiveEvents(renderer, NotificationReader(reads, renderer)), reads)
 
 
 class AppInterface:

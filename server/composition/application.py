@@ -15,7 +15,7 @@ from channels.live import Live
 from server.api.endpoint_scopes import scope_of
 from server.api.services import ApiSettings, Services
 from server.api.table import endpoints
-from server.composition.app_interface import AppInterface
+from server.composition.app_interface import AppInterface, app_streaming
 from server.edge.access_log import AccessLog, EventLog
 from server.edge.api_request import json_response
 from server.edge.authentication import RequestAuthenticator
@@ -79,6 +79,16 @@ def make_app(services: Services, methods: Methods = Methods.ALL, tracing: Tracin
         app.router.add_routes(Pages(settings.static_dir).routes())
     if services.live is not None:
         app.router.add_routes(LiveRoutes(services.live, authenticator).routes())
+        if apps is not None:
+            streaming = app_streaming(
+                services.live,
+                services.reads,
+                services.counter_cache,
+                variants=services.variants,
+                urls=services.media_urls,
+                public_url=settings.public_url,
+            )
+            app.router.add_routes(streaming.routes())
     return app
 
 

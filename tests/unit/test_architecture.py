@@ -111,8 +111,9 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         ),
         "server/graphql": "",
         "server/mastodon": (
-            "server/actions server/api server/edge server/identity server/media storage storage/blobs storage/cache "
-            "storage/feeds storage/postgres storage/render storage/stores"
+            "channels/contract channels/live channels/transports server/actions server/api server/edge server/identity "
+            "server/live server/media storage storage/blobs storage/cache storage/feeds storage/postgres "
+            "storage/render storage/stores workers/jobs"
         ),
         "server/demo": (
             "server/actions server/identity server/media storage storage/blobs storage/postgres storage/stores"
