@@ -10,8 +10,10 @@ from channels.live import Live
 from server.api.photo_serializer import PhotoSerializer
 from server.api.services import Services
 from server.edge.authentication import RequestAuthenticator
+from server.edge.client_addresses import ClientAddresses
 from server.edge.endpoint import Endpoint
 from server.edge.guard import Guard
+from server.mastodon.app_tokens import AppTokens
 from server.mastodon.live_events import LiveEvents
 from server.mastodon.notifications import NotificationReader
 from server.mastodon.rendering import Renderer
@@ -45,6 +47,8 @@ class AppInterface:
     """Routes for apps, with a guard as PicShare's own have one."""
 
     def __init__(self, services: Services, authenticator: RequestAuthenticator, own: Sequence[Endpoint]) -> None:
+        addresses = ClientAddresses(services.settings.trusted_proxies)
+        self._tokens = AppTokens(services.db, services.api_tokens, addresses)
         self._routes = routes(services)
         self._shared = shared(self._routes, own)
         self._guard = Guard(
@@ -61,12 +65,8 @@ class AppInterface:
 
     def add_shared(self, app: web.Application) -> None:
         """Add the routes that PicShare's own interface has, too; to be called before its routes are added."""
-        add_shared(app, self._shared, self._guard.bind, self._is_for_apps)
+        add_shared(app, self._shared, self._guard.bind, self._tokens.used_by)
 
     def add_others(self, app: web.Application) -> None:
         """Add the other routes, after those of PicShare's own interface."""
         add_others(app, self._routes, self._guard.bind)
-
-    async def _is_for_apps(self, request: web.Request) -> bool:
-        del request
-        return False

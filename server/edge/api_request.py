@@ -11,7 +11,7 @@ import orjson
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
-from server.edge.body import BodyPace, read_limited, refuse_encoding
+from server.edge.body import BodyPace, read_limited
 from server.edge.problem import ProblemError, bad_field, invalid, sign_in_required
 from server.identity.clients import Client
 from server.identity.rate_limits import Charge, rate_limit_headers

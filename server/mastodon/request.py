@@ -107,6 +107,8 @@ def texts_of(content_type: str, body: bytes) -> Parameters:
                 pairs[-1][1].extend(event.data)
     except MultipartError as error:
         raise ProblemError(400, "malformed_form", str(error)) from error
+    if not parser.ended:
+        raise ProblemError(400, "malformed_form", "The form ended before its final boundary. Send it again.")
     return nested((name, value.decode(errors="replace")) for name, value in pairs)
 
 

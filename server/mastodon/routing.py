@@ -12,6 +12,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.web_urldispatcher import DynamicResource, Resource
 
+from server.api.oauth import AUTHORIZE
 from server.edge.endpoint import PREFIX, Endpoint
 from server.edge.middleware import RENDERER, Handler
 from server.edge.problem import ProblemError
@@ -91,6 +92,12 @@ def add_others(app: web.Application, routes: Iterable[Route], bind: Callable[[En
     for each in routes:
         _add(app.router.add_resource(each.path), each, bind)
         _add(app.router.add_resource(each.path + "/"), each, bind)
+    app.router.add_get(AUTHORIZE + "/", _without_slash)
+
+
+async def _without_slash(request: web.Request) -> web.Response:
+    # Before the page loads: its own paths have no slash at their end.
+    return web.Response(status=308, headers={"Location": f"{AUTHORIZE}?{request.rel_url.raw_query_string}"})
 
 
 def _add(resource: Resource, each: Route, bind: Callable[[Endpoint], Handler]) -> None:

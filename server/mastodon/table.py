@@ -8,6 +8,7 @@ from server.api.photo_serializer import PhotoSerializer
 from server.api.services import Services
 from server.api.staging import UploadStaging
 from server.mastodon.account_routes import AccountRoutes
+from server.mastodon.app_routes import AppRoutes
 from server.mastodon.endpoint import Route
 from server.mastodon.instance_routes import InstanceRoutes
 from server.mastodon.list_routes import ListRoutes
@@ -32,7 +33,14 @@ def routes(services: Services) -> list[Route]:
     """Return every route; fixed paths come before those with parameters."""
     renderer = renderer_of(services)
     reader = StatusReader(services.reads, renderer)
+    apps = AppRoutes(
+        services.db,
+        services.actions.applications,
+        services.api_tokens,
+        vapid_key=services.actions.push.public_key,
+    )
     return [
+        *apps.routes(),
         *_reading(services, renderer, reader),
         *_writing(services, renderer, reader),
         *_own(services, renderer),
