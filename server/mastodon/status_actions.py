@@ -58,6 +58,8 @@ class StatusActionRoutes:
 
     async def _save(self, viewer_id: int, ref: StatusRef) -> object:
         if ref.is_comment:
+            # Not for one that the viewer may not see, which is a 404.
+            await self._reader.comment(ref.id, viewer_id)
             raise _refused("Comments cannot be saved. Save the photo.")
         return await self._actions.collections.save(viewer_id, ref.id)
 
