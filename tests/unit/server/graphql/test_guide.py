@@ -6,7 +6,7 @@ import re
 from dataclasses import asdict
 
 from server.graphql.structure import Limits
-from tests.support.documents import ROOT, codes_in, names_in, table_rows
+from tests.support.documents import ROOT, codes_in, table_rows
 
 _REFUSAL = re.compile(r"RequestRefusedError\(\s*\"(\w+)\"")
 
@@ -20,4 +20,5 @@ def test_the_limits() -> None:
 def test_the_codes_of_refusals() -> None:
     """The table has each code of a request that is not executed, and no other."""
     sources = [path.read_text() for path in (ROOT / "server" / "graphql").rglob("*.py")]
-    assert names_in("docs/graphql.md", "Errors") == {code for source in sources for code in _REFUSAL.findall(source)}
+    listed = {codes_in(row[0])[0] for row in table_rows("docs/graphql.md", "Errors")}
+    assert listed == {code for source in sources for code in _REFUSAL.findall(source)}
