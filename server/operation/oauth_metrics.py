@@ -9,7 +9,7 @@ class OAuthMetrics:
     """Records requests of applications by kind and outcome."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._requests = Counter(
+        self._oauth_requests = Counter(
             "picshare_oauth_requests",
             "Requests of applications for tokens and about them, by kind and outcome.",
             ("request", "outcome"),
@@ -18,4 +18,4 @@ class OAuthMetrics:
 
     def oauth_done(self, *, request: str, outcome: str) -> None:
         """Record a request."""
-        self._requests.labels(request, outcome).inc()
+        self._oauth_requests.labels(request, outcome).inc()
