@@ -10,6 +10,13 @@ from grafana_foundation_sdk.models.dashboard import Dashboard as Model
 from grafana_foundation_sdk.models.dashboard import DataSourceRef
 
 RATE = "$__rate_interval"  # Grafana replaces it by four times the scrape interval, or more in a wide view
+# Why a panel has no data, for `Panel.empty`.
+AFTER_FAULT = "only after a fault"
+AFTER_SUCH_REQUESTS = "only after such requests"
+AFTER_LONGER_TIME = "only after a longer time"
+WITH_IMAGE_CACHE = "only with a cache of images"
+WITH_REPLICAS = "only with replicas"
+
 _SOURCE = "datasource"  # the name of the variable with which the reader chooses a Prometheus
 _WIDTH, _HEIGHT = 8, 8  # of a panel, of 24 columns
 

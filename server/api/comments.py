@@ -9,7 +9,7 @@ from server.actions.comments import COMMENT_LIKE_QUOTA, COMMENT_QUOTA, CommentAc
 from server.edge.activity_responses import CommentLikeResponse, CommentResponse
 from server.edge.api_request import ApiRequest, empty_response, json_response
 from server.edge.endpoint import Endpoint
-from server.edge.idempotency import Idempotency
+from server.edge.idempotency import Creation, Idempotency, created_response
 from server.edge.requests import CommentCreate, CommentEdit
 from server.identity.new_accounts import COMMENTS
 from storage.postgres.database import Transaction
@@ -126,7 +126,8 @@ class CommentsApi:
             )
 
         # Without what is not set, so that the form of a request that names no comment is that of earlier versions.
-        return await self._idempotency.create(request, orjson.dumps(form.model_dump(exclude_none=True)), comment)
+        content = orjson.dumps(form.model_dump(exclude_none=True))
+        return created_response(await self._idempotency.create(Creation.of(request), content, comment))
 
     async def edit(self, request: ApiRequest) -> web.Response:
         """Handle `PATCH /comments/{id}`."""

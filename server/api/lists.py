@@ -8,7 +8,7 @@ from aiohttp import web
 from server.actions.lists import QUOTA, ListActions
 from server.edge.api_request import ApiRequest, empty_response, json_response, list_response
 from server.edge.endpoint import Endpoint
-from server.edge.idempotency import Idempotency
+from server.edge.idempotency import Creation, Idempotency, created_response
 from server.edge.list_requests import AccountListCreate, AccountListUpdate
 from server.edge.list_responses import AccountListResponse
 from server.edge.paging import Cursors, Pager
@@ -152,7 +152,9 @@ class ListsApi:
         async def create(tx: Transaction) -> bytes:
             return _json(await self._actions.create(tx, request.viewer.user_id, title=form.title))
 
-        return await self._idempotency.create(request, orjson.dumps(form.model_dump()), create)
+        return created_response(
+            await self._idempotency.create(Creation.of(request), orjson.dumps(form.model_dump()), create)
+        )
 
     async def get(self, request: ApiRequest) -> web.Response:
         """Handle `GET /lists/{id}`."""

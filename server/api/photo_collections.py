@@ -17,7 +17,7 @@ from server.edge.collection_requests import (
     CollectionUpdate,
 )
 from server.edge.endpoint import Endpoint
-from server.edge.idempotency import Idempotency
+from server.edge.idempotency import Creation, Idempotency, created_response
 from server.edge.photo_responses import CollectionResponse
 from server.edge.problem import bad_field
 from storage.postgres.database import Transaction
@@ -108,7 +108,9 @@ class CollectionsApi:
                 await self._actions.create(tx, request.viewer.user_id, title=form.title, public=form.public)
             )
 
-        return await self._idempotency.create(request, orjson.dumps(form.model_dump()), create)
+        return created_response(
+            await self._idempotency.create(Creation.of(request), orjson.dumps(form.model_dump()), create)
+        )
 
     async def edit(self, request: ApiRequest) -> web.Response:
         """Handle `PATCH /collections/{id}`."""

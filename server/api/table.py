@@ -46,6 +46,7 @@ from server.api.tags import TagsApi
 from server.api.tokens import TokenResponses, TokensApi
 from server.api.trends import TrendsApi
 from server.api.tus import TusApi
+from server.api.upload_posts import UploadPosts
 from server.api.uploads import SignedContentApi, SignedUploadsApi
 from server.api.webhooks import WebhooksApi
 from server.edge.authentication import RequestAuthenticator, SessionCookies
@@ -90,7 +91,9 @@ def _user_endpoints(services: Services) -> list[Endpoint]:
     )
     cookies = SessionCookies(secure=settings.secure, access_ttl=settings.access_ttl, refresh_ttl=settings.refresh_ttl)
     responses = TokenResponses(cookies, DeviceTokens(settings.secret), access_ttl=settings.access_ttl)
-    tokens = TokensApi(actions.sign_in, actions.sessions, RequestAuthenticator(services.tokens), responses, reads)
+    tokens = TokensApi(
+        actions.sign_in, actions.sessions, RequestAuthenticator(services.tokens, services.api_tokens), responses, reads
+    )
     return [
         *AccountsApi(reads, actions.accounts, actions.sign_in, responses).endpoints(),
         *EmailAddressesApi(actions.emails).endpoints(),
@@ -115,19 +118,9 @@ def _photo_endpoints(services: Services) -> list[Endpoint]:
         Cursors(settings.secret),
         PhotoSerializer(services.counter_cache, services.variants, services.media_urls),
     )
-    idempotency, metrics = Idempotency(db), services.upload_metrics
-    receiver = UploadReceiver(settings.upload_dir, settings.upload, settings.video, settings.body_pace, metrics)
+    idempotency, receiver = Idempotency(db), _receiver(services)
     return [
-        *UploadApi(
-            db=db,
-            blobs=services.blobs,
-            limiter=services.limiter,
-            receiver=receiver,
-            staging=UploadStaging(actions.uploads, services.blobs, receiver, metrics),
-            idempotency=idempotency,
-            serializer=serializer,
-            hold=settings.hold,
-        ).endpoints(),
+        *UploadApi(receiver, upload_posts(services)).endpoints(),
         *_upload_endpoints(services),
         *ProfileImagesApi(actions.profile_images, receiver).endpoints(),
         *TrendsApi(services.trending, services.public_cards, services.tag_trends, cursors).endpoints(),
@@ -139,6 +132,27 @@ def _photo_endpoints(services: Services) -> list[Endpoint]:
         *CommentListsApi(reads, cursors).endpoints(),
         *CommentsApi(actions.comments, idempotency).endpoints(),
     ]
+
+
+def upload_posts(services: Services) -> UploadPosts:
+    """Return what creates photos of uploads."""
+    receiver = _receiver(services)
+    return UploadPosts(
+        db=services.db,
+        blobs=services.blobs,
+        limiter=services.limiter,
+        staging=UploadStaging(services.actions.uploads, services.blobs, receiver, services.upload_metrics),
+        idempotency=Idempotency(services.db),
+        serializer=PhotoSerializer(services.counter_cache, services.variants, services.media_urls),
+        hold=services.settings.hold,
+    )
+
+
+def _receiver(services: Services) -> UploadReceiver:
+    settings = services.settings
+    return UploadReceiver(
+        settings.upload_dir, settings.upload, settings.video, settings.body_pace, services.upload_metrics
+    )
 
 
 def _upload_endpoints(services: Services) -> list[Endpoint]:

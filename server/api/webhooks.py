@@ -10,7 +10,7 @@ from aiohttp import web
 from server.actions.webhooks import QUOTA, WebhookActions
 from server.edge.api_request import ApiRequest, empty_response, json_response, list_response
 from server.edge.endpoint import Auth, Endpoint
-from server.edge.idempotency import Idempotency
+from server.edge.idempotency import Creation, Idempotency, created_response
 from server.edge.paging import Cursors, Pager
 from server.edge.responses import ListResponse
 from server.edge.webhook_requests import (
@@ -206,7 +206,9 @@ class WebhooksApi:
             )
             return NewSecretResponse.from_model(made).to_bytes()
 
-        return await self._idempotency.create(request, orjson.dumps(form.model_dump()), create)
+        return created_response(
+            await self._idempotency.create(Creation.of(request), orjson.dumps(form.model_dump()), create)
+        )
 
     async def event_types(self, request: ApiRequest) -> web.Response:
         """Handle `GET /webhooks/event-types`."""

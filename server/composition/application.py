@@ -12,6 +12,8 @@ from aiohttp import web
 
 from channels.contract.tracing import Tracing
 from channels.live import Live
+from server.api.endpoint_scopes import scope_of
+from server.api.photo_serializer import PhotoSerializer
 from server.api.services import ApiSettings, Services
 from server.api.table import endpoints
 from server.edge.access_log import AccessLog, EventLog
@@ -27,18 +29,23 @@ from server.edge.middleware import Handler, HttpMetrics, edge
 from server.edge.openapi import describe
 from server.edge.pages import Pages
 from server.edge.tracing import traced
+from server.identity.api_tokens import ApiTokens
 from server.identity.tokens import AccessTokens
 from server.live.routes import LiveRoutes
 from server.media.openapi import image_paths
 from server.media.originals import OriginalRoutes
 from server.media.variants import VariantRoutes
+from server.previews.link_previews import LinkPreviews
+from server.previews.page_head import PageHeads
+from server.previews.routes import LinkRoutes
+from server.previews.sitemap import Sitemap
 from storage.blobs.variants import VariantRegistry
 
 
 def make_app(services: Services, methods: Methods = Methods.ALL, tracing: Tracing | None = None) -> web.Application:
     """Return the application of all routes, which accepts `methods` alone; it opens and closes nothing."""
     settings = services.settings
-    authenticator = RequestAuthenticator(services.tokens)
+    authenticator = RequestAuthenticator(services.tokens, services.api_tokens)
     table = endpoints(services)
     guard = Guard(
         authenticator,
@@ -48,6 +55,7 @@ def make_app(services: Services, methods: Methods = Methods.ALL, tracing: Tracin
         require_space=services.require_space,
         require_proof=services.actions.reauthentication.require,
         new_accounts=services.new_accounts,
+        scope_of=scope_of,
     )
     app = _edge_app(settings, services.metrics, services.access_log, methods, tracing)
     for endpoint in table:
@@ -66,19 +74,34 @@ def make_app(services: Services, methods: Methods = Methods.ALL, tracing: Tracin
     )
     originals = OriginalRoutes(services.db, services.blobs, authenticator, services.tickets)
     app.router.add_routes([*variants.routes(), *originals.routes()])
-    if settings.static_dir is not None:
-        app.router.add_routes(Pages(settings.static_dir).routes())
+    _add_pages(app, services, guard)
     if services.live is not None:
         app.router.add_routes(LiveRoutes(services.live, authenticator).routes())
     return app
 
 
+def _add_pages(app: web.Application, services: Services, guard: Guard) -> None:
+    """Add the web application, and what others get of links to it."""
+    settings = services.settings
+    serializer = PhotoSerializer(services.counter_cache, services.variants, services.media_urls)
+    public_url = settings.public_url.rstrip("/")
+    previews = LinkPreviews(services.reads, serializer, public_url)
+    for endpoint in LinkRoutes(previews, Sitemap(services.reads, public_url), public_url).endpoints():
+        app.router.add_get(endpoint.path, guard.bind(endpoint))
+    if settings.static_dir is not None:
+        app.router.add_routes(Pages(settings.static_dir, PageHeads(previews, services.limiter)).routes())
+
+
 def make_live_app(
-    live: Live, settings: ApiSettings, metrics: HttpMetrics, access_log: AccessLog | None = None
+    live: Live,
+    settings: ApiSettings,
+    metrics: HttpMetrics,
+    access_log: AccessLog | None = None,
+    api_tokens: ApiTokens | None = None,
 ) -> web.Application:
     """Return the application of live connections alone."""
     app = _edge_app(settings, metrics, access_log or EventLog())
-    authenticator = RequestAuthenticator(AccessTokens(settings.secret, ttl=settings.access_ttl))
+    authenticator = RequestAuthenticator(AccessTokens(settings.secret, ttl=settings.access_ttl), api_tokens)
     app.router.add_routes(LiveRoutes(live, authenticator).routes())
     return app
 

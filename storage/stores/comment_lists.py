@@ -21,7 +21,7 @@ from storage.stores import account_lists
 from storage.stores.comment_threads import author_above
 
 FIRST_REPLIES = 3  # of each comment in a list
-_MAX_PINNED = 3
+MAX_PINNED = 3
 
 _VIEWED = shard("$2")
 _SHOWN = f"c.shard = {_VIEWED} AND c.deleted_at IS NULL AND c.author_id <> ALL($5::bigint[])"
@@ -70,7 +70,7 @@ async def page(
             *_position(last),
             limit,
             list(hidden),
-            _pinned_before(last),
+            pinned_before(last),
             *(() if order is CommentOrder.NEWEST else (0 if last is None else last.likes,)),
         )
         if not rows:
@@ -195,7 +195,7 @@ def _page(order: CommentOrder) -> str:
             (SELECT {_COLUMNS} FROM comments c
              WHERE c.photo_id = $2 AND {_SHOWN} AND c.reply_to IS NULL
                AND c.pinned_at IS NOT NULL AND c.pinned_at < $6
-             ORDER BY c.pinned_at DESC LIMIT {_MAX_PINNED})
+             ORDER BY c.pinned_at DESC LIMIT {MAX_PINNED})
             UNION ALL
             (SELECT {_COLUMNS} FROM comments c
              WHERE c.photo_id = $2 AND {_SHOWN} AND c.reply_to IS NULL AND c.pinned_at IS NULL AND {_AFTER[order]}
@@ -208,7 +208,8 @@ def _position(last: Place | None) -> tuple[int | None]:
     return (None if last is None or last.pinned_at is not None else last.id,)
 
 
-def _pinned_before(last: Place | None) -> datetime:
+def pinned_before(last: Place | None) -> datetime:
+    """Return the time of pins before which the pinned comments after a place were pinned."""
     if last is None:
         return _NO_PIN_IS_LATER
     return _ALL_PINS_ARE_LATER if last.pinned_at is None else last.pinned_at

@@ -21,23 +21,29 @@ async def relation(db: Queryable, viewer_id: int, other_id: int) -> Relation:
     return Relation(**dict(row))
 
 
-def relation_to_other(prefix: str = "") -> str:
-    """Return the columns of the relation of the viewer $1 to the account $2; `prefix` begins each."""
+def relation_to_other(prefix: str = "", other: str = "$2", in_shard: str = _OTHER) -> str:
+    """Return the columns of the relation of the viewer $1 to an account; `prefix` begins each.
+
+    `other` and `in_shard` are the SQL expressions of the account's id and shard.
+    """
     return (
-        f"EXISTS (SELECT 1 FROM followers f WHERE f.shard = {_OTHER} AND f.followee_id = $2 AND f.follower_id = $1) "
+        f"EXISTS (SELECT 1 FROM followers f "
+        f"WHERE f.shard = {in_shard} AND f.followee_id = {other} AND f.follower_id = $1) "
         f"AS {prefix}following, "
         f"EXISTS (SELECT 1 FROM follow_requests r "
-        f"WHERE r.shard = {_OTHER} AND r.followee_id = $2 AND r.follower_id = $1) "
+        f"WHERE r.shard = {in_shard} AND r.followee_id = {other} AND r.follower_id = $1) "
         f"AS {prefix}requested, "
-        f"EXISTS (SELECT 1 FROM following f WHERE f.shard = {_OTHER} AND f.follower_id = $2 AND f.followee_id = $1) "
+        f"EXISTS (SELECT 1 FROM following f "
+        f"WHERE f.shard = {in_shard} AND f.follower_id = {other} AND f.followee_id = $1) "
         f"AS {prefix}followed_by, "
-        f"EXISTS (SELECT 1 FROM blocks b WHERE b.shard = {_OTHER} AND b.owner_id = $2 AND b.other_id = $1 "
+        f"EXISTS (SELECT 1 FROM blocks b WHERE b.shard = {in_shard} AND b.owner_id = {other} AND b.other_id = $1 "
         f"AND NOT b.outgoing) AS {prefix}blocking, "
-        f"EXISTS (SELECT 1 FROM mutes m WHERE m.shard = {_OTHER} AND m.owner_id = $2 AND m.other_id = $1 "
+        f"EXISTS (SELECT 1 FROM mutes m WHERE m.shard = {in_shard} AND m.owner_id = {other} AND m.other_id = $1 "
         f"AND NOT m.outgoing) AS {prefix}muting, "
-        f"EXISTS (SELECT 1 FROM close_friends c WHERE c.shard = {_OTHER} AND c.owner_id = $2 AND c.other_id = $1 "
-        f"AND NOT c.outgoing) AS {prefix}close_friend, "
-        f"EXISTS (SELECT 1 FROM followers f WHERE f.shard = {_OTHER} AND f.followee_id = $2 AND f.follower_id = $1 "
+        f"EXISTS (SELECT 1 FROM close_friends c WHERE c.shard = {in_shard} AND c.owner_id = {other} "
+        f"AND c.other_id = $1 AND NOT c.outgoing) AS {prefix}close_friend, "
+        f"EXISTS (SELECT 1 FROM followers f "
+        f"WHERE f.shard = {in_shard} AND f.followee_id = {other} AND f.follower_id = $1 "
         f"AND f.bell) AS {prefix}bell"
     )
 

@@ -11,7 +11,8 @@ import pytest
 
 from server.composition.roles import WORKER_ROLES
 from tests.engines.mtail import SHIPPED
-from tests.integration.deploy.alert_cases import CASES, SLOW_CASES, Case
+from tests.integration.deploy.alert_cases import CASES, SLOW_CASES
+from tests.integration.deploy.alert_cases.case import Case
 from tests.support.documents import ROOT, codes_in, table_rows
 from tests.support.prometheus_tools import (
     PROMETHEUS,

@@ -1,0 +1,1 @@
+"""The GraphQL interface: documents are checked, compiled once, and executed level by level."""
