@@ -44,7 +44,7 @@ def test_no_shared_module_replaces_the_sockets_of_its_process() -> None:
 
 
 def test_no_shared_module_needs_the_environment_of_a_program() -> None:
-    """That process imports them without what a test would give a program: such a module reads it as the program alone."""
+    """That process imports them without the variables that a test gives to a program."""
     files = {name: path.read_text() for name, path in modules_of(ROOT).items()}
     assert [name for name, text in files.items() if "os.environ[" in text and _reads_environment(text)] == []
 

@@ -154,7 +154,8 @@ async def test_what_an_erased_account_has_said_is_in_no_table(database: Database
         await users.remove(tx, ben.id)
     await _erase_all(database, ben)
     tables = await database.fetch(
-        "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = 'public' AND table_type = 'BASE TABLE'"
+        "SELECT table_name AS name FROM information_schema.tables "
+        "WHERE table_schema = 'public' AND table_type = 'BASE TABLE'"
     )
     with_word = [
         table["name"]
