@@ -17,7 +17,7 @@ from server.edge.oauth_responses import (
     PersonalTokensResponse,
     scopes_of,
 )
-from server.identity.scopes import DESCRIPTIONS
+from server.identity.scopes import CHOICES
 
 _TAG = "access tokens"
 _TOKENS = "/users/me/tokens"
@@ -88,7 +88,7 @@ class TokenAccessApi:
     async def tokens(self, request: ApiRequest) -> web.Response:
         """Handle `GET /users/me/tokens`."""
         items = [PersonalTokenResponse.from_model(each) for each in await self._access.personal(request.viewer.user_id)]
-        return json_response(PersonalTokensResponse(items=items, scopes=scopes_of(DESCRIPTIONS)).to_bytes())
+        return json_response(PersonalTokensResponse(items=items, scopes=scopes_of(CHOICES)).to_bytes())
 
     async def create(self, request: ApiRequest) -> web.Response:
         """Handle `POST /users/me/tokens`."""

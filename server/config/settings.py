@@ -16,6 +16,7 @@ from server.config.acme import AcmeSection
 from server.config.blobs import BlobsSection
 from server.config.discover import DiscoverSection
 from server.config.edge import EdgeSection
+from server.config.graphql import GraphqlSection
 from server.config.keys import (
     AuthSection,
     BrokerSection,
@@ -77,6 +78,7 @@ class Settings(BaseSettings):
     mail: MailSection = MailSection()
     discover: DiscoverSection = DiscoverSection()
     mastodon: MastodonSection = MastodonSection()
+    graphql: GraphqlSection = GraphqlSection()
     limits: LimitsSection = LimitsSection()
     abuse: AbuseSection = AbuseSection()
     live: LiveSection = LiveSection()

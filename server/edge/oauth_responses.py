@@ -93,7 +93,7 @@ class AuthorizationResponse(ResponseModel):
     """
 
     application: ShownApplicationResponse | None = None
-    scopes: Annotated[list[ScopeResponse], Field(default_factory=list)]
+    scopes: list[ScopeResponse] = Field(default_factory=list)
     returns_to: str | None = None
     redirect_to: str | None = None
 

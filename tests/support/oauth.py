@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import aiohttp
-from authlib.integrations.requests_client import OAuth2Session
+from authlib.integrations.requests_client import OAuth2Session  # type: ignore[import-untyped]
 
 from tests.support.api import Api
 from tests.support.api_user import ApiUser, Response
@@ -81,6 +81,22 @@ async def exchange(api: Api, application: dict[str, Any], code: str, **changed: 
         "code_verifier": VERIFIER,
     }
     return await post(api, "/oauth/token", **{**usual, **changed})
+
+
+async def exchange_at(url: str, application: dict[str, Any], code: str) -> dict[str, Any]:
+    """Exchange a code at a service that runs elsewhere, and return the tokens."""
+    form = {
+        "grant_type": "authorization_code",
+        "client_id": application["client_id"],
+        "client_secret": application["client_secret"],
+        "code": code,
+        "redirect_uri": REDIRECT_URI,
+        "code_verifier": VERIFIER,
+    }
+    async with aiohttp.ClientSession() as session, session.post(f"{url}/oauth/token", data=form) as response:
+        assert response.status == 200, await response.text()
+        tokens: dict[str, Any] = await response.json()
+        return tokens
 
 
 def with_token(api: Api, user: ApiUser, tokens: dict[str, Any]) -> ApiUser:

