@@ -42,7 +42,7 @@ async def signed_in(user: ApiUser) -> Mastodon:
     return client
 
 
-class Events(StreamListener):  # type: ignore[misc]
+class Events(StreamListener):
     """The events of a stream, in order, as (name, payload)."""
 
     def __init__(self) -> None:
