@@ -52,7 +52,7 @@ async def serve(kind: str, port: int) -> None:
         else:
             stores = await stack.enter_async_context(open_stores(settings))
             live = build_live_layer(settings, stores, metrics)
-            app = build_live_app(settings, live, metrics)
+            app = build_live_app(settings, stores, live, metrics)
         watch, collections = StallWatch(), CollectionWatch()
         collections.attach()
         app.router.add_get(STATE, _State(live, watch, collections).handle)

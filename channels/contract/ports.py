@@ -12,11 +12,15 @@ from typing import Protocol
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Identity:
-    """An authenticated user: id, session, and the expiry of the token in Unix seconds."""
+    """An authenticated user: id, session, and the expiry of the token in Unix seconds.
+
+    `scopes` are the operations that the token permits, None if it permits all.
+    """
 
     user_id: int
     session: str
     expires_at: float
+    scopes: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -43,6 +43,8 @@ class LiveApi:
         """Handle `POST /live/token`; the connection lasts no longer than the access token of this request."""
         viewer = request.viewer
         payload = {"user": viewer.user_id, "session": viewer.session, "expires_at": viewer.expires_at}
+        if viewer.scopes is not None:
+            payload["scopes"] = sorted(viewer.scopes)
         token = await self._tickets.issue(payload, ttl=self._ttl)
         expires_at = timestamp(datetime.now(UTC) + timedelta(seconds=self._ttl))
         ticket = LiveTicketResponse(token=token, url=self._url, expires_at=expires_at)

@@ -18,6 +18,7 @@ from server.edge.access_log import AccessLog, EventLog
 from server.edge.body import BodyPace
 from server.edge.client_addresses import Network
 from server.edge.middleware import HttpMetrics, NoHttpMetrics
+from server.identity.api_tokens import ApiTokens
 from server.identity.new_accounts import NewAccountLimiter
 from server.identity.rate_limiter import RateLimiter
 from server.identity.tokens import AccessTokens
@@ -93,6 +94,7 @@ class Services:
 
     settings: ApiSettings
     tokens: AccessTokens
+    api_tokens: ApiTokens
     limiter: RateLimiter
     new_accounts: NewAccountLimiter
     actions: Actions

@@ -90,7 +90,9 @@ def _user_endpoints(services: Services) -> list[Endpoint]:
     )
     cookies = SessionCookies(secure=settings.secure, access_ttl=settings.access_ttl, refresh_ttl=settings.refresh_ttl)
     responses = TokenResponses(cookies, DeviceTokens(settings.secret), access_ttl=settings.access_ttl)
-    tokens = TokensApi(actions.sign_in, actions.sessions, RequestAuthenticator(services.tokens), responses, reads)
+    tokens = TokensApi(
+        actions.sign_in, actions.sessions, RequestAuthenticator(services.tokens, services.api_tokens), responses, reads
+    )
     return [
         *AccountsApi(reads, actions.accounts, actions.sign_in, responses).endpoints(),
         *EmailAddressesApi(actions.emails).endpoints(),

@@ -12,6 +12,7 @@ from aiohttp import web
 
 from channels.contract.tracing import Tracing
 from channels.live import Live
+from server.api.endpoint_scopes import scope_of
 from server.api.services import ApiSettings, Services
 from server.api.table import endpoints
 from server.edge.access_log import AccessLog, EventLog
@@ -27,6 +28,7 @@ from server.edge.middleware import Handler, HttpMetrics, edge
 from server.edge.openapi import describe
 from server.edge.pages import Pages
 from server.edge.tracing import traced
+from server.identity.api_tokens import ApiTokens
 from server.identity.tokens import AccessTokens
 from server.live.routes import LiveRoutes
 from server.media.openapi import image_paths
@@ -38,7 +40,7 @@ from storage.blobs.variants import VariantRegistry
 def make_app(services: Services, methods: Methods = Methods.ALL, tracing: Tracing | None = None) -> web.Application:
     """Return the application of all routes, which accepts `methods` alone; it opens and closes nothing."""
     settings = services.settings
-    authenticator = RequestAuthenticator(services.tokens)
+    authenticator = RequestAuthenticator(services.tokens, services.api_tokens)
     table = endpoints(services)
     guard = Guard(
         authenticator,
@@ -48,6 +50,7 @@ def make_app(services: Services, methods: Methods = Methods.ALL, tracing: Tracin
         require_space=services.require_space,
         require_proof=services.actions.reauthentication.require,
         new_accounts=services.new_accounts,
+        scope_of=scope_of,
     )
     app = _edge_app(settings, services.metrics, services.access_log, methods, tracing)
     for endpoint in table:
@@ -74,11 +77,15 @@ def make_app(services: Services, methods: Methods = Methods.ALL, tracing: Tracin
 
 
 def make_live_app(
-    live: Live, settings: ApiSettings, metrics: HttpMetrics, access_log: AccessLog | None = None
+    live: Live,
+    settings: ApiSettings,
+    metrics: HttpMetrics,
+    access_log: AccessLog | None = None,
+    api_tokens: ApiTokens | None = None,
 ) -> web.Application:
     """Return the application of live connections alone."""
     app = _edge_app(settings, metrics, access_log or EventLog())
-    authenticator = RequestAuthenticator(AccessTokens(settings.secret, ttl=settings.access_ttl))
+    authenticator = RequestAuthenticator(AccessTokens(settings.secret, ttl=settings.access_ttl), api_tokens)
     app.router.add_routes(LiveRoutes(live, authenticator).routes())
     return app
 

@@ -244,7 +244,7 @@ class ProcessBuilder:
         self._runs["live"], self._drain = live.run, live.close
         self._runs["garbage collector"] = GarbageCollector(self._metrics.registry).run
         self._checks["live"] = partial(_require_ready, live)
-        self._app = build_live_app(self._settings, live, self._metrics)
+        self._app = build_live_app(self._settings, self._stores, live, self._metrics)
         return live
 
     async def _add_broker(self, workers: list[WorkerSpec], *, relay: bool) -> None:

@@ -17,6 +17,7 @@ from server.actions.new_accounts import new_account_limiter
 from server.actions.notifications import NotificationActions
 from server.actions.presence import PresenceReader
 from server.actions.reactions import ReactionActions
+from server.actions.token_lookup import TokenLookup
 from server.api.services import ApiSettings, Services, no_limit
 from server.composition.actions import IdentitySettings, build_actions
 from server.composition.application import make_app, make_live_app
@@ -31,6 +32,7 @@ from server.config.settings import Settings
 from server.edge.access_log import AccessLog, EventLog, JsonLines
 from server.edge.body import BodyPace
 from server.edge.methods import Methods
+from server.identity.api_tokens import ApiTokens
 from server.identity.passwords import Passwords
 from server.identity.rate_limiter import RateLimiter
 from server.identity.rate_limits import RateLimits
@@ -57,6 +59,7 @@ from storage.ids import slot_group
 from storage.limits.open_sessions import OpenSessions, ReplicatedSessions
 from storage.limits.quotas import Quotas
 from storage.limits.tickets import Tickets
+from storage.postgres.reads import PrimaryReads
 from workers.signals.settings import SignalSettings
 
 STATIC = Path(__file__).parents[2] / "static"
@@ -87,7 +90,9 @@ def build_live_layer(
     )
     presence = PresenceReader(stores.db, stores.presence)
     ports = Ports(
-        authenticator=LiveAuthenticator(AccessTokens(secret, ttl=settings.auth.access_ttl), Tickets(stores.redis)),
+        authenticator=LiveAuthenticator(
+            AccessTokens(secret, ttl=settings.auth.access_ttl), Tickets(stores.redis), api_tokens(settings, stores)
+        ),
         streams=streams,
         authorizer=LiveAuthorizer(stores.db, presence, stores.reads),
         presences=LivePresences(presence),
@@ -109,9 +114,9 @@ def build_live_layer(
     )
 
 
-def build_live_app(settings: Settings, live: Live, metrics: Metrics) -> web.Application:
+def build_live_app(settings: Settings, stores: Stores, live: Live, metrics: Metrics) -> web.Application:
     """Return the application of live connections alone."""
-    return make_live_app(live, api_settings(settings), metrics, access_log(settings))
+    return make_live_app(live, api_settings(settings), metrics, access_log(settings), api_tokens(settings, stores))
 
 
 def build_api_app(
@@ -156,6 +161,7 @@ def api_services(settings: Settings, stores: Stores, passwords: Passwords, metri
     return Services(
         settings=api_settings(settings),
         tokens=tokens,
+        api_tokens=api_tokens(settings, stores),
         limiter=limiter,
         new_accounts=new_account_limiter(stores.db, limiter, from_sections(SignalSettings, settings.abuse)),
         actions=build_actions(
@@ -198,6 +204,15 @@ def rate_limiter(settings: Settings, stores: Stores) -> RateLimiter:
     """Return the rate limiter."""
     sessions = ReplicatedSessions(stores.fallback) if only_reads(settings) else OpenSessions(stores.fallback)
     return RateLimiter(Quotas(stores.redis), from_sections(RateLimits, settings.limits), is_open=sessions.has)
+
+
+def api_tokens(settings: Settings, stores: Stores) -> ApiTokens:
+    """Return the verification of opaque tokens."""
+    # On the primary: a token is used as soon as it is issued. A region that only reads asks the primary only for those
+    # that its replica does not know yet.
+    far = only_reads(settings)
+    lookup = TokenLookup(stores.reads, None) if far else TokenLookup(PrimaryReads(stores.db), stores.db)
+    return ApiTokens(lookup.find, rate_limiter(settings, stores), ttl=settings.auth.access_ttl)
 
 
 def access_log(settings: Settings) -> AccessLog:

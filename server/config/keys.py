@@ -310,6 +310,10 @@ class LimitsSection(Section):
     account_mails: Rate = Field(
         default="10/h", description="Mails about the e-mail address that one user requests, to verify or change it."
     )
+    token_lookups: Rate = Field(
+        default="1200/m",
+        description="Access tokens of applications from one address that are looked up for the first time.",
+    )
 
 
 class LiveSection(Section):

@@ -33,7 +33,8 @@ ADDRESS: web.RequestKey[str] = web.RequestKey("address", str)
 class Viewer(NamedTuple):
     """The signed-in user of a request; `by_cookie` when the browser attached the token by itself.
 
-    A `restricted` one is the user of a suspended account.
+    A `restricted` one is the user of a suspended account. `scopes` are what the token of an application or program
+    permits, and `client_id` is the application; None in a session that the user signed in to, which may do everything.
     """
 
     user_id: int
@@ -43,6 +44,8 @@ class Viewer(NamedTuple):
     expires_at: int
     by_cookie: bool
     restricted: bool = False
+    scopes: frozenset[str] | None = None
+    client_id: int | None = None
 
 
 VIEWER: web.RequestKey[Viewer] = web.RequestKey("viewer", Viewer)

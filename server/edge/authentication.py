@@ -10,11 +10,13 @@ import hmac
 
 from aiohttp import web
 
-from server.edge.api_request import DEVICE_COOKIE, Viewer
+from server.edge.api_request import ADDRESS, DEVICE_COOKIE, Viewer
 from server.edge.problem import ProblemError, unauthorized
 from server.identity import device_tokens
+from server.identity.api_tokens import ApiTokens
 from server.identity.errors import AccountSuspendedError
-from server.identity.tokens import AccessTokens, TokenError
+from server.identity.opaque_tokens import is_opaque
+from server.identity.tokens import AccessTokens, Claims, TokenError
 
 ACCESS_COOKIE = "picshare_access"
 REFRESH_COOKIE = "picshare_refresh"
@@ -26,15 +28,20 @@ _SAFE = {"GET", "HEAD", "OPTIONS"}
 
 
 class RequestAuthenticator:
-    """Authentication of requests by their tokens alone, without a look-up in Redis or PostgreSQL."""
+    """Authentication of requests by their tokens, without a look-up in Redis.
 
-    def __init__(self, tokens: AccessTokens) -> None:
+    Opaque tokens, of `api_tokens`, are looked up in PostgreSQL once in a while; without it they are refused.
+    """
+
+    def __init__(self, tokens: AccessTokens, api_tokens: ApiTokens | None = None) -> None:
         self._tokens = tokens
+        self._api_tokens = api_tokens
 
-    def viewer(self, request: web.BaseRequest, *, restricted: bool = False) -> Viewer | None:
+    async def viewer(self, request: web.BaseRequest, *, restricted: bool = False) -> Viewer | None:
         """Return the signed-in user, or None; raise a 401 for an invalid token, a 403 for a missing CSRF token.
 
-        Raises `AccountSuspendedError` for the token of a suspended account, unless `restricted` ones are accepted.
+        The token of an application without a user has no viewer. Raises `AccountSuspendedError` for the token of a
+        suspended account, unless `restricted` ones are accepted.
         """
         # The header takes precedence over the cookie: a browser never adds it by itself, so it needs no CSRF token.
         header = request.headers.get("Authorization")
@@ -44,11 +51,11 @@ class RequestAuthenticator:
                 raise unauthorized(
                     "invalid_token", "Send the access token in the header as: Authorization: Bearer <token>."
                 )
-            return self._verified(token.strip(), by_cookie=False, restricted=restricted)
+            return await self._of_header(request, token.strip(), restricted=restricted)
         cookie = request.cookies.get(ACCESS_COOKIE)
         if cookie is None:
             return None
-        viewer = self._verified(cookie, by_cookie=True, restricted=restricted)
+        viewer = self._of_token(cookie, by_cookie=True, restricted=restricted)
         if request.method not in _SAFE:
             self._require_csrf_token(request, self._tokens.csrf(viewer.session))
         return viewer
@@ -61,7 +68,16 @@ class RequestAuthenticator:
             self._require_csrf_token(request, request.cookies.get(CSRF_COOKIE, ""))
         return token
 
-    def _verified(self, token: str, *, by_cookie: bool, restricted: bool) -> Viewer:
+    async def _of_header(self, request: web.BaseRequest, token: str, *, restricted: bool) -> Viewer | None:
+        if self._api_tokens is None or not is_opaque(token):
+            return self._of_token(token, by_cookie=False, restricted=restricted)
+        try:
+            claims = await self._api_tokens.verify(token, address=request[ADDRESS])
+        except TokenError as error:
+            raise unauthorized("invalid_token", str(error)) from error
+        return None if claims is None else _viewer_of(claims, by_cookie=False)
+
+    def _of_token(self, token: str, *, by_cookie: bool, restricted: bool) -> Viewer:
         try:
             claims = self._tokens.verify(token)
         except TokenError as error:
@@ -69,15 +85,7 @@ class RequestAuthenticator:
             raise unauthorized(code, str(error)) from error
         if claims.restricted and not restricted:
             raise AccountSuspendedError
-        return Viewer(
-            user_id=claims.user_id,
-            user_text=claims.subject,
-            session=claims.session,
-            role=claims.role,
-            expires_at=claims.expires_at,
-            by_cookie=by_cookie,
-            restricted=claims.restricted,
-        )
+        return _viewer_of(claims, by_cookie=by_cookie)
 
     @staticmethod
     def _require_csrf_token(request: web.BaseRequest, expected: str) -> None:
@@ -113,6 +121,20 @@ class SessionCookies:
 
     def _set(self, response: web.Response, name: str, value: str, ttl: int, path: str, *, hidden: bool) -> None:
         response.set_cookie(name, value, max_age=ttl, path=path, httponly=hidden, secure=self._secure, samesite="Lax")
+
+
+def _viewer_of(claims: Claims, *, by_cookie: bool) -> Viewer:
+    return Viewer(
+        user_id=claims.user_id,
+        user_text=claims.subject,
+        session=claims.session,
+        role=claims.role,
+        expires_at=claims.expires_at,
+        by_cookie=by_cookie,
+        restricted=claims.restricted,
+        scopes=claims.scopes,
+        client_id=claims.client_id,
+    )
 
 
 def _bytes_of(text: str) -> bytes:

@@ -17,12 +17,18 @@ from server.edge.endpoint import Auth, Endpoint
 from server.edge.entity_tags import unless_known
 from server.edge.middleware import Handler
 from server.edge.problem import sign_in_required
-from server.identity.errors import NewAccountLimitedError
+from server.identity.errors import InsufficientScopeError, NewAccountLimitedError, SessionRequiredError
 from server.identity.new_accounts import NewAccountLimiter
 from server.identity.rate_limiter import RateLimiter
+from server.identity.scopes import ANY
 from storage.postgres.reads import Reads
 
 ANONYMOUS_QUOTA = "anonymous"
+
+
+def no_scope(_endpoint: Endpoint) -> str | None:
+    """Refuse the tokens of applications for every endpoint."""
+    return None
 
 
 class Guard:
@@ -30,7 +36,8 @@ class Guard:
 
     `require_space` raises `FullError` while there is no space for what an endpoint would store. `require_proof` raises
     `ReauthenticationRequiredError` unless a user was authenticated in a session a moment ago. Without `new_accounts` no
-    lower limits apply to these.
+    lower limits apply to these. `scope_of` returns the scope that the token of an application needs for an endpoint, or
+    None where such tokens are refused.
     """
 
     def __init__(
@@ -43,6 +50,7 @@ class Guard:
         require_space: Callable[[], None],
         require_proof: Callable[[int, str], Awaitable[None]],
         new_accounts: NewAccountLimiter | None = None,
+        scope_of: Callable[[Endpoint], str | None] = no_scope,
     ) -> None:
         self._authenticator = authenticator
         self._limiter = limiter
@@ -51,10 +59,15 @@ class Guard:
         self._require_space = require_space
         self._require_proof = require_proof
         self._new_accounts = new_accounts
+        self._scope_of = scope_of
 
     def bind(self, endpoint: Endpoint) -> Handler:
-        """Return the aiohttp handler of an endpoint; raise `KeyError` where its quota is no rate limit."""
+        """Return the aiohttp handler of an endpoint.
+
+        Raises `KeyError` where its quota is no rate limit, or its scope is not known.
+        """
         # A misspelt quota fails at the start of the process instead of at the first request.
+        self._scope_of(endpoint)
         for quota in (endpoint.quota, endpoint.new_account_quota):
             if quota is not None:
                 self._limiter.policy(quota)
@@ -63,7 +76,7 @@ class Guard:
             viewer = (
                 None
                 if endpoint.auth is Auth.NONE
-                else self._authenticator.viewer(http, restricted=endpoint.while_suspended)
+                else await self._authenticator.viewer(http, restricted=endpoint.while_suspended)
             )
             if viewer is not None:
                 http[VIEWER] = viewer
@@ -83,7 +96,9 @@ class Guard:
         return handler
 
     async def check(self, request: ApiRequest, endpoint: Endpoint) -> None:
-        """Charge a request to the rate limits of an endpoint, and require recent proof and space where that does."""
+        """Require the scope of an endpoint, charge its rate limits, and require proof and space where it does."""
+        if request.viewer_id is not None:
+            require_scope(request.viewer.scopes, self._scope_of(endpoint))
         if endpoint.guarded:
             await self._charge(request, endpoint)
             if endpoint.new_account_quota is not None:
@@ -116,3 +131,17 @@ class Guard:
             # In place of the limit of all accounts, of which something is left.
             request.report_rate_limit(error.charge)
             raise
+
+
+def require_scope(scopes: frozenset[str] | None, scope: str | None) -> None:
+    """Raise `InsufficientScopeError` if `scopes`, which a token permits, are without `scope`.
+
+    Without a scope, raise `SessionRequiredError` for every token of an application. With `ANY` each is accepted,
+    because something else checks what it permits. The token of a session that a user signed in to has no scopes, and
+    may do everything.
+    """
+    if scopes is None or scope in scopes or scope == ANY:
+        return
+    if scope is None:
+        raise SessionRequiredError
+    raise InsufficientScopeError(scope)

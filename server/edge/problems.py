@@ -20,6 +20,7 @@ from server.identity.errors import (
     AccountSuspendedError,
     ChallengeError,
     DeletionPendingError,
+    InsufficientScopeError,
     LinkExpiredError,
     LinkInvalidError,
     LinkUsedError,
@@ -32,6 +33,7 @@ from server.identity.errors import (
     ReauthenticationRequiredError,
     RefreshTokenError,
     SecondFactorRequiredError,
+    SessionRequiredError,
     SessionRevokedError,
     SignInExpiredError,
     WrongCodeError,
@@ -124,6 +126,18 @@ def _second_factor(error: SecondFactorRequiredError) -> ProblemError:
     return ProblemError(403, "second_factor_required", str(error), headers=headers, members=members)
 
 
+def _insufficient_scope(error: InsufficientScopeError) -> ProblemError:
+    # RFC 6750, section 3.1.
+    challenge = f'Bearer realm="picshare", error="insufficient_scope", scope="{error.scope}"'
+    return ProblemError(
+        403,
+        "insufficient_scope",
+        str(error),
+        headers={"WWW-Authenticate": challenge},
+        members={"scope": error.scope},
+    )
+
+
 def _suspended(error: AccountSuspendedError) -> ProblemError:
     members = {} if error.token is None else {"access_token": error.token}
     return ProblemError(403, "account_suspended", str(error), members=members)
@@ -195,6 +209,8 @@ _TABLE: tuple[tuple[type[Exception], Callable[[Any], ProblemError | None]], ...]
     (LinkInvalidError, lambda error: ProblemError(404, "link_invalid", str(error))),
     (LinkUsedError, lambda error: ProblemError(410, "link_used", str(error))),
     (LinkExpiredError, lambda error: ProblemError(410, "link_expired", str(error))),
+    (InsufficientScopeError, _insufficient_scope),
+    (SessionRequiredError, lambda error: ProblemError(403, "session_required", str(error))),
     (SessionRevokedError, lambda error: unauthorized("session_revoked", str(error))),
     (AccountSuspendedError, _suspended),
     (NotPermittedError, lambda error: ProblemError(403, error.code, str(error))),

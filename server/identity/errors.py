@@ -11,6 +11,8 @@ IdentityError
 ├── ReauthenticationRequiredError  a dangerous step, and the user was not authenticated a moment ago
 ├── RefreshTokenError      a refresh token that cannot be exchanged
 ├── SessionRevokedError    an access token whose session has ended
+├── InsufficientScopeError  the token of an application does not permit the request
+├── SessionRequiredError   a request that no token of an application permits
 ├── AccountSuspendedError  the account is suspended; what its user may still do is named
 ├── LinkInvalidError       a link of a mail is not complete, or is for something else
 ├── LinkUsedError          a link of a mail was used before
@@ -131,6 +133,21 @@ class SessionRevokedError(IdentityError):
 
     def __init__(self) -> None:
         super().__init__("This session has ended. Sign in again.")
+
+
+class InsufficientScopeError(IdentityError):
+    """The token of an application does not permit the request; `scope` would."""
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(f"This access token does not permit the request. It needs the scope {scope}.")
+        self.scope = scope
+
+
+class SessionRequiredError(IdentityError):
+    """The request concerns the security of the account, which no token of an application permits."""
+
+    def __init__(self) -> None:
+        super().__init__("Tokens of applications do not permit this request. Sign in to PicShare itself for it.")
 
 
 class PasswordsBusyError(IdentityError):

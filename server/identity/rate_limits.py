@@ -44,6 +44,7 @@ class RateLimits:
     reset_account: str
     reset_address: str
     account_mails: str
+    token_lookups: str
 
     def policy(self, name: str) -> QuotaPolicy:
         """Return the policy of a limit, by the name of its field."""

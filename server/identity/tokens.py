@@ -45,7 +45,9 @@ class TokenError(Exception):
 class Claims:
     """The claims of a valid access token; `subject` is the user's id as text, `expires_at` in Unix seconds.
 
-    One that is `restricted` is of a suspended account: it is for the few requests that this may send.
+    One that is `restricted` is of a suspended account: it is for the few requests that this may send. `scopes` are what
+    an opaque token permits, and `client_id` is its application; None for the token of a session that a user signed in
+    to.
     """
 
     user_id: int
@@ -54,6 +56,8 @@ class Claims:
     role: Role
     expires_at: int
     restricted: bool = False
+    scopes: frozenset[str] | None = None
+    client_id: int | None = None
 
 
 class AccessTokens:

@@ -19,6 +19,9 @@ from channels.contract.errors import (
 )
 from channels.contract.ports import Grant, Identity, Member, Presence
 from server.actions.presence import PresenceReader
+from server.identity.api_tokens import ApiTokens
+from server.identity.opaque_tokens import is_opaque
+from server.identity.scopes import LIVE
 from server.identity.tokens import AccessTokens, TokenError
 from server.live.store_errors import store_errors
 from storage import ids
@@ -32,15 +35,24 @@ from workers.jobs.publications import FEED, NOTIFICATIONS, PRESENCE, WEBHOOK
 
 
 class LiveAuthenticator:
-    """Authentication by access token, or by a one-use ticket of `POST /live/token`."""
+    """Authentication by access token, by a token of `api_tokens`, or by a one-use ticket of `POST /live/token`."""
 
-    def __init__(self, tokens: AccessTokens, tickets: Tickets, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        tokens: AccessTokens,
+        tickets: Tickets,
+        api_tokens: ApiTokens | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         self._tokens = tokens
         self._tickets = tickets
+        self._api_tokens = api_tokens
         self._clock = clock
 
     async def authenticate(self, token: str) -> Identity:
         """Return the identity; raise `TokenExpiredError`, `TokenInvalidError` or `LiveUnavailableError`."""
+        if self._api_tokens is not None and is_opaque(token):
+            return await self._of_api_token(self._api_tokens, token)
         # A JWT has three parts; a ticket contains no dot.
         return self._of_token(token) if token.count(".") == 2 else self._of_payload(await self._redeem(token))
 
@@ -74,6 +86,21 @@ class LiveAuthenticator:
             raise TokenInvalidError("This account is suspended.")
         return Identity(user_id=claims.user_id, session=claims.session, expires_at=float(claims.expires_at))
 
+    async def _of_api_token(self, api_tokens: ApiTokens, token: str) -> Identity:
+        try:
+            with store_errors():
+                claims = await api_tokens.verify(token, address=None)
+        except TokenError as error:
+            raise TokenInvalidError(str(error)) from error
+        if claims is None or claims.scopes is None or LIVE not in claims.scopes:
+            raise TokenInvalidError(f"Live connections need an access token of a user with the scope {LIVE}.")
+        return Identity(
+            user_id=claims.user_id,
+            session=claims.session,
+            expires_at=float(claims.expires_at),
+            scopes=claims.scopes,
+        )
+
     async def _redeem(self, ticket: str) -> dict[str, Any]:
         with store_errors():
             payload = await self._tickets.redeem(ticket) if _may_be(ticket) else None
@@ -84,7 +111,13 @@ class LiveAuthenticator:
     def _of_payload(self, payload: dict[str, Any]) -> Identity:
         if payload["expires_at"] <= self._clock():
             raise TokenExpiredError("The access token for which the ticket was issued has expired.")
-        return Identity(user_id=payload["user"], session=payload["session"], expires_at=float(payload["expires_at"]))
+        scopes = payload.get("scopes")
+        return Identity(
+            user_id=payload["user"],
+            session=payload["session"],
+            expires_at=float(payload["expires_at"]),
+            scopes=None if scopes is None else frozenset(scopes),
+        )
 
 
 def _may_be(ticket: str) -> bool:

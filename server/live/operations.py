@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import orjson
@@ -14,6 +15,7 @@ from channels.contract.ports import Identity
 from server.actions.notifications import MARK_QUOTA, NotificationActions
 from server.actions.reactions import LIKE_QUOTA, ReactionActions
 from server.edge.activity_responses import NotificationCountersResponse
+from server.edge.guard import require_scope
 from server.edge.notification_requests import NotificationSelection
 from server.edge.photo_responses import LikeResponse
 from server.edge.problem import ProblemError, invalid
@@ -32,17 +34,23 @@ Run = Callable[[int, Any], Awaitable[bytes]]
 class Operation:
     """A method that clients may call: its parameters, its rate limit, and the function that runs it for a viewer.
 
+    `scope` is what the token of an application needs for it.
     One that `stores` adds something that stays, and is refused while the disk is full.
     """
 
     parameters: type[BaseModel]
     quota: str
+    scope: str
     run: Run
     stores: bool = False
 
 
 class NoParameters(BaseModel):
     """No parameters; anything that is sent is ignored."""
+
+
+_likes = partial(Operation, parameters=PhotoReference, quota=LIKE_QUOTA, scope="write:likes")
+_marks = partial(Operation, parameters=NotificationSelection, quota=MARK_QUOTA, scope="write:notifications")
 
 
 class LiveOperations:
@@ -66,11 +74,13 @@ class LiveOperations:
         self._reads = reads
         self._require_space = require_space
         self._operations = {
-            "like": Operation(parameters=PhotoReference, quota=LIKE_QUOTA, run=self._like, stores=True),
-            "unlike": Operation(parameters=PhotoReference, quota=LIKE_QUOTA, run=self._unlike),
-            "seen": Operation(parameters=NotificationSelection, quota=MARK_QUOTA, run=self._mark_seen),
-            "read": Operation(parameters=NotificationSelection, quota=MARK_QUOTA, run=self._mark_read),
-            "counters": Operation(parameters=NoParameters, quota=READ_QUOTA, run=self._counters),
+            "like": _likes(run=self._like, stores=True),
+            "unlike": _likes(run=self._unlike),
+            "seen": _marks(run=self._mark_seen),
+            "read": _marks(run=self._mark_read),
+            "counters": Operation(
+                parameters=NoParameters, quota=READ_QUOTA, scope="read:notifications", run=self._counters
+            ),
         }
 
     async def call(self, identity: Identity, method: str, data: object) -> bytes:
@@ -81,6 +91,7 @@ class LiveOperations:
             raise UnknownOperationError(f"There is no method {method!r}. The methods are {known}.")
         try:
             parameters = _validated(operation.parameters, data)
+            require_scope(identity.scopes, operation.scope)
             await self._limiter.check_user(operation.quota, identity.user_id, identity.session)
             if operation.stores:
                 self._require_space()

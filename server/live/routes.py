@@ -12,7 +12,9 @@ from channels.live import Live
 from server.edge.api_request import ADDRESS
 from server.edge.authentication import RequestAuthenticator
 from server.edge.endpoint import PREFIX
+from server.edge.guard import require_scope
 from server.edge.problem import sign_in_required, unauthorized
+from server.identity import scopes
 from server.identity.rate_limits import address_subject
 
 WEBSOCKET = "/connection/websocket"
@@ -60,7 +62,7 @@ class LiveRoutes:
         try:
             ticket = request.query.get("ticket")
             if ticket is None:
-                identity, key = self._of_headers(request), ""
+                identity, key = await self._of_headers(request), ""
             else:
                 identity, key = await self._of_ticket(request, ticket)
             await self._live.authenticator.confirm(identity)
@@ -70,11 +72,17 @@ class LiveRoutes:
             raise unauthorized("invalid_token", str(error)) from error
         return identity, key
 
-    def _of_headers(self, request: web.Request) -> Identity:
-        viewer = self._authenticator.viewer(request)
+    async def _of_headers(self, request: web.Request) -> Identity:
+        viewer = await self._authenticator.viewer(request)
         if viewer is None:
             raise sign_in_required()
-        return Identity(user_id=viewer.user_id, session=viewer.session, expires_at=float(viewer.expires_at))
+        require_scope(viewer.scopes, scopes.LIVE)
+        return Identity(
+            user_id=viewer.user_id,
+            session=viewer.session,
+            expires_at=float(viewer.expires_at),
+            scopes=viewer.scopes,
+        )
 
     async def _of_ticket(self, request: web.Request, ticket: str) -> tuple[Identity, str]:
         # URLs are logged by proxies; a ticket is used up by then, an access token would still be valid.

@@ -7,6 +7,7 @@ from aiohttp import web
 
 from server.edge.api_request import Viewer
 from server.edge.authentication import RequestAuthenticator
+from server.edge.guard import require_scope
 from server.identity.errors import SessionRevokedError
 from server.media.sending import send_blob
 from storage.blobs.content_types import EXTENSIONS
@@ -16,6 +17,8 @@ from storage.errors import NotFoundError, UnavailableError
 from storage.limits.tickets import Tickets
 from storage.postgres.database import Queryable
 from storage.stores import photo_contents, quarantine, sessions
+
+_SCOPE = "read:photos"  # of the tokens of applications
 
 log = structlog.get_logger(__name__)
 
@@ -37,7 +40,9 @@ class OriginalRoutes:
     async def original(self, request: web.Request) -> web.StreamResponse:
         """Return the original to its owner, as a download that browsers do not render."""
         sha256 = request.match_info["sha256"]
-        viewer = self._authentication.viewer(request)
+        viewer = await self._authentication.viewer(request)
+        if viewer is not None:
+            require_scope(viewer.scopes, _SCOPE)
         if viewer is None or not await photo_contents.is_owner(self._db, sha256, viewer.user_id):
             raise NotFoundError("image")
         if await quarantine.has(self._db, sha256):

@@ -35,6 +35,7 @@ DISTRIBUTED: Mapping[str, Distribution] = {
             "notification_preferences", "notification_schedules", "muted_subjects", "delivery_queues", "deliveries",
             "one_time_tokens", "email_changes", "mail_opt_outs",
             "push_subscriptions",
+            "oauth_clients", "oauth_codes", "api_tokens",
         ),
         _BY_SHARD,
     ),

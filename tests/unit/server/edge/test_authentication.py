@@ -8,12 +8,15 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
-from server.edge.api_request import Viewer
+from server.edge.api_request import ADDRESS, Viewer
 from server.edge.authentication import RequestAuthenticator, SessionCookies
 from server.edge.problem import ProblemError
+from server.identity.api_tokens import ApiTokens
+from server.identity.opaque_tokens import TokenKind, new_token
 from server.identity.tokens import AccessTokens
 from storage import ids
 from storage.models import Role
+from tests.support.api_tokens import found_token, known_tokens
 
 SECRET = b"a secret for tests, 32 bytes long"
 NOW = 1_800_000_000
@@ -31,28 +34,28 @@ def request_of(method: str = "GET", cookies: Mapping[str, str] | None = None, **
     return make_mocked_request(method, "/", headers=fields)
 
 
-def viewer_of(request: web.Request) -> Viewer | None:
+async def viewer_of(request: web.Request, api_tokens: ApiTokens | None = None) -> Viewer | None:
     """Return the viewer of a request."""
-    return RequestAuthenticator(TOKENS).viewer(request)
+    return await RequestAuthenticator(TOKENS, api_tokens).viewer(request)
 
 
-def refused(request: web.Request) -> tuple[int, str]:
+async def refused(request: web.Request, api_tokens: ApiTokens | None = None) -> tuple[int, str]:
     """Return the status and the code of the problem of a refused request."""
     with pytest.raises(ProblemError) as caught:
-        viewer_of(request)
+        await viewer_of(request, api_tokens)
     return caught.value.status, caught.value.code
 
 
-def test_a_request_without_credentials_has_no_viewer() -> None:
+async def test_a_request_without_credentials_has_no_viewer() -> None:
     """A visitor is no user, whatever the method."""
-    assert viewer_of(request_of()) is None
-    assert viewer_of(request_of("POST")) is None
+    assert await viewer_of(request_of()) is None
+    assert await viewer_of(request_of("POST")) is None
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
-def test_a_bearer_token_needs_no_csrf_token(method: str) -> None:
+async def test_a_bearer_token_needs_no_csrf_token(method: str) -> None:
     """The viewer has the token's claims, and is not marked as coming from a cookie."""
-    assert viewer_of(request_of(method, Authorization=f"Bearer {VALID}")) == Viewer(
+    assert await viewer_of(request_of(method, Authorization=f"Bearer {VALID}")) == Viewer(
         user_id=7,
         user_text=ids.encode(7),
         session="s",
@@ -62,41 +65,60 @@ def test_a_bearer_token_needs_no_csrf_token(method: str) -> None:
     )
 
 
-def test_an_expired_token_has_a_code_of_its_own() -> None:
+async def test_an_expired_token_has_a_code_of_its_own() -> None:
     """Clients refresh their tokens for one code, and sign in again for the other."""
     for token, code in ((EXPIRED, "token_expired"), (VALID + "x", "invalid_token"), ("", "invalid_token")):
-        assert refused(request_of(Authorization=f"Bearer {token}")) == (401, code)
-    assert refused(request_of(cookies={"picshare_access": EXPIRED})) == (401, "token_expired")
-    assert refused(request_of(Authorization=f"Basic {VALID}")) == (401, "invalid_token")
+        assert await refused(request_of(Authorization=f"Bearer {token}")) == (401, code)
+    assert await refused(request_of(cookies={"picshare_access": EXPIRED})) == (401, "token_expired")
+    assert await refused(request_of(Authorization=f"Basic {VALID}")) == (401, "invalid_token")
 
 
-def test_the_header_takes_precedence_over_the_cookie() -> None:
+async def test_the_header_takes_precedence_over_the_cookie() -> None:
     """A request with both needs no CSRF token, and is refused if the header is not valid."""
     cookies = {"picshare_access": VALID}
-    viewer = viewer_of(request_of("POST", cookies, Authorization=f"Bearer {VALID}"))
+    viewer = await viewer_of(request_of("POST", cookies, Authorization=f"Bearer {VALID}"))
     assert viewer is not None
     assert not viewer.by_cookie
-    assert refused(request_of("GET", cookies, Authorization="Bearer x")) == (401, "invalid_token")
+    assert await refused(request_of("GET", cookies, Authorization="Bearer x")) == (401, "invalid_token")
+
+
+async def test_an_opaque_token_is_looked_up() -> None:
+    """The viewer has what the token permits; an application's own token has no viewer, and others are refused."""
+    token, own = new_token(TokenKind.ACCESS, 7), new_token(TokenKind.ACCESS, 7)
+    api_tokens = known_tokens({token: found_token(scopes=("read:likes",), client_id=3), own: found_token(user_id=None)})
+    viewer = await viewer_of(with_bearer(token), api_tokens)
+    assert viewer is not None
+    assert (viewer.user_id, viewer.session, viewer.scopes, viewer.client_id) == (7, "s", frozenset({"read:likes"}), 3)
+    assert await viewer_of(with_bearer(own), api_tokens) is None
+    for text in (new_token(TokenKind.ACCESS, 7), token[:-1], "picshare_pat_"):
+        assert await refused(with_bearer(text), api_tokens) == (401, "invalid_token")
+
+
+def with_bearer(token: str) -> web.Request:
+    """Return a request with a token, whose client has an address."""
+    request = request_of(Authorization=f"Bearer {token}")
+    request[ADDRESS] = "203.0.113.1"
+    return request
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
-def test_a_cookie_is_enough_to_read(method: str) -> None:
+async def test_a_cookie_is_enough_to_read(method: str) -> None:
     """A request that changes nothing needs no CSRF token."""
-    viewer = viewer_of(request_of(method, {"picshare_access": VALID}))
+    viewer = await viewer_of(request_of(method, {"picshare_access": VALID}))
     assert viewer is not None
     assert viewer.by_cookie
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
-def test_a_cookie_needs_the_csrf_token_of_its_session_to_write(method: str) -> None:
+async def test_a_cookie_needs_the_csrf_token_of_its_session_to_write(method: str) -> None:
     """The header must have the token of this session; a cookie of the same name does not help."""
     cookies = {"picshare_access": VALID, "picshare_csrf": CSRF}
-    viewer = viewer_of(request_of(method, cookies, X_CSRF_Token=CSRF))
+    viewer = await viewer_of(request_of(method, cookies, X_CSRF_Token=CSRF))
     assert viewer is not None
     assert viewer.by_cookie
-    assert refused(request_of(method, cookies)) == (403, "csrf_token_missing")
+    assert await refused(request_of(method, cookies)) == (403, "csrf_token_missing")
     for other in ("", "x", TOKENS.csrf("another"), CSRF[:-1], "\u00e9"):
-        assert refused(request_of(method, cookies, X_CSRF_Token=other)) == (403, "csrf_token_missing")
+        assert await refused(request_of(method, cookies, X_CSRF_Token=other)) == (403, "csrf_token_missing")
 
 
 def test_a_refresh_cookie_needs_the_csrf_cookie_s_value() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
@@ -14,12 +16,22 @@ from server.edge.body import BodyPace
 from server.edge.endpoint import Auth, Endpoint
 from server.edge.guard import Guard
 from server.edge.problem import ProblemError
-from server.identity.errors import RateLimitedError, ReauthenticationRequiredError, SessionRevokedError
+from server.identity.api_tokens import ApiTokens
+from server.identity.errors import (
+    InsufficientScopeError,
+    RateLimitedError,
+    ReauthenticationRequiredError,
+    SessionRequiredError,
+    SessionRevokedError,
+)
+from server.identity.opaque_tokens import TokenKind, new_token
 from server.identity.rate_limiter import RateLimiter
 from server.identity.rate_limits import RateLimits
+from server.identity.scopes import ANY
 from server.identity.tokens import AccessTokens
 from storage.errors import FullError, UnavailableError
 from storage.models import Role
+from tests.support.api_tokens import found_token, known_tokens
 from tests.support.memory_quotas import MemoryQuotas
 from tests.support.recorded_reads import RecordedReads
 
@@ -30,7 +42,14 @@ BEARER = f"Bearer {TOKENS.issue(user_id=7, session='s', role=Role.USER)}"
 class Scene:
     """A guard, what it charges, and the viewers of the requests that reach the handler."""
 
-    def __init__(self, *used_up: str, revoked: bool = False, full: bool = False) -> None:
+    def __init__(
+        self,
+        *used_up: str,
+        revoked: bool = False,
+        full: bool = False,
+        scope: str | None = None,
+        api_tokens: ApiTokens | None = None,
+    ) -> None:
         self.quotas = MemoryQuotas(*used_up, revoked=revoked)
         self.handled: list[int | None] = []
         self.reads = RecordedReads()
@@ -41,12 +60,13 @@ class Scene:
         self._full = full
         limits = from_sections(RateLimits, Settings().limits)
         self.guard = Guard(
-            RequestAuthenticator(TOKENS),
+            RequestAuthenticator(TOKENS, api_tokens),
             RateLimiter(self.quotas, limits),
             BodyPace(idle_timeout=1, min_rate=1),
             self.reads,
             require_space=self._require_space,
             require_proof=self._require_proof,
+            scope_of=lambda _: scope,
         )
 
     async def _require_proof(self, user_id: int, session: str) -> None:
@@ -192,3 +212,27 @@ async def test_a_dangerous_step_needs_a_proof() -> None:
     restricted = f"Bearer {TOKENS.issue(user_id=7, session='none', role=Role.USER, restricted=True)}"
     await scene.request(scene.endpoint(recent_proof=True, while_suspended=True), restricted)
     assert scene.handled == [7, 7, 7]
+
+
+@pytest.mark.parametrize(
+    ("granted", "needed", "error"),
+    [
+        (("read",), "read:likes", None),
+        (("read:likes",), "read:likes", None),
+        (("read:likes",), ANY, None),
+        (("write",), "read:likes", InsufficientScopeError),
+        (("read", "write", "moderation"), None, SessionRequiredError),
+    ],
+)
+async def test_the_token_of_an_application_needs_the_scope_of_the_endpoint(
+    granted: tuple[str, ...], needed: str | None, error: type[Exception] | None
+) -> None:
+    """It is refused before anything is charged; the token of a session that a user signed in to permits everything."""
+    token = new_token(TokenKind.ACCESS, 7)
+    scene = Scene(scope=needed, api_tokens=known_tokens({token: found_token(scopes=granted)}))
+    await scene.request(scene.endpoint(), BEARER)
+    scene.quotas.charged.clear()
+    with nullcontext() if error is None else pytest.raises(error):
+        await scene.request(scene.endpoint(), f"Bearer {token}")
+    assert scene.handled == ([7, 7] if error is None else [7])
+    assert len(scene.quotas.charged) == (1 if error is None else 0)
