@@ -6,7 +6,7 @@ The rules are those of `storage.stores.photo_collections`, which reads the colle
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from storage.ids import MAX_ID
 from storage.models import Collection
@@ -16,7 +16,7 @@ from storage.postgres.visibility import published
 from storage.stores.photo_collections import COLUMNS, collection_of
 
 
-async def by_ids(db: Queryable, collection_ids: list[int], *, viewer_id: int | None) -> dict[int, Collection]:
+async def by_ids(db: Queryable, collection_ids: Sequence[int], *, viewer_id: int | None) -> dict[int, Collection]:
     """Return those collections that the viewer may see, by id; see `photo_collections.get`."""
     rows = await db.fetch(
         f"SELECT {COLUMNS} FROM collections c JOIN users a ON a.id = c.owner_id AND a.shard = c.shard "
@@ -24,7 +24,7 @@ async def by_ids(db: Queryable, collection_ids: list[int], *, viewer_id: int | N
         f"AND (c.owner_id = $1 OR c.public) AND {published('a.shard')}",
         viewer_id,
         shards(collection_ids),
-        collection_ids,
+        list(collection_ids),
     )
     return {row["id"]: collection_of(row) for row in rows}
 

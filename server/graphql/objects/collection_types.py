@@ -15,6 +15,7 @@ from server.graphql.resolution.connections import DEFAULT_FIRST, After, Connecti
 from server.graphql.resolution.context import RequestContext, Source
 from server.graphql.resolution.described import object_type
 from server.graphql.resolution.node_ids import NodeKind, node_ids
+from server.graphql.resolution.rules import permitted
 from storage import models
 from storage.ids import decode
 from storage.stores import collection_items, nested_photos, nested_users
@@ -67,8 +68,13 @@ class Collection(Node):
     title: str = leaf(description="The title.")
     public: bool = leaf(description="Whether others may see the collection.")
     created_at: Time = leaf(description="When the collection was created.")
-    cover: Photo | None = batch(_covers, description="The first photo that the viewer may see.")
-    photos: Connection[Photo] = batch(_photos, description="The photos that the viewer may see, in their order.")
+    cover: Photo | None = batch(
+        permitted("GET /users/{id}/collections", _covers), description="The first photo that the viewer may see."
+    )
+    photos: Connection[Photo] = batch(
+        permitted("GET /collections/{id}/items", _photos),
+        description="The photos that the viewer may see, in their order.",
+    )
 
 
 @object_type
@@ -79,4 +85,6 @@ class AccountList(Node):
     title: str = leaf(description="The title.")
     account_count: int = leaf(key="accounts", description="The number of accounts.")
     created_at: Time = leaf(description="When the list was created.")
-    accounts: Connection[User] = batch(_accounts, description="The accounts, newest account first.")
+    accounts: Connection[User] = batch(
+        permitted("GET /lists/{id}/accounts", _accounts), description="The accounts, newest account first."
+    )

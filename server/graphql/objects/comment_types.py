@@ -15,6 +15,7 @@ from server.graphql.resolution.connections import DEFAULT_FIRST, After, Connecti
 from server.graphql.resolution.context import RequestContext, Source
 from server.graphql.resolution.described import object_type
 from server.graphql.resolution.node_ids import NodeKind, node_ids
+from server.graphql.resolution.rules import permitted
 from storage import models
 from storage.ids import decode
 from storage.stores import nested_comments
@@ -47,8 +48,12 @@ class Comment(Node):
     """A comment on a photo, or a reply to one."""
 
     id: strawberry.ID = batch(node_ids(NodeKind.COMMENT), description="The id, as `C-01K3S9C0XG4Q7`.")
-    photo: Photo | None = batch(_photos, description="The photo below which the comment is.")
-    reply_to: Comment | None = batch(_above, description="The comment that this is a reply to.")
+    photo: Photo | None = batch(
+        permitted("GET /photos/{id}", _photos), description="The photo below which the comment is."
+    )
+    reply_to: Comment | None = batch(
+        permitted("GET /comments/{id}", _above), description="The comment that this is a reply to."
+    )
     author: User = leaf(description="The account that wrote the comment.")
     text: str = leaf(description="The text.")
     entities: list[TextEntity] = leaf(weight=0, size=5, description="The mentions and tags in the text.")
@@ -59,4 +64,6 @@ class Comment(Node):
     version: int = leaf(description="A number that grows with each change of the comment.")
     created_at: Time = leaf(description="When the comment was written.")
     edited_at: Time | None = leaf(description="When the author last changed the text; null before.")
-    replies: Connection[Comment] = batch(_replies, description="The replies, oldest first.")
+    replies: Connection[Comment] = batch(
+        permitted("GET /comments/{id}/replies", _replies), description="The replies, oldest first."
+    )

@@ -26,6 +26,7 @@ from server.graphql.resolution.connections import (
 from server.graphql.resolution.context import RequestContext, Source
 from server.graphql.resolution.described import object_type
 from server.graphql.resolution.node_ids import NodeKind, node_ids
+from server.graphql.resolution.rules import permitted
 from storage import models
 from storage.ids import decode
 from storage.moderation import Decider, ModerationState
@@ -92,7 +93,9 @@ class TextEntity:
     type: EntityType = leaf(description="What the part links to.")
     offset: int = leaf(description="Where the part begins.")
     length: int = leaf(description="How long the part is.")
-    user: User | None = batch(_mentioned, description="The account of a mention; null if it cannot be seen.")
+    user: User | None = batch(
+        permitted("GET /users/{id}", _mentioned), description="The account of a mention; null if it cannot be seen."
+    )
     tag: str | None = leaf(description="The name of a tag.")
 
 
@@ -210,14 +213,20 @@ class Photo(Node):
     like_count: int = leaf(key="likes", description="The number of likes.")
     comment_count: int = leaf(key="comments", description="The number of comments and replies.")
     liked: bool = leaf(description="Whether the viewer likes the photo.")
-    saved: bool | None = batch(_saved, description="Whether the viewer has saved the photo; null for visitors.")
+    saved: bool | None = batch(
+        permitted("GET /photos/saved-state", _saved, null_for_visitors=True),
+        description="Whether the viewer has saved the photo; null for visitors.",
+    )
     suggestions: PhotoSuggestions | None = leaf(
         weight=0, description="Texts in the file that suit the photo, for the author alone."
     )
     moderation: PhotoModeration | None = leaf(
         weight=0, description="The decision of moderation that applies, for the author alone."
     )
-    likes: Connection[User] = batch(_likes, description="The users who like the photo, newest like first.")
+    likes: Connection[User] = batch(
+        permitted("GET /photos/{id}/likes", _likes), description="The users who like the photo, newest like first."
+    )
     comments: Connection[Annotated["Comment", _COMMENT]] = batch(  # noqa: UP037
-        _comments, description="The comments, pinned ones first; each has its replies."
+        permitted("GET /photos/{id}/comments", _comments),
+        description="The comments, pinned ones first; each has its replies.",
     )

@@ -14,6 +14,7 @@ from server.graphql.resolution.connections import DEFAULT_FIRST, After, Connecti
 from server.graphql.resolution.context import RequestContext, Source
 from server.graphql.resolution.described import object_type
 from server.graphql.resolution.node_ids import NodeKind, node_ids
+from server.graphql.resolution.rules import permitted
 from storage.ids import decode
 from storage.models import Collection as StoredCollection
 from storage.models import Photo as StoredPhoto
@@ -42,7 +43,7 @@ def _of_profile(key: str) -> Callable[..., Any]:
         found = await context.profiles.many(user_ids(users))
         return [None if profile is None else profile[key] for profile in found]
 
-    return resolve
+    return permitted("GET /users/{id}", resolve)
 
 
 async def _online(users: Sequence[Source], context: RequestContext) -> Results[bool | None]:
@@ -79,7 +80,7 @@ def _related(name: str, read: Callable[..., Any]) -> Callable[..., Any]:
         found = dict(zip(shown, await pages(context, shown, listing, first=first, after=after), strict=True))
         return [found.get(key) for key in keys]
 
-    return resolve
+    return permitted(f"GET /users/{{id}}/{name}", resolve)
 
 
 async def _photos(
@@ -140,10 +141,14 @@ class User(Node):
         _of_profile("relation"), description="The relation to the viewer; null for visitors and the viewer's own."
     )
     online: bool | None = batch(
-        _online, weight=1, description="Whether the user is online; null unless the viewer may know it."
+        permitted("GET /users/{id}", _online),
+        weight=1,
+        description="Whether the user is online; null unless the viewer may know it.",
     )
     last_seen: Time | None = batch(
-        _last_seen, weight=1, description="When the user was last online, within the last 30 days."
+        permitted("GET /users/{id}", _last_seen),
+        weight=1,
+        description="When the user was last online, within the last 30 days.",
     )
     followers: Connection[User] | None = batch(
         _related("followers", nested_users.followers),
@@ -154,8 +159,10 @@ class User(Node):
         description="The accounts that the user follows, as `followers`.",
     )
     photos: Connection[Annotated["Photo", _PHOTO]] = batch(  # noqa: UP037
-        _photos, description="The photos that the viewer may see, newest first; one's own in every state."
+        permitted("GET /users/{id}/photos", _photos),
+        description="The photos that the viewer may see, newest first; one's own in every state.",
     )
     collections: Connection[Annotated["Collection", _COLLECTION]] = batch(  # noqa: UP037
-        _collections, description="The public collections, or all of one's own, newest first."
+        permitted("GET /users/{id}/collections", _collections),
+        description="The public collections, or all of one's own, newest first.",
     )

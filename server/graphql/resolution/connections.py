@@ -5,7 +5,8 @@ https://relay.dev/graphql/connections.htm. A list goes on from a cursor at any e
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Generic, NamedTuple, TypeVar
 
@@ -122,6 +123,21 @@ def checked_first(first: int) -> int:
     if not 1 <= first <= MAX_FIRST:
         raise bad_field("first", f"Use a whole number from 1 to {MAX_FIRST}.")
     return first
+
+
+def decoded(context: RequestContext, listing: str, after: str | None) -> int | None:
+    """Return the number in a cursor; raise a 400 for one of another list."""
+    with after_errors():
+        return context.shared.cursors.decode(listing, after)
+
+
+@contextmanager
+def after_errors() -> Iterator[None]:
+    """Let an invalid cursor be a 400 that names the argument."""
+    try:
+        yield
+    except BadCursorError as error:
+        raise bad_field("after", str(error)) from error
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -20,17 +20,27 @@ from server.api.services import Services
 from server.api.upload_posts import UploadPosts
 from server.edge.api_request import ApiRequest
 from server.edge.idempotency import Idempotency
+from server.edge.list_responses import AccountListResponse
 from server.edge.paging import Cursors
 from server.edge.responses import ProfileResponse
-from server.graphql.fields import ResolverContext
 from server.graphql.resolution.loaders import Loader
-from server.graphql.resolution.rules import EndpointRules
+from server.graphql.resolution.rules import EndpointRules, RuledContext
+from storage.ids import decode
 from storage.models import Collection, Comment, Photo
 from storage.postgres.database import Queryable
 from storage.render.collection import collection_json
 from storage.render.comment import comment_fields
 from storage.render.user_summary import user_summary_fields
-from storage.stores import account_lists, collection_items, nested_comments, nested_photos, profiles
+from storage.stores import (
+    account_lists,
+    collection_items,
+    lists,
+    nested_collections,
+    nested_comments,
+    nested_photos,
+    profiles,
+    tag_follows,
+)
 
 T = TypeVar("T")
 Source = dict[str, Any]  # the value of an object: what the REST API represents it by
@@ -51,19 +61,22 @@ class SharedServices:
     posts: UploadPosts
 
 
-class RequestContext(ResolverContext):
+class RequestContext(RuledContext):
     """One request, its viewer, and loaders of what several fields read."""
 
     def __init__(self, request: ApiRequest, shared: SharedServices) -> None:
         super().__init__()
         self.request = request
         self.shared = shared
+        self.rules = shared.rules
         self.viewer_id = request.viewer_id
         self.photos: Loader[int, Source] = Loader(self._read_photos)
         self.saved: Loader[int, bool] = Loader(self._read_saved)
         self.comments: Loader[int, Source] = Loader(self._read_comments)
         self.users: Loader[int, Source] = Loader(self._read_users)
         self.profiles: Loader[int, Source] = Loader(self._read_profiles)
+        self.collections: Loader[int, Source] = Loader(self._read_collections)
+        self.lists: Loader[int, Source] = Loader(self._read_lists)
         self.presence: Loader[int, Presence] = Loader(self._read_presence)
 
     @property
@@ -76,10 +89,6 @@ class RequestContext(ResolverContext):
         """Return the use cases."""
         return self.shared.services.actions
 
-    async def apply_rules(self, endpoint: str) -> None:
-        """Raise what the guard raises before a REST endpoint's handler runs; see `EndpointRules.apply`."""
-        await self.shared.rules.apply(self.request, endpoint)
-
     async def read(self, query: Callable[[Queryable], Awaitable[T]]) -> T:
         """Return what a query of the viewer reads, on a replica where that may be."""
         return await self.services.reads.read(self.viewer_id, query)
@@ -87,7 +96,7 @@ class RequestContext(ResolverContext):
     @asynccontextmanager
     async def writing(self, endpoint: str) -> AsyncIterator[None]:
         """Apply the rules of an endpoint that writes, and let the viewer's next reads see the write."""
-        await self.apply_rules(endpoint)
+        await self.rules.apply(self.request, endpoint)
         self.forget()
         try:
             yield
@@ -97,8 +106,9 @@ class RequestContext(ResolverContext):
 
     def forget(self) -> None:
         """Read everything again that is needed after a write."""
-        for loader in (self.photos, self.saved, self.comments, self.users, self.profiles, self.presence):
-            loader.forget()
+        for value in vars(self).values():
+            if isinstance(value, Loader):
+                value.forget()
 
     async def photo_sources(self, photos: Sequence[Photo]) -> list[Source]:
         """Return the values of photos that the viewer may see, with the viewer's likes."""
@@ -111,6 +121,16 @@ class RequestContext(ResolverContext):
     async def collection_sources(self, collections: Sequence[Collection]) -> list[Source]:
         """Return the values of collections."""
         return [orjson.loads(collection_json(collection)) for collection in collections]
+
+    @staticmethod
+    def number(source: Source) -> int:
+        """Return the id of an object by its value."""
+        return decode(source["id"])
+
+    async def followed_tags(self) -> frozenset[str]:
+        """Return the tags that the viewer follows."""
+        viewer_id = self.request.viewer.user_id
+        return frozenset(await self.read(lambda db: tag_follows.followed(db, viewer_id)))
 
     async def _read_photos(self, photo_ids: Sequence[int]) -> Mapping[int, Source]:
         found = await self.read(lambda db: nested_photos.by_ids(db, photo_ids, viewer_id=self.viewer_id))
@@ -145,6 +165,15 @@ class RequestContext(ResolverContext):
         shown = None if self.viewer_id is None or self.viewer_id == user.id else relation
         source = ProfileResponse.from_model(user, shown, None).model_dump()
         return {**source, "presence_visible": presence_visible}
+
+    async def _read_collections(self, collection_ids: Sequence[int]) -> Mapping[int, Source]:
+        found = await self.read(lambda db: nested_collections.by_ids(db, collection_ids, viewer_id=self.viewer_id))
+        return dict(zip(found, await self.collection_sources(list(found.values())), strict=True))
+
+    async def _read_lists(self, list_ids: Sequence[int]) -> Mapping[int, Source]:
+        viewer_id = self.request.viewer.user_id
+        found = await self.read(lambda db: lists.by_ids(db, list_ids, owner_id=viewer_id))
+        return {each.id: AccountListResponse.from_model(each).model_dump() for each in found}
 
     async def _read_presence(self, user_ids: Sequence[int]) -> Mapping[int, Presence]:
         found = await self.profiles.many(user_ids)

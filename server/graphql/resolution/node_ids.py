@@ -25,7 +25,6 @@ class NodeKind(Enum):
     LIST = "L", "AccountList", "a list of accounts"
     DECISION = "D", "Decision", "a decision"
     REPORT = "R", "Report", "a report"
-    UPLOAD = "F", "Upload", "an uploaded file"
 
     def __init__(self, letter: str, type_name: str, word: str) -> None:
         self.letter = letter
@@ -45,6 +44,10 @@ class NodeKind(Enum):
                 f"This is the id of {kind.word}. Use the id of {self.word}, which begins with {self.letter}-.",
             )
         return identifier
+
+    def raw(self, text: str, argument: str) -> str:
+        """Return the id as the REST API has it, without the letter; raise as `decode`."""
+        return ids.encode(self.decode(text, argument))
 
 
 _BY_LETTER = {kind.letter: kind for kind in NodeKind}
