@@ -13,6 +13,7 @@ from aiohttp import web
 from channels.contract.tracing import Tracing
 from channels.live import Live
 from server.api.endpoint_scopes import scope_of
+from server.api.photo_serializer import PhotoSerializer
 from server.api.services import ApiSettings, Services
 from server.api.table import endpoints
 from server.edge.access_log import AccessLog, EventLog
@@ -34,6 +35,10 @@ from server.live.routes import LiveRoutes
 from server.media.openapi import image_paths
 from server.media.originals import OriginalRoutes
 from server.media.variants import VariantRoutes
+from server.previews.link_previews import LinkPreviews
+from server.previews.page_head import PageHeads
+from server.previews.routes import LinkRoutes
+from server.previews.sitemap import Sitemap
 from storage.blobs.variants import VariantRegistry
 
 
@@ -69,11 +74,22 @@ def make_app(services: Services, methods: Methods = Methods.ALL, tracing: Tracin
     )
     originals = OriginalRoutes(services.db, services.blobs, authenticator, services.tickets)
     app.router.add_routes([*variants.routes(), *originals.routes()])
-    if settings.static_dir is not None:
-        app.router.add_routes(Pages(settings.static_dir).routes())
+    _add_pages(app, services, guard)
     if services.live is not None:
         app.router.add_routes(LiveRoutes(services.live, authenticator).routes())
     return app
+
+
+def _add_pages(app: web.Application, services: Services, guard: Guard) -> None:
+    """Add the web application, and what others get of links to it."""
+    settings = services.settings
+    serializer = PhotoSerializer(services.counter_cache, services.variants, services.media_urls)
+    public_url = settings.public_url.rstrip("/")
+    previews = LinkPreviews(services.reads, serializer, public_url)
+    for endpoint in LinkRoutes(previews, Sitemap(services.reads, public_url), public_url).endpoints():
+        app.router.add_get(endpoint.path, guard.bind(endpoint))
+    if settings.static_dir is not None:
+        app.router.add_routes(Pages(settings.static_dir, PageHeads(previews, services.limiter)).routes())
 
 
 def make_live_app(

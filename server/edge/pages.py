@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
 from aiohttp import web
 
 from server.edge.middleware import PAGE_POLICY
-from server.edge.static_files import StaticFiles, StaticVersion
+from server.edge.static_files import StaticFile, StaticFiles, StaticVersion
 
 # Modules that pages of other origins may import: the live client (docs/live.md).
 _PUBLIC_MODULES = ("live.js", "live/")
+# Around the title and the description in index.html, in place of which a link to a photo or profile has its own.
+_HEAD, _HEAD_END = b"<!-- head of this page -->", b"<!-- end -->"
 _ASK_EACH_TIME = "no-cache"
 _KEEP = "public, max-age=31536000, immutable"
 
@@ -61,11 +63,18 @@ CLIENT_ROUTES = (
 LINK_ROUTES = ("/verify", "/reset", "/email-change")
 
 
-class Pages:
-    """The files of one directory, and none outside it."""
+Head = Callable[[web.Request], Awaitable[str | None]]
 
-    def __init__(self, directory: Path) -> None:
+
+class Pages:
+    """The files of one directory, and none outside it.
+
+    `head` returns what the head of the application's page has in place of the general title, or None.
+    """
+
+    def __init__(self, directory: Path, head: Head | None = None) -> None:
         self._files = StaticFiles(directory)
+        self._head = head
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes of the pages and their files."""
@@ -81,7 +90,8 @@ class Pages:
 
     async def index(self, request: web.Request) -> web.StreamResponse:
         """Return the application's page."""
-        return await self._page(request, "index.html")
+        head = None if self._head is None else await self._head(request)
+        return await self._page(request, "index.html", head=head)
 
     async def link(self, request: web.Request) -> web.StreamResponse:
         """Return the application's page, which names itself to no other address."""
@@ -119,10 +129,16 @@ class Pages:
         return _send(request, version, path, headers)
 
     async def _page(
-        self, request: web.Request, name: str, headers: Mapping[str, str] = MappingProxyType({})
+        self,
+        request: web.Request,
+        name: str,
+        headers: Mapping[str, str] = MappingProxyType({}),
+        *,
+        head: str | None = None,
     ) -> web.StreamResponse:
-        page = {"Cache-Control": _ASK_EACH_TIME, "Content-Security-Policy": PAGE_POLICY}
-        return _send(request, await self._current(), name, {**page, **headers})
+        page = {"Cache-Control": _ASK_EACH_TIME, "Content-Security-Policy": PAGE_POLICY, **headers}
+        file = _find(await self._current(), name)
+        return (file if head is None else _with_head(file, head)).response(request, page)
 
     async def _current(self) -> StaticVersion:
         return await asyncio.to_thread(self._files.current) if self._files.due else self._files.current()
@@ -135,7 +151,17 @@ def _split(path: str) -> tuple[str | None, str]:
 
 
 def _send(request: web.Request, version: StaticVersion, path: str, headers: dict[str, str]) -> web.Response:
+    return _find(version, path).response(request, headers)
+
+
+def _find(version: StaticVersion, path: str) -> StaticFile:
     file = version.find(path)
     if file is None:
         raise web.HTTPNotFound
-    return file.response(request, headers)
+    return file
+
+
+def _with_head(page: StaticFile, head: str) -> StaticFile:
+    """Return a page with other tags in place of its title and description."""
+    before, _, rest = page.body.partition(_HEAD)
+    return StaticFile.of(page.content_type, b"".join((before, head.encode(), rest.partition(_HEAD_END)[2])))

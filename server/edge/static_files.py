@@ -46,6 +46,13 @@ class StaticFile:
     content_type: str
     tag: str
 
+    @classmethod
+    def of(cls, content_type: str, body: bytes) -> StaticFile:
+        """Return the file with a content."""
+        compressed = gzip.compress(body, mtime=0) if len(body) >= _MIN_COMPRESSED else body
+        smaller = compressed if len(compressed) < len(body) else None
+        return cls(body, smaller, content_type, hashlib.sha256(body).hexdigest()[:32])
+
     def response(self, request: web.Request, headers: Mapping[str, str]) -> web.Response:
         """Return the file for a request, compressed if the client accepts gzip, or a 304 if the client has it."""
         # The tag is weak, because it is the same for both encodings (RFC 9110, 8.8.3.3).
@@ -121,6 +128,4 @@ def _file(name: str, content: bytes, version: str) -> StaticFile:
     suffix = posixpath.splitext(name)[1]
     if suffix == ".html":
         content = content.replace(f'"{_UNVERSIONED}'.encode(), f'"{_VERSIONED.format(version)}'.encode())
-    compressed = gzip.compress(content, mtime=0) if len(content) >= _MIN_COMPRESSED else content
-    smaller = compressed if len(compressed) < len(content) else None
-    return StaticFile(content, smaller, _TYPES[suffix], hashlib.sha256(content).hexdigest()[:32])
+    return StaticFile.of(_TYPES[suffix], content)

@@ -1,17 +1,20 @@
-/** The menu of a photo: copy its link, save it, edit and delete the user's own photo, report another one. */
+/** The menu of a photo: share its link, save it, edit and delete the user's own photo, report another one. */
 
 import { confirmDialog, h, icon } from "./dom.js";
+import { embedDialog, linkItems } from "./links.js";
 import { editPhoto } from "./photo_edit.js";
 import { muteItem } from "./muted_subjects.js";
 import { photoPath } from "./photo_image.js";
 import { reportDialog } from "./report_dialog.js";
 import { savePhoto } from "./saving.js";
+import { displayName } from "./user.js";
 
 /** Return a "more" button with the menu of a photo. */
 export function photoMenu(app, photo) {
   const own = photo.author.id === app.session.id;
   const items = [
-    ["link", "Copy link", () => copyLink(app, photo)],
+    ...linkItems(app, photoPath(photo.id), `Photo by ${displayName(photo.author)}`),
+    photo.audience === "public" && ["image", "Embed", () => embedDialog(app, photoPath(photo.id))],
     own && ["pencil", "Edit photo", () => editPhoto(app, photo)],
     ["bookmark", "Save", () => savePhoto(app, photo)],
     app.session.id && muteItem(app, `/photos/${photo.id}/mute`, "photo"),
@@ -68,17 +71,6 @@ export function menu(label, items) {
     entries[next].focus();
   });
   return root;
-}
-
-async function copyLink(app, photo) {
-  const address = new URL(photoPath(photo.id), location.origin).href;
-  try {
-    await navigator.clipboard.writeText(address);
-    app.toasts.show("Link copied", { iconName: "check" });
-  } catch {
-    // Without a secure context there is no clipboard; the user can copy the address from the toast.
-    app.toasts.show(address);
-  }
 }
 
 async function deletePhoto(app, photo) {

@@ -6,6 +6,7 @@ import { userCollections } from "./collection_cells.js";
 import { append, confirmDialog, emptyPage, emptyState, fill, h, icon } from "./dom.js";
 import { followButton } from "./follow.js";
 import { count } from "./like.js";
+import { linkItems } from "./links.js";
 import { listsOfUserDialog } from "./list_dialogs.js";
 import { PhotoList } from "./photo_list.js";
 import { menu } from "./photo_menu.js";
@@ -201,6 +202,7 @@ class ProfilePage {
       if (agreed) await change("put", "block", `@${username} is blocked`);
     };
     return menu("Profile options", [
+      ...linkItems(this.#app, profilePath(this.#user), `@${username}`),
       ...(relation.blocking ? [] : [["layers", "Add to lists", () => listsOfUserDialog(this.#app, this.#user)]]),
       relation.close_friend
         ? ["star", "Remove from close friends", () => change("delete", "close-friend", `@${username} is no close friend any more`)]

@@ -110,6 +110,9 @@ ALLOWED: Mapping[str, frozenset[str]] = {
             "workers/outbound workers/web_push workers/webhooks"
         ),
         "server/graphql": "",
+        "server/previews": (
+            "server/api server/edge server/identity storage storage/postgres storage/render storage/stores"
+        ),
         "server/demo": (
             "server/actions server/identity server/media storage storage/blobs storage/postgres storage/stores"
         ),
@@ -119,8 +122,8 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "server/acme": "server/operation",
         "server/composition": (
             "channels/bus channels/contract channels/live server/acme server/actions server/api server/config "
-            "server/demo "
-            "server/edge server/errors server/identity server/live server/media server/openid server/operation storage "
+            "server/demo server/edge server/errors server/identity server/live server/media server/openid "
+            "server/operation server/previews storage "
             "storage/blobs storage/cache storage/embedded storage/feeds storage/limits storage/postgres storage/redis "
             "storage/render workers/broker workers/broker/rabbitmq workers/caches workers/deliveries workers/exports "
             "workers/images workers/imports workers/jobs workers/mails workers/outbound workers/registry "

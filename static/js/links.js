@@ -1,0 +1,56 @@
+/** Links to photos and profiles: share them with the system's share sheet, copy them, embed a photo in another page. */
+
+import { h } from "./dom.js";
+
+/** Return the menu items for the link to a path: its share sheet, where the browser has one, and its copy. */
+export function linkItems(app, path, title) {
+  const url = new URL(path, location.origin).href;
+  return [
+    navigator.share && ["forward", "Share", () => share(app, { url, title })],
+    ["link", "Copy link", () => copy(app, url, "Link copied")],
+  ].filter(Boolean);
+}
+
+/** Show the HTML that embeds a photo in another page. */
+export function embedDialog(app, path) {
+  const frame = document.createElement("iframe");
+  Object.assign(frame, { src: new URL(`${path}/embed`, location.origin).href, width: "640", height: "736", loading: "lazy", title: "PicShare" });
+  frame.style.cssText = "border:0;border-radius:12px;max-width:100%";
+  const code = h("textarea.code", { readonly: true, rows: 4, "aria-label": "HTML code" }, frame.outerHTML);
+  code.addEventListener("focus", () => code.select());
+  const dialog = h(
+    "dialog",
+    { "aria-labelledby": "embed-heading" },
+    h("h2", { id: "embed-heading" }, "Embed this photo"),
+    h("p.secondary", {}, "Paste this code into the HTML of a page. It shows the photo as long as everyone may see it."),
+    code,
+    h(
+      "div.dialog-actions",
+      {},
+      h("button.button.plain", { type: "button", onclick: () => dialog.close() }, "Close"),
+      h("button.button", { type: "button", onclick: () => copy(app, code.value, "Code copied") }, "Copy code"),
+    ),
+  );
+  dialog.addEventListener("close", () => dialog.remove());
+  document.body.append(dialog);
+  dialog.showModal();
+}
+
+async function share(app, data) {
+  try {
+    await navigator.share(data);
+  } catch (error) {
+    // Closing the sheet is no failure.
+    if (error.name !== "AbortError") await copy(app, data.url, "Link copied");
+  }
+}
+
+async function copy(app, text, done) {
+  try {
+    await navigator.clipboard.writeText(text);
+    app.toasts.show(done, { iconName: "check" });
+  } catch {
+    // Without a secure context there is no clipboard; the user can copy the text from the toast.
+    app.toasts.show(text);
+  }
+}
