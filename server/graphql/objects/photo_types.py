@@ -11,7 +11,7 @@ from server.api.comment_lists import place_of, place_text
 from server.graphql.fields import Results, batch, leaf
 from server.graphql.objects.enums import EntityType
 from server.graphql.objects.node import Node
-from server.graphql.objects.scalars import Time
+from server.graphql.objects.scalars import BigInt, Time
 from server.graphql.objects.user_types import User, listed_users
 from server.graphql.resolution.connections import (
     DEFAULT_FIRST,
@@ -136,7 +136,7 @@ class PhotoVideo:
     width: int = leaf(description="The width in pixels.")
     height: int = leaf(description="The height in pixels.")
     duration: float = leaf(description="The duration in seconds.")
-    bytes: int = leaf(description="The size of the file in bytes.")
+    bytes: BigInt = leaf(description="The size of the file in bytes.")
 
 
 @object_type

@@ -10,6 +10,7 @@ import strawberry
 
 Time = NewType("Time", str)
 Json = NewType("Json", object)
+BigInt = NewType("BigInt", int)
 
 
 def _same(value: Any) -> Any:
@@ -28,6 +29,12 @@ SCALARS: Mapping[object, Any] = MappingProxyType(
         Json: strawberry.scalar(
             name="JSON",
             description="A JSON object whose shape clients choose.",
+            serialize=_same,
+            parse_value=_same,
+        ),
+        BigInt: strawberry.scalar(
+            name="BigInt",
+            description="A whole number of at most 53 bits, more than the 32 of `Int`.",
             serialize=_same,
             parse_value=_same,
         ),

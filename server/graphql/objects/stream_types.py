@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from server.graphql.fields import batch, leaf
 from server.graphql.objects.photo_types import Photo
-from server.graphql.objects.scalars import Time
+from server.graphql.objects.scalars import BigInt, Time
 from server.graphql.resolution.connections import Connection, members
 from server.graphql.resolution.described import object_type
 
@@ -14,7 +14,7 @@ class StreamPosition:
     """A position in a live stream: the page shows every publication up to it."""
 
     epoch: str = leaf(description="The epoch of the stream.")
-    offset: int = leaf(description="The number of the last publication.")
+    offset: BigInt = leaf(description="The number of the last publication.")
 
 
 @object_type
