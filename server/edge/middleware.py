@@ -145,9 +145,9 @@ def _add_headers(request: web.Request, response: web.StreamResponse, common: dic
         headers["Referrer-Policy"] = referrers
     if "Cache-Control" not in headers:
         headers["Cache-Control"] = "no-store"
-    added = request.get(RESPONSE_HEADERS)
-    if added is not None:
-        headers.update(added)
+    for name, value in request.get(RESPONSE_HEADERS, {}).items():
+        # An error reports the limit that it is about, and not the one that every request is charged to.
+        headers.setdefault(name, value)
     # The rest of a body that was refused is still on its way, so the connection cannot be reused.
     if headers.get("Connection") == "close":
         response.force_close()

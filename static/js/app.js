@@ -35,6 +35,7 @@ import { trendingPage } from "./trends.js";
 import { uploadPage } from "./upload.js";
 import { UploadDraft } from "./upload_draft.js";
 import { Uploads } from "./uploads.js";
+import { redrawUser } from "./user.js";
 import { followersPage, followingPage } from "./user_list.js";
 
 const ROUTES = [
@@ -120,6 +121,7 @@ class App extends EventTarget {
     this.router.addEventListener("shown", () => this.shell.markCurrentLink());
     this.live.on("feed", ({ data }) => data.type === "photo.removed" && this.photos.remove(data.photo_id));
     this.live.on("feed", ({ data }) => this.accounts.received(data));
+    this.live.on("feed", ({ data }) => data.type === "user.changed" && redrawUser(data.user));
     acceptDrops((files) => this.#drop(files), () => this.session.user !== null);
     keepTimesUpdated();
     this.push.register();
