@@ -102,7 +102,7 @@ class PageInfo:
 class Edge(Generic[T]):
     """An item of a list, and its place there."""
 
-    node: T = leaf(description="The item.", weight=0)
+    node: T = leaf(description="The item.")
     cursor: str | None = batch(
         _cursors,
         description="The place of the item; null where the list can only be continued at the end of the page.",
@@ -113,8 +113,8 @@ class Edge(Generic[T]):
 class Connection(Generic[T]):
     """A page of a list."""
 
-    edges: list[Edge[T]] = batch(_edges, weight=0, size=1, description="The items, each with its cursor.")
-    nodes: list[T] = leaf(weight=0, size=1, description="The items, without cursors.")
+    edges: list[Edge[T]] = batch(_edges, weight=0, description="The items, each with its cursor.")
+    nodes: list[T] = leaf(description="The items, without cursors.")
     page_info: PageInfo = batch(_page_infos, weight=0, description="Where the page is in its list.")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -23,13 +24,13 @@ _COMMANDS = ("mget", "evalsha", "hmget")
 # Every field that reads, below each photo, its author, and its comments.
 _NESTED = """
     id saved captionEntities { user { username } }
-    author { username bio followerCount relation { following } followers { nodes { username } }
-        following { nodes { username } } photos(first: 2) { nodes { caption saved } }
-        collections { nodes { title cover { id } photos { nodes { id } } } } }
+    author { username bio followerCount relation { following } followers(first: 1) { nodes { username } }
+        following(first: 1) { nodes { username } } photos(first: 2) { nodes { caption saved } }
+        collections(first: 1) { nodes { title cover { id } photos(first: 1) { nodes { id } } } } }
     likes(first: 2) { nodes { username bio } }
     comments(first: 2) { nodes {
         text author { username followerCount } photo { caption } replyTo { text }
-        replies(first: 2) { nodes { text author { bio } replyTo { author { username } } } }
+        replies(first: 1) { nodes { text author { bio } replyTo { author { username } } } }
     } }
 """
 _FEED = f"query($first: Int!) {{ viewer {{ feed(first: $first) {{ nodes {{ {_NESTED} }} }} }} }}"
@@ -58,7 +59,7 @@ async def test_a_level_of_a_query_is_read_together(api: Api) -> None:
     """Twenty photos with all that is below them take the statements and commands of one photo."""
     viewer = await api.user("viewer")
     photo_ids = await _world(api, viewer)
-    documents = [
+    documents: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
         (_FEED, {"first": 1}, {"first": PHOTOS}),
         (_NODES, {"ids": photo_ids[:1]}, {"ids": photo_ids}),
     ]
