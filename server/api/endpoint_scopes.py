@@ -7,6 +7,7 @@ fails when a process starts, so that a new endpoint is thought about.
 from __future__ import annotations
 
 from server.edge.endpoint import Auth, Endpoint
+from server.identity.scopes import ANY
 
 # Scope -> its endpoints, as "METHOD /path".
 _BY_SCOPE = {
@@ -94,6 +95,8 @@ _BY_SCOPE = {
         POST /moderation/appeals/{id}/answer, GET /moderation/{id}, POST /moderation/{id}
         """,
 }
+# GraphQL accepts every token: its fields require the scopes of the endpoints that do the same.
+_ANY = {"GET /graphql", "POST /graphql"}
 _SESSION_ONLY = """
     DELETE /users/me, GET /users/me/deletion, GET /users/me/email, POST /users/me/email,
     DELETE /users/me/email/change, POST /users/me/email/verification, DELETE /tokens/current, GET /users/me/identities,
@@ -124,4 +127,4 @@ def scope_of(endpoint: Endpoint) -> str | None:
     name = f"{endpoint.method} {endpoint.path}"
     if endpoint.auth is Auth.NONE or name in SESSION_ONLY:
         return None
-    return SCOPES[name]
+    return ANY if name in _ANY else SCOPES[name]

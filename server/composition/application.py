@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
@@ -16,6 +16,7 @@ from server.api.endpoint_scopes import scope_of
 from server.api.photo_serializer import PhotoSerializer
 from server.api.services import ApiSettings, Services
 from server.api.table import endpoints
+from server.composition.graphql_routes import GraphqlOptions, graphql_routes
 from server.edge.access_log import AccessLog, EventLog
 from server.edge.api_request import json_response
 from server.edge.authentication import RequestAuthenticator
@@ -42,7 +43,12 @@ from server.previews.sitemap import Sitemap
 from storage.blobs.variants import VariantRegistry
 
 
-def make_app(services: Services, methods: Methods = Methods.ALL, tracing: Tracing | None = None) -> web.Application:
+def make_app(
+    services: Services,
+    methods: Methods = Methods.ALL,
+    tracing: Tracing | None = None,
+    graphql: GraphqlOptions | None = None,
+) -> web.Application:
     """Return the application of all routes, which accepts `methods` alone; it opens and closes nothing."""
     settings = services.settings
     authenticator = RequestAuthenticator(services.tokens, services.api_tokens)
@@ -58,10 +64,8 @@ def make_app(services: Services, methods: Methods = Methods.ALL, tracing: Tracin
         scope_of=scope_of,
     )
     app = _edge_app(settings, services.metrics, services.access_log, methods, tracing)
-    for endpoint in table:
-        resource = app.router.add_resource(PREFIX + endpoint.path)
-        for method in ("GET", "HEAD") if endpoint.method == "GET" else (endpoint.method,):
-            resource.add_route(method, guard.bind(endpoint))
+    _add_endpoints(app, guard, table, PREFIX)
+    _add_endpoints(app, guard, graphql_routes(services, guard, table, graphql or GraphqlOptions()).endpoints())
     app.router.add_get(f"{PREFIX}/openapi.json", _document(table, settings, services.variants))
     variants = VariantRoutes(
         services.db,
@@ -78,6 +82,13 @@ def make_app(services: Services, methods: Methods = Methods.ALL, tracing: Tracin
     if services.live is not None:
         app.router.add_routes(LiveRoutes(services.live, authenticator).routes())
     return app
+
+
+def _add_endpoints(app: web.Application, guard: Guard, table: Iterable[Endpoint], prefix: str = "") -> None:
+    for endpoint in table:
+        resource = app.router.add_resource(prefix + endpoint.path)
+        for method in ("GET", "HEAD") if endpoint.method == "GET" else (endpoint.method,):
+            resource.add_route(method, guard.bind(endpoint))
 
 
 def _add_pages(app: web.Application, services: Services, guard: Guard) -> None:

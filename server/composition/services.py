@@ -23,6 +23,7 @@ from server.composition.actions import IdentitySettings, build_actions
 from server.composition.application import make_app, make_live_app
 from server.composition.backends import Stores, variant_registry
 from server.composition.blob_stores import open_presigner, upload_directory
+from server.composition.graphql_routes import graphql_options
 from server.composition.outbound import outbound_policy
 from server.composition.push import push_settings
 from server.composition.roles import only_reads
@@ -148,6 +149,7 @@ def build_api_app(
         ),
         methods,
         tracing,
+        graphql_options(settings.graphql, metrics),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
@@ -20,9 +21,11 @@ from server.edge.client_addresses import ClientAddresses
 from server.edge.cors import CrossOrigin
 from server.edge.guard import Guard
 from server.edge.middleware import NoHttpMetrics, edge
-from server.graphql.endpoint import MEDIA_TYPE, GraphqlApi, GraphqlServices
 from server.graphql.executor import Executor
-from server.graphql.persisted import Accepted, PersistedDocuments
+from server.graphql.handlers import MEDIA_TYPE, GraphqlHandlers, GraphqlServices
+from server.graphql.manifest import Accepted
+from server.graphql.persisted import PersistedDocuments
+from server.graphql.routes import GraphqlRoutes
 from server.identity.rate_limiter import RateLimiter
 from server.identity.rate_limits import RateLimits
 from server.identity.scopes import ANY
@@ -74,7 +77,7 @@ class Scene:
             require_proof=self._prove,
             scope_of=lambda _: ANY,
         )
-        api = GraphqlApi(
+        handlers = GraphqlHandlers(
             GraphqlServices(
                 executor=EXECUTOR,
                 new_context=lambda _: World(),
@@ -87,9 +90,14 @@ class Scene:
             ClientAddresses(()), CrossOrigin(["https://other.example"]), NoHttpMetrics(), EventLog(), secure=False
         )
         app = web.Application(middlewares=[middleware])
-        for endpoint in api.endpoints():
+        for endpoint in GraphqlRoutes(self._load).endpoints():
             app.router.add_route(endpoint.method, endpoint.path, guard.bind(endpoint))
         self.client = TestClient(TestServer(app))
+        self.handlers, self.loads = handlers, 0
+
+    def _load(self) -> GraphqlHandlers:
+        self.loads += 1
+        return self.handlers
 
     async def _prove(self, _user_id: int, _session: str) -> None:
         raise AssertionError
@@ -321,3 +329,18 @@ async def test_apollo_clients_know_what_to_do(accepted: Accepted, message: str) 
     async with scene.client:
         status, response = await scene.post(body)
     assert (status, response["errors"][0]["message"]) == (400, f"PersistedQuery{message}")
+
+
+async def test_the_schema(scene: Scene) -> None:
+    """The schema is a text in its definition language, for everyone."""
+    async with scene.client.get("/graphql/schema.graphql") as response:
+        assert (response.status, response.content_type) == (200, "text/plain")
+        assert "type Query {" in await response.text()
+
+
+async def test_the_handlers_are_loaded_once_when_they_are_needed(scene: Scene) -> None:
+    """A process that nobody asks for GraphQL does not load it, and simultaneous requests wait for the same load."""
+    assert scene.loads == 0
+    responses = await asyncio.gather(*(scene.post({"query": QUERY}) for _ in range(5)))
+    assert {status for status, _ in responses} == {200}
+    assert scene.loads == 1
