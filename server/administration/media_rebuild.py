@@ -11,11 +11,11 @@ from server.composition.backends import open_stores, variant_registry
 from server.composition.embedded import reachable_backends
 from server.config.section import from_sections
 from server.config.settings import Settings
-from storage.cache.variant_states import VariantStates
+from storage.cache.variant_states import VariantState, VariantStates
 from storage.media_types import VIDEO_TYPES
 from storage.postgres import migrate
-from storage.stores import contents
-from storage.stores.contents import Content
+from storage.stores import contents, quarantine
+from storage.stores.contents import Content, ContentState
 from workers.images.limits import DecoderLimits
 from workers.images.pool import Decoder
 from workers.jobs.variants import VariantHandlers
@@ -27,9 +27,10 @@ _PAGE = 1000  # rows of one statement
 
 
 async def rebuild(settings: Settings, *, recipe: int, processes: int) -> Counter[str]:
-    """Make what is missing and return the number of contents by outcome: "present", or a `VariantState`.
+    """Make what is missing and return the number of contents by outcome: "present", "quarantined" or a `VariantState`.
 
-    It goes through the same steps as the worker "variants", and can be repeated at any point.
+    It goes through the same steps as the worker "variants", and can be repeated at any point. A content that was not
+    stored to its end, as one whose upload failed, or that is being removed has no variants and does not count.
     """
     outcomes: Counter[str] = Counter()
     async with reachable_backends(settings) as resolved, open_stores(resolved) as stores:
@@ -50,12 +51,15 @@ async def rebuild(settings: Settings, *, recipe: int, processes: int) -> Counter
                 await video_handlers.make_missing(content.sha256) if content.content_type in VIDEO_TYPES else "present"
             )
             outcome = await handlers.make_missing(content.sha256)
+            if outcome == VariantState.UNAVAILABLE and await quarantine.has(stores.db, content.sha256):
+                return "quarantined"
             return made if outcome == "present" else outcome
 
         try:
             after = ""
             while page := await contents.page(stores.db, after=after, limit=_PAGE):
-                for batch in _batches(page, processes):
+                stored = [content for content in page if content.state is ContentState.STORED]
+                for batch in _batches(stored, processes):
                     outcomes.update(await asyncio.gather(*map(make, batch)))
                 after = page[-1].sha256
         finally:

@@ -4,6 +4,7 @@ import { LiveClient } from "../live.js";
 import { Accounts } from "./accounts.js";
 import { Api } from "./api.js";
 import { forgetAudience } from "./audience.js";
+import { authorizationPage } from "./authorization.js";
 import { discoverPage, tagPage } from "./discover.js";
 import { emptyPage, fill, h } from "./dom.js";
 import { acceptDrops } from "./drag_and_drop.js";
@@ -29,6 +30,7 @@ import { Toasts } from "./toasts.js";
 import { uploadPage } from "./upload.js";
 import { UploadDraft } from "./upload_draft.js";
 import { Uploads } from "./uploads.js";
+import { redrawUser } from "./user.js";
 import { followersPage, followingPage } from "./user_list.js";
 
 const accountLinks = (name) => lazyPage(() => import("./account_links.js"), name);
@@ -67,6 +69,7 @@ const ROUTES = [
   ["/reset", resetPage],
   ["/verify", verifyPage],
   ["/email-change", emailChangePage],
+  ["/oauth/authorize", authorizationPage],
 ];
 const SIGNED_OUT_PAGES = new Set([signInPage, signUpPage, providerSignInPage]);
 /** Pages without navigation that are open to signed-in users and visitors alike. */
@@ -121,6 +124,7 @@ class App extends EventTarget {
     this.router.addEventListener("shown", () => this.shell.markCurrentLink());
     this.live.on("feed", ({ data }) => data.type === "photo.removed" && this.photos.remove(data.photo_id));
     this.live.on("feed", ({ data }) => this.accounts.received(data));
+    this.live.on("feed", ({ data }) => data.type === "user.changed" && redrawUser(data.user));
     acceptDrops((files) => this.#drop(files), () => this.session.user !== null);
     keepTimesUpdated();
     this.push.register();
@@ -164,7 +168,7 @@ class App extends EventTarget {
       return "/signin";
     }
     if (!visitor && SIGNED_OUT_PAGES.has(page)) return "/";
-    this.#drawShell(SIGNED_OUT_PAGES.has(page));
+    this.#drawShell(SIGNED_OUT_PAGES.has(page) || page === authorizationPage);
     return page ? page(this, params) : notFoundPage();
   }
 

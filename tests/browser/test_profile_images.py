@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
+import aiohttp
 import pytest
 from playwright.async_api import expect
 
-from tests.browser.visitor import WITHIN, Site
+from tests.browser.visitor import WITHIN, Site, published
 from tests.support.pictures import photograph
 
 
@@ -25,6 +26,22 @@ async def test_an_avatar_is_chosen_and_appears_live(site: Site) -> None:
         await expect(place.locator(".avatar img")).to_have_js_property("complete", True, timeout=WITHIN)
         assert await place.locator(".avatar img").evaluate("(image) => image.naturalWidth") > 0
     await fan.sees(fan.page.locator(".profile-head .avatar img"))
+
+
+async def test_followers_see_a_new_avatar_in_their_open_feed(site: Site) -> None:
+    """A new avatar and name appear on the cards of an open feed, without a reload."""
+    owner, fan = await site.create_account(), await site.signed_in()
+    await fan.account.follow(owner)
+    await published(owner, (await owner.upload(photograph("temple"), "Early"))["id"])
+    card = fan.card("Early")
+    await fan.sees(card)
+    await expect(card.locator(".avatar img")).to_have_count(0)
+    form = aiohttp.FormData()
+    form.add_field("file", photograph("flower").read_bytes(), filename="a.jpg", content_type="image/jpeg")
+    (await owner.call("PUT", "/users/me/avatar", data=form)).expect(202)
+    await fan.sees(card.locator(".avatar img"))
+    (await owner.call("PATCH", "/users/me", json={"display_name": "Ann the Second"})).expect(200)
+    await fan.sees(card.get_by_role("link", name="Ann the Second"))
 
 
 async def test_a_banner_is_chosen_and_removed(site: Site) -> None:

@@ -29,6 +29,7 @@ from storage.stores import photo_lists, users
 from workers.handlers import EventHandler, on
 from workers.jobs import publications
 from workers.jobs.account_visibility import AccountVisibility
+from workers.jobs.follower_publications import FollowerPublications
 from workers.jobs.hidden_accounts import HiddenAccounts
 from workers.jobs.permissions import LivePermissions
 
@@ -45,7 +46,8 @@ class RelationHandlers:
         self._publisher = publisher
         self._permissions = LivePermissions(db, publisher)
         self._visibility = AccountVisibility(db, feeds, cards, self._permissions)
-        self._hidden_accounts = HiddenAccounts(db, publisher)
+        self._followers = FollowerPublications(db, publisher)
+        self._hidden_accounts = HiddenAccounts(db, self._followers)
 
     def handlers(self) -> Mapping[str, EventHandler]:
         """Return the handler of each topic."""
@@ -95,7 +97,7 @@ class RelationHandlers:
 
         The queue "bulk" rebuilds the others, and grants the pending requests if the account became public. Of a deleted
         account, close the connections and topics, and hide the photos that feeds may hold, until it is restored. The
-        connected followers of one that was deleted or suspended receive that.
+        connected followers receive a new profile, and that the account was deleted or suspended.
         """
         if event.deleted or event.suspended:
             await self._hidden_accounts.publish(event.user_id)
@@ -122,7 +124,9 @@ class RelationHandlers:
             user = await users.get(self._db, user_id)
         except NotFoundError:
             return  # the account was deleted meanwhile, and its topic is closed
-        await self._publisher.to_topic(publications.user_topic(user_id), publications.user_changed(user))
+        document = publications.user_changed(user)
+        await self._publisher.to_topic(publications.user_topic(user_id), document)
+        await self._followers.publish(user_id, document)
 
     async def presence_hidden(self, event: PresenceHidden) -> None:
         """End all subscriptions to a user's presence but the user's own."""

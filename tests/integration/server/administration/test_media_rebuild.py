@@ -13,6 +13,7 @@ from storage.blobs.file import FileBlobs
 from storage.blobs.keys import original_key, poster_key, variant_key
 from storage.blobs.variants import VariantRegistry
 from storage.postgres.database import Database
+from storage.stores import contents, quarantine
 from tests.support.community import new_user
 from tests.support.objects import has
 from tests.support.originals import post
@@ -44,6 +45,20 @@ async def test_a_recipe_is_prepared(database: Database, database_dsn: str, valke
     await blobs.delete([variant_key(sha256, 2, "320.webp"), original_key(hashlib.sha256(BROKEN).hexdigest())])
     assert await rebuild(settings, recipe=2, processes=1) == {"made": 1, "unavailable": 1}
     assert await has(blobs, variant_key(sha256, 2, "320.webp"))
+
+
+async def test_only_what_is_stored_and_not_withheld_can_be_missing(
+    database: Database, database_dsn: str, valkey_url: str, tmp_path: Path
+) -> None:
+    """Neither a failed upload nor an original in quarantine is a loss, so the command does not fail because of them."""
+    blobs, author = FileBlobs(tmp_path), await new_user(database, "ada")
+    await post(database, blobs, author, PHOTO)
+    assert await contents.acquire(database, sha256="f" * 64, size=9, content_type="image/jpeg") is not None
+    async with database.transaction() as tx:
+        await quarantine.add(tx, hashlib.sha256(PHOTO).hexdigest())
+    settings = Settings().with_values("database", url=database_dsn).with_values("redis", url=valkey_url)
+    settings = settings.with_values("blobs", url=f"file:{tmp_path}")
+    assert await rebuild(settings, recipe=2, processes=1) == {"quarantined": 1}
 
 
 async def test_a_video_is_prepared(database: Database, database_dsn: str, valkey_url: str, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from storage.postgres.database import Database
 from storage.stores import account_deletion, account_restrictions, stars, users
 from tests.support.community import follow, new_user, new_users, ready_photo
 from tests.support.stage import Stage, start_clean
+from workers.jobs.follower_publications import FollowerPublications
 from workers.jobs.hidden_accounts import HiddenAccounts
 
 pytestmark = pytest.mark.engines
@@ -83,7 +84,8 @@ async def test_all_followers_are_read_in_chunks(stage: Stage) -> None:
     await start_clean(stage, ann, *followers)
     async with stage.database.transaction() as tx:
         await account_restrictions.suspend(tx, ann.id)
-    await HiddenAccounts(stage.database, stage.publisher, chunk=2).publish(ann.id)
+    followers_of = FollowerPublications(stage.database, stage.publisher, chunk=2)
+    await HiddenAccounts(stage.database, followers_of).publish(ann.id)
     assert sorted(await recipients(stage, ann)) == sorted(follower.id for follower in followers)
 
 

@@ -16,7 +16,7 @@ from storage.models import User
 from storage.render.photo import PRIVATE, assemble
 from storage.stores import account_fields, blocks, comment_lists, comments, follows, relations, users
 from tests.support.community import block, follow, new_user, new_users, ready_photo
-from tests.support.stage import Stage, kinds
+from tests.support.stage import Stage, kinds, start_clean
 from workers.jobs import publications
 
 pytestmark = pytest.mark.engines
@@ -115,10 +115,11 @@ async def test_mute_and_unmute(stage: Stage) -> None:
 
 
 async def test_a_new_name_is_on_the_cards(stage: Stage) -> None:
-    """After a change of the author's name the cards show the new name."""
-    ann = await new_user(stage.database, "ann")
+    """After a change of the author's name the cards show the new name, and open profiles and feeds receive it."""
+    ann, bob, _ = await new_users(stage.database, "ann", "bob", "eve")
+    await follow(stage.database, bob, ann)
     photo = await ready_photo(stage.database, ann)
-    await stage.pump()
+    await start_clean(stage, ann, bob)
     await stage.cards.get([photo.id])
     async with stage.database.transaction() as tx:
         await account_fields.update(tx, ann.id, display_name="Ann the Second")
@@ -127,7 +128,9 @@ async def test_a_new_name_is_on_the_cards(stage: Stage) -> None:
     assert b"Ann the Second" in card
     topic = f"user:{encode(ann.id)}"
     changed = {"type": "user.changed", "user": summary_of(ann, display_name="Ann the Second")}
-    assert await stage.topic_publications() == [(topic, first_document(card)), (topic, changed)]
+    assert await stage.topic_publications() == [(topic, changed)]
+    found = [each for each in await stage.deliveries() if "data" in each.body]
+    assert [(each.user_id, each.offset, each.document) for each in found] == [(bob.id, 0, changed)]
 
 
 async def test_a_new_avatar_and_banner_are_on_cards_and_published(stage: Stage) -> None:
