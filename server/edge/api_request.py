@@ -133,13 +133,17 @@ class ApiRequest:
             raise invalid(error, status=400) from error
         return found
 
-    async def body(self, model: type[M]) -> M:
-        """Return the JSON body; raise a 400 (not JSON), 408, 413, 415 or 422 (does not fit the model)."""
+    async def json(self) -> Any:
+        """Return the JSON body, an empty object where there is none; raise a 400 (not JSON), 408, 413 or 415."""
         raw = await self._read()
         try:
-            value: Any = orjson.loads(raw) if raw else {}
+            return orjson.loads(raw) if raw else {}
         except orjson.JSONDecodeError as error:
             raise ProblemError(400, "malformed_json", f"The body is not valid JSON: {error}.") from error
+
+    async def body(self, model: type[M]) -> M:
+        """Return the JSON body; raise what `json` does, or a 422 where it does not fit the model."""
+        value = await self.json()
         if not isinstance(value, dict):
             raise bad_field("body", "The body must be a JSON object.", status=422)
         return model.model_validate(value)

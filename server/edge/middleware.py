@@ -89,7 +89,7 @@ def edge(
         if not response.prepared:
             is_page = "Content-Security-Policy" in response.headers
             _add_headers(request, response, common if is_page else data, request_id)
-            response.headers.update(cross_origin.headers(request))
+            _add_cross_origin(response, cross_origin.headers(request))
             if carried is not None and carried.written is not None:
                 add_position(response, carried.written, secure=secure)
         seconds = time.perf_counter() - started
@@ -151,6 +151,13 @@ def _add_headers(request: web.Request, response: web.StreamResponse, common: dic
     # The rest of a body that was refused is still on its way, so the connection cannot be reused.
     if headers.get("Connection") == "close":
         response.force_close()
+
+
+def _add_cross_origin(response: web.StreamResponse, fields: dict[str, str]) -> None:
+    vary = response.headers.get("Vary")
+    response.headers.update(fields)
+    if vary is not None and "Vary" in fields:
+        response.headers["Vary"] = f"{vary}, {fields['Vary']}"
 
 
 def _access(request: web.Request, request_id: str, status: int, seconds: float) -> AccessRecord:

@@ -57,9 +57,8 @@ class Document:
 class Documents:
     """Checks documents, and keeps those that were used last."""
 
-    def __init__(self, schema: Schema, limits: Limits, *, kept_bytes: int = KEPT_BYTES) -> None:
+    def __init__(self, schema: Schema, *, kept_bytes: int = KEPT_BYTES) -> None:
         self._schema = schema
-        self._limits = limits
         self._kept: OrderedDict[str, Document] = OrderedDict()
         self._kept_bytes = kept_bytes
         self._bytes = 0
@@ -71,11 +70,16 @@ class Documents:
             self._kept.move_to_end(text)
         return document
 
-    def check(self, text: str) -> Document:
+    def clear(self) -> None:
+        """Give up all documents."""
+        self._kept.clear()
+        self._bytes = 0
+
+    def check(self, text: str, limits: Limits) -> Document:
         """Return a document; raise `RequestRefusedError` where it exceeds a limit or is not valid."""
         document = self.known(text)
         if document is None:
-            document = Document(_checked(text, self._schema, self._limits))
+            document = Document(_checked(text, self._schema, limits))
             self._keep(text, document)
         return document
 

@@ -23,14 +23,17 @@ Path = Sequence[str | int]
 class RequestRefusedError(Exception):
     """A request that is not executed: its errors have no path, and the response has no data.
 
-    `code` says which check failed; programs and metrics use it.
+    `code` says which check failed; programs and metrics use it. `cost` is that of an operation that costs too much.
     """
 
-    def __init__(self, code: str, errors: Iterable[GraphQLError | str], *, status: int = 400) -> None:
+    def __init__(
+        self, code: str, errors: Iterable[GraphQLError | str], *, status: int = 400, cost: int | None = None
+    ) -> None:
         found = [GraphQLError(error) if isinstance(error, str) else error for error in errors]
         super().__init__(found[0].message if found else code)
         self.code = code
         self.status = status
+        self.cost = cost
         self.errors = found
 
     def entries(self) -> list[dict[str, Any]]:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
 import strawberry
 
 from server.graphql.documents import Documents
@@ -15,7 +16,7 @@ from server.graphql.fields import ResolverContext
 from server.graphql.introspection import introspect
 from server.graphql.operations import PreparedOperation
 from server.graphql.schema_types import Schema
-from server.graphql.structure import Limits
+from server.graphql.structure import Limits, trusted_limits
 
 
 class Executor:
@@ -24,19 +25,34 @@ class Executor:
     def __init__(self, source: strawberry.Schema, limits: Limits | None = None) -> None:
         self.limits = limits or Limits()
         self.schema = Schema(source)
-        self.documents = Documents(self.schema, self.limits)
+        self.documents = Documents(self.schema)
+        self._trusted_limits = trusted_limits(self.limits)
 
     def prepare(
-        self, document: str, variables: Mapping[str, Any] | None = None, operation_name: str | None = None
+        self,
+        document: str,
+        variables: Mapping[str, Any] | None = None,
+        operation_name: str | None = None,
+        *,
+        trusted: bool = False,
     ) -> PreparedOperation:
-        """Return an operation that is ready to be executed; raise `RequestRefusedError`."""
-        prepared = self.documents.check(document).operation(operation_name).prepare(variables or {})
+        """Return an operation that is ready to be executed; raise `RequestRefusedError`.
+
+        The form of a `trusted` document, which is the operator's, has higher limits; its cost has the same.
+        """
+        given = variables or {}
+        size = len(orjson.dumps(given))
+        if size > self.limits.variables_bytes:
+            message = f"The variables have {size} bytes; at most {self.limits.variables_bytes} are allowed."
+            raise RequestRefusedError("variables_too_large", [message])
+        limits = self._trusted_limits if trusted else self.limits
+        prepared = self.documents.check(document, limits).operation(operation_name).prepare(given)
         if prepared.cost > self.limits.cost:
             message = (
                 f"The operation costs {prepared.cost}; at most {self.limits.cost} are allowed. "
                 "Ask for smaller pages with the argument first, or for fewer lists within lists."
             )
-            raise RequestRefusedError("cost_exceeded", [message])
+            raise RequestRefusedError("cost_exceeded", [message], cost=prepared.cost)
         return prepared
 
     async def run(self, prepared: PreparedOperation, context: ResolverContext) -> dict[str, Any]:

@@ -7,7 +7,7 @@ fragments multiply each other. The schema is not needed.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from graphql import (
     DocumentNode,
@@ -42,6 +42,21 @@ class Limits:
     directives: int = 50
     overlaps: int = 2000
     cost: int = 2000
+
+
+def trusted_limits(limits: Limits) -> Limits:
+    """Return the limits for documents of the operator: only what follows from mistakes is refused."""
+    return replace(
+        limits,
+        document_bytes=256 * 1024,
+        tokens=20_000,
+        operations=100,
+        fragments=500,
+        fields=10_000,
+        aliases=1_000,
+        directives=1_000,
+        overlaps=20_000,
+    )
 
 
 @dataclass(slots=True)

@@ -12,6 +12,7 @@ from server.operation.dependency_metrics import DependencyMetrics
 from server.operation.discover_metrics import DiscoverMetrics
 from server.operation.event_metrics import EventMetrics
 from server.operation.export_metrics import ExportMetrics
+from server.operation.graphql_metrics import GraphqlMetrics
 from server.operation.import_metrics import ImportMetrics
 from server.operation.live_metrics import LiveMetrics
 from server.operation.mail_metrics import MailMetrics
@@ -35,6 +36,7 @@ class Metrics(
     LiveMetrics,
     DiscoverMetrics,
     SearchMetrics,
+    GraphqlMetrics,
     StarMetrics,
     WorkerMetrics,
     OutboundMetrics,
@@ -61,6 +63,7 @@ class Metrics(
         LiveMetrics.__init__(self, self.registry)
         DiscoverMetrics.__init__(self, self.registry)
         SearchMetrics.__init__(self, self.registry)
+        GraphqlMetrics.__init__(self, self.registry)
         StarMetrics.__init__(self, self.registry)
         WorkerMetrics.__init__(self, self.registry)
         OutboundMetrics.__init__(self, self.registry)

@@ -109,7 +109,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
             "storage/blobs storage/cache storage/feeds storage/limits storage/postgres storage/render storage/stores "
             "workers/outbound workers/web_push workers/webhooks"
         ),
-        "server/graphql": "server/edge",
+        "server/graphql": "server/edge server/errors server/identity",
         "server/graphql/resolution": (
             "channels/contract server/actions server/api server/edge server/graphql server/identity storage "
             "storage/postgres storage/render storage/stores"

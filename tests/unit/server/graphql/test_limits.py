@@ -7,8 +7,10 @@ import time
 import pytest
 from graphql import get_introspection_query
 
+from server.graphql.documents import Documents
 from server.graphql.errors import RequestRefusedError
 from server.graphql.executor import Executor
+from server.graphql.structure import Limits
 from tests.support.graphql_world import SCHEMA
 
 # CPU seconds that no document may take. A tenth of it is usual; quadratic checks take many times as long.
@@ -189,11 +191,11 @@ def test_operations_are_found_by_name(text: str, name: str | None, found: bool) 
 def test_documents_that_were_used_last_are_kept() -> None:
     """The cache is bounded by the length of the documents, and gives up the one that was used longest ago."""
     executor = Executor(SCHEMA)
-    documents = type(executor.documents)(executor.schema, executor.limits, kept_bytes=50)
+    documents = Documents(executor.schema, kept_bytes=50)
     texts = [f"{{ me {{ a{number}: name }} }}" for number in range(3)]  # 20 bytes each
-    first, second = documents.check(texts[0]), documents.check(texts[1])
+    first, second = documents.check(texts[0], Limits()), documents.check(texts[1], Limits())
     assert documents.known(texts[0]) is first
-    documents.check(texts[2])
+    documents.check(texts[2], Limits())
     assert documents.known(texts[0]) is first
     assert documents.known(texts[1]) is None
-    assert documents.check(texts[1]) is not second
+    assert documents.check(texts[1], Limits()) is not second
