@@ -18,6 +18,8 @@ from server.edge.access_log import AccessLog, EventLog
 from server.edge.body import BodyPace
 from server.edge.client_addresses import Network
 from server.edge.middleware import HttpMetrics, NoHttpMetrics
+from server.graphql.metrics import GraphqlMetrics, NoGraphqlMetrics
+from server.graphql.persisted import PersistedDocuments
 from server.identity.api_tokens import ApiTokens
 from server.identity.new_accounts import NewAccountLimiter
 from server.identity.rate_limiter import RateLimiter
@@ -120,5 +122,7 @@ class Services:
     case_metrics: CaseMetrics = field(default_factory=NoCaseMetrics)
     search_metrics: SearchMetrics = field(default_factory=NoSearchMetrics)
     upload_metrics: UploadMetrics = field(default_factory=NoUploadMetrics)
+    graphql_metrics: GraphqlMetrics = field(default_factory=NoGraphqlMetrics)
+    graphql_documents: PersistedDocuments = field(default_factory=PersistedDocuments)
     access_log: AccessLog = field(default_factory=EventLog)
     require_space: Callable[[], None] = no_limit

@@ -105,7 +105,8 @@ ALLOWED: Mapping[str, frozenset[str]] = {
             "storage/feeds storage/limits storage/postgres storage/render storage/stores workers/jobs"
         ),
         "server/api": (
-            "channels/live server/actions server/edge server/identity server/live server/media server/openid storage "
+            "channels/live server/actions server/edge server/graphql server/identity server/live server/media "
+            "server/openid storage "
             "storage/blobs storage/cache storage/feeds storage/limits storage/postgres storage/render storage/stores "
             "workers/outbound workers/web_push workers/webhooks"
         ),
@@ -137,7 +138,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "server/acme": "server/operation",
         "server/composition": (
             "channels/bus channels/contract channels/live server/acme server/actions server/api server/config "
-            "server/demo server/edge server/errors server/graphql/mutations server/graphql/objects "
+            "server/demo server/edge server/errors server/graphql server/graphql/mutations server/graphql/objects "
             "server/graphql/queries server/graphql/resolution server/identity server/live server/media server/openid "
             "server/operation server/previews storage "
             "storage/blobs storage/cache storage/embedded storage/feeds storage/limits storage/postgres storage/redis "

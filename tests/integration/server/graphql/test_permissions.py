@@ -174,7 +174,7 @@ def _id_arguments(name: str, argument: GraphQLArgument) -> Iterator[str]:
 def test_every_field_that_takes_an_id_is_compared() -> None:
     """A new argument that is an id fails here until it is in one of the tables."""
     core = Schema(make_schema()).core
-    found = {"Query": set(), "Mutation": set()}
+    found: dict[str, set[str]] = {"Query": set(), "Mutation": set()}
     for kind in core.type_map.values():
         for name, field in getattr(kind, "fields", {}).items():
             for argument, definition in getattr(field, "args", {}).items():
