@@ -32,7 +32,7 @@ def serve() -> Serve:
 
         middleware = edge(ClientAddresses(()), CrossOrigin(allowed), NoHttpMetrics(), EventLog(), secure=False)
         app = web.Application(middlewares=[middleware])
-        for path in ("/api/v1/users/me", "/media/image", "/page"):
+        for path in ("/api/v1/users/me", "/media/image", "/oauth/token", "/page"):
             app.router.add_get(path, respond)
         async with TestClient(TestServer(app)) as client:
             yield client
