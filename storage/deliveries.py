@@ -16,6 +16,7 @@ _FIRST_RETRY = timedelta(seconds=30)
 _LAST_RETRY = timedelta(hours=1)
 _TOO_LATE = timedelta(hours=24)  # after its news, a push is not worth a ring
 HOUR = timedelta(hours=1)
+SUMMARY = "summary"  # the kind of a push about all those that an hour had no room for
 
 
 class DeliveryChannel(StrEnum):
@@ -46,12 +47,12 @@ class Reason(StrEnum):
     PREFERENCE = "preference"
     UNREACHABLE = "unreachable"  # no device or address
     LATE = "late"
-    CAP = "cap"  # so many pushes within an hour
+    CAP = "cap"  # so many pushes within an hour; a summary follows
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Delivery:
-    """A delivery that waits; `notification_id` of a digest is the user."""
+    """A delivery that waits; `notification_id` of a digest and of a summary is the user."""
 
     id: int
     user_id: int
@@ -61,6 +62,11 @@ class Delivery:
     group: str
     attempts: int = 0
     created_at: datetime
+
+    @property
+    def of_entry(self) -> bool:
+        """Return whether it is about one entry of the inbox."""
+        return self.channel is not DeliveryChannel.DIGEST and self.kind != SUMMARY
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -109,7 +115,14 @@ class Postpone:
     until: datetime
 
 
-Decision = Send | Drop | Postpone
+@dataclass(frozen=True, slots=True)
+class Summarize:
+    """The delivery is not sent; a summary of all such ones is due at this moment."""
+
+    due_at: datetime
+
+
+Decision = Send | Drop | Postpone | Summarize
 
 
 def decide(
@@ -137,6 +150,18 @@ def decide(
     if delivery.channel is not DeliveryChannel.PUSH:
         return Send()
     return _limited(delivery, entry, recent, now=now, limits=limits)
+
+
+def decide_summary(
+    missed: int, quiet: QuietHours | None, recent: Recent, *, now: datetime, limits: Limits
+) -> Send | Drop | Postpone:
+    """Return what becomes of a due summary of pushes, `missed` of which are about entries that are still unseen."""
+    if not missed:
+        return Drop(Reason.SEEN)
+    allowed = next_allowed(now, quiet)
+    if allowed <= now:
+        allowed = _next_push(recent, now=now, limits=limits)
+    return Postpone(allowed) if allowed > now else Send()
 
 
 def first_due(now: datetime, kind: NotificationKind, quiet: QuietHours | None, *, delay: timedelta) -> datetime:
@@ -173,7 +198,12 @@ def _limited(delivery: Delivery, entry: Entry, recent: Recent, *, now: datetime,
     last = recent.by_group.get(delivery.group)
     if last is not None and now < last + limits.group_pause:
         return Postpone(last + limits.group_pause)
-    if sum(time > now - HOUR for time in recent.times) >= limits.pushes_per_hour:
-        # Later, it would be one of a series of stale ones. The inbox has it.
-        return Drop(Reason.CAP)
-    return Send()
+    free_at = _next_push(recent, now=now, limits=limits)
+    # By itself it would be one of a series of stale pushes then.
+    return Summarize(free_at) if free_at > now else Send()
+
+
+def _next_push(recent: Recent, *, now: datetime, limits: Limits) -> datetime:
+    """Return when the user may get another push: now, or when the oldest of a full hour is an hour old."""
+    within = [time for time in recent.times if time > now - HOUR]
+    return now if len(within) < limits.pushes_per_hour else within[-limits.pushes_per_hour] + HOUR

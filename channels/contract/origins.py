@@ -26,6 +26,9 @@ def parse_origin(text: str) -> Origin | None:
         return None
     if parts.scheme not in _DEFAULT_PORTS or not parts.hostname or parts.path not in ("", "/"):
         return None
+    # An origin has no user, query or fragment, and no wildcard.
+    if "@" in parts.netloc or "*" in parts.hostname or parts.query or parts.fragment:
+        return None
     return Origin(parts.scheme, parts.hostname, port or _DEFAULT_PORTS[parts.scheme])
 
 

@@ -104,7 +104,10 @@ _SESSION_ONLY = """
     POST /users/me/passkeys/challenge, POST /users/me/passkeys, PATCH /users/me/passkeys/{id},
     DELETE /users/me/passkeys/{id}, POST /webhooks, POST /webhooks/{id}/secret, POST /users/me/exports,
     GET /users/me/exports, POST /users/me/imports, GET /users/me/imports, GET /users/me/imports/{id},
-    GET /users/me/imports/{id}/items
+    GET /users/me/imports/{id}/items, GET /oauth/applications, POST /oauth/applications, GET /oauth/applications/{id},
+    PUT /oauth/applications/{id}, DELETE /oauth/applications/{id}, POST /oauth/applications/{id}/secret,
+    GET /oauth/authorization, POST /oauth/authorization, GET /users/me/tokens, POST /users/me/tokens,
+    DELETE /users/me/tokens/{session}, GET /users/me/applications, DELETE /users/me/applications/{id}
     """
 
 

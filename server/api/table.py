@@ -6,6 +6,7 @@ from server.actions.search import SearchActions
 from server.api.account_security import AccountSecurityApi
 from server.api.account_sessions import AccountSessionsApi
 from server.api.accounts import AccountsApi
+from server.api.applications import ApplicationsApi
 from server.api.case_files import CaseFiles
 from server.api.cases import CasesApi
 from server.api.collection_lists import CollectionListsApi
@@ -43,6 +44,7 @@ from server.api.staging import UploadStaging
 from server.api.suggestions import SuggestionsApi
 from server.api.tag_feed import TagFeed
 from server.api.tags import TagsApi
+from server.api.token_access import TokenAccessApi
 from server.api.tokens import TokenResponses, TokensApi
 from server.api.trends import TrendsApi
 from server.api.tus import TusApi
@@ -104,6 +106,8 @@ def _user_endpoints(services: Services) -> list[Endpoint]:
         *AccountSessionsApi(actions.sessions).endpoints(),
         *AccountSecurityApi(actions.reauthentication, actions.password_change, actions.second_factor).endpoints(),
         *PasskeysApi(actions.passkeys, services.limiter).endpoints(),
+        *ApplicationsApi(actions.applications, actions.authorizations).endpoints(),
+        *TokenAccessApi(actions.token_access).endpoints(),
         *RelationsApi(reads, cursors, actions.relations).endpoints(),
         *ProfilesApi(reads, cursors, serializer, actions.presence).endpoints(),
         *SearchApi(

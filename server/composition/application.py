@@ -13,6 +13,7 @@ from aiohttp import web
 from channels.contract.tracing import Tracing
 from channels.live import Live
 from server.api.endpoint_scopes import scope_of
+from server.api.oauth import OAuthRoutes
 from server.api.photo_serializer import PhotoSerializer
 from server.api.services import ApiSettings, Services
 from server.api.table import endpoints
@@ -74,6 +75,14 @@ def make_app(services: Services, methods: Methods = Methods.ALL, tracing: Tracin
     )
     originals = OriginalRoutes(services.db, services.blobs, authenticator, services.tickets)
     app.router.add_routes([*variants.routes(), *originals.routes()])
+    oauth = OAuthRoutes(
+        services.actions.token_grants,
+        services.limiter,
+        settings.body_pace,
+        issuer=settings.public_url,
+        metrics=services.oauth_metrics,
+    )
+    app.router.add_routes(oauth.routes())
     _add_pages(app, services, guard)
     if services.live is not None:
         app.router.add_routes(LiveRoutes(services.live, authenticator).routes())

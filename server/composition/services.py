@@ -144,6 +144,7 @@ def build_api_app(
             upload_metrics=metrics,
             search_metrics=metrics,
             case_metrics=metrics,
+            oauth_metrics=metrics,
             access_log=access_log(settings),
         ),
         methods,

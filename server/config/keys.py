@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import Field, SecretStr, ValidationInfo, create_model, field_validator
 
 from channels.contract.settings import LiveSettings
-from server.config.section import Networks, Rate, Section, Texts
+from server.config.section import Networks, Origins, Rate, Section, Texts
 from storage.embedded.disk_space import RESERVE
 from storage.postgres.address import SCHEMES, require_one_server, server_name, server_urls
 from storage.postgres.replication import MAX_LAG
@@ -54,9 +54,10 @@ class ServerSection(Section):
     tls_key: Path | None = Field(
         default=None, validate_default=True, description="PEM file of the certificate's key, without a password."
     )
-    allowed_origins: Texts = Field(
+    allowed_origins: Origins = Field(
         default=(),
-        description="Other web origins whose pages may open live connections and use the API with cookies.",
+        description="Other web origins whose pages may open live connections and use the API with cookies, as "
+        "`https://app.example.com`; `*` is every origin, without cookies.",
     )
     trusted_proxies: Networks = Field(
         default=(),
@@ -313,6 +314,12 @@ class LimitsSection(Section):
     token_lookups: Rate = Field(
         default="1200/m",
         description="Access tokens of applications from one address that are looked up for the first time.",
+    )
+    oauth_address: Rate = Field(
+        default="300/m", description="Requests for tokens of applications, and to revoke them, from one address."
+    )
+    new_applications: Rate = Field(
+        default="60/h", description="Applications that register themselves, from one address."
     )
 
 

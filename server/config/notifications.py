@@ -20,7 +20,7 @@ class NotificationsSection(Section):
         default=20,
         ge=1,
         le=1000,
-        description="Maximum number of pushes to one user within an hour. Later ones are in the inbox alone.",
+        description="Maximum number of pushes to one user within an hour. Later ones are counted in a summary.",
     )
     push_pause_minutes: int = Field(
         default=10,

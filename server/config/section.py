@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, SecretStr
 from pydantic_settings import NoDecode
 
+from channels.contract.origins import parse_origin
+
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
@@ -68,9 +70,17 @@ def _network(value: Any) -> Any:
         raise ValueError(f"{value} is not a network; write 10.0.0.0/8, or one address") from error
 
 
+def _check_origin(value: str) -> str:
+    # An entry that denotes no origin would match none, so its pages would be refused without a hint why.
+    if value != "*" and parse_origin(value) is None:
+        raise ValueError(f"{value} is not a web origin; write https://app.example.com, without a path, or * for all")
+    return value
+
+
 Texts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)]
 Numbers = Annotated[tuple[int, ...], NoDecode, BeforeValidator(_split)]
 Secrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split)]
+Origins = Annotated[tuple[Annotated[str, AfterValidator(_check_origin)], ...], NoDecode, BeforeValidator(_split)]
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
 Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_split)]
 Rate = Annotated[str, AfterValidator(_check_rate)]

@@ -16,6 +16,7 @@ from server.config.acme import AcmeSection
 from server.config.blobs import BlobsSection
 from server.config.discover import DiscoverSection
 from server.config.edge import EdgeSection
+from server.config.graphql import GraphqlSection
 from server.config.keys import (
     AuthSection,
     BrokerSection,
@@ -75,6 +76,7 @@ class Settings(BaseSettings):
     moderation: ModerationSection = ModerationSection()
     mail: MailSection = MailSection()
     discover: DiscoverSection = DiscoverSection()
+    graphql: GraphqlSection = GraphqlSection()
     limits: LimitsSection = LimitsSection()
     abuse: AbuseSection = AbuseSection()
     live: LiveSection = LiveSection()

@@ -11,7 +11,7 @@ import orjson
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
-from server.edge.body import BodyPace, BodyReader, SlowBodyError, body_timeout, refuse_encoding
+from server.edge.body import BodyPace, read_limited, refuse_encoding
 from server.edge.problem import ProblemError, bad_field, invalid, sign_in_required
 from server.identity.clients import Client
 from server.identity.rate_limits import Charge, rate_limit_headers
@@ -128,13 +128,17 @@ class ApiRequest:
             raise invalid(error, status=400) from error
         return found
 
-    async def body(self, model: type[M]) -> M:
-        """Return the JSON body; raise a 400 (not JSON), 408, 413, 415 or 422 (does not fit the model)."""
+    async def json(self) -> Any:
+        """Return the JSON body, an empty object where there is none; raise a 400 (not JSON), 408, 413 or 415."""
         raw = await self._read()
         try:
-            value: Any = orjson.loads(raw) if raw else {}
+            return orjson.loads(raw) if raw else {}
         except orjson.JSONDecodeError as error:
             raise ProblemError(400, "malformed_json", f"The body is not valid JSON: {error}.") from error
+
+    async def body(self, model: type[M]) -> M:
+        """Return the JSON body; raise what `json` does, or a 422 where it does not fit the model."""
+        value = await self.json()
         if not isinstance(value, dict):
             raise bad_field("body", "The body must be a JSON object.", status=422)
         return model.model_validate(value)
@@ -146,30 +150,13 @@ class ApiRequest:
             raise ProblemError(
                 415, "unsupported_media_type", "Send the body as JSON, with the header Content-Type: application/json."
             )
-        # A declared length is refused at once; a chunked body has none and is measured while it is read.
-        if (request.content_length or 0) > MAX_JSON_BYTES:
-            raise _too_large()
-        reader, body = BodyReader(request.content, self._pace), bytearray()
-        try:
-            while piece := await reader.read():
-                body += piece
-                if len(body) > MAX_JSON_BYTES:
-                    raise _too_large()
-        except SlowBodyError as error:
-            raise body_timeout() from error
-        return bytes(body)
+        return await read_limited(request, self._pace, MAX_JSON_BYTES)
 
 
 @lru_cache(maxsize=1024)
 def _parsed(model: type[M], raw: str) -> M:
     # Query models are frozen, so that they can be cached: most requests are for the same first page.
     return model.model_validate_strings(dict(parse_qsl(raw, keep_blank_values=True)))
-
-
-def _too_large() -> ProblemError:
-    detail = f"A JSON body may have at most {MAX_JSON_BYTES} bytes."
-    # The rest of the body is still arriving, and one without a length may never end.
-    return ProblemError(413, "body_too_large", detail, headers={"Connection": "close"})
 
 
 def json_response(body: bytes, *, status: int = 200) -> web.Response:

@@ -18,7 +18,7 @@ from server.edge.endpoint import PREFIX
 from server.edge.idempotency import HEADER
 from server.edge.positions import HEADER as POSITION_HEADER
 
-_PATHS = (f"{PREFIX}/", "/media/")
+_PATHS = (f"{PREFIX}/", "/graphql", "/media/")
 _METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
 # "*" would include neither Authorization nor, with credentials, any other header.
 _REQUEST_HEADERS = (

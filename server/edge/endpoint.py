@@ -50,7 +50,7 @@ class Endpoint:
     be a username. `redirect` describes when the response is a 308. First pages of one that is `tagged` have an entity
     tag. `while_suspended` is open to the user of a suspended account. One with `recent_proof` is a dangerous step, for
     which the user must have been authenticated a moment ago. One that works `without_redis` goes on while Redis is
-    away, as all reads do.
+    away, as all reads do. One that is `safe` is a read whatever its method, or its handler treats writes as such.
     """
 
     method: str
@@ -79,8 +79,9 @@ class Endpoint:
     while_suspended: bool = False
     recent_proof: bool = False
     without_redis: bool = False
+    safe: bool = False
 
     @property
     def reads(self) -> bool:
         """Return whether the operation changes nothing."""
-        return self.method in {"GET", "HEAD"}
+        return self.safe or self.method in {"GET", "HEAD"}

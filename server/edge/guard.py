@@ -100,7 +100,9 @@ class Guard:
         if request.viewer_id is not None:
             require_scope(request.viewer.scopes, self._scope_of(endpoint))
         if endpoint.guarded:
-            await self._charge(request, endpoint)
+            # Without Redis reads go on. Writes would be missing in its caches when it returns, and their limits protect
+            # other users; so they are refused.
+            await self.charge(request, endpoint.quota, locally=endpoint.reads or endpoint.without_redis)
             if endpoint.new_account_quota is not None:
                 await self._charge_new_account(request, endpoint.new_account_quota)
         # The token of a suspended account was issued for the password a moment ago, and belongs to no session.
@@ -109,16 +111,19 @@ class Guard:
         if endpoint.stores:
             self._require_space()
 
-    async def _charge(self, request: ApiRequest, endpoint: Endpoint) -> None:
-        # Without Redis reads go on. Writes would be missing in its caches when it returns, and their limits protect
-        # other users; so they are refused.
-        locally = endpoint.reads or endpoint.without_redis
+    async def charge(self, request: ApiRequest, quota: str, *, cost: int = 1, locally: bool = False) -> None:
+        """Charge `cost` to a user's rate limit, or to the one of visitors; also raise for a revoked session."""
         if request.viewer_id is None:
-            charge = await self._limiter.check_address(ANONYMOUS_QUOTA, request.address, locally=locally)
+            charge = await self._limiter.check_address(ANONYMOUS_QUOTA, request.address, cost=cost, locally=locally)
         else:
             viewer = request.viewer
             charge = await self._limiter.check_user(
-                endpoint.quota, viewer.user_id, viewer.session, locally=locally, in_session=not viewer.restricted
+                quota,
+                viewer.user_id,
+                viewer.session,
+                cost=cost,
+                locally=locally,
+                in_session=not viewer.restricted,
             )
         request.report_rate_limit(charge)
 

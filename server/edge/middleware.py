@@ -89,7 +89,7 @@ def edge(
         if not response.prepared:
             is_page = "Content-Security-Policy" in response.headers
             _add_headers(request, response, common if is_page else data, request_id)
-            response.headers.update(cross_origin.headers(request))
+            _add_cross_origin(response, cross_origin.headers(request))
             if carried is not None and carried.written is not None:
                 add_position(response, carried.written, secure=secure)
         seconds = time.perf_counter() - started
@@ -145,12 +145,19 @@ def _add_headers(request: web.Request, response: web.StreamResponse, common: dic
         headers["Referrer-Policy"] = referrers
     if "Cache-Control" not in headers:
         headers["Cache-Control"] = "no-store"
-    added = request.get(RESPONSE_HEADERS)
-    if added is not None:
-        headers.update(added)
+    for name, value in request.get(RESPONSE_HEADERS, {}).items():
+        # An error reports the limit that it is about, and not the one that every request is charged to.
+        headers.setdefault(name, value)
     # The rest of a body that was refused is still on its way, so the connection cannot be reused.
     if headers.get("Connection") == "close":
         response.force_close()
+
+
+def _add_cross_origin(response: web.StreamResponse, fields: dict[str, str]) -> None:
+    vary = response.headers.get("Vary")
+    response.headers.update(fields)
+    if vary is not None and "Vary" in fields:
+        response.headers["Vary"] = f"{vary}, {fields['Vary']}"
 
 
 def _access(request: web.Request, request_id: str, status: int, seconds: float) -> AccessRecord:

@@ -39,6 +39,9 @@ CLIENT_ROUTES = (
     "/settings/provider",
     "/settings/security",
     "/settings/sessions",
+    "/settings/applications",
+    "/settings/tokens",
+    "/settings/developer",
     "/settings/privacy",
     "/settings/close-friends",
     "/settings/notifications",
@@ -58,6 +61,7 @@ CLIENT_ROUTES = (
     "/signin/provider",
     "/signup",
     "/forgot",
+    "/oauth/authorize",
 )
 # Pages that links in mails lead to, with a token in the fragment.
 LINK_ROUTES = ("/verify", "/reset", "/email-change")

@@ -25,7 +25,11 @@ from storage.search_text import MAX_QUERY
 MAX_SETTINGS_BYTES = 8192
 MAX_SETTINGS_DEPTH = 10
 _USERNAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.]{1,28}[A-Za-z0-9_])")
-_EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]+(?:\.[^@\s.]+)+")
+# A dot-atom (RFC 5322, section 3.2.3) at a domain name, both with letters of all scripts (RFC 6531). Quoted local parts
+# and addresses in brackets are left out: mail servers refuse them, and they come from typing errors.
+_ATOM = r"[^\s@<>()\[\]\\,;:\x22.]+"
+_LABEL = r"(?!-)[^\s!-,./:-@\[-`{-~]{1,63}(?<!-)"
+_EMAIL = re.compile(rf"(?=[^@]{{1,64}}@){_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})+")
 _TIME = "2026-11-20T12:00:00+01:00"
 _RESERVED = {"me", "admin", "administrator", "picshare", "root", "support", "system"}
 

@@ -1,22 +1,72 @@
-"""Execute documents: the schema, the root value's fields, and the response."""
+"""The executor of a schema: check a document, prepare an operation for its variables, and execute it."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+import orjson
 import strawberry
-from graphql import ExecutionResult, execute, parse, validate
 
+from server.graphql.documents import Documents
+from server.graphql.errors import RequestRefusedError
+from server.graphql.execution import Execution
 from server.graphql.fields import ResolverContext
-from server.graphql.schema_types import prepare
+from server.graphql.introspection import introspect
+from server.graphql.operations import PreparedOperation
+from server.graphql.schema_types import Schema
+from server.graphql.structure import Limits, trusted_limits
 
 
 class Executor:
     """Executor of the documents of one schema."""
 
-    def __init__(self, schema: strawberry.Schema) -> None:
-        self._schema = prepare(schema)
+    def __init__(self, source: strawberry.Schema, limits: Limits | None = None) -> None:
+        self.limits = limits or Limits()
+        self.schema = Schema(source)
+        self.documents = Documents(self.schema)
+        self._trusted_limits = trusted_limits(self.limits)
+
+    def prepare(
+        self,
+        document: str,
+        variables: Mapping[str, Any] | None = None,
+        operation_name: str | None = None,
+        *,
+        trusted: bool = False,
+    ) -> PreparedOperation:
+        """Return an operation that is ready to be executed; raise `RequestRefusedError`.
+
+        The form of a `trusted` document, which is the operator's, has higher limits; its cost has the same.
+        """
+        given = variables or {}
+        size = len(orjson.dumps(given))
+        if size > self.limits.variables_bytes:
+            message = f"The variables have {size} bytes; at most {self.limits.variables_bytes} are allowed."
+            raise RequestRefusedError("variables_too_large", [message])
+        limits = self._trusted_limits if trusted else self.limits
+        prepared = self.documents.check(document, limits).operation(operation_name).prepare(given)
+        if prepared.cost > self.limits.cost:
+            message = (
+                f"The operation costs {prepared.cost}; at most {self.limits.cost} are allowed. "
+                "Ask for smaller pages with the argument first, or for fewer lists within lists."
+            )
+            raise RequestRefusedError("cost_exceeded", [message], cost=prepared.cost)
+        return prepared
+
+    async def run(self, prepared: PreparedOperation, context: ResolverContext) -> dict[str, Any]:
+        """Return the response of an operation: `data`, and `errors` where there are any."""
+        plan = prepared.plan
+        execution = Execution(plan, context, prepared.variables)
+        data = await execution.run()
+        if plan.root.introspection and data is not None:
+            # In a thread: the whole schema takes as long as a hundred pages.
+            data |= await asyncio.to_thread(introspect, self.schema, prepared, plan.root.introspection)
+        response: dict[str, Any] = {"data": data}
+        if execution.errors:
+            response["errors"] = execution.errors
+        return response
 
     async def execute(
         self,
@@ -25,17 +75,9 @@ class Executor:
         variables: Mapping[str, Any] | None = None,
         operation_name: str | None = None,
     ) -> dict[str, Any]:
-        """Return the response of a document, as `{"data": …, "errors": […]}`."""
-        parsed = parse(document)
-        faults = validate(self._schema, parsed)
-        if faults:
-            return {"errors": [fault.formatted for fault in faults]}
-        found = execute(
-            self._schema,
-            parsed,
-            context_value=context,
-            variable_values=dict(variables or {}),
-            operation_name=operation_name,
-        )
-        result = found if isinstance(found, ExecutionResult) else await found
-        return dict(result.formatted)
+        """Return the response of a document; that of a refused one has `errors` alone."""
+        try:
+            prepared = self.prepare(document, variables, operation_name)
+        except RequestRefusedError as error:
+            return {"errors": error.entries()}
+        return await self.run(prepared, context)

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
 import strawberry
@@ -38,29 +38,18 @@ _FIELD = "picshare"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class FieldCharge:
-    """The rate limits that a mutation is charged to, and what must be the case before it; see `Endpoint`."""
-
-    quota: str
-    new_account_quota: str | None
-    stores: bool
-    recent_proof: bool
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class FieldOptions:
     """How the executor reads a field, and what the field costs.
 
     Exactly one of `key` and `resolve` is set, or neither for a leaf that is read by the field's name. `weight` is the
     cost of one value; None is 1 for a field that returns objects and 0 for any other. `size` is the number of objects
-    that a list without the argument `first` is assumed to have. `charge` is that of a mutation.
+    that a list without the argument `first` is assumed to have.
     """
 
     key: str | None = None
     resolve: BatchFunction | None = None
     weight: int | None = None
     size: int | None = None
-    charge: FieldCharge | None = None
 
 
 class ResolverContext:
@@ -75,7 +64,7 @@ class ResolverContext:
         The executor of graphql-core resolves one field of one parent at a time; with this it makes the same calls as
         ours does.
         """
-        key = (resolve, _frozen(arguments))
+        key = (resolve, frozen(arguments))
         loader = self._loaders.get(key)
         if loader is None:
 
@@ -129,31 +118,10 @@ def batch(resolve: BatchFunction, *, weight: int | None = None, size: int | None
 def root(
     resolve: Callable[..., Awaitable[Any]], *, weight: int | None = None, size: int | None = None, **options: Any
 ) -> Any:
-    """Declare a field of `Query`, whose resolver takes (context, arguments…) and returns the value."""
-    return _declare_root(resolve, FieldOptions(weight=weight, size=size), **options)
+    """Declare a field of a root type, whose resolver takes (context, arguments…) and returns the value.
 
-
-def mutation(
-    resolve: Callable[..., Awaitable[Any]],
-    *,
-    quota: str,
-    new_account_quota: str | None = None,
-    stores: bool = False,
-    recent_proof: bool = False,
-    weight: int | None = None,
-    **options: Any,
-) -> Any:
-    """Declare a field of `Mutation`, whose resolver takes (context, arguments…) and returns the value.
-
-    The fields of a document are executed one after the other, each with all that is selected below it. Before the
-    first, each is charged and checked as the endpoint of the same action: `quota`, `new_account_quota`, `stores` and
-    `recent_proof` mean what they mean there.
+    Fields of `Mutation` are executed one after the other, each with all that is selected below it.
     """
-    charge = FieldCharge(quota=quota, new_account_quota=new_account_quota, stores=stores, recent_proof=recent_proof)
-    return _declare_root(resolve, FieldOptions(weight=weight, charge=charge), **options)
-
-
-def _declare_root(resolve: Callable[..., Awaitable[Any]], field: FieldOptions, **options: Any) -> Any:
     parameters = list(inspect.signature(resolve).parameters.values())
     if not parameters:
         raise TypeError(f"{resolve.__qualname__} must take the context")
@@ -165,7 +133,7 @@ def _declare_root(resolve: Callable[..., Awaitable[Any]], field: FieldOptions, *
         return await resolve(info.context, **arguments)
 
     return _declare(
-        replace(field, resolve=resolve_root),
+        FieldOptions(resolve=resolve_root, weight=weight, size=size),
         resolver=_adapted(resolver, resolve, parameters[1:]),
         **options,
     )
@@ -210,10 +178,10 @@ def _adapted(
     return resolver
 
 
-def _frozen(value: Any) -> Hashable:
+def frozen(value: Any) -> Hashable:
     """Return a hashable form of arguments, which contain mappings, lists and input objects."""
     if isinstance(value, Mapping):
-        return tuple(sorted((str(name), _frozen(item)) for name, item in value.items()))
+        return tuple(sorted((str(name), frozen(item)) for name, item in value.items()))
     if isinstance(value, list | tuple):
-        return tuple(_frozen(item) for item in value)
+        return tuple(frozen(item) for item in value)
     return value if isinstance(value, Hashable) else repr(value)

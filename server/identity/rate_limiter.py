@@ -42,26 +42,33 @@ class RateLimiter:
         return self._policies[name]
 
     async def check_user(
-        self, name: str, user_id: int, session: str, *, locally: bool = False, in_session: bool = True
+        self,
+        name: str,
+        user_id: int,
+        session: str,
+        *,
+        cost: int = 1,
+        locally: bool = False,
+        in_session: bool = True,
     ) -> Charge:
-        """Charge a user; also raises `SessionRevokedError`. Both are checked in one round trip to Redis.
+        """Charge `cost` to a user; also raises `SessionRevokedError`. Both are checked in one round trip to Redis.
 
         The token of a suspended account is not `in_session`: there is none that could be open.
         """
         policy = self._policies[name]
         try:
-            quota, revoked = await self._quotas.check_session_and_quota(policy, user_id, session)
+            quota, revoked = await self._quotas.check_session_and_quota(policy, user_id, session, cost)
         except UnavailableError:
             if not locally:
                 raise
-            return await self.check_user_locally(name, user_id, session if in_session else None)
+            return await self.check_user_locally(name, user_id, session if in_session else None, cost)
         return require_allowed(policy, quota, revoked=revoked)
 
-    async def check_user_locally(self, name: str, user_id: int, session: str | None) -> Charge:
+    async def check_user_locally(self, name: str, user_id: int, session: str | None, cost: int = 1) -> Charge:
         """Charge a user in this process alone; raise also `SessionRevokedError`, unless `session` is None."""
         policy = self._policies[name]
         # The limit comes first: it protects the database from the check.
-        (quota,) = self._local.take_all([(policy, user_subject(user_id))])
+        (quota,) = self._local.take_all([(policy, user_subject(user_id))], cost)
         charge = require_allowed(policy, quota, local=True)
         if session is not None and self._is_open is not None and not await self._is_open(user_id, session):
             raise SessionRevokedError
@@ -72,8 +79,10 @@ class RateLimiter:
         policy = self._policies[name]
         return require_allowed(policy, await self._quotas.take(policy, user_subject(user_id), cost))
 
-    async def check_address(self, name: str, address: str, *others: tuple[str, str], locally: bool = False) -> Charge:
-        """Charge `others`, which are (limit, subject) pairs, and a client's address; either all or none.
+    async def check_address(
+        self, name: str, address: str, *others: tuple[str, str], cost: int = 1, locally: bool = False
+    ) -> Charge:
+        """Charge `cost` to `others`, which are (limit, subject) pairs, and a client's address; either all or none.
 
         Returns the charge of the address. An IPv6 address is charged twice: to its /64 network, and to its /48.
         """
@@ -82,22 +91,22 @@ class RateLimiter:
         charged, site = len(takes) - 1, site_subject(address)
         if site is not None:
             takes.append((replace(policy, limit=policy.limit * SITE_NETWORKS), site))
-        quotas, local = await self._take_all(takes, locally=locally)
+        quotas, local = await self._take_all(takes, cost, locally=locally)
         charges = [
             require_allowed(policy, quota, local=local) for (policy, _), quota in zip(takes, quotas, strict=True)
         ]
         return charges[charged]
 
     async def _take_all(
-        self, takes: Sequence[tuple[QuotaPolicy, str]], *, locally: bool
+        self, takes: Sequence[tuple[QuotaPolicy, str]], cost: int, *, locally: bool
     ) -> tuple[Sequence[Quota], bool]:
         """Return the quotas, and whether this process has counted alone."""
         try:
-            return await self._quotas.take_all(takes), False
+            return await self._quotas.take_all(takes, cost), False
         except UnavailableError:
             if not locally:
                 raise
-            return self._local.take_all(takes), True
+            return self._local.take_all(takes, cost), True
 
 
 def require_allowed(policy: QuotaPolicy, quota: Quota, *, revoked: bool = False, local: bool = False) -> Charge:

@@ -66,6 +66,9 @@ DESCRIPTIONS: Mapping[str, str] = {
     "write:conversations": "nothing: PicShare has no conversations",
 }
 
+# What a personal access token can be made of, without the further names of the same.
+CHOICES = ("read", "write", PUSH, MODERATION, *_READ, *_WRITE)
+
 # A scope and the fine ones that it contains, where that is more than itself.
 _CONTAINED: Mapping[str, Iterable[str]] = {
     "read": _READ,

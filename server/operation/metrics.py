@@ -12,11 +12,13 @@ from server.operation.dependency_metrics import DependencyMetrics
 from server.operation.discover_metrics import DiscoverMetrics
 from server.operation.event_metrics import EventMetrics
 from server.operation.export_metrics import ExportMetrics
+from server.operation.graphql_metrics import GraphqlMetrics
 from server.operation.import_metrics import ImportMetrics
 from server.operation.live_metrics import LiveMetrics
 from server.operation.mail_metrics import MailMetrics
 from server.operation.media_metrics import MediaMetrics
 from server.operation.moderation_metrics import ModerationMetrics
+from server.operation.oauth_metrics import OAuthMetrics
 from server.operation.outbound_metrics import OutboundMetrics
 from server.operation.provider_metrics import ProviderMetrics
 from server.operation.push_metrics import PushMetrics
@@ -35,6 +37,7 @@ class Metrics(
     LiveMetrics,
     DiscoverMetrics,
     SearchMetrics,
+    GraphqlMetrics,
     StarMetrics,
     WorkerMetrics,
     OutboundMetrics,
@@ -46,6 +49,7 @@ class Metrics(
     MailMetrics,
     AbuseMetrics,
     SignInMetrics,
+    OAuthMetrics,
     ModerationMetrics,
     PushMetrics,
     ProviderMetrics,
@@ -61,6 +65,7 @@ class Metrics(
         LiveMetrics.__init__(self, self.registry)
         DiscoverMetrics.__init__(self, self.registry)
         SearchMetrics.__init__(self, self.registry)
+        GraphqlMetrics.__init__(self, self.registry)
         StarMetrics.__init__(self, self.registry)
         WorkerMetrics.__init__(self, self.registry)
         OutboundMetrics.__init__(self, self.registry)
@@ -72,6 +77,7 @@ class Metrics(
         MailMetrics.__init__(self, self.registry)
         AbuseMetrics.__init__(self, self.registry)
         SignInMetrics.__init__(self, self.registry)
+        OAuthMetrics.__init__(self, self.registry)
         ModerationMetrics.__init__(self, self.registry)
         PushMetrics.__init__(self, self.registry)
         ProviderMetrics.__init__(self, self.registry)

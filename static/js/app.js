@@ -5,6 +5,7 @@ import { emailChangePage, forgotPage, resetPage, verifyPage } from "./account_li
 import { Accounts } from "./accounts.js";
 import { Api } from "./api.js";
 import { forgetAudience } from "./audience.js";
+import { authorizationPage } from "./authorization.js";
 import { discoverPage, tagPage } from "./discover.js";
 import { emptyPage, fill, h } from "./dom.js";
 import { acceptDrops } from "./drag_and_drop.js";
@@ -67,6 +68,7 @@ const ROUTES = [
   ["/reset", resetPage],
   ["/verify", verifyPage],
   ["/email-change", emailChangePage],
+  ["/oauth/authorize", authorizationPage],
 ];
 const SIGNED_OUT_PAGES = new Set([signInPage, signUpPage, providerSignInPage]);
 /** Pages without navigation that are open to signed-in users and visitors alike. */
@@ -165,7 +167,7 @@ class App extends EventTarget {
       return "/signin";
     }
     if (!visitor && SIGNED_OUT_PAGES.has(page)) return "/";
-    this.#drawShell(SIGNED_OUT_PAGES.has(page));
+    this.#drawShell(SIGNED_OUT_PAGES.has(page) || page === authorizationPage);
     return page ? page(this, params) : notFoundPage();
   }
 

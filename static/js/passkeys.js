@@ -23,10 +23,14 @@ export async function makePasskey(options) {
   });
 }
 
-/** Answer by any passkey with the options of `POST /passkeys/challenge`; null if the user cancels. */
-export async function answerByPasskey(options) {
+/**
+ * Answer by any passkey with the options of `POST /passkeys/challenge`; null if the user cancels, or `signal` aborts it.
+ *
+ * With the `mediation` "conditional" the browser asks nothing, and lists passkeys among what it fills into a field.
+ */
+export async function answerByPasskey(options, { mediation, signal } = {}) {
   const publicKey = { ...options, challenge: bytes(options.challenge), allowCredentials: [] };
-  const credential = await orNull(navigator.credentials.get({ publicKey }));
+  const credential = await orNull(navigator.credentials.get({ publicKey, mediation, signal }));
   if (!credential) return null;
   const { response } = credential;
   return asJson(credential, {

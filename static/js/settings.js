@@ -1,11 +1,14 @@
 /** Settings: the list of their sections, and the page of each one beside it. */
 
+import { accessTokensSection } from "./access_tokens.js";
 import { deletionSection } from "./account_deletion.js";
 import { accountSection } from "./account_settings.js";
 import { blockedSection } from "./blocked_users.js";
 import { closeFriendsPage } from "./close_friends.js";
+import { connectedAppsSection } from "./connected_apps.js";
 import { dataExportPage } from "./data_export.js";
 import { decisionsPage } from "./decisions.js";
+import { developerSection } from "./developer_apps.js";
 import { h, icon } from "./dom.js";
 import { isModerator } from "./moderation.js";
 import { notificationSection } from "./notification_settings.js";
@@ -26,10 +29,13 @@ const SECTIONS = [
   { path: "/settings/account", label: "Account", iconName: "gear", text: "User name and e-mail address", page: accountSection },
   { path: "/settings/security", label: "Security", iconName: "key", text: "Password, two-factor sign-in and passkeys", page: securitySection },
   { path: "/settings/sessions", label: "Sessions", iconName: "devices", text: "Where you are signed in", page: sessionsSection },
+  { path: "/settings/applications", label: "Connected apps", iconName: "people", text: "What has access to your account", page: connectedAppsSection },
   { path: "/settings/privacy", label: "Privacy", iconName: "lock", text: "Who sees you, and what your photos reveal", page: privacySection },
   { path: "/settings/notifications", label: "Notifications", iconName: "bell", text: "What reaches you, how and when", page: notificationSection },
   { path: "/settings/blocked", label: "Blocked and muted", iconName: "block", text: "Accounts that you do not want to see", page: blockedSection },
   { path: "/settings/webhooks", label: "Webhooks", iconName: "link", text: "Messages to your own programs", page: webhooksPage },
+  { path: "/settings/tokens", label: "Access tokens", iconName: "key", text: "For your own programs", page: accessTokensSection },
+  { path: "/settings/developer", label: "Developer", iconName: "gear", text: "Applications that you have made", page: developerSection },
   { path: "/settings/data", label: "Your data", iconName: "layers", text: "Export it, or import photos from elsewhere", page: dataExportPage },
   { path: "/settings/decisions", label: "Decisions", iconName: "flag", text: "What moderators have decided about you", page: decisionsPage },
   { path: "/settings/deletion", label: "Delete account", iconName: "trash", text: "With everything that belongs to it", page: deletionSection },

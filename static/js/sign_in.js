@@ -4,6 +4,7 @@ import { signInOrRestore } from "./account_deletion.js";
 import { suspendedAccount } from "./decisions.js";
 import { fill, h, icon } from "./dom.js";
 import { field, form } from "./form.js";
+import { PasskeyAutofill } from "./passkey_autofill.js";
 import { answerByPasskey, passkeysAvailable } from "./passkeys.js";
 import { squareFrame } from "./photo_image.js";
 import { providerLinks } from "./providers.js";
@@ -15,9 +16,10 @@ const SAMPLE_COUNT = 6;
 /** Create the page at "/signin". */
 export function signInPage(app) {
   const username = field("username", "User name or e-mail", {
-    attributes: { autocomplete: "username", autocapitalize: "none", spellcheck: "false", "data-focus": "" },
+    attributes: { autocomplete: "username webauthn", autocapitalize: "none", spellcheck: "false", "data-focus": "" },
   });
   const password = field("password", "Password", { kind: "password", attributes: { autocomplete: "current-password" } });
+  const passkeys = passkeySignIn(app, (error) => continueOrThrow(error));
   const sheet = form({
     inputs: [username, password],
     action: "Sign in",
@@ -31,7 +33,7 @@ export function signInPage(app) {
     },
     extra: [
       h("p.other", {}, h("a", { href: "/forgot" }, "Forgot password?")),
-      passkeysAvailable() && passkeyButton(app, (error) => continueOrThrow(error)),
+      passkeys.element,
     ],
   });
   const continueOrThrow = (error) => {
@@ -46,27 +48,45 @@ export function signInPage(app) {
   };
   const steps = h("div.sign-in-steps", {}, sheet);
   const page = accountPage(app, "Sign in", steps, "New here?", "/signup", "Create an account");
-  return page;
+  return { ...page, leave: () => passkeys.stop() };
 }
 
-function passkeyButton(app, failed) {
+/**
+ * Return `{element, stop()}`: the button for passkeys, and meanwhile their offer among the suggestions for the user name.
+ *
+ * `failed(error)` continues the sign-in after an error, or throws it.
+ */
+function passkeySignIn(app, failed) {
+  if (!passkeysAvailable()) return { element: null, stop: () => {} };
   const error = h("p.form-error", { role: "alert", hidden: true });
-  const signIn = async () => {
+  const show = (problem) => {
+    try {
+      failed(problem);
+    } catch {
+      error.textContent = problem.message;
+      error.hidden = false;
+    }
+  };
+  const signIn = async (credential) => {
     error.hidden = true;
+    await app.session.signInByPasskey(credential).catch(show);
+  };
+  const autofill = new PasskeyAutofill(app, signIn);
+  const ask = async () => {
+    error.hidden = true;
+    autofill.stop();
     try {
       const { public_key: options } = await app.api.post("/passkeys/challenge", undefined, { anonymous: true });
       const credential = await answerByPasskey(options);
       if (credential) await app.session.signInByPasskey(credential);
     } catch (problem) {
-      try {
-        failed(problem);
-      } catch {
-        error.textContent = problem.message;
-        error.hidden = false;
-      }
+      show(problem);
     }
+    if (!app.session.user) autofill.start();
   };
-  return h("div.passkey-way", {}, error, h("button.button.plain.full", { type: "button", onclick: signIn }, icon("key"), "Sign in with a passkey"));
+  autofill.start();
+  const button = h("button.button.plain.full", { type: "button", onclick: ask }, icon("key"), "Sign in with a passkey");
+  return { element: h("div.passkey-way", {}, error, button), stop: () => autofill.stop() };
 }
 
 /** Return the step that asks for a code; `back()` returns to the first one, and `failed(error)` shows a suspended account. */

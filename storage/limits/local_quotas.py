@@ -25,19 +25,19 @@ class LocalQuotas:
         # The theoretical arrival time of each subject in seconds, see `lua/gcra.lua`.
         self._arrivals: OrderedDict[tuple[str, str], float] = OrderedDict()
 
-    def take_all(self, takes: Sequence[tuple[QuotaPolicy, str]]) -> list[Quota]:
-        """Charge one request to several quotas, or to none if one of them is exhausted."""
+    def take_all(self, takes: Sequence[tuple[QuotaPolicy, str]], cost: int = 1) -> list[Quota]:
+        """Charge `cost` to several quotas, or to none if one of them is exhausted."""
         now = self._clock()
-        checked = [self._check(policy, subject, now) for policy, subject in takes]
+        checked = [self._check(policy, subject, cost, now) for policy, subject in takes]
         if all(quota.allowed for quota, _ in checked):
             for (policy, subject), (_, arrival) in zip(takes, checked, strict=True):
                 self._store(policy, subject, arrival)
         return [quota for quota, _ in checked]
 
-    def _check(self, policy: QuotaPolicy, subject: str, now: float) -> tuple[Quota, float]:
+    def _check(self, policy: QuotaPolicy, subject: str, cost: int, now: float) -> tuple[Quota, float]:
         window, interval = policy.window_seconds, policy.window_seconds / policy.limit
         arrival = max(self._arrivals.get((policy.name, subject), 0.0), now)
-        after = arrival + interval
+        after = arrival + cost * interval
         allowed = after - now <= window + interval / 1000  # the thousandth absorbs rounding
         if allowed:
             arrival = after

@@ -103,13 +103,15 @@ class Quotas:
                 return checked
         return await check(charge=True)
 
-    async def check_session_and_quota(self, policy: QuotaPolicy, user_id: int, session: str) -> tuple[Quota, bool]:
-        """Charge one request; return the quota, and whether the session was revoked, which charges nothing.
+    async def check_session_and_quota(
+        self, policy: QuotaPolicy, user_id: int, session: str, cost: int = 1
+    ) -> tuple[Quota, bool]:
+        """Charge a request; return the quota, and whether the session was revoked, which charges nothing.
 
         Every request of a signed-in user needs both, so both come in one round trip.
         """
         keys = [revoked_key(session, user_id), user_quota_key(policy, user_id)]
-        revoked, *reply = await self._session_and_quota.run(self._redis, keys, (policy.limit, policy.window))
+        revoked, *reply = await self._session_and_quota.run(self._redis, keys, (policy.limit, policy.window, cost))
         return Quota.of(policy, reply), bool(revoked)
 
 

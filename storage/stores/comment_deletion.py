@@ -18,6 +18,8 @@ from storage.stores.comments import counters_of
 
 REPLIES_AT_ONCE = 100  # that are deleted in one transaction; each has an event
 
+# What a comment of an erased account says. Its mentions stay: by them it is taken out of inboxes.
+_FORGET = ", text = '', author_username = '', author_name = '', author_avatar = NULL"
 _IN_SHARD = f"shard = {shard('$1')}"
 _COUNTERS = f"p.likes AS photo_likes, p.comments, p.version AS photo_version, {liked(shard('$1'), '$3')}"
 
@@ -66,8 +68,8 @@ async def delete_some(
 ) -> list[tuple[int, int, int]]:
     """Delete up to `limit` comments of an author; return the id, the photo and its owner of each.
 
-    With `owner_id`, only comments below this user's photos that are not deleted. Emits `RepliesOrphaned` for those with
-    replies, and nothing for themselves.
+    With `owner_id`, only comments below this user's photos that are not deleted. Without, the account is being erased,
+    and so is what the comments say. Emits `RepliesOrphaned` for those with replies, and nothing for themselves.
     """
     found = await tx.fetch(
         """
@@ -85,7 +87,7 @@ async def delete_some(
         by_photo.setdefault(row["photo_id"], []).append(row["id"])
     deleted: list[tuple[int, int, int]] = []
     for photo_id in sorted(by_photo):
-        deleted += await _delete_from(tx, photo_id, by_photo[photo_id])
+        deleted += await _delete_from(tx, photo_id, by_photo[photo_id], forget=owner_id is None)
     return deleted
 
 
@@ -140,13 +142,15 @@ async def _count_replies(tx: Transaction, comment_id: int, deleted: int) -> None
     )
 
 
-async def _delete_from(tx: Transaction, photo_id: int, comment_ids: Sequence[int]) -> list[tuple[int, int, int]]:
+async def _delete_from(
+    tx: Transaction, photo_id: int, comment_ids: Sequence[int], *, forget: bool
+) -> list[tuple[int, int, int]]:
     """Delete comments of one photo; return the id, the photo and its owner of each."""
     await tx.execute(f"SELECT 1 FROM photos WHERE {_IN_SHARD} AND id = $1 FOR NO KEY UPDATE", photo_id)
     rows = await tx.fetch(
         f"""
         WITH gone AS (
-            UPDATE comments SET deleted_at = now()
+            UPDATE comments SET deleted_at = now(){_FORGET if forget else ""}
             WHERE {_IN_SHARD} AND id = ANY($2::bigint[]) AND photo_id = $1 AND deleted_at IS NULL
             RETURNING id, photo_id, reply_to, replies
         ), fewer AS (

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from storage import ids
-from storage.deliveries import HOUR, DeliveryChannel, Recent
+from storage.deliveries import HOUR, SUMMARY, DeliveryChannel, Reason, Recent
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.sharding import shard
 
@@ -82,6 +82,34 @@ async def set_digest(tx: Transaction, user_id: int, due_at: datetime | None) -> 
             channel=DeliveryChannel.DIGEST, notification_id=user_id, kind=_DIGEST, group=_DIGEST, due_at=due_at
         )
         await add(tx, user_id, digest)
+
+
+async def add_summary(tx: Transaction, user_id: int, due_at: datetime) -> None:
+    """Let a summary of dropped pushes be due at a moment, unless one waits already."""
+    summary = NewDelivery(
+        channel=DeliveryChannel.PUSH, notification_id=user_id, kind=SUMMARY, group=SUMMARY, due_at=due_at
+    )
+    await add(tx, user_id, summary)
+
+
+async def missed_pushes(db: Queryable, user_id: int, since: datetime, *, limit: int) -> int:
+    """Return of how many unseen entries a push was dropped for its number `since` then, counted up to `limit`."""
+    number: int = await db.fetchval(
+        f"""
+        SELECT count(*) FROM (
+            SELECT 1 FROM notifications n
+            WHERE n.shard = {shard("$1")} AND n.user_id = $1 AND n.seen_at IS NULL AND n.read_at IS NULL
+                AND n.deleted_at IS NULL AND n.updated_at > $2::timestamptz - interval '1 day' AND EXISTS (
+                    SELECT 1 FROM deliveries d
+                    WHERE d.shard = {shard("$1")} AND d.user_id = $1 AND d.notification_id = n.id
+                        AND d.channel = 'push' AND d.state = 'dropped' AND d.last_error = '{Reason.CAP.value}'
+                        AND d.finished_at >= $2)
+            LIMIT $3) AS missed""",
+        user_id,
+        since,
+        limit,
+    )
+    return number
 
 
 async def recent_pushes(db: Queryable, user_id: int, *, pause: timedelta) -> Recent:

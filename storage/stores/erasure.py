@@ -101,10 +101,10 @@ async def erase(
     if batch is not None:
         tx.emit(replace(batch, queued_at=in_microseconds(expected)))
         return True
-    erased_at = "now()" if due else "NULL"
+    # The row stays for what names its id, as the decisions of moderators do.
+    erased = "erased_at = now(), username = '', display_name = ''" if due else "erased_at = NULL"
     ended = await tx.execute(
-        f"UPDATE users SET erasure_queued_at = NULL, erased_at = {erased_at} WHERE {_ACCOUNT} AND erased_at IS NULL",
-        user_id,
+        f"UPDATE users SET erasure_queued_at = NULL, {erased} WHERE {_ACCOUNT} AND erased_at IS NULL", user_id
     )
     if due and ended:
         # Their access tokens have expired by now, or will within minutes; they are refused no earlier.

@@ -12,6 +12,10 @@ from storage.postgres.sharding import shard
 from storage.stores import inbox_lock, photo_items, photos, search_index
 
 _MAX_NOTIFICATIONS = 100  # that an event names: more than an inbox shows at once
+# What a photo of an erased account says; the thumbhash is a small picture of it.
+_FORGET = (
+    ", caption = '', alt_text = '', tags = '[]', mentions = '[]', location = NULL, taken_at = NULL, placeholder = NULL"
+)
 
 
 async def delete(tx: Transaction, photo_id: int, *, author_id: int) -> None:
@@ -51,9 +55,9 @@ async def delete(tx: Transaction, photo_id: int, *, author_id: int) -> None:
 
 
 async def delete_newest(tx: Transaction, *, author_id: int, limit: int) -> list[tuple[int, str]]:
-    """Delete an author's newest photos in any state, up to `limit`; return id and SHA-256 of each of their pictures.
+    """Delete an erased account's newest photos in any state, up to `limit`, with what they say.
 
-    Emits `CollectionsOutdated`. The caller has locked the account.
+    Returns id and SHA-256 of each of their pictures. Emits `CollectionsOutdated`. The caller has locked the account.
     """
     locked = await tx.fetch(
         f"""
@@ -64,11 +68,11 @@ async def delete_newest(tx: Transaction, *, author_id: int, limit: int) -> list[
         author_id,
         limit,
     )
-    return (await _delete(tx, author_id, [row["id"] for row in locked]))[1]
+    return (await _delete(tx, author_id, [row["id"] for row in locked], forget=True))[1]
 
 
 async def _delete(
-    tx: Transaction, author_id: int, photo_ids: Sequence[int]
+    tx: Transaction, author_id: int, photo_ids: Sequence[int], *, forget: bool = False
 ) -> tuple[Sequence[Row], list[tuple[int, str]]]:
     """Delete those of an author's photos that are not deleted; return them, and id and SHA-256 of their pictures.
 
@@ -76,7 +80,7 @@ async def _delete(
     """
     rows = await tx.fetch(
         f"""
-        UPDATE photos SET deleted_at = now()
+        UPDATE photos SET deleted_at = now(){_FORGET if forget else ""}
         WHERE shard = {shard("$1")} AND author_id = $1 AND id = ANY($2::bigint[]) AND deleted_at IS NULL
         RETURNING id, sha256, state, audience, pictures""",
         author_id,

@@ -203,16 +203,17 @@ async def revoke(tx: Transaction, user_id: int, session_id: str) -> bool:
     return bool(ended)
 
 
-async def revoke_all(tx: Transaction, user_id: int, *, but: str | None = None) -> list[str]:
+async def revoke_all(tx: Transaction, user_id: int, *, but: str | None = None, by_token: bool = True) -> list[str]:
     """End all sessions of a user, except the session `but`, and return the ids of those that were active.
 
-    Emits `SessionEnded` for each.
+    Without `by_token`, applications and programs keep their tokens. Emits `SessionEnded` for each.
     """
     rows = await tx.fetch(
         f"SELECT id FROM sessions WHERE shard = {shard_of('$1')} AND user_id = $1 AND revoked_at IS NULL "
-        "AND id IS DISTINCT FROM $2::uuid ORDER BY id FOR UPDATE",
+        "AND id IS DISTINCT FROM $2::uuid AND ($3 OR NOT by_token) ORDER BY id FOR UPDATE",
         user_id,
         None if but is None else uuid.UUID(but),
+        by_token,
     )
     active = [row["id"] for row in rows]
     await tx.execute(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import time
+from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
 from playwright.async_api import Page, Route, expect
@@ -112,12 +113,23 @@ async def test_the_password_is_changed_and_sessions_end(site: Site) -> None:
     await other.live()
 
 
+# Records how each passkey is asked for.
+_MEDIATIONS = """(() => {
+    const get = CredentialsContainer.prototype.get;
+    CredentialsContainer.prototype.get = function (options) {
+        sessionStorage.mediations = (sessionStorage.mediations ?? "") + (options.mediation ?? "dialog") + " ";
+        return get.call(this, options);
+    };
+})()"""
+
+
 async def test_a_passkey_is_made_and_signs_in(site: Site) -> None:
-    """With an authenticator of Chromium, the settings register a passkey, and the sign-in uses it without a name."""
+    """The settings register a passkey; it signs in without a name, by the suggestions for it and by the button."""
     port = urlsplit(site.url).port
     visitor = await site.visitor(url=f"http://localhost:{port}")
     page = visitor.page
-    await with_authenticator(page)
+    confirm = await with_authenticator(page)
+    await page.add_init_script(_MEDIATIONS)
     await visitor.open("/signin")
     await fill_sign_in(visitor)
     await visitor.live()
@@ -132,22 +144,34 @@ async def test_a_passkey_is_made_and_signs_in(site: Site) -> None:
     await dialog.get_by_role("button", name="Rename").click()
     await visitor.sees(passkeys.get_by_text("Laptop"))
 
+    # The user chooses it among the suggestions: this authenticator does so at once where it is asked.
+    await visitor.open("/settings/security")
+    async with page.expect_response("**/api/v1/tokens/passkey") as signed_in:
+        await page.locator(".settings-list").get_by_role("button", name="Sign out").click()
+    assert (await signed_in.value).status == 201
+    await visitor.live()
+    await confirm(False)
     await sign_out(visitor)
+    await expect(page.get_by_label("User name or e-mail")).to_have_attribute("autocomplete", "username webauthn")
+    await confirm(True)
     await page.get_by_role("button", name="Sign in with a passkey").click()
     await visitor.live()
+    assert await page.evaluate("sessionStorage.mediations") == "conditional conditional conditional dialog "
     await visitor.open("/settings/security")
     await visitor.sees(passkeys.get_by_text(", used"))
+    await confirm(False)
     await passkeys.get_by_role("button", name="Delete Laptop").click()
     await page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     await visitor.sees(passkeys.get_by_text("You have none yet."))
     await sign_out(visitor)
     visitor.expect_error("status of 403")
+    await confirm(True)
     await page.get_by_role("button", name="Sign in with a passkey").click()
     await visitor.sees(page.get_by_text("This passkey is not known here any more."))
 
 
-async def with_authenticator(page: Page) -> None:
-    """Give a page a virtual authenticator, which confirms everything (CDP, domain WebAuthn)."""
+async def with_authenticator(page: Page) -> Callable[[bool], Awaitable[None]]:
+    """Give a page a virtual authenticator (CDP, domain WebAuthn); return what sets whether it confirms everything."""
     session = await page.context.new_cdp_session(page)
     await session.send("WebAuthn.enable")
     options = {
@@ -157,7 +181,13 @@ async def with_authenticator(page: Page) -> None:
         "hasUserVerification": True,
         "isUserVerified": True,
     }
-    await session.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+    added = await session.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+
+    async def confirm(everything: bool) -> None:
+        values = {"authenticatorId": added["authenticatorId"], "enabled": everything}
+        await session.send("WebAuthn.setAutomaticPresenceSimulation", values)
+
+    return confirm
 
 
 async def test_a_dangerous_step_asks_for_the_password(site: Site) -> None:

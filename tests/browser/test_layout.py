@@ -174,16 +174,19 @@ async def test_going_back_restores_the_feed(site: Site) -> None:
 
 
 async def test_touch_targets_are_large_enough(site: Site) -> None:
-    """Every link and button of the feed and of a photo's page has at least 24 by 24 pixels (WCAG 2.2, 2.5.8)."""
+    """Every link and button of these pages has at least 24 by 24 pixels (WCAG 2.2, 2.5.8)."""
     visitor = await site.signed_in()
     body = {"caption": "wide and narrow", "tags": ["i", "sea"], "location": "Kyoto"}
     photo = await visitor.account.upload(photograph("flower"), "x")
     (await visitor.account.call("PATCH", f"/photos/{photo['id']}", json=body)).expect(200)
     (await visitor.account.call("POST", f"/photos/{photo['id']}/comments", json={"text": "x"})).expect(201)
     await published(visitor.account, photo["id"])
-    for path in ("/", f"/p/{photo['id']}", "/notifications", "/discover"):
+    profile = f"/u/{visitor.account.name}"
+    for path in ("/", f"/p/{photo['id']}", profile, "/notifications", "/discover"):
         await visitor.open(path)
         await visitor.sees(visitor.page.locator("main h1"))
+        if path == profile:
+            await visitor.sees(visitor.page.locator(".stats a"))
         if path in {"/", f"/p/{photo['id']}"}:
             await visitor.sees(visitor.page.get_by_role("link", name="#sea"))
         for viewport in (PHONE, DESKTOP):

@@ -35,6 +35,7 @@ class RecordingChannel:
 
     def __init__(self) -> None:
         self.sent: list[tuple[int, Notification]] = []
+        self.summaries: list[tuple[int, int]] = []
         self.results: deque[Sent | StorageError] = deque()
         self.unreachable: set[int] = set()
         self.reached: set[int] | None = None
@@ -51,9 +52,14 @@ class RecordingChannel:
             raise result
         return result
 
+    async def send_summary(self, user_id: int, summary_id: int, number: int) -> Sent:
+        """Record for whom a summary is, and of how many notifications."""
+        self.summaries.append((user_id, number))
+        return self.results.popleft() if self.results else SENT  # type: ignore[return-value]
+
     @property
     def texts(self) -> list[str]:
-        """Return the sentences that were sent, in order."""
+        """Return the sentences that were sent, in order; summaries are not among them."""
         return [entry.text for _, entry in self.sent]
 
 
@@ -97,7 +103,9 @@ class Deliveries:
             DeliveryChannel.EMAIL: NotificationMail(database) if mails else self.mail,
         }
         digests = Digests(database, NotificationDigest(database) if mails else self.digests)
-        self.turns = DeliveryTurns(database, channels, digests, self.metrics, limits=limits or Limits())
+        self.turns = DeliveryTurns(
+            database, channels, digests, self.metrics, summaries=self.push, limits=limits or Limits()
+        )
         self.sending = DeliverySending(database, self.turns, self.metrics)
         self.handlers = DeliverHandlers(
             database, channels, mail_delay=timedelta(minutes=30), notify=self.sending.notify

@@ -109,7 +109,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
             "storage/blobs storage/cache storage/feeds storage/limits storage/postgres storage/render storage/stores "
             "workers/outbound workers/web_push workers/webhooks"
         ),
-        "server/graphql": "",
+        "server/graphql": "server/edge server/errors server/identity",
         "server/previews": (
             "server/api server/edge server/identity storage storage/postgres storage/render storage/stores"
         ),

@@ -47,6 +47,14 @@ class NotificationChannel(Protocol):
         ...
 
 
+class SummaryChannel(Protocol):
+    """Sends pushes about several notifications; the same guarantees as those of `NotificationChannel`."""
+
+    async def send_summary(self, user_id: int, summary_id: int, number: int) -> Sent:
+        """Send that there are so many more notifications; a repeated `summary_id` is the same message."""
+        ...
+
+
 class DeliveryMetrics(Protocol):
     """Measures deliveries."""
 

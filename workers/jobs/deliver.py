@@ -37,9 +37,10 @@ async def open_handlers(context: WorkerContext) -> AsyncIterator[Handlers]:
     digests = Digests(context.db, NotificationDigest(context.db))
     async with open_push_delivery(context) as pushes:
         channels: dict[DeliveryChannel, NotificationChannel] = {DeliveryChannel.EMAIL: NotificationMail(context.db)}
-        if pushes is not None:
-            channels[DeliveryChannel.PUSH] = NotificationPush(pushes)
-        turns = DeliveryTurns(context.db, channels, digests, metrics, limits=settings.limits)
+        push = None if pushes is None else NotificationPush(pushes)
+        if push is not None:
+            channels[DeliveryChannel.PUSH] = push
+        turns = DeliveryTurns(context.db, channels, digests, metrics, summaries=push, limits=settings.limits)
         sending = DeliverySending(context.db, turns, metrics, in_flight=settings.in_flight)
         context.services["deliveries"] = sending.run
         yield DeliverHandlers(context.db, channels, mail_delay=settings.mail_delay, notify=sending.notify).handlers()

@@ -7,14 +7,13 @@ otherwise. Every result is a transaction of its own; nothing is held while a cha
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 import structlog
 
 from storage.deliveries import (
-    Decision,
     Delivery,
     DeliveryChannel,
     DeliveryState,
@@ -23,7 +22,10 @@ from storage.deliveries import (
     Postpone,
     Reason,
     Recent,
+    Send,
+    Summarize,
     decide,
+    decide_summary,
     retry_at,
 )
 from storage.errors import StorageError
@@ -31,8 +33,9 @@ from storage.postgres.database import Database, Transaction
 from storage.stores import deliveries, delivery_claims, delivery_context
 from storage.stores.delivery_claims import Turn
 from storage.stores.delivery_context import Context
-from workers.deliveries.port import DeliveryMetrics, NotificationChannel, SendOutcome, Sent
+from workers.deliveries.port import DeliveryMetrics, NotificationChannel, SendOutcome, Sent, SummaryChannel
 from workers.jobs.digests import Digests
+from workers.web_push.notices import MOST_MISSED
 
 _TIME = delivery_claims.LEASE.total_seconds() / 2  # after which no further delivery of a turn is begun
 _DEFECT = Sent(outcome=SendOutcome.FAILED, error="the channel failed; this is a defect of the service")
@@ -45,7 +48,7 @@ class LostTurnError(Exception):
 
 
 class DeliveryTurns:
-    """Carries out turns; `channels` without an entry for a channel drops its deliveries."""
+    """Carries out turns; a channel that is missing in `channels`, and `summaries` of None, drop their deliveries."""
 
     def __init__(
         self,
@@ -54,11 +57,13 @@ class DeliveryTurns:
         digests: Digests,
         metrics: DeliveryMetrics,
         *,
+        summaries: SummaryChannel | None,
         limits: Limits,
     ) -> None:
         self._db = db
         self._channels = channels
         self._digests = digests
+        self._summaries = summaries
         self._metrics = metrics
         self._limits = limits
 
@@ -78,8 +83,8 @@ class DeliveryTurns:
 
     async def _carry_out(self, turn: Turn) -> None:
         begun = time.monotonic()
-        of_entries = [each for each in turn.deliveries if each.channel is not DeliveryChannel.DIGEST]
-        context = await delivery_context.read(self._db, turn.user_id, [each.notification_id for each in of_entries])
+        entry_ids = [each.notification_id for each in turn.deliveries if each.of_entry]
+        context = await delivery_context.read(self._db, turn.user_id, entry_ids)
         recent = await deliveries.recent_pushes(self._db, turn.user_id, pause=self._limits.group_pause)
         for delivery in turn.deliveries:
             passed = time.monotonic() - begun
@@ -90,29 +95,50 @@ class DeliveryTurns:
                 await self._end(turn, delivery, Drop(Reason.DELETED))
             elif delivery.channel is DeliveryChannel.DIGEST:
                 await self._digest(turn, delivery, context, now)
+            elif not delivery.of_entry:
+                recent = await self._summary(turn, delivery, context, recent, now)
             else:
                 recent = await self._deliver(turn, delivery, context, recent, now)
 
     async def _deliver(self, turn: Turn, delivery: Delivery, context: Context, recent: Recent, now: datetime) -> Recent:
         """Send a push or a mail if it is still wanted; return the pushes of the user after that."""
-        entry, channel = context.entries.get(delivery.notification_id), self._channels.get(delivery.channel)
-        decision: Decision = decide(
-            delivery, entry, context.preferences, context.schedule.quiet, recent, now=now, limits=self._limits
-        )
+        channel = self._channels.get(delivery.channel)
         if channel is None:
-            decision = Drop(Reason.UNREACHABLE)
-        if isinstance(decision, Drop | Postpone) or channel is None:
+            await self._end(turn, delivery, Drop(Reason.UNREACHABLE))
+            return recent
+        entry, quiet = context.entries.get(delivery.notification_id), context.schedule.quiet
+        decision = decide(delivery, entry, context.preferences, quiet, recent, now=now, limits=self._limits)
+        if not isinstance(decision, Send):
             await self._end(turn, delivery, decision)
             return recent
-        sent = await self._send(channel, delivery, context)
+        sending = channel.send(delivery.user_id, context.notifications[delivery.notification_id])
+        return await self._sent(turn, delivery, sending, recent, now)
+
+    async def _summary(self, turn: Turn, delivery: Delivery, context: Context, recent: Recent, now: datetime) -> Recent:
+        """Send how many pushes an hour had no room for; return the pushes of the user after that."""
+        if self._summaries is None:
+            await self._end(turn, delivery, Drop(Reason.UNREACHABLE))
+            return recent
+        missed = await deliveries.missed_pushes(self._db, turn.user_id, delivery.created_at, limit=MOST_MISSED)
+        decision = decide_summary(missed, context.schedule.quiet, recent, now=now, limits=self._limits)
+        if not isinstance(decision, Send):
+            await self._end(turn, delivery, decision)
+            return recent
+        sending = self._summaries.send_summary(delivery.user_id, delivery.id, missed)
+        return await self._sent(turn, delivery, sending, recent, now)
+
+    async def _sent(
+        self, turn: Turn, delivery: Delivery, sending: Awaitable[Sent], recent: Recent, now: datetime
+    ) -> Recent:
+        sent = await self._send(sending, delivery)
         await self._record(turn, delivery, sent, now)
         if sent.outcome is not SendOutcome.SENT or delivery.channel is not DeliveryChannel.PUSH:
             return recent
         return replace(recent, times=[*recent.times, now], by_group={**recent.by_group, delivery.group: now})
 
-    async def _send(self, channel: NotificationChannel, delivery: Delivery, context: Context) -> Sent:
+    async def _send(self, sending: Awaitable[Sent], delivery: Delivery) -> Sent:
         try:
-            return await channel.send(delivery.user_id, context.notifications[delivery.notification_id])
+            return await sending
         except StorageError:
             raise
         except Exception:
@@ -137,21 +163,19 @@ class DeliveryTurns:
                 await deliveries.set_digest(tx, turn.user_id, next_at)
         self._metrics.delivery_ended(channel=delivery.channel.value, result=state.value)
 
-    async def _end(self, turn: Turn, delivery: Delivery, decision: Decision) -> None:
+    async def _end(self, turn: Turn, delivery: Delivery, decision: Drop | Postpone | Summarize) -> None:
         """Record a decision not to send now."""
         async with self._db.transaction() as tx:
             if isinstance(decision, Postpone):
                 await _require(tx, turn)
                 await delivery_claims.postpone(tx, delivery, decision.until, error=None, attempts=delivery.attempts)
-            elif isinstance(decision, Drop):
+            else:
+                reason = decision.reason if isinstance(decision, Drop) else Reason.CAP
                 await self._finish(
-                    tx,
-                    turn,
-                    delivery,
-                    DeliveryState.DROPPED,
-                    error=decision.reason.value,
-                    attempts=delivery.attempts,
+                    tx, turn, delivery, DeliveryState.DROPPED, error=reason.value, attempts=delivery.attempts
                 )
+                if isinstance(decision, Summarize):
+                    await deliveries.add_summary(tx, turn.user_id, decision.due_at)
         result = "postponed" if isinstance(decision, Postpone) else DeliveryState.DROPPED.value
         self._metrics.delivery_ended(channel=delivery.channel.value, result=result)
 

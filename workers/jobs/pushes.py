@@ -11,13 +11,12 @@ from datetime import timedelta
 
 import structlog
 
-from storage.notifications import Notification
 from storage.postgres.database import Database
 from storage.push import PushSubscription
 from storage.stores import notification_counters, push_subscriptions
 from workers.jobs.context import WorkerContext
 from workers.outbound.client import OutboundClient
-from workers.web_push.notices import message_of, terms_of, topic_of
+from workers.web_push.notices import PushNotice, message_of
 from workers.web_push.port import PushOutcome, PushPort, PushResult
 from workers.web_push.sender import PushSender
 from workers.web_push.vapid import VapidTokens
@@ -50,7 +49,7 @@ class _Sorted:
 
 
 class PushDelivery:
-    """Sends entries of inboxes to the browsers of their users. URLs in messages begin with `public_url`."""
+    """Sends notices to the browsers of their users. URLs in messages begin with `public_url`."""
 
     def __init__(self, db: Database, sender: PushPort, *, public_url: str, deadline: float = DEADLINE) -> None:
         self._db = db
@@ -64,19 +63,19 @@ class PushDelivery:
         """Return whether a browser of the user has subscribed."""
         return bool(await push_subscriptions.of_user(self._db, user_id))
 
-    async def deliver(self, user_id: int, entry: Notification) -> PushReport:
-        """Send an entry to all browsers of its user at once; browsers that are gone lose their subscriptions.
+    async def deliver(self, user_id: int, notice: PushNotice) -> PushReport:
+        """Send a notice to all browsers of its user at once; browsers that are gone lose their subscriptions.
 
         No connection of the database is held while push services are waited for.
         """
         found = await push_subscriptions.of_user(self._db, user_id)
-        waiting = [each for each in found if (each.id, entry.id, entry.position) not in self._accepted]
+        waiting = [each for each in found if (each.id, *notice.key) not in self._accepted]
         already = len(found) - len(waiting)
         if not waiting:
             return PushReport(sent=already)
         unseen = (await notification_counters.read(self._db, user_id)).unseen
-        results = await self._send_all(waiting, entry, unseen)
-        sorted_ = self._sort(entry, results)
+        results = await self._send_all(waiting, notice, unseen)
+        sorted_ = self._sort(notice, results)
         if sorted_.sent or sorted_.refused or sorted_.gone:
             async with self._db.transaction() as tx:
                 given_up = await push_subscriptions.record(
@@ -93,10 +92,10 @@ class PushDelivery:
         )
 
     async def _send_all(
-        self, subscriptions: Sequence[PushSubscription], entry: Notification, unseen: int
+        self, subscriptions: Sequence[PushSubscription], notice: PushNotice, unseen: int
     ) -> Mapping[int, PushResult]:
         tasks = {
-            subscription.id: asyncio.ensure_future(self._send(subscription, entry, unseen))
+            subscription.id: asyncio.ensure_future(self._send(subscription, notice, unseen))
             for subscription in subscriptions
         }
         try:
@@ -110,20 +109,18 @@ class PushDelivery:
             for subscription_id, task in tasks.items()
         }
 
-    async def _send(self, subscription: PushSubscription, entry: Notification, unseen: int) -> PushResult:
-        terms = terms_of(entry.kind)
-        message = message_of(entry, public_url=self._public_url, unseen=unseen, hide_content=subscription.hide_content)
-        return await self._sender.send(
-            subscription, message, topic=topic_of(entry), ttl=terms.ttl, urgency=terms.urgency
-        )
+    async def _send(self, subscription: PushSubscription, notice: PushNotice, unseen: int) -> PushResult:
+        terms = notice.terms
+        message = message_of(notice, public_url=self._public_url, unseen=unseen, hide_content=subscription.hide_content)
+        return await self._sender.send(subscription, message, topic=notice.topic, ttl=terms.ttl, urgency=terms.urgency)
 
-    def _sort(self, entry: Notification, results: Mapping[int, PushResult]) -> _Sorted:
+    def _sort(self, notice: PushNotice, results: Mapping[int, PushResult]) -> _Sorted:
         found = _Sorted()
         for subscription_id, result in results.items():
             match result.outcome:
                 case PushOutcome.SENT:
                     found.sent.append(subscription_id)
-                    self._remember((subscription_id, entry.id, entry.position))
+                    self._remember((subscription_id, *notice.key))
                 case PushOutcome.GONE:
                     found.gone.append(subscription_id)
                 case PushOutcome.RETRY:

@@ -1,4 +1,4 @@
-"""The push message about an entry of the inbox: its text, the page that it opens, and how urgent it is."""
+"""Push messages about entries of the inbox: the text of each, the page that it opens, and how urgent it is."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from storage.notifications import Notification, NotificationKind, SecurityEvent
 from workers.web_push.port import PushMessage, PushUrgency
 
 ICON = "/static/icons/picshare-192.png"
+MOST_MISSED = 100  # entries of a summary; more are not counted
 _TOPIC_CHARACTERS = 32  # at most (RFC 8030, section 5.4)
 
 # What a locked screen may show to everyone: neither names nor comments.
@@ -47,6 +48,11 @@ class PushTerms:
     urgency: PushUrgency = PushUrgency.NORMAL
 
 
+# Of events of the account's security, where it is not the one about security.
+_SECURITY_PAGES = {
+    SecurityEvent.NEW_SIGN_IN: "/settings/sessions",
+    SecurityEvent.TOKEN_CREATED: "/settings/tokens",
+}
 _USUAL = PushTerms()
 _LIKES = PushTerms(ttl=timedelta(hours=4), urgency=PushUrgency.LOW)
 _SECURITY = PushTerms(urgency=PushUrgency.HIGH)
@@ -71,20 +77,57 @@ def topic_of(entry: Notification) -> str:
     about = entry.id
     if entry.kind in _GROUPED:
         about = entry.photo_id or (0 if entry.comment is None else entry.comment.id)
-    key = f"{entry.user_id}:{entry.kind}:{about}"
+    return _hashed(f"{entry.user_id}:{entry.kind}:{about}")
+
+
+def _hashed(key: str) -> str:
     return base64.urlsafe_b64encode(hashlib.sha256(key.encode()).digest()).decode()[:_TOPIC_CHARACTERS]
 
 
-def message_of(entry: Notification, *, public_url: str, unseen: int, hide_content: bool) -> PushMessage:
-    """Return the message about an entry; its URLs begin with `public_url`, `unseen` is the number on the icon."""
-    title, body = entry.text, "" if entry.comment is None else entry.comment.excerpt
-    if hide_content:
-        title, body = _HIDDEN.get(entry.kind, _HIDDEN_OTHERWISE), ""
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PushNotice:
+    """What the browsers of a user are to show; `key` is the same each time that it is sent.
+
+    `hidden_title` is the text for a browser that hides content, and `path` the page that a message opens.
+    """
+
+    key: tuple[int, int]
+    title: str
+    body: str = ""
+    hidden_title: str
+    path: str
+    topic: str
+    terms: PushTerms = _USUAL
+
+
+def notice_of(entry: Notification) -> PushNotice:
+    """Return the notice about an entry of the inbox."""
+    return PushNotice(
+        key=(entry.id, entry.position),
+        title=entry.text,
+        body="" if entry.comment is None else entry.comment.excerpt,
+        hidden_title=_HIDDEN.get(entry.kind, _HIDDEN_OTHERWISE),
+        path=path_of(entry),
+        topic=topic_of(entry),
+        terms=terms_of(entry.kind),
+    )
+
+
+def summary_of(user_id: int, summary_id: int, number: int) -> PushNotice:
+    """Return the notice that there are so many more notifications, up to `MOST_MISSED`."""
+    count = f"{number - 1}+" if number >= MOST_MISSED else str(number)
+    text = "You have another notification" if number == 1 else f"{count} more notifications"
+    topic = _hashed(f"{user_id}:summary")
+    return PushNotice(key=(summary_id, 0), title=text, hidden_title=text, path="/notifications", topic=topic)
+
+
+def message_of(notice: PushNotice, *, public_url: str, unseen: int, hide_content: bool) -> PushMessage:
+    """Return the message of a notice; its URLs begin with `public_url`, `unseen` is the number on the icon."""
     return PushMessage(
-        title=title,
-        body=body,
-        navigate=public_url + path_of(entry),
-        tag=topic_of(entry),
+        title=notice.hidden_title if hide_content else notice.title,
+        body="" if hide_content else notice.body,
+        navigate=public_url + notice.path,
+        tag=notice.topic,
         icon=public_url + ICON,
         app_badge=unseen,
     )
@@ -98,7 +141,7 @@ def path_of(entry: Notification) -> str:
     if entry.decision_id is not None:
         return "/settings/decisions"
     if entry.security is not None:
-        return "/settings/sessions" if entry.security.event is SecurityEvent.NEW_SIGN_IN else "/settings/security"
+        return _SECURITY_PAGES.get(entry.security.event, "/settings/security")
     if entry.webhook_id is not None:
         return f"/settings/webhooks/{encode(entry.webhook_id)}"
     return _PAGES.get(entry.kind) or (f"/u/{entry.actors[0].username}" if entry.actors else "/notifications")

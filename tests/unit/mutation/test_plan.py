@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,22 @@ def test_the_importers_of_a_module_are_found() -> None:
 def test_no_shared_module_replaces_the_sockets_of_its_process() -> None:
     """The process that runs all trials imports the shared modules: none may change what the tests of others use."""
     assert [name for name, path in modules_of(ROOT).items() if "monkey_patch()" in path.read_text()] == []
+
+
+def test_no_shared_module_needs_the_environment_of_a_program() -> None:
+    """That process imports them without the variables that a test gives to a program."""
+    files = {name: path.read_text() for name, path in modules_of(ROOT).items()}
+    assert [name for name, text in files.items() if "os.environ[" in text and _reads_environment(text)] == []
+
+
+def _reads_environment(text: str) -> bool:
+    """Return whether a module reads a variable that may be missing when it is imported."""
+    statements = [
+        statement
+        for statement in ast.parse(text).body
+        if not isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.If)
+    ]
+    return any("os.environ[" in ast.unparse(statement) for statement in statements)
 
 
 def test_accepted_survivors_are_still_in_the_code() -> None:

@@ -18,7 +18,9 @@ from storage.deliveries import (
     Reason,
     Recent,
     Send,
+    Summarize,
     decide,
+    decide_summary,
     first_due,
     retry_at,
 )
@@ -110,10 +112,23 @@ def test_a_group_is_silent_after_a_push() -> None:
 
 
 def test_an_hour_has_a_number_of_pushes() -> None:
-    """Pushes beyond the number of an hour are dropped, unless they are urgent."""
-    assert decided(recent=pushed(1, 30, 59)) == Drop(Reason.CAP)
+    """Pushes beyond it go into a summary, due when the oldest one is an hour old; urgent ones do not."""
+    assert decided(recent=pushed(1, 30, 59)) == Summarize(NOW + timedelta(minutes=1))
+    assert decided(recent=pushed(1, 2, 30, 59)) == Summarize(NOW + timedelta(minutes=30))
     assert decided(recent=pushed(1, 30, 60)) == Send()
     assert decided(MAIL, recent=pushed(1, 30, 59)) == decided(entry=SECURITY, recent=pushed(1, 30, 59)) == Send()
+
+
+def test_a_summary_has_something_new_and_is_one_of_the_pushes_of_an_hour() -> None:
+    """It is dropped if all was seen meanwhile, and waits for the end of quiet hours and of a full hour."""
+
+    def decided_summary(missed: int = 2, quiet: QuietHours | None = None, recent: Recent = NONE) -> Decision:
+        return decide_summary(missed, quiet, recent, now=NOW, limits=LIMITS)
+
+    assert decided_summary(recent=pushed(1, 30, 60)) == Send()
+    assert decided_summary(recent=pushed(1, 30, 59)) == Postpone(NOW + timedelta(minutes=1))
+    assert decided_summary(quiet=NIGHT, recent=pushed(1, 30, 59)) == Postpone(MORNING)
+    assert decided_summary(0, NIGHT, pushed(1, 30, 59)) == Drop(Reason.SEEN)
 
 
 def test_a_push_of_yesterday_is_dropped() -> None:

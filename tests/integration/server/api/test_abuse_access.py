@@ -206,16 +206,19 @@ async def test_rates_beyond_the_limit_are_429_with_retry_after(services: Inspect
 
 
 async def test_password_guessing_is_throttled_for_the_account_and_the_address(services: InspectableServices) -> None:
-    """Guesses are refused after a few, for one account and for many names from one address."""
+    """Guesses are refused after a few, for one account and for many names from one address; each names its limit."""
     async with running_api(with_limits(services, sign_in_account="3/h", sign_in_address="5/h")) as api:
         await api.user("ann")
 
-        async def guess(name: str) -> int:
-            return (await api.visitor.call("POST", "/tokens", json={"username": name, "password": "guess"})).status
+        async def guess(name: str) -> tuple[int, str]:
+            response = await api.visitor.call("POST", "/tokens", json={"username": name, "password": "guess"})
+            assert response.headers["RateLimit"].split(";")[0] == response.headers["RateLimit-Policy"].split(";")[0]
+            return response.status, response.headers["RateLimit"].split(";t=")[0]
 
-        assert [await guess("ann") for _ in range(3)] == [401, 401, 401]
-        assert await guess("ANN") == 429
-        assert [await guess(f"name{number}") for number in range(3)] == [401, 401, 429]
+        assert [(await guess("ann"))[0] for _ in range(3)] == [401, 401, 401]
+        assert await guess("ANN") == (429, '"sign_in_account";r=0')
+        assert [(await guess(f"name{number}"))[0] for number in range(2)] == [401, 401]
+        assert await guess("name2") == (429, '"sign_in_address";r=0')
 
 
 async def test_an_unknown_name_and_a_wrong_password_do_not_differ(api: Api) -> None:

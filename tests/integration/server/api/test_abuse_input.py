@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -221,10 +222,20 @@ async def test_nul_and_broken_unicode_are_refused_everywhere(api: Api) -> None:
         assert (await ann.call("GET", path)).status in {200, 400, 404}, path
 
 
+async def in_chunks() -> AsyncIterator[bytes]:
+    """Yield a JSON body of 100 KB, which is sent without a declared length."""
+    yield b'{"bio": "'
+    for _ in range(10):
+        yield b"x" * 10_000
+    yield b'"}'
+
+
 async def test_a_huge_or_deep_body_is_refused(api: Api) -> None:
     """A body beyond 64 KB is a 413, and settings beyond their own limit are a 422."""
     ann = await api.user()
     response = await ann.call("PATCH", "/users/me", json={"bio": "x" * 100_000})
+    assert response.expect(413)["code"] == "body_too_large"
+    response = await ann.call("PATCH", "/users/me", data=in_chunks(), headers={"Content-Type": "application/json"})
     assert response.expect(413)["code"] == "body_too_large"
     (await ann.call("PATCH", "/users/me", json={"settings": {"a": "x" * 10_000}})).expect(422)
     deep = json.loads("[" * 500 + "]" * 500)

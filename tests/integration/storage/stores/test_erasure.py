@@ -30,6 +30,7 @@ from storage.stores import (
     list_members,
     lists,
     photo_collections,
+    photo_edits,
     photo_trends,
     push_subscriptions,
     sessions,
@@ -139,6 +140,29 @@ async def test_erase(database: Database) -> None:
     left = [(each.title, each.accounts) for each in await lists.page(database, ann.id, before=None, limit=9)]
     assert (left, len(await lists.page(database, cat.id, before=None, limit=9))) == ([("Friends", 1)], 2)
     assert not await waiting_activities.waiting(database, ben.id)
+
+
+async def test_what_an_erased_account_has_said_is_in_no_table(database: Database) -> None:
+    """Its names, and the texts of its photos and comments, are erased, also from the rows that stay for their ids."""
+    word = "petrichor"
+    ann, ben = await old_users(database, "ann", word)
+    below, own = await ready_photo(database, ann), await ready_photo(database, ben)
+    async with database.transaction() as tx:
+        await account_fields.update(tx, ben.id, display_name=word, bio=word)
+        await photo_edits.edit(tx, own.id, author_id=ben.id, caption=word, alt_text=word, location=word)
+        await comments.add(tx, photo_id=below.id, author_id=ben.id, text=word)
+        await users.remove(tx, ben.id)
+    await _erase_all(database, ben)
+    tables = await database.fetch(
+        "SELECT table_name AS name FROM information_schema.tables "
+        "WHERE table_schema = 'public' AND table_type = 'BASE TABLE'"
+    )
+    with_word = [
+        table["name"]
+        for table in tables
+        if await database.fetch(f"SELECT 1 FROM {table['name']} AS t WHERE t::text ILIKE '%{word}%'")  # noqa: S608
+    ]
+    assert with_word == []
 
 
 async def test_both_sides_of_every_edge_are_erased(database: Database) -> None:

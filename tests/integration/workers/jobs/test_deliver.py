@@ -139,19 +139,30 @@ async def test_a_repeated_event_is_one_push(stage: Stage, worker: Deliveries) ->
 
 
 async def test_an_hour_has_a_number_of_pushes(stage: Stage, worker: Deliveries) -> None:
-    """The fourth push within an hour is dropped, one of the next hour is sent; mails are not counted."""
+    """Those beyond three within an hour are one summary afterwards, which is one of the next three; mails are not."""
     ann, bob = await users_with_devices(stage.database, "ann", "bob")
     photo = await ready_photo(stage.database, ann)
     for number in range(5):
         await comment(stage, bob, photo, str(number))
     await worker.send(stage)
     assert len(worker.push.sent) == 3
-    assert [row for row in await worker.rows(ann) if row[0] == "push"][3:] == [("push", "dropped", "cap")] * 2
-    await worker.pass_time(timedelta(minutes=61))
+    pushes = [row for row in await worker.rows(ann) if row[0] == "push"]
+    assert sorted(pushes[3:]) == [*[("push", "dropped", "cap")] * 2, ("push", "waiting", None)]
+    await worker.pass_time(timedelta(minutes=59))
+    assert worker.push.summaries == []
+    await worker.pass_time(timedelta(minutes=2))
+    assert worker.push.summaries == [(ann.id, 2)]
     assert len(worker.mail.sent) == 5
-    await comment(stage, bob, photo)
+    for number in range(3):
+        await comment(stage, bob, photo, f"{number} of the next hour")
     await worker.send(stage)
-    assert len(worker.push.sent) == 4
+    assert len(worker.push.sent) == 5
+    # What was seen until then is not in the next summary.
+    marks = InboxMarks(stage.database, stage.notification_log)
+    await marks.mark(ann.id, NotificationMark.SEEN, Selection())
+    await worker.pass_time(timedelta(minutes=61))
+    assert worker.push.summaries == [(ann.id, 2)]
+    assert (await worker.rows(ann))[-1] == ("push", "dropped", "seen")
 
 
 async def test_quiet_hours(stage: Stage, worker: Deliveries) -> None:

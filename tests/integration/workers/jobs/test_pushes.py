@@ -20,9 +20,11 @@ from storage.stores import notifications, push_subscriptions, sessions
 from storage.stores.push_subscriptions import MAX_FAILURES
 from tests.support.community import new_users, ready_photo, record_notification
 from tests.support.push import PUBLIC_URL, Browser, PushService, push_settings, running_push_service
+from workers.jobs.notification_pushes import NotificationPush
 from workers.jobs.pushes import PushDelivery, PushReport
 from workers.outbound.circuits import CircuitRegistry
 from workers.outbound.client import OutboundClient
+from workers.web_push.notices import notice_of
 from workers.web_push.port import NoPushMetrics
 from workers.web_push.sender import PushSender
 from workers.web_push.vapid import VapidTokens
@@ -94,7 +96,7 @@ async def test_a_notification_reaches_all_browsers_of_its_user(
     await subscribed(database, ann, service.browser("hidden"), hide_content=True)
     await subscribed(database, bob, service.browser("other"))
     assert await delivery.reaches(ann.id)
-    assert await delivery.deliver(ann.id, entry) == PushReport(sent=2)
+    assert await delivery.deliver(ann.id, notice_of(entry)) == PushReport(sent=2)
     assert {pushed.notification["title"] for pushed in service.messages} == {
         "bob liked your photo",
         "Your photo was liked",
@@ -106,6 +108,19 @@ async def test_a_notification_reaches_all_browsers_of_its_user(
         assert (pushed.headers["TTL"], pushed.headers["Urgency"]) == ("14400", "low")
         assert pushed.headers["Topic"] == pushed.notification["tag"]
     assert (await stored(database, ann))[shown.id].last_ok is not None
+
+
+async def test_a_summary_is_one_message_however_often_it_is_sent(
+    database: Database, service: PushService, delivery: PushDelivery
+) -> None:
+    """It has the number, and opens the list of notifications."""
+    (ann,) = await new_users(database, "ann")
+    await subscribed(database, ann, service.browser("one"))
+    push = NotificationPush(delivery)
+    assert await push.send_summary(ann.id, 5, 7) == await push.send_summary(ann.id, 5, 7)
+    (pushed,) = service.messages
+    assert pushed.notification["title"] == "7 more notifications"
+    assert pushed.notification["navigate"] == f"{PUBLIC_URL}/notifications"
 
 
 async def test_browsers_that_are_gone_lose_their_subscriptions(
@@ -120,14 +135,14 @@ async def test_browsers_that_are_gone_lose_their_subscriptions(
         return web.Response(status=statuses[name], headers={"Retry-After": "60"} if name == "away" else {})
 
     service.respond = respond
-    report = await delivery.deliver(ann.id, entry)
+    report = await delivery.deliver(ann.id, notice_of(entry))
     assert report == PushReport(sent=1, later=1, retry_after=timedelta(seconds=60), error="status 410; status 503")
     assert (await stored(database, ann)).keys() == {away.id, fine.id}
     statuses["away"] = 201
-    assert await delivery.deliver(ann.id, entry) == PushReport(sent=2)
+    assert await delivery.deliver(ann.id, notice_of(entry)) == PushReport(sent=2)
     assert len(service.messages) == 4
     # Another like of the photo is news for both.
-    await delivery.deliver(ann.id, replace(entry, position=entry.position + 1024))
+    await delivery.deliver(ann.id, notice_of(replace(entry, position=entry.position + 1024)))
     assert len(service.messages) == 6
 
 
@@ -139,7 +154,7 @@ async def test_a_subscription_whose_messages_are_refused_is_given_up_after_days(
     browser = await subscribed(database, ann, service.browser())
     service.answer(403, text="the key does not match")
     with structlog.testing.capture_logs() as events:
-        report = await delivery.deliver(ann.id, entry)
+        report = await delivery.deliver(ann.id, notice_of(entry))
     assert report == PushReport(error="status 403")
     assert [(each["event"], each["status"], each["detail"]) for each in events] == [
         ("push_refused", 403, "the key does not match")
@@ -154,7 +169,7 @@ async def test_a_subscription_whose_messages_are_refused_is_given_up_after_days(
     assert (await stored(database, ann))[browser.id].failures == 0
     await database.fetch("UPDATE push_subscriptions SET last_ok = now() - interval '4 days', failures = $1", 9)
     with structlog.testing.capture_logs() as events:
-        await delivery.deliver(ann.id, entry)
+        await delivery.deliver(ann.id, notice_of(entry))
     assert [each["event"] for each in events] == ["push_refused", "push_subscriptions_ended"]
     assert await stored(database, ann) == {}
 
@@ -166,6 +181,6 @@ async def test_a_push_service_that_hangs_delays_no_other(
     ann, entry = await liked(database)
     await subscribed(database, ann, service.browser("hangs"))
     service.hang = True
-    report = await delivery.deliver(ann.id, entry)
+    report = await delivery.deliver(ann.id, notice_of(entry))
     assert (report.sent, report.later, report.error) == (0, 1, "not sent within 1 s")
     assert len(await stored(database, ann)) == 1

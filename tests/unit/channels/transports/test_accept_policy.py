@@ -34,6 +34,10 @@ from channels.transports.websocket_format import WebSocketFormat
         ("https://web.example", "a.example", ("https://web.example/",), True),
         ("http://web.example", "a.example", ("https://web.example",), False),
         ("null", "a.example", ("null",), False),
+        ("https://user@web.example", "a.example", ("https://web.example",), False),
+        ("https://web.example?a=b", "a.example", ("https://web.example",), False),
+        ("https://web.example#a", "a.example", ("https://web.example",), False),
+        ("https://*.example", "a.example", ("https://*.example",), False),
         ("https://evil.example", "a.example", ("*",), True),
     ],
 )

@@ -19,6 +19,7 @@ from server.config.keys import LimitsSection
 from server.config.section import from_sections, parse_rate
 from server.edge.access_log import AccessRecord, JsonLines
 from server.edge.client_addresses import ClientAddresses
+from server.edge.mail_requests import PasswordResetRequest
 from server.edge.notification_requests import NotificationSelection
 from server.edge.paging import BadCursorError
 from server.edge.photo_requests import PhotoMetadata
@@ -250,6 +251,20 @@ def test_input_beyond_its_limits_is_rejected(model: type[BaseModel], fields: dic
     """Each limit is enforced, and no model accepts unknown fields."""
     with pytest.raises(ValidationError):
         model.model_validate(fields)
+
+
+def test_an_e_mail_address_is_one_to_which_mail_servers_deliver() -> None:
+    """Letters of all scripts may be in both parts; what a mail cannot be addressed to is refused when it is typed."""
+    accepted = ["o'brien+tag@b.example", "ä.ö@bücher.example", "a@xn--bcher-kva.example", "!#$%&*/=?^_`{|}~-@b.example"]
+    assert [PasswordResetRequest(email=f" {text} ").email for text in accepted] == accepted
+    refused = [
+        *("<a@b.example>", "a@[127.0.0.1]", "a@b.example%0d%0aBcc:x", '"a"@b.example', "a,b@b.example", "a@b@c.de"),
+        *(".a@b.example", "a.@b.example", "a..b@b.example", "a" * 65 + "@b.example", "a@" + "b" * 64 + ".example"),
+        *("a@-b.example", "a@b-.example", "a@b_c.example", "a@b..example", "a@b.example.", "a@b.example:25", "a@b"),
+    ]
+    for text in refused:
+        with pytest.raises(ValidationError, match="not an e-mail address"):
+            PasswordResetRequest(email=text)
 
 
 def test_texts_are_stored_in_their_normal_form() -> None:

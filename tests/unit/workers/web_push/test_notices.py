@@ -11,7 +11,7 @@ import pytest
 from storage.ids import encode
 from storage.models import UserSummary
 from storage.notifications import CommentExcerpt, Notification, NotificationKind, SecurityEvent, SecurityNotice
-from workers.web_push.notices import message_of, path_of, terms_of, topic_of
+from workers.web_push.notices import MOST_MISSED, message_of, notice_of, path_of, summary_of, terms_of, topic_of
 from workers.web_push.port import PushUrgency
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
@@ -45,7 +45,7 @@ def _security(event: SecurityEvent) -> dict[str, object]:
 
 def test_a_message_has_the_text_and_the_comment() -> None:
     """It leads to the photo, and has the number for the badge."""
-    message = message_of(COMMENT, public_url=URL, unseen=4, hide_content=False)
+    message = message_of(notice_of(COMMENT), public_url=URL, unseen=4, hide_content=False)
     assert (message.title, message.body) == ("Ada Lovelace commented on your photo", "How lovely")
     assert message.navigate == f"{URL}/p/{encode(5)}?comment={encode(6)}"
     assert message.icon == f"{URL}/static/icons/picshare-192.png"
@@ -56,11 +56,11 @@ def test_a_message_has_the_text_and_the_comment() -> None:
 def test_hidden_content_has_neither_names_nor_comments(kind: NotificationKind) -> None:
     """Of every kind, in a sentence of its own."""
     entry = replace(COMMENT, kind=kind)
-    message = message_of(entry, public_url=URL, unseen=1, hide_content=True)
+    message = message_of(notice_of(entry), public_url=URL, unseen=1, hide_content=True)
     assert "Ada" not in message.title + message.body
     assert "lovely" not in message.title + message.body
     assert message.title.startswith(("You", "Your", "There"))
-    assert message.navigate == message_of(entry, public_url=URL, unseen=1, hide_content=False).navigate
+    assert message.navigate == message_of(notice_of(entry), public_url=URL, unseen=1, hide_content=False).navigate
 
 
 @pytest.mark.parametrize(
@@ -111,3 +111,23 @@ def test_what_is_about_the_same_has_one_topic() -> None:
 def test_likes_wait_and_security_does_not(kind: NotificationKind, hours: int, urgency: PushUrgency) -> None:
     """A phone that sleeps is not woken for a like."""
     assert (terms_of(kind).ttl, terms_of(kind).urgency) == (timedelta(hours=hours), urgency)
+
+
+@pytest.mark.parametrize(
+    ("number", "title"),
+    [
+        (1, "You have another notification"),
+        (2, "2 more notifications"),
+        (MOST_MISSED, "99+ more notifications"),
+    ],
+)
+def test_a_summary_has_a_number_alone(number: int, title: str) -> None:
+    """It opens the list, and replaces the former summary; there is nothing in it to hide."""
+    notice = summary_of(7, 3, number)
+    for hide_content in (True, False):
+        message = message_of(notice, public_url=URL, unseen=40, hide_content=hide_content)
+        assert (message.title, message.body) == (title, "")
+        assert (message.navigate, message.tag, message.app_badge) == (f"{URL}/notifications", notice.topic, 40)
+    assert summary_of(7, 4, 9).topic == notice.topic != summary_of(8, 3, number).topic
+    assert re.fullmatch(r"[A-Za-z0-9_-]{32}", notice.topic)
+    assert summary_of(7, 3, number).key == notice.key != summary_of(7, 4, number).key

@@ -1,0 +1,157 @@
+"""The endpoint `/graphql`: `POST` for every operation, `GET` for queries whose document is persisted.
+
+The rules are those of the draft "GraphQL over HTTP" (https://graphql.github.io/graphql-over-http/draft/), with one
+status more: a request that is refused before its execution is a 400 for both media types. What never becomes a GraphQL
+request, as one without a session or with a wrong body, is answered with a problem, as the REST API does.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import orjson
+from aiohttp import web
+from graphql import OperationType
+
+from server.edge.api_request import ApiRequest
+from server.edge.endpoint import Auth, Endpoint
+from server.edge.problem import ProblemError
+from server.graphql.errors import RequestRefusedError
+from server.graphql.executor import Executor
+from server.graphql.fields import ResolverContext
+from server.graphql.metrics import GraphqlMetrics, NoGraphqlMetrics
+from server.graphql.operations import PreparedOperation
+from server.graphql.persisted import PersistedDocuments
+from server.graphql.requests import OperationRequest, from_body, from_query
+from server.identity.rate_limits import READ_QUOTA
+
+PATH = "/graphql"
+MEDIA_TYPE = "application/graphql-response+json"
+JSON = "application/json"
+COST_UNIT = 20  # of the cost of an operation, for one request of the rate limit
+PUBLIC_AGE = 10  # seconds for which proxies may keep a response that is the same for every visitor
+
+
+class Charger(Protocol):
+    """Charges rate limits, as the guard does."""
+
+    async def charge(self, request: ApiRequest, quota: str, *, cost: int = 1, locally: bool = False) -> None:
+        """Charge a rate limit; raise where it is used up, or the session was revoked."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GraphqlServices:
+    """What the endpoint needs; `new_context` returns what the resolvers of a request share."""
+
+    executor: Executor
+    new_context: Callable[[ApiRequest], ResolverContext]
+    charger: Charger
+    documents: PersistedDocuments = field(default_factory=PersistedDocuments)
+    metrics: GraphqlMetrics = field(default_factory=NoGraphqlMetrics)
+
+
+class GraphqlApi:
+    """The endpoints of the GraphQL interface."""
+
+    def __init__(self, services: GraphqlServices) -> None:
+        self._services = services
+        self._executor = services.executor
+
+    def endpoints(self) -> list[Endpoint]:
+        """Return the endpoints, whose paths begin at the root."""
+        summaries = {"POST": "Execute a GraphQL operation", "GET": "Execute a persisted GraphQL query"}
+        handlers = {"POST": self._post, "GET": self._get}
+        # The handler charges the rate limit, because the cost of an operation is not known before. What a mutation
+        # requires is checked for each of its fields.
+        return [
+            Endpoint(
+                method=method,
+                path=PATH,
+                handler=handlers[method],
+                summary=summary,
+                tag="GraphQL",
+                auth=Auth.OPTIONAL,
+                guarded=False,
+                safe=True,
+                while_suspended=True,
+            )
+            for method, summary in summaries.items()
+        ]
+
+    async def _post(self, request: ApiRequest) -> web.StreamResponse:
+        return await self._respond(request, from_body(await request.json()))
+
+    async def _get(self, request: ApiRequest) -> web.StreamResponse:
+        operation = from_query(request.http.query)
+        if operation.text is not None:
+            raise ProblemError(
+                400, "document_in_url", "A GET names a persisted document by documentId. Send a query with a POST."
+            )
+        return await self._respond(request, operation)
+
+    async def _respond(self, request: ApiRequest, operation: OperationRequest) -> web.StreamResponse:
+        kind, cost = "unknown", None
+        try:
+            prepared = await self._prepare(request, operation)
+            kind, cost = prepared.operation.kind.value, prepared.cost
+            response = await self._run(request, prepared)
+        except RequestRefusedError as error:
+            self._services.metrics.graphql_done(operation=kind, outcome=error.code)
+            response = {"errors": error.entries()} | self._extensions(cost or error.cost)
+            return _response(request, response, status=error.status)
+        outcome = "errors" if "errors" in response else "ok"
+        self._services.metrics.graphql_done(operation=kind, outcome=outcome)
+        return _response(request, response | self._extensions(cost))
+
+    async def _prepare(self, request: ApiRequest, operation: OperationRequest) -> PreparedOperation:
+        """Return the operation, after its cost was charged to the rate limit."""
+        services, paid = self._services, 0
+        try:
+            text, trusted = services.documents.find(operation)
+            known = self._executor.documents.known(text) is not None
+            if not known:
+                # The check of a document takes longer than most operations, and has to be paid for even if it fails.
+                await self._charge(request, 1)
+                paid = 1
+            prepared = self._executor.prepare(text, operation.variables, operation.operation_name, trusted=trusted)
+        except RequestRefusedError:
+            if not paid:
+                await self._charge(request, 1)
+            raise
+        units = math.ceil(prepared.cost / COST_UNIT)
+        if units > paid:
+            await self._charge(request, units - paid)
+        services.metrics.graphql_prepared(known=known, cost=prepared.cost)
+        return prepared
+
+    async def _run(self, request: ApiRequest, prepared: PreparedOperation) -> dict[str, Any]:
+        kind, method = prepared.operation.kind, request.http.method
+        if kind is OperationType.SUBSCRIPTION:
+            raise RequestRefusedError("subscription_refused", ["A subscription needs a connection that stays open."])
+        if kind is OperationType.MUTATION and method != "POST":
+            detail = "A GET executes queries alone. Send a mutation with a POST."
+            raise ProblemError(405, "method_not_allowed", detail, headers={"Allow": "POST"})
+        return await self._executor.run(prepared, self._services.new_context(request))
+
+    async def _charge(self, request: ApiRequest, units: int) -> None:
+        # Queries go on while Redis is away, as all reads do; each field of a mutation is charged by itself.
+        await self._services.charger.charge(request, READ_QUOTA, cost=units, locally=True)
+
+    def _extensions(self, cost: int | None) -> dict[str, Any]:
+        return (
+            {} if cost is None else {"extensions": {"cost": {"requested": cost, "limit": self._executor.limits.cost}}}
+        )
+
+
+def _response(request: ApiRequest, response: Mapping[str, Any], *, status: int = 200) -> web.Response:
+    headers = {}
+    if request.http.method != "POST" and request.viewer_id is None and "errors" not in response:
+        headers["Cache-Control"] = f"public, max-age={PUBLIC_AGE}"
+        headers["Vary"] = "Accept, Authorization, Cookie"
+    accepted = request.http.headers.get("Accept", "")
+    media_type = JSON if JSON in accepted and MEDIA_TYPE not in accepted else MEDIA_TYPE
+    return web.Response(body=orjson.dumps(response), status=status, content_type=media_type, headers=headers)
