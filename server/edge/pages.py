@@ -105,6 +105,10 @@ class Pages:
         """Return the page that shows the API's documentation."""
         return await self._page(request, "docs/index.html")
 
+    async def explorer(self, request: web.Request) -> web.StreamResponse:
+        """Return the page that explores the GraphQL interface."""
+        return await self._page(request, "graphql/index.html")
+
     async def offline(self, request: web.Request) -> web.StreamResponse:
         """Return the page that the service worker shows without a connection."""
         return await self._page(request, "offline/index.html")
