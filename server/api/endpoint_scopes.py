@@ -11,6 +11,8 @@ from server.identity.scopes import ANY
 
 # Scope -> its endpoints, as "METHOD /path".
 _BY_SCOPE = {
+    # Each field of GraphQL needs the scope of the endpoint that does the same.
+    ANY: "GET /graphql, POST /graphql",
     "read": "POST /live/token",
     "push": "GET /push/key, POST /push/subscriptions, DELETE /push/subscriptions/{id}",
     "read:accounts": """
@@ -95,8 +97,6 @@ _BY_SCOPE = {
         POST /moderation/appeals/{id}/answer, GET /moderation/{id}, POST /moderation/{id}
         """,
 }
-# GraphQL accepts every token: its fields require the scopes of the endpoints that do the same.
-_ANY = {"GET /graphql", "POST /graphql"}
 _SESSION_ONLY = """
     DELETE /users/me, GET /users/me/deletion, GET /users/me/email, POST /users/me/email,
     DELETE /users/me/email/change, POST /users/me/email/verification, DELETE /tokens/current, GET /users/me/identities,
@@ -130,4 +130,4 @@ def scope_of(endpoint: Endpoint) -> str | None:
     name = f"{endpoint.method} {endpoint.path}"
     if endpoint.auth is Auth.NONE or name in SESSION_ONLY:
         return None
-    return ANY if name in _ANY else SCOPES[name]
+    return SCOPES[name]

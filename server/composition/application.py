@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
@@ -17,7 +17,7 @@ from server.api.oauth import OAuthRoutes
 from server.api.photo_serializer import PhotoSerializer
 from server.api.services import ApiSettings, Services
 from server.api.table import endpoints
-from server.composition.graphql_routes import GraphqlOptions, graphql_routes
+from server.composition.graphql_routes import graphql_routes
 from server.edge.access_log import AccessLog, EventLog
 from server.edge.api_request import json_response
 from server.edge.authentication import RequestAuthenticator
@@ -44,12 +44,7 @@ from server.previews.sitemap import Sitemap
 from storage.blobs.variants import VariantRegistry
 
 
-def make_app(
-    services: Services,
-    methods: Methods = Methods.ALL,
-    tracing: Tracing | None = None,
-    graphql: GraphqlOptions | None = None,
-) -> web.Application:
+def make_app(services: Services, methods: Methods = Methods.ALL, tracing: Tracing | None = None) -> web.Application:
     """Return the application of all routes, which accepts `methods` alone; it opens and closes nothing."""
     settings = services.settings
     authenticator = RequestAuthenticator(services.tokens, services.api_tokens)
@@ -65,8 +60,10 @@ def make_app(
         scope_of=scope_of,
     )
     app = _edge_app(settings, services.metrics, services.access_log, methods, tracing)
-    _add_endpoints(app, guard, table, PREFIX)
-    _add_endpoints(app, guard, graphql_routes(services, guard, table, graphql or GraphqlOptions()).endpoints())
+    for endpoint in table:
+        resource = app.router.add_resource(PREFIX + endpoint.path)
+        for method in ("GET", "HEAD") if endpoint.method == "GET" else (endpoint.method,):
+            resource.add_route(method, guard.bind(endpoint))
     app.router.add_get(f"{PREFIX}/openapi.json", _document(table, settings, services.variants))
     variants = VariantRoutes(
         services.db,
@@ -87,29 +84,25 @@ def make_app(
         metrics=services.oauth_metrics,
     )
     app.router.add_routes(oauth.routes())
-    _add_pages(app, services, guard)
+    _add_pages(app, services, guard, table)
     if services.live is not None:
         app.router.add_routes(LiveRoutes(services.live, authenticator).routes())
     return app
 
 
-def _add_endpoints(app: web.Application, guard: Guard, table: Iterable[Endpoint], prefix: str = "") -> None:
-    for endpoint in table:
-        resource = app.router.add_resource(prefix + endpoint.path)
-        for method in ("GET", "HEAD") if endpoint.method == "GET" else (endpoint.method,):
-            resource.add_route(method, guard.bind(endpoint))
-
-
-def _add_pages(app: web.Application, services: Services, guard: Guard) -> None:
-    """Add the web application, and what others get of links to it."""
+def _add_pages(app: web.Application, services: Services, guard: Guard, table: Sequence[Endpoint]) -> None:
+    """Add the web application, what others get of links to it, and the GraphQL interface with its page."""
     settings = services.settings
     serializer = PhotoSerializer(services.counter_cache, services.variants, services.media_urls)
     public_url = settings.public_url.rstrip("/")
     previews = LinkPreviews(services.reads, serializer, public_url)
     for endpoint in LinkRoutes(previews, Sitemap(services.reads, public_url), public_url).endpoints():
         app.router.add_get(endpoint.path, guard.bind(endpoint))
-    if settings.static_dir is not None:
-        app.router.add_routes(Pages(settings.static_dir, PageHeads(previews, services.limiter)).routes())
+    heads = PageHeads(previews, services.limiter)
+    pages = None if settings.static_dir is None else Pages(settings.static_dir, heads)
+    app.router.add_routes(graphql_routes(services, guard, table, pages))
+    if pages is not None:
+        app.router.add_routes(pages.routes())
 
 
 def make_live_app(
@@ -153,7 +146,7 @@ def _document(table: Sequence[Endpoint], settings: ApiSettings, variants: Varian
             number = version("picshare")
         except PackageNotFoundError:
             number = "0"
-        document = describe(table, version=number, public_url=settings.public_url)
+        document = describe(table, version=number, public_url=settings.public_url, scope_of=scope_of)
         document["paths"] |= image_paths(variants)
         return orjson.dumps(document)
 

@@ -21,6 +21,7 @@ from server.edge.problem import ProblemError
 from server.graphql.errors import RequestRefusedError
 from server.graphql.executor import Executor
 from server.graphql.fields import ResolverContext
+from server.graphql.manifest import AcceptedDocuments
 from server.graphql.metrics import GraphqlMetrics, NoGraphqlMetrics
 from server.graphql.operations import PreparedOperation
 from server.graphql.persisted import PersistedDocuments
@@ -48,7 +49,7 @@ class GraphqlServices:
     executor: Executor
     new_context: Callable[[ApiRequest], ResolverContext]
     charger: Charger
-    documents: PersistedDocuments = field(default_factory=PersistedDocuments)
+    documents: AcceptedDocuments = field(default_factory=AcceptedDocuments)
     metrics: GraphqlMetrics = field(default_factory=NoGraphqlMetrics)
 
 
@@ -58,6 +59,7 @@ class GraphqlHandlers:
     def __init__(self, services: GraphqlServices) -> None:
         self._services = services
         self._executor = services.executor
+        self._documents = PersistedDocuments(services.documents)
         self._sdl = services.executor.schema.sdl()
 
     async def post(self, request: ApiRequest) -> web.StreamResponse:
@@ -75,7 +77,8 @@ class GraphqlHandlers:
 
     async def sdl(self, _request: ApiRequest) -> web.StreamResponse:
         """Return the schema in the schema definition language."""
-        return web.Response(text=self._sdl, content_type="text/plain", charset="utf-8")
+        headers = {"Cache-Control": "no-cache"}
+        return web.Response(text=self._sdl, content_type="text/plain", charset="utf-8", headers=headers)
 
     async def _respond(self, request: ApiRequest, operation: OperationRequest) -> web.StreamResponse:
         kind, cost = "unknown", None
@@ -95,7 +98,7 @@ class GraphqlHandlers:
         """Return the operation, after its cost was charged to the rate limit."""
         services, paid = self._services, 0
         try:
-            text, trusted = services.documents.find(operation)
+            text, trusted = self._documents.find(operation)
             known = self._executor.documents.known(text) is not None
             if not known:
                 # The check of a document takes longer than most operations, and has to be paid for even if it fails.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from enum import Enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import orjson
@@ -11,11 +12,12 @@ import orjson
 from server.errors import ConfigError
 
 
-class Accepted(Enum):
-    """Which documents are executed: every valid one, or those of the manifest."""
+@dataclass(frozen=True, kw_only=True)
+class AcceptedDocuments:
+    """Which documents are executed: every valid one, or with `trusted` those of the manifest, by their SHA-256."""
 
-    OPEN = "open"
-    TRUSTED = "trusted"
+    manifest: Mapping[str, str] = field(default_factory=dict)
+    trusted: bool = False
 
 
 def digest_of(text: str) -> str:

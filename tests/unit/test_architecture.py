@@ -105,7 +105,8 @@ ALLOWED: Mapping[str, frozenset[str]] = {
             "storage/feeds storage/limits storage/postgres storage/render storage/stores workers/jobs"
         ),
         "server/api": (
-            "channels/live server/actions server/edge server/identity server/live server/media server/openid storage "
+            "channels/live server/actions server/edge server/graphql server/identity server/live server/media "
+            "server/openid storage "
             "storage/blobs storage/cache storage/feeds storage/limits storage/postgres storage/render storage/stores "
             "workers/outbound workers/web_push workers/webhooks"
         ),

@@ -23,8 +23,7 @@ from server.edge.guard import Guard
 from server.edge.middleware import NoHttpMetrics, edge
 from server.graphql.executor import Executor
 from server.graphql.handlers import MEDIA_TYPE, GraphqlHandlers, GraphqlServices
-from server.graphql.manifest import Accepted
-from server.graphql.persisted import PersistedDocuments
+from server.graphql.manifest import AcceptedDocuments
 from server.graphql.routes import GraphqlRoutes
 from server.identity.rate_limiter import RateLimiter
 from server.identity.rate_limits import RateLimits
@@ -66,7 +65,7 @@ class RecordedMetrics:
 class Scene:
     """A server with the endpoint, and what it charged and measured."""
 
-    def __init__(self, *used_up: str, accepted: Accepted = Accepted.OPEN) -> None:
+    def __init__(self, *used_up: str, trusted: bool = False) -> None:
         self.quotas, self.metrics = MemoryQuotas(*used_up), RecordedMetrics()
         guard = Guard(
             RequestAuthenticator(TOKENS),
@@ -82,7 +81,7 @@ class Scene:
                 executor=EXECUTOR,
                 new_context=lambda _: World(),
                 charger=guard,
-                documents=PersistedDocuments(accepted, MANIFEST),
+                documents=AcceptedDocuments(manifest=MANIFEST, trusted=trusted),
                 metrics=self.metrics,
             )
         )
@@ -134,7 +133,7 @@ async def scene() -> AsyncIterator[Scene]:
 async def trusting() -> AsyncIterator[Scene]:
     """Return a server that accepts the documents of the manifest."""
     EXECUTOR.documents.clear()
-    scene = Scene(accepted=Accepted.TRUSTED)
+    scene = Scene(trusted=True)
     async with scene.client:
         yield scene
 
@@ -321,10 +320,10 @@ async def test_trusted_documents(trusting: Scene) -> None:
     assert (status, response["errors"][0]["extensions"]["code"]) == (400, "document_not_trusted")
 
 
-@pytest.mark.parametrize(("accepted", "message"), [(Accepted.OPEN, "NotSupported"), (Accepted.TRUSTED, "NotFound")])
-async def test_apollo_clients_know_what_to_do(accepted: Accepted, message: str) -> None:
+@pytest.mark.parametrize(("trusted", "message"), [(False, "NotSupported"), (True, "NotFound")])
+async def test_apollo_clients_know_what_to_do(trusted: bool, message: str) -> None:
     """After an unknown hash clients of Apollo send the document, from then on or this once."""
-    scene = Scene(accepted=accepted)
+    scene = Scene(trusted=trusted)
     body = {"extensions": {"persistedQuery": {"version": 1, "sha256Hash": "0" * 64}}}
     async with scene.client:
         status, response = await scene.post(body)
