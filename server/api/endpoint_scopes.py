@@ -7,9 +7,12 @@ fails when a process starts, so that a new endpoint is thought about.
 from __future__ import annotations
 
 from server.edge.endpoint import Auth, Endpoint
+from server.identity.scopes import ANY
 
 # Scope -> its endpoints, as "METHOD /path".
 _BY_SCOPE = {
+    # Each field of GraphQL needs the scope of the endpoint that does the same.
+    ANY: "GET /graphql, POST /graphql",
     "read": "POST /live/token",
     "push": "GET /push/key, POST /push/subscriptions, DELETE /push/subscriptions/{id}",
     "read:accounts": """

@@ -1,15 +1,14 @@
-"""The home feed: the most requested page of all, one round trip to Redis when its log is in memory."""
+"""The home feed, and the feeds of followed tags and of lists of accounts."""
 
 from __future__ import annotations
 
 from aiohttp import web
 
 from server.actions.last_seen import LastSeen
-from server.api.highlights_feed import HighlightsFeed
-from server.api.home_pages import HomePages
-from server.api.list_feed import ListFeed
-from server.api.tag_feed import TagFeed
-from server.edge.api_request import ApiRequest, joined_list_response
+from server.api.home_feed import LISTING, HomeFeed
+from server.api.photo_feeds import PhotoFeeds
+from server.api.photo_serializer import PhotoSerializer
+from server.edge.api_request import ApiRequest, joined_list_response, list_response
 from server.edge.endpoint import Endpoint
 from server.edge.feed_requests import FeedQuery
 from server.edge.paging import Cursors
@@ -17,8 +16,7 @@ from server.edge.photo_responses import PhotoResponse
 from server.edge.responses import HighlightsResponse, StreamListResponse, stream_position
 from server.identity.rate_limiter import RateLimiter
 from server.identity.rate_limits import READ_QUOTA
-
-LISTING = "feed"
+from storage.render.timestamps import timestamp
 
 
 class FeedApi:
@@ -26,19 +24,17 @@ class FeedApi:
 
     def __init__(
         self,
-        home: HomePages,
-        tags: TagFeed,
-        highlights: HighlightsFeed,
-        lists: ListFeed,
+        home: HomeFeed,
+        feeds: PhotoFeeds,
+        serializer: PhotoSerializer,
         *,
         cursors: Cursors,
         limiter: RateLimiter,
         last_seen: LastSeen,
     ) -> None:
         self._home = home
-        self._tags = tags
-        self._highlights = highlights
-        self._lists = lists
+        self._feeds = feeds
+        self._serializer = serializer
         self._cursors = cursors
         self._limiter = limiter
         self._last_seen = last_seen
@@ -63,20 +59,24 @@ class FeedApi:
 
     async def page(self, request: ApiRequest) -> web.Response:
         """Handle `GET /feed`."""
-        query, viewer = request.query(FeedQuery), request.viewer
-        if query.source != "home":
-            await self._charge(request)
-            if query.list_id is not None:
-                return await self._lists.page(viewer.user_id, query.list_id, query)
-            return await self._tags.page(viewer.user_id, query)
+        query, viewer_id = request.query(FeedQuery), request.viewer.user_id
+        if query.is_home_by_time:
+            return await self._home_page(request, query)
+        await self._charge(request)
         if query.order == "highlights":
-            await self._charge(request)
             # This may begin a visit, and the highlights are those since the visit before it.
-            await self._last_seen.record(viewer.user_id)
-            return await self._highlights.page(viewer.user_id, query)
+            await self._last_seen.record(viewer_id)
+        found = await self._feeds.read(viewer_id, query)
+        items = await self._serializer.serialize(found.photos, viewer_id)
+        if query.order != "highlights":
+            return list_response(items, found.next, stream=None)
+        since = None if found.since is None else timestamp(found.since)
+        return list_response(items, found.next, stream=None, since=since)
+
+    async def _home_page(self, request: ApiRequest, query: FeedQuery) -> web.Response:
         before = self._cursors.decode(LISTING, query.cursor)
         page = await self._home.page(request, before=before, limit=query.limit)
-        await self._last_seen.record(viewer.user_id)
+        await self._last_seen.record(request.viewer.user_id)
         next_cursor = None if page.next is None else self._cursors.encode(LISTING, page.next)
         # A client recovers the stream from the newest page; later pages are older than any position.
         position = stream_position(page.position) if query.cursor is None else None

@@ -15,10 +15,8 @@ from server.api.comments import CommentsApi
 from server.api.email_addresses import EmailAddressesApi
 from server.api.exports import ExportsApi
 from server.api.feed import FeedApi
-from server.api.highlights_feed import HighlightsFeed
-from server.api.home_pages import HomePages
+from server.api.home_feed import HomeFeed
 from server.api.imports import ImportsApi
-from server.api.list_feed import ListFeed
 from server.api.lists import ListsApi
 from server.api.live import LiveApi
 from server.api.mail_lists import MailListsApi
@@ -30,6 +28,7 @@ from server.api.passkeys import PasskeysApi
 from server.api.password_resets import PasswordResetsApi
 from server.api.photo_collections import CollectionsApi
 from server.api.photo_exif import PhotoExifApi
+from server.api.photo_feeds import PhotoFeeds
 from server.api.photo_serializer import PhotoSerializer
 from server.api.photos import PhotosApi
 from server.api.posting import UploadApi
@@ -43,7 +42,6 @@ from server.api.search import SearchApi
 from server.api.services import Services
 from server.api.staging import UploadStaging
 from server.api.suggestions import SuggestionsApi
-from server.api.tag_feed import TagFeed
 from server.api.tags import TagsApi
 from server.api.token_access import TokenAccessApi
 from server.api.tokens import TokenResponses, TokensApi
@@ -182,10 +180,9 @@ def _viewer_endpoints(services: Services) -> list[Endpoint]:
     cursors = Cursors(settings.secret)
     serializer = PhotoSerializer(services.counter_cache, services.variants, services.media_urls)
     feed = FeedApi(
-        HomePages(services.home, services.database_home, services.media_urls, services.limiter),
-        TagFeed(reads, cursors, serializer),
-        HighlightsFeed(services.highlights, cursors, serializer),
-        ListFeed(reads, cursors, serializer),
+        HomeFeed(services.home, services.database_home, services.media_urls, services.limiter),
+        PhotoFeeds(reads, services.highlights, cursors),
+        serializer,
         cursors=cursors,
         limiter=services.limiter,
         last_seen=actions.last_seen,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import parse_qsl
@@ -92,6 +93,10 @@ class ApiRequest:
         self.http[RESPONSE_HEADERS] = rate_limit_headers(charge)
         if charge.local:
             self.report_degraded("redis")
+
+    def report_headers(self, headers: Mapping[str, str]) -> None:
+        """Add the header fields of a problem that is a part of the response to those of the response."""
+        self.http.setdefault(RESPONSE_HEADERS, {}).update(headers)
 
     def report_degraded(self, engine: str) -> None:
         """Add to the response's header fields that this engine is away, and what is missing or late for that."""

@@ -19,7 +19,7 @@ _HEAD, _HEAD_END = b"<!-- head of this page -->", b"<!-- end -->"
 _ASK_EACH_TIME = "no-cache"
 _KEEP = "public, max-age=31536000, immutable"
 
-# Paths that the application routes in the browser (see static/js/app.js and static/js/settings.js).
+# Paths that the application routes in the browser (see static/js/app.js and static/js/settings_paths.js).
 CLIENT_ROUTES = (
     "/",
     "/discover",
@@ -104,6 +104,10 @@ class Pages:
     async def docs(self, request: web.Request) -> web.StreamResponse:
         """Return the page that shows the API's documentation."""
         return await self._page(request, "docs/index.html")
+
+    async def explorer(self, request: web.Request) -> web.StreamResponse:
+        """Return the page that explores the GraphQL interface."""
+        return await self._page(request, "graphql/index.html")
 
     async def offline(self, request: web.Request) -> web.StreamResponse:
         """Return the page that the service worker shows without a connection."""

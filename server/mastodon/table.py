@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from server.actions.search import SearchActions
-from server.api.home_pages import HomePages
+from server.api.home_feed import HomeFeed
 from server.api.photo_serializer import PhotoSerializer
 from server.api.services import Services
 from server.api.staging import UploadStaging
@@ -56,7 +56,7 @@ def renderer_of(services: Services) -> Renderer:
 def _reading(services: Services, renderer: Renderer, reader: StatusReader) -> list[Route]:
     reads, settings, actions = services.reads, services.settings, services.actions
     search = SearchActions(reads, services.search_metrics, timeout=settings.search_timeout)
-    home = HomePages(services.home, services.database_home, services.media_urls, services.limiter)
+    home = HomeFeed(services.home, services.database_home, services.media_urls, services.limiter)
     timelines = TimelineRoutes(
         reads,
         renderer,

@@ -10,7 +10,7 @@ from aiohttp import web
 from pydantic import Field
 
 from server.actions.last_seen import LastSeen
-from server.api.home_pages import HomePages
+from server.api.home_feed import HomeFeed
 from server.edge.endpoint import Auth
 from server.edge.problem import bad_field
 from server.mastodon.endpoint import Route, route
@@ -59,7 +59,7 @@ class TimelineRoutes:
         self,
         reads: Reads,
         renderer: Renderer,
-        home: HomePages,
+        home: HomeFeed,
         *,
         trending: Trending,
         cards: PublicCards,
