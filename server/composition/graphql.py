@@ -86,10 +86,13 @@ def _page_or(pages: Pages, query: Handler) -> Handler:
     return handler
 
 
+def schema_text() -> str:
+    """Return the schema in the language of GraphQL, as `docs/schema.graphql` has it."""
+    return make_schema().as_str() + "\n"
+
+
 async def _schema_text(_request: web.Request) -> web.Response:
-    return web.Response(
-        text=make_schema().as_str() + "\n", content_type="text/plain", headers={"Cache-Control": "no-cache"}
-    )
+    return web.Response(text=schema_text(), content_type="text/plain", headers={"Cache-Control": "no-cache"})
 
 
 def request_contexts(
