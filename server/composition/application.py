@@ -146,7 +146,7 @@ def _document(table: Sequence[Endpoint], settings: ApiSettings, variants: Varian
             number = version("picshare")
         except PackageNotFoundError:
             number = "0"
-        document = describe(table, version=number, public_url=settings.public_url)
+        document = describe(table, version=number, public_url=settings.public_url, scope_of=scope_of)
         document["paths"] |= image_paths(variants)
         return orjson.dumps(document)
 

@@ -121,7 +121,7 @@ function scopeChoice(scopes) {
     error.hidden = !message;
   };
   const element = h(
-    "fieldset.field.webhook-types",
+    "fieldset.field.webhook-types.access-permissions",
     {},
     h("legend.label", {}, "It may"),
     boxes.filter(({ fine }) => !fine).map(({ label }) => label),
