@@ -14,7 +14,7 @@ PUSH = "push"
 LIVE = "read"  # of live connections, which carry everything that the user reads
 
 _READ = {
-    "read:accounts": "see your account and the accounts you can see",
+    "read:accounts": "see your account with its e-mail address, and the accounts you can see",
     "read:photos": "see the photos you can see, and your home feed",
     "read:comments": "see comments",
     "read:likes": "see likes, and what you have liked",

@@ -1,7 +1,6 @@
 /** The composition root of the web application: creates every part with its dependencies, and starts. */
 
 import { LiveClient } from "../live.js";
-import { emailChangePage, forgotPage, resetPage, verifyPage } from "./account_links.js";
 import { Accounts } from "./accounts.js";
 import { Api } from "./api.js";
 import { forgetAudience } from "./audience.js";
@@ -9,54 +8,56 @@ import { authorizationPage } from "./authorization.js";
 import { discoverPage, tagPage } from "./discover.js";
 import { emptyPage, fill, h } from "./dom.js";
 import { acceptDrops } from "./drag_and_drop.js";
-import { homePage } from "./feed.js";
-import { followedTagsPage } from "./followed_tags.js";
-import { listAccountsPage, listPage, listsPage } from "./list_pages.js";
+import { FEED_PAGE, homePage } from "./feed.js";
+import { lazyPage } from "./lazy_page.js";
 import { Lists } from "./lists.js";
 import { moderationPage } from "./moderation.js";
-import { moderationCasePage } from "./moderation_case.js";
 import { NotificationCenter } from "./notification_center.js";
 import { notificationsPage } from "./notifications.js";
 import { photoPage } from "./photo_page.js";
 import { Photos } from "./photos.js";
 import { profilePage } from "./profile.js";
-import { providerSignInPage } from "./provider_pages.js";
 import { Push } from "./push.js";
 import { forgetSearches } from "./recent_searches.js";
 import { proveIdentity } from "./reauthentication.js";
 import { Router } from "./router.js";
-import { collectionPage, savedPage } from "./saved.js";
 import { Session } from "./session.js";
-import { SETTINGS_ROUTES } from "./settings.js";
+import { SETTINGS_PATHS } from "./settings_paths.js";
 import { Shell } from "./shell.js";
 import { signInPage, signUpPage } from "./sign_in.js";
 import { keepTimesUpdated } from "./time.js";
 import { Toasts } from "./toasts.js";
-import { trendingPage } from "./trends.js";
 import { uploadPage } from "./upload.js";
 import { UploadDraft } from "./upload_draft.js";
 import { Uploads } from "./uploads.js";
 import { redrawUser } from "./user.js";
 import { followersPage, followingPage } from "./user_list.js";
 
+const accountLinks = (name) => lazyPage(() => import("./account_links.js"), name);
+const lists = (name) => lazyPage(() => import("./list_pages.js"), name);
+const saved = (name) => lazyPage(() => import("./saved.js"), name);
+const [forgotPage, resetPage, verifyPage, emailChangePage] = ["forgotPage", "resetPage", "verifyPage", "emailChangePage"].map(accountLinks);
+const providerSignInPage = lazyPage(() => import("./provider_pages.js"), "providerSignInPage");
+const settingsPage = lazyPage(() => import("./settings.js"), "settingsPage");
+
 const ROUTES = [
   ["/", homePage],
   ["/discover", discoverPage],
-  ["/discover/trending", trendingPage],
-  ["/discover/tags", followedTagsPage],
+  ["/discover/trending", lazyPage(() => import("./trends.js"), "trendingPage")],
+  ["/discover/tags", lazyPage(() => import("./followed_tags.js"), "followedTagsPage")],
   ["/tag/:tag", tagPage],
   ["/new", uploadPage],
   ["/notifications", notificationsPage],
-  ["/lists", listsPage],
-  ["/lists/:id", listPage],
-  ["/lists/:id/accounts", listAccountsPage],
-  ["/saved", savedPage],
-  ["/c/:id", collectionPage],
-  ...SETTINGS_ROUTES,
+  ["/lists", lists("listsPage")],
+  ["/lists/:id", lists("listPage")],
+  ["/lists/:id/accounts", lists("listAccountsPage")],
+  ["/saved", saved("savedPage")],
+  ["/c/:id", saved("collectionPage")],
+  ...SETTINGS_PATHS.map((path) => [path, settingsPage]),
   // The address of the decisions before they had their place in the settings.
   ["/decisions", () => "/settings/decisions"],
   ["/moderation", moderationPage],
-  ["/moderation/:id", moderationCasePage],
+  ["/moderation/:id", lazyPage(() => import("./moderation_case.js"), "moderationCasePage")],
   ["/p/:id", photoPage],
   ["/u/:username", profilePage],
   ["/u/:username/followers", followersPage],
@@ -111,7 +112,9 @@ class App extends EventTarget {
 
   async start() {
     try {
-      await this.session.start();
+      const started = this.session.start();
+      if (this.api.hasSession()) this.#requestAhead();
+      await started;
     } catch (error) {
       const again = h("button.button", { type: "button", onclick: () => location.reload() }, "Try again");
       fill(this.root, emptyPage("cloud", "PicShare is not responding", error.message, again));
@@ -129,6 +132,14 @@ class App extends EventTarget {
     this.push.register();
     if (this.session.user) this.#begin();
     this.router.start();
+  }
+
+  /** Request what the first page shows while the account of the user is being loaded. */
+  #requestAhead() {
+    const [, kind, name, rest] = location.pathname.split("/");
+    if (!kind) this.api.getAhead("/feed", { limit: FEED_PAGE });
+    else if (kind === "p" && name && !rest) this.api.getAhead(`/photos/${name}`);
+    else if (kind === "u" && name && !rest) this.api.getAhead(`/users/${name}`);
   }
 
   /** Return the dropped files and forget them; null if there are none. */

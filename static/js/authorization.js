@@ -5,20 +5,23 @@ import { emptyPage, fill, h, icon } from "./dom.js";
 /** Create the page at "/oauth/authorize". */
 export function authorizationPage(app) {
   const request = location.search.slice(1);
-  const element = h("div.provider-page", {}, h("h1.visually-hidden", {}, "Authorize an application"), h("div.spinner", { role: "status", "aria-label": "Loading" }));
+  const content = h("div", {}, h("div.spinner", { role: "status", "aria-label": "Loading" }));
+  // Users should see whose page this is before they approve anything.
+  const wordmark = h("span.wordmark", {}, h("img", { src: "/static/icons/picshare.svg", alt: "" }), "PicShare");
+  const element = h("div.provider-page.authorization", {}, wordmark, h("h1.visually-hidden", {}, "Authorize an application"), content);
   const load = async () => {
     try {
       const asked = await app.api.get(`/oauth/authorization?${request}`);
       if (asked.redirect_to) leave(asked.redirect_to);
-      else fill(element, consentSheet(app, asked, answer));
+      else fill(content, consentSheet(app, asked, answer));
     } catch (error) {
-      fill(element, failure(error));
+      fill(content, failure(error));
     }
   };
   const answer = async (approve) => {
     const { redirect_to: address, code } = await app.api.post("/oauth/authorization", { request, approve });
     if (address) leave(address);
-    else fill(element, code ? codeSheet(code) : emptyPage("check", "Access denied", "The application gets no access. You can close this page."));
+    else fill(content, code ? codeSheet(code) : emptyPage("check", "Access denied", "The application gets no access. You can close this page."));
   };
   load();
   return { title: "Authorize an application", element };

@@ -15,15 +15,17 @@ import { notificationSection } from "./notification_settings.js";
 import { privacySection } from "./privacy_settings.js";
 import { profileSection } from "./profile_settings.js";
 import { providerLinkPage } from "./provider_pages.js";
+import { match } from "./router.js";
 import { securitySection } from "./security_settings.js";
 import { sessionsSection } from "./sessions_settings.js";
+import { SETTINGS_PATHS } from "./settings_paths.js";
 import { webhookPage } from "./webhook_page.js";
 import { webhooksPage } from "./webhooks.js";
 
 /** The list and a section are side by side in windows as wide as this, as in settings.css. */
 const WIDE = "(min-width: 64rem)";
 
-/** In the order of the list; each needs its path in server/edge/pages.py. `page` is a page as the router has them. */
+/** In the order of the list; each needs its path in settings_paths.js. `page` is a page as the router has them. */
 const SECTIONS = [
   { path: "/settings/profile", label: "Profile", iconName: "person", text: "Pictures, name and what you say about you", page: profileSection },
   { path: "/settings/account", label: "Account", iconName: "gear", text: "User name and e-mail address", page: accountSection },
@@ -48,12 +50,17 @@ const PAGES_BELOW = [
   ["/settings/webhooks/:id", "/settings/webhooks", webhookPage],
 ];
 
-/** The routes of all pages of the settings. */
-export const SETTINGS_ROUTES = [
+const PAGES = new Map([
   ["/settings", indexPage],
   ...SECTIONS.map(({ path, page }) => [path, besideList(page, path)]),
   ...PAGES_BELOW.map(([pattern, section, page]) => [pattern, besideList(page, section, { below: true })]),
-];
+]);
+
+/** Create the page of the settings at the current address, one of `SETTINGS_PATHS`. */
+export function settingsPage(app, params) {
+  const pattern = SETTINGS_PATHS.find((path) => match(path, location.pathname));
+  return PAGES.get(pattern)(app, params);
+}
 
 /** Create the page at "/settings": the list, or the first section where both fit. */
 function indexPage(app) {

@@ -74,6 +74,20 @@ async def use(tx: Transaction, *, shard: int, sha256: bytes, session: str) -> No
     )
 
 
+async def delete_unused(tx: Transaction, user_id: int, *, client_id: int | None = None) -> None:
+    """Delete the codes of a user that can still be exchanged, all or those of one application.
+
+    So what ends the tokens of an application also ends what it could exchange for others.
+    """
+    # Those that have not expired are few, and are found by the index of the expiry.
+    await tx.execute(
+        f"DELETE FROM oauth_codes WHERE shard = {shard_of('$1')} AND user_id = $1 AND expires_at > now() "
+        "AND used_at IS NULL AND ($2::bigint IS NULL OR client_id = $2)",
+        user_id,
+        client_id,
+    )
+
+
 async def purge(tx: Transaction, *, limit: int = 1000) -> int:
     """Delete up to `limit` codes that expired a day ago, and return their number."""
     # Until then a second exchange of a code ends the session of the first one.

@@ -22,6 +22,7 @@ from storage.events import SessionEnded
 from storage.models import Role
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.sharding import shard as shard_of
+from storage.stores import oauth_codes
 
 REPEAT_SECONDS = 60.0  # in which a used token can be exchanged again
 
@@ -206,7 +207,8 @@ async def revoke(tx: Transaction, user_id: int, session_id: str) -> bool:
 async def revoke_all(tx: Transaction, user_id: int, *, but: str | None = None, by_token: bool = True) -> list[str]:
     """End all sessions of a user, except the session `but`, and return the ids of those that were active.
 
-    Without `by_token`, applications and programs keep their tokens. Emits `SessionEnded` for each.
+    Without `by_token`, applications and programs keep their tokens; with it, codes that were not exchanged yet are
+    deleted, too. Emits `SessionEnded` for each.
     """
     rows = await tx.fetch(
         f"SELECT id FROM sessions WHERE shard = {shard_of('$1')} AND user_id = $1 AND revoked_at IS NULL "
@@ -223,6 +225,8 @@ async def revoke_all(tx: Transaction, user_id: int, *, but: str | None = None, b
     )
     for session_id in active:
         tx.emit(SessionEnded(session_id=str(session_id), user_id=user_id))
+    if by_token:
+        await oauth_codes.delete_unused(tx, user_id)
     return [str(session_id) for session_id in active]
 
 

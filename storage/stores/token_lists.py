@@ -10,7 +10,7 @@ from uuid import UUID
 from storage.oauth import PersonalToken
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.sharding import shard
-from storage.stores import sessions
+from storage.stores import oauth_codes, sessions
 
 MOST = 50  # of a user's own
 
@@ -73,6 +73,7 @@ async def granted(db: Queryable, user_id: int) -> list[Granted]:
 
 async def end_of_application(tx: Transaction, user_id: int, client_id: int) -> list[str]:
     """End the sessions that an application has of a user, and return their ids; emits `SessionEnded` for each."""
+    await oauth_codes.delete_unused(tx, user_id, client_id=client_id)
     rows = await tx.fetch(f"SELECT DISTINCT t.session_id {_OWN} AND t.client_id = $2", user_id, client_id)
     return await _end(tx, user_id, [row["session_id"] for row in rows])
 
@@ -87,6 +88,7 @@ async def end_personal(tx: Transaction, user_id: int, session: str) -> list[str]
 
 async def end_all(tx: Transaction, user_id: int) -> list[str]:
     """End all tokens of a user, as `end_of_application`."""
+    await oauth_codes.delete_unused(tx, user_id)
     rows = await tx.fetch(f"SELECT DISTINCT t.session_id {_OWN}", user_id)
     return await _end(tx, user_id, [row["session_id"] for row in rows])
 

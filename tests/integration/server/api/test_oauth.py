@@ -10,7 +10,7 @@ import pytest
 
 from storage import ids
 from tests.support.api import Api, InspectableServices, running_api, with_limits
-from tests.support.api_user import ApiUser
+from tests.support.api_user import PASSWORD, ApiUser
 from tests.support.oauth import (
     CHALLENGE,
     REDIRECT_URI,
@@ -290,6 +290,19 @@ async def test_a_code_is_of_no_use_once_the_account_is_suspended(api: Api) -> No
     assert (await exchange(api, application, code)).expect(400)["error"] == "invalid_grant"
 
 
+async def test_a_code_is_of_no_use_after_the_end_of_all_access(api: Api) -> None:
+    """A thief of a session cannot keep a code for the time after the password was reset, or the app disconnected."""
+    ann, application = await scene(api)
+    (await exchange(api, application, await code_for(ann, application))).expect(200)
+    code = await code_for(ann, application)
+    (await ann.call("DELETE", f"/users/me/applications/{application['client_id']}")).expect(204)
+    assert (await exchange(api, application, code)).expect(400)["error"] == "invalid_grant"
+    code = await code_for(ann, application)
+    body = {"current_password": PASSWORD, "new_password": "staple battery horse", "end_apps": True}
+    (await ann.call("PATCH", "/users/me/password", json=body)).expect(204)
+    assert (await exchange(api, application, code)).expect(400)["error"] == "invalid_grant"
+
+
 async def test_a_code_is_copied_where_there_is_no_redirect(api: Api) -> None:
     """The page shows it, and it is valid for ten minutes."""
     oob = "urn:ietf:wg:oauth:2.0:oob"
@@ -439,3 +452,13 @@ async def test_requests_for_tokens_are_limited_by_address(services: InspectableS
             refused = await post(api, "/oauth/token", client_id="x")
             refused.expect(status)
         assert int(refused.headers["Retry-After"]) >= 1
+
+
+async def test_the_description_of_the_api_has_the_scopes(api: Api) -> None:
+    """Each operation names the scope that a token needs; one that refuses tokens names none."""
+    document = (await api.visitor.call("GET", "/openapi.json")).expect(200)
+    like = document["paths"]["/api/v1/photos/{id}/like"]["put"]
+    assert {"oauth": ["write:likes"]} in like["security"]
+    assert not any("oauth" in each for each in document["paths"]["/api/v1/users/me/password"]["patch"]["security"])
+    (flow,) = document["components"]["securitySchemes"]["oauth"]["flows"].values()
+    assert "write:likes" in flow["scopes"]
