@@ -32,7 +32,7 @@ async def measure(*, quick: bool) -> list[Figure]:
     """Return the milliseconds of both for each megabyte, and their ratio."""
     await asyncio.to_thread(subprocess.run, [PEER / "install"], check=True)
     ours, theirs = [], []
-    async with api_process() as api, _peer() as (url, peer), aiohttp.ClientSession() as http:
+    async with api_process() as api, _peer() as (url, peer), _client() as http:
         uploader = await ApiUser.sign_up(http, api.url)
         headers = {"Authorization": f"Bearer {uploader.token}"}
         process = psutil.Process(api.pid)
@@ -58,6 +58,11 @@ async def measure(*, quick: bool) -> list[Figure]:
             limit="a third of the protocol's own server, which does not hash",
         ),
     ]
+
+
+def _client() -> aiohttp.ClientSession:
+    # The peer closes a kept connection after five idle seconds, at the moment at which the client may use it again.
+    return aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True))
 
 
 async def _upload(http: aiohttp.ClientSession, url: str, headers: dict[str, str]) -> str:

@@ -58,6 +58,7 @@ class SecurityEvent(StrEnum):
     FACTOR_REMOVED = "factor_removed"
     PASSKEY_ADDED = "passkey_added"
     PROVIDER_LINKED = "provider_linked"
+    TOKEN_CREATED = "token_created"  # noqa: S105
 
 
 class NotificationMark(StrEnum):

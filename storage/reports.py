@@ -45,7 +45,7 @@ class Category(StrEnum):
 
 SEVERITY: Mapping[Category, int] = MappingProxyType(
     {
-        Category.CHILD_SAFETY: 100,
+        Category.CHILD_SAFETY: 1000,
         Category.SELF_HARM: 50,
         Category.VIOLENCE: 40,
         Category.HATE: 30,

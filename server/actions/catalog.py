@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from server.actions.accounts import AccountActions
 from server.actions.appeals import AppealActions
+from server.actions.applications import ApplicationActions
+from server.actions.authorizations import AuthorizationActions
 from server.actions.cases import CaseActions
 from server.actions.comments import CommentActions
 from server.actions.email_addresses import EmailActions
@@ -35,6 +37,8 @@ from server.actions.sessions import SessionService
 from server.actions.sign_in import SignInActions
 from server.actions.suggestions import SuggestionActions
 from server.actions.tags import TagActions
+from server.actions.token_access import TokenAccess
+from server.actions.token_grants import TokenGrants
 from server.actions.uploads import UploadActions
 from server.actions.webhooks import WebhookActions
 
@@ -76,3 +80,7 @@ class Actions:
     cases: CaseActions
     appeals: AppealActions
     provider_accounts: ProviderAccounts
+    applications: ApplicationActions
+    authorizations: AuthorizationActions
+    token_grants: TokenGrants
+    token_access: TokenAccess

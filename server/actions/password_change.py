@@ -24,9 +24,13 @@ class PasswordChange:
         self._passwords = passwords
         self._sessions = sessions
 
-    async def change(self, user_id: int, session: str, *, current: str, new: str, client: Client) -> None:
+    async def change(
+        self, user_id: int, session: str, *, current: str, new: str, end_apps: bool = False, client: Client
+    ) -> None:
         """Change the password; the user's other sessions and their live connections end.
 
+        With `end_apps` all tokens end as well. A reset by mail always ends them: the account may have been in other
+        hands.
         Raises `WrongPasswordError`, `RateLimitedError`, and `ReauthenticationRequiredError` if the password was changed
         by another request meanwhile.
         """
@@ -37,7 +41,7 @@ class PasswordChange:
             await account_locks.lock_against_inserts(tx, user_id)
             if not await users.replace_password_hash(tx, user_id, encoded, renewed):
                 raise ReauthenticationRequiredError
-            ended = await sessions.revoke_all(tx, user_id, but=session)
+            ended = await sessions.revoke_all(tx, user_id, but=session, by_token=end_apps)
             await session_lists.mark_authenticated(tx, user_id, session)
             security_notices.record(tx, user_id, SecurityEvent.PASSWORD_CHANGED, device=client.name)
         await self._sessions.revoke(user_id, ended)

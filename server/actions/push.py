@@ -38,9 +38,10 @@ class PushActions:
             raise ConflictError("push_off", "This installation sends no push messages.")
         # Its name is looked up when a message is sent: the names that the list has are those of push services.
         url = check_url(endpoint, self._settings.policy)
-        if self._settings.hosts.match(url.host or "") is None:
+        # As it is in the URL: not every name of the form xn--… is one that can be decoded.
+        if self._settings.hosts.match(url.raw_host or "") is None:
             raise UrlRefusedError(
-                f"{url.host} is not one of the push services to which this installation sends messages."
+                f"{url.raw_host} is not one of the push services to which this installation sends messages."
             )
         async with self._db.transaction() as tx:
             return await push_subscriptions.subscribe(

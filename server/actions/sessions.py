@@ -149,9 +149,9 @@ class SessionService:
         await self.revoke(user_id, [session])
 
     async def end_all(self, user_id: int, *, but: str | None = None) -> int:
-        """End the user's sessions, except the session `but`, and return their number."""
+        """End the sessions that the user has signed in to, except the session `but`, and return their number."""
         async with self._db.transaction() as tx:
-            ended = await sessions.revoke_all(tx, user_id, but=but)
+            ended = await sessions.revoke_all(tx, user_id, but=but, by_token=False)
         await self.revoke(user_id, ended)
         return len(ended)
 

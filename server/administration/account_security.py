@@ -11,8 +11,9 @@ from server.actions.second_factor import remove_in
 from server.administration.commands import id_of, open_database
 from server.config.settings import Settings
 from server.identity.clients import device_name
-from storage.ids import encode
-from storage.stores import session_lists
+from storage.errors import NotFoundError
+from storage.ids import BadIdError, decode, encode
+from storage.stores import oauth_clients, session_lists, token_lists
 from storage.stores import sessions as session_rows
 
 log = structlog.get_logger(__name__)
@@ -26,6 +27,17 @@ class ShownSession:
     network: str
     created_at: datetime
     last_seen_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ShownToken:
+    """An access token, or a connected application with its id, as an operator sees it, with times in UTC."""
+
+    name: str
+    application: str
+    scopes: str
+    created_at: datetime
+    last_used_at: datetime | None
 
 
 async def sessions(settings: Settings, username: str) -> list[ShownSession]:
@@ -50,6 +62,53 @@ async def end_sessions(settings: Settings, username: str) -> int:
     """
     async with open_database(settings) as db, db.transaction() as tx:
         return len(await session_rows.revoke_all(tx, await id_of(tx, username)))
+
+
+async def tokens(settings: Settings, username: str) -> list[ShownToken]:
+    """Return the access tokens and connected applications of an account; raise `NotFoundError`."""
+    async with open_database(settings) as db:
+        user_id = await id_of(db, username)
+        own, granted = await token_lists.personal(db, user_id), await token_lists.granted(db, user_id)
+        known = await oauth_clients.by_ids(db, [each.client_id for each in granted])
+    return [
+        *(
+            ShownToken(
+                name=each.name,
+                application="",
+                scopes=" ".join(each.scopes),
+                created_at=each.created_at.astimezone(UTC),
+                last_used_at=None if each.last_used_at is None else each.last_used_at.astimezone(UTC),
+            )
+            for each in own
+        ),
+        *(
+            ShownToken(
+                name=known[each.client_id].name,
+                application=encode(each.client_id),
+                scopes=" ".join(each.scopes),
+                created_at=each.granted_at.astimezone(UTC),
+                last_used_at=None if each.last_used_at is None else each.last_used_at.astimezone(UTC),
+            )
+            for each in granted
+            if each.client_id in known
+        ),
+    ]
+
+
+async def revoke_tokens(settings: Settings, username: str, *, application: str | None = None) -> int:
+    """End the access tokens of an account, or those of one application, and return how many sessions they had.
+
+    Workers refuse them and close their live connections. Raises `NotFoundError`.
+    """
+    async with open_database(settings) as db, db.transaction() as tx:
+        user_id = await id_of(tx, username)
+        if application is None:
+            return len(await token_lists.end_all(tx, user_id))
+        try:
+            client_id = decode(application)
+        except BadIdError as error:
+            raise NotFoundError("application") from error
+        return len(await token_lists.end_of_application(tx, user_id, client_id))
 
 
 async def disable_second_factor(settings: Settings, username: str) -> bool:

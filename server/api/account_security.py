@@ -137,6 +137,7 @@ class AccountSecurityApi:
             viewer.session,
             current=form.current_password,
             new=form.new_password,
+            end_apps=form.end_apps,
             client=request.client,
         )
         return empty_response()

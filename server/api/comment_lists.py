@@ -70,14 +70,14 @@ class CommentListsApi:
         photo_id, viewer_id, query = request.id(), request.viewer_id, request.query(CommentsQuery)
         order = CommentOrder(query.order)
         listing = f"comments of {photo_id}, {order}"
-        after, limit = _place(self._cursors.decode_text(listing, query.cursor)), query.limit + 1
+        after, limit = place_of(self._cursors.decode_text(listing, query.cursor)), query.limit + 1
         found = await self._reads.read(
             viewer_id,
             lambda db: comment_lists.page(db, photo_id, viewer_id=viewer_id, order=order, after=after, limit=limit),
         )
         page = found[: query.limit]
         more = len(found) > query.limit
-        next_cursor = self._cursors.encode_text(listing, _position(Place.of(page[-1]))) if more else None
+        next_cursor = self._cursors.encode_text(listing, place_text(Place.of(page[-1]))) if more else None
         return list_response([comment_json(comment) for comment in page], next_cursor)
 
     async def comment(self, request: ApiRequest) -> web.Response:
@@ -99,13 +99,14 @@ class CommentListsApi:
         return list_response([comment_json(reply) for reply in page], next_cursor)
 
 
-def _position(place: Place) -> str:
+def place_text(place: Place) -> str:
     """Return a place as the text of a cursor: the pin in microseconds or 0, likes, id."""
     pinned = 0 if place.pinned_at is None else (place.pinned_at - _EPOCH) // timedelta(microseconds=1)
     return f"{pinned}.{place.likes}.{place.id}"
 
 
-def _place(position: str | None) -> Place | None:
+def place_of(position: str | None) -> Place | None:
+    """Return the place of the text of a cursor, None for None."""
     if position is None:
         return None
     pinned, likes, comment_id = map(int, position.split("."))

@@ -7,9 +7,12 @@ fails when a process starts, so that a new endpoint is thought about.
 from __future__ import annotations
 
 from server.edge.endpoint import Auth, Endpoint
+from server.identity.scopes import ANY
 
 # Scope -> its endpoints, as "METHOD /path".
 _BY_SCOPE = {
+    # Each field of GraphQL needs the scope of the endpoint that does the same.
+    ANY: "GET /graphql, POST /graphql",
     "read": "POST /live/token",
     "push": "GET /push/key, POST /push/subscriptions, DELETE /push/subscriptions/{id}",
     "read:accounts": """
@@ -104,7 +107,10 @@ _SESSION_ONLY = """
     POST /users/me/passkeys/challenge, POST /users/me/passkeys, PATCH /users/me/passkeys/{id},
     DELETE /users/me/passkeys/{id}, POST /webhooks, POST /webhooks/{id}/secret, POST /users/me/exports,
     GET /users/me/exports, POST /users/me/imports, GET /users/me/imports, GET /users/me/imports/{id},
-    GET /users/me/imports/{id}/items
+    GET /users/me/imports/{id}/items, GET /oauth/applications, POST /oauth/applications, GET /oauth/applications/{id},
+    PUT /oauth/applications/{id}, DELETE /oauth/applications/{id}, POST /oauth/applications/{id}/secret,
+    GET /oauth/authorization, POST /oauth/authorization, GET /users/me/tokens, POST /users/me/tokens,
+    DELETE /users/me/tokens/{session}, GET /users/me/applications, DELETE /users/me/applications/{id}
     """
 
 

@@ -1,28 +1,22 @@
-"""The home feed: the most requested page of all, one round trip to Redis when its log is in memory."""
+"""The home feed, and the feeds of followed tags and of lists of accounts."""
 
 from __future__ import annotations
 
 from aiohttp import web
 
 from server.actions.last_seen import LastSeen
-from server.api.highlights_feed import HighlightsFeed
-from server.api.list_feed import ListFeed
-from server.api.tag_feed import TagFeed
-from server.edge.api_request import ApiRequest, joined_list_response
+from server.api.home_feed import LISTING, HomeFeed
+from server.api.photo_feeds import PhotoFeeds
+from server.api.photo_serializer import PhotoSerializer
+from server.edge.api_request import ApiRequest, joined_list_response, list_response
 from server.edge.endpoint import Endpoint
 from server.edge.feed_requests import FeedQuery
 from server.edge.paging import Cursors
 from server.edge.photo_responses import PhotoResponse
 from server.edge.responses import HighlightsResponse, StreamListResponse, stream_position
-from server.identity.rate_limiter import RateLimiter, require_allowed
+from server.identity.rate_limiter import RateLimiter
 from server.identity.rate_limits import READ_QUOTA
-from server.media.urls import MediaUrls
-from storage.errors import UnavailableError
-from storage.feeds.home import Home
-from storage.feeds.home_database import DatabaseHome
-from storage.feeds.home_page import FeedPage
-
-LISTING = "feed"
+from storage.render.timestamps import timestamp
 
 
 class FeedApi:
@@ -30,26 +24,19 @@ class FeedApi:
 
     def __init__(
         self,
-        home: Home,
-        database_home: DatabaseHome,
-        tags: TagFeed,
-        highlights: HighlightsFeed,
-        lists: ListFeed,
+        home: HomeFeed,
+        feeds: PhotoFeeds,
+        serializer: PhotoSerializer,
         *,
         cursors: Cursors,
-        urls: MediaUrls,
         limiter: RateLimiter,
         last_seen: LastSeen,
     ) -> None:
         self._home = home
-        self._database_home = database_home
-        self._tags = tags
-        self._highlights = highlights
-        self._lists = lists
+        self._feeds = feeds
+        self._serializer = serializer
         self._cursors = cursors
-        self._urls = urls
         self._limiter = limiter
-        self._policy = limiter.policy(READ_QUOTA)
         self._last_seen = last_seen
 
     def endpoints(self) -> list[Endpoint]:
@@ -72,47 +59,28 @@ class FeedApi:
 
     async def page(self, request: ApiRequest) -> web.Response:
         """Handle `GET /feed`."""
-        query, viewer = request.query(FeedQuery), request.viewer
-        if query.source != "home":
-            await self._charge(request)
-            if query.list_id is not None:
-                return await self._lists.page(viewer.user_id, query.list_id, query)
-            return await self._tags.page(viewer.user_id, query)
+        query, viewer_id = request.query(FeedQuery), request.viewer.user_id
+        if query.is_home_by_time:
+            return await self._home_page(request, query)
+        await self._charge(request)
         if query.order == "highlights":
-            await self._charge(request)
             # This may begin a visit, and the highlights are those since the visit before it.
-            await self._last_seen.record(viewer.user_id)
-            return await self._highlights.page(viewer.user_id, query)
-        page = await self._home_page(request, query)
-        await self._last_seen.record(viewer.user_id)
+            await self._last_seen.record(viewer_id)
+        found = await self._feeds.read(viewer_id, query)
+        items = await self._serializer.serialize(found.photos, viewer_id)
+        if query.order != "highlights":
+            return list_response(items, found.next, stream=None)
+        since = None if found.since is None else timestamp(found.since)
+        return list_response(items, found.next, stream=None, since=since)
+
+    async def _home_page(self, request: ApiRequest, query: FeedQuery) -> web.Response:
+        before = self._cursors.decode(LISTING, query.cursor)
+        page = await self._home.page(request, before=before, limit=query.limit)
+        await self._last_seen.record(request.viewer.user_id)
         next_cursor = None if page.next is None else self._cursors.encode(LISTING, page.next)
         # A client recovers the stream from the newest page; later pages are older than any position.
         position = stream_position(page.position) if query.cursor is None else None
         return joined_list_response(page.pieces, next_cursor, stream=position)
-
-    async def _home_page(self, request: ApiRequest, query: FeedQuery) -> FeedPage:
-        viewer, before = request.viewer, self._cursors.decode(LISTING, query.cursor)
-        try:
-            page = await self._home.page(
-                viewer.user_id,
-                session=viewer.session,
-                before=before,
-                limit=query.limit,
-                policy=self._policy,
-                sign=self._urls.sign,
-            )
-        except UnavailableError as error:
-            if error.engine != "redis":
-                raise
-            charge = await self._limiter.check_user_locally(READ_QUOTA, viewer.user_id, viewer.session)
-            request.report_rate_limit(charge)
-            return await self._database_home.page(
-                viewer.user_id, before=before, limit=query.limit, sign=self._urls.sign
-            )
-        request.report_rate_limit(require_allowed(self._policy, page.quota, revoked=page.revoked))
-        if page.incomplete:
-            request.report_degraded("database")
-        return page
 
     async def _charge(self, request: ApiRequest) -> None:
         viewer = request.viewer

@@ -1,4 +1,4 @@
-"""`/lists`: the viewer's lists of accounts; `server.api.list_feed` has their photos."""
+"""`/lists`: the viewer's lists of accounts; `server.api.photo_feeds` has their photos."""
 
 from __future__ import annotations
 

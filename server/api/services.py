@@ -14,10 +14,13 @@ from channels.live import Live
 from server.actions.case_metrics import CaseMetrics, NoCaseMetrics
 from server.actions.catalog import Actions
 from server.actions.search import TIMEOUT, NoSearchMetrics, SearchMetrics
+from server.api.oauth import NoOAuthMetrics, OAuthMetrics
 from server.edge.access_log import AccessLog, EventLog
 from server.edge.body import BodyPace
 from server.edge.client_addresses import Network
 from server.edge.middleware import HttpMetrics, NoHttpMetrics
+from server.graphql.metrics import GraphqlMetrics, NoGraphqlMetrics
+from server.graphql.persisted import PersistedDocuments
 from server.identity.api_tokens import ApiTokens
 from server.identity.new_accounts import NewAccountLimiter
 from server.identity.rate_limiter import RateLimiter
@@ -119,6 +122,9 @@ class Services:
     variant_metrics: VariantMetrics = field(default_factory=NoVariantMetrics)
     case_metrics: CaseMetrics = field(default_factory=NoCaseMetrics)
     search_metrics: SearchMetrics = field(default_factory=NoSearchMetrics)
+    oauth_metrics: OAuthMetrics = field(default_factory=NoOAuthMetrics)
     upload_metrics: UploadMetrics = field(default_factory=NoUploadMetrics)
+    graphql_metrics: GraphqlMetrics = field(default_factory=NoGraphqlMetrics)
+    graphql_documents: PersistedDocuments = field(default_factory=PersistedDocuments)
     access_log: AccessLog = field(default_factory=EventLog)
     require_space: Callable[[], None] = no_limit

@@ -6,6 +6,7 @@ from server.actions.search import SearchActions
 from server.api.account_security import AccountSecurityApi
 from server.api.account_sessions import AccountSessionsApi
 from server.api.accounts import AccountsApi
+from server.api.applications import ApplicationsApi
 from server.api.case_files import CaseFiles
 from server.api.cases import CasesApi
 from server.api.collection_lists import CollectionListsApi
@@ -14,9 +15,8 @@ from server.api.comments import CommentsApi
 from server.api.email_addresses import EmailAddressesApi
 from server.api.exports import ExportsApi
 from server.api.feed import FeedApi
-from server.api.highlights_feed import HighlightsFeed
+from server.api.home_feed import HomeFeed
 from server.api.imports import ImportsApi
-from server.api.list_feed import ListFeed
 from server.api.lists import ListsApi
 from server.api.live import LiveApi
 from server.api.mail_lists import MailListsApi
@@ -28,6 +28,7 @@ from server.api.passkeys import PasskeysApi
 from server.api.password_resets import PasswordResetsApi
 from server.api.photo_collections import CollectionsApi
 from server.api.photo_exif import PhotoExifApi
+from server.api.photo_feeds import PhotoFeeds
 from server.api.photo_serializer import PhotoSerializer
 from server.api.photos import PhotosApi
 from server.api.posting import UploadApi
@@ -41,8 +42,8 @@ from server.api.search import SearchApi
 from server.api.services import Services
 from server.api.staging import UploadStaging
 from server.api.suggestions import SuggestionsApi
-from server.api.tag_feed import TagFeed
 from server.api.tags import TagsApi
+from server.api.token_access import TokenAccessApi
 from server.api.tokens import TokenResponses, TokensApi
 from server.api.trends import TrendsApi
 from server.api.tus import TusApi
@@ -104,6 +105,8 @@ def _user_endpoints(services: Services) -> list[Endpoint]:
         *AccountSessionsApi(actions.sessions).endpoints(),
         *AccountSecurityApi(actions.reauthentication, actions.password_change, actions.second_factor).endpoints(),
         *PasskeysApi(actions.passkeys, services.limiter).endpoints(),
+        *ApplicationsApi(actions.applications, actions.authorizations).endpoints(),
+        *TokenAccessApi(actions.token_access).endpoints(),
         *RelationsApi(reads, cursors, actions.relations).endpoints(),
         *ProfilesApi(reads, cursors, serializer, actions.presence).endpoints(),
         *SearchApi(
@@ -177,13 +180,10 @@ def _viewer_endpoints(services: Services) -> list[Endpoint]:
     cursors = Cursors(settings.secret)
     serializer = PhotoSerializer(services.counter_cache, services.variants, services.media_urls)
     feed = FeedApi(
-        services.home,
-        services.database_home,
-        TagFeed(reads, cursors, serializer),
-        HighlightsFeed(services.highlights, cursors, serializer),
-        ListFeed(reads, cursors, serializer),
+        HomeFeed(services.home, services.database_home, services.media_urls, services.limiter),
+        PhotoFeeds(reads, services.highlights, cursors),
+        serializer,
         cursors=cursors,
-        urls=services.media_urls,
         limiter=services.limiter,
         last_seen=actions.last_seen,
     )

@@ -14,8 +14,8 @@ from storage.cache.tag_trends import TagTrends
 from storage.feeds.public_cards import PublicCards
 from storage.feeds.trending import Trending
 
-_PHOTOS = "trending photos"
-_TAGS = "trending tags"
+PHOTOS = "trending photos"
+TAGS = "trending tags"
 
 
 class TrendsApi:
@@ -57,17 +57,17 @@ class TrendsApi:
     async def photos(self, request: ApiRequest) -> web.Response:
         """Handle `GET /photos/trending`."""
         query, viewer_id = request.query(ListQuery), request.viewer_id
-        position = self._cursors.decode(_PHOTOS, query.cursor)
+        position = self._cursors.decode(PHOTOS, query.cursor)
         page = await self._trending.page(viewer_id, position=position, limit=query.limit)
-        cursor = None if page.next is None else self._cursors.encode(_PHOTOS, page.next)
+        cursor = None if page.next is None else self._cursors.encode(PHOTOS, page.next)
         return list_response(await self._cards.render(page.photo_ids, viewer_id), cursor)
 
     async def tags(self, request: ApiRequest) -> web.Response:
         """Handle `GET /tags/trending`."""
         query = request.query(ListQuery)
-        position = self._cursors.decode(_TAGS, query.cursor)
+        position = self._cursors.decode(TAGS, query.cursor)
         found = await self._tags.page(position, count=query.limit + 1)
         page = found[: query.limit]
-        cursor = self._cursors.encode(_TAGS, page[-1].position) if len(found) > query.limit else None
+        cursor = self._cursors.encode(TAGS, page[-1].position) if len(found) > query.limit else None
         items = [TrendingTagResponse(tag=entry.tag, authors=entry.authors).to_bytes() for entry in page]
         return list_response(items, cursor)

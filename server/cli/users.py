@@ -17,7 +17,7 @@ RoleOption = Annotated[Role, typer.Option("--role", help="Role of the account.")
 def build() -> typer.Typer:
     """Return the group of commands."""
     app = typer.Typer(
-        help="Create, list, delete and restore accounts, set their roles and passwords, and end their sessions.",
+        help="Create, list, delete and restore accounts, set their roles and passwords, end sessions and tokens.",
         no_args_is_help=True,
     )
     app.command()(create)
@@ -29,6 +29,8 @@ def build() -> typer.Typer:
     app.command(name="list")(list_)
     app.command()(sessions)
     app.command(name="end-sessions")(end_sessions)
+    app.command()(tokens)
+    app.command(name="revoke-tokens")(revoke_tokens)
     app.command(name="disable-second-factor")(disable_second_factor)
     return app
 
@@ -210,7 +212,7 @@ def sessions(username: UsernameArgument, config: ConfigOption = None, data: Data
 
 
 def end_sessions(username: UsernameArgument, config: ConfigOption = None, data: DataOption = None) -> None:
-    """End all sessions of an account; workers close its live connections.
+    """End all sessions of an account, and its access tokens; workers close its live connections.
 
     Example: [bold]picshare user end-sessions ada[/bold]
     """
@@ -219,6 +221,45 @@ def end_sessions(username: UsernameArgument, config: ConfigOption = None, data: 
 
     ended = run_async(account_security.end_sessions(settings, username))
     typer.echo(f"Ended {ended} {'session' if ended == 1 else 'sessions'} of {username}.")
+
+
+def tokens(username: UsernameArgument, config: ConfigOption = None, data: DataOption = None) -> None:
+    """List the access tokens of an account, and the applications that are connected with it.
+
+    Example: [bold]picshare user tokens ada[/bold]
+    """
+    settings = settings_for(config, data=data)
+    from server.administration import account_security  # noqa: PLC0415 - heavy, and only needed here
+
+    table = tables.table("name", "application", "scopes", "created", "last used")
+    for token in run_async(account_security.tokens(settings, username)):
+        table.add_row(
+            token.name,
+            token.application or "own token",
+            token.scopes,
+            f"{token.created_at:%Y-%m-%d %H:%M}",
+            "never" if token.last_used_at is None else f"{token.last_used_at:%Y-%m-%d %H:%M}",
+        )
+    tables.console().print(table)
+
+
+def revoke_tokens(
+    username: UsernameArgument,
+    application: Annotated[
+        str | None, typer.Option("--application", help="Id of one application, as `tokens` lists it; by default all.")
+    ] = None,
+    config: ConfigOption = None,
+    data: DataOption = None,
+) -> None:
+    """End the access tokens of an account, those of applications included; its sessions go on.
+
+    Example: [bold]picshare user revoke-tokens ada[/bold]
+    """
+    settings = settings_for(config, data=data)
+    from server.administration import account_security  # noqa: PLC0415 - heavy, and only needed here
+
+    ended = run_async(account_security.revoke_tokens(settings, username, application=application))
+    typer.echo(f"Revoked {ended} {'token' if ended == 1 else 'tokens'} of {username}.")
 
 
 def disable_second_factor(username: UsernameArgument, config: ConfigOption = None, data: DataOption = None) -> None:

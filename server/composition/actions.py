@@ -7,6 +7,8 @@ from datetime import timedelta
 
 from server.actions.accounts import AccountActions
 from server.actions.appeals import AppealActions
+from server.actions.applications import ApplicationActions
+from server.actions.authorizations import AuthorizationActions
 from server.actions.cases import CaseActions
 from server.actions.catalog import Actions
 from server.actions.comments import CommentActions
@@ -39,6 +41,9 @@ from server.actions.sign_in import SignInActions
 from server.actions.sign_in_challenges import SignInChallenges
 from server.actions.suggestions import SuggestionActions
 from server.actions.tags import TagActions
+from server.actions.token_access import TokenAccess
+from server.actions.token_grants import TokenGrants
+from server.actions.token_lookup import TokenLookup
 from server.actions.uploads import UploadActions
 from server.actions.webhooks import WebhookActions
 from server.composition.backends import Stores
@@ -57,6 +62,7 @@ from storage.blobs.presign import Presigner
 from storage.limits.one_time import OneTimeValues
 from storage.limits.tickets import Tickets
 from storage.postgres.database import Database
+from storage.postgres.reads import PrimaryReads
 from workers.jobs.account_visibility import AccountVisibility
 from workers.jobs.permissions import LivePermissions
 from workers.jobs.photo_decisions import PhotoDecisions
@@ -172,6 +178,10 @@ def build_actions(
         reports=ReportActions(db),
         cases=cases,
         appeals=AppealActions(db, cases),
+        applications=ApplicationActions(db, limiter, sessions),
+        authorizations=AuthorizationActions(db, issuer=identity.public_url),
+        token_grants=TokenGrants(db, sessions, TokenLookup(PrimaryReads(db), None).find),
+        token_access=TokenAccess(db, sessions),
         moderation=ModerationActions(db, stores.cards, permissions, verdict_tokens, metrics=metrics),
     )
 

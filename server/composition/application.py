@@ -13,9 +13,11 @@ from aiohttp import web
 from channels.contract.tracing import Tracing
 from channels.live import Live
 from server.api.endpoint_scopes import scope_of
+from server.api.oauth import OAuthRoutes
 from server.api.photo_serializer import PhotoSerializer
 from server.api.services import ApiSettings, Services
 from server.api.table import endpoints
+from server.composition.graphql import graphql_routes
 from server.edge.access_log import AccessLog, EventLog
 from server.edge.api_request import json_response
 from server.edge.authentication import RequestAuthenticator
@@ -74,22 +76,33 @@ def make_app(services: Services, methods: Methods = Methods.ALL, tracing: Tracin
     )
     originals = OriginalRoutes(services.db, services.blobs, authenticator, services.tickets)
     app.router.add_routes([*variants.routes(), *originals.routes()])
-    _add_pages(app, services, guard)
+    oauth = OAuthRoutes(
+        services.actions.token_grants,
+        services.limiter,
+        settings.body_pace,
+        issuer=settings.public_url,
+        metrics=services.oauth_metrics,
+    )
+    app.router.add_routes(oauth.routes())
+    _add_pages(app, services, guard, table)
     if services.live is not None:
         app.router.add_routes(LiveRoutes(services.live, authenticator).routes())
     return app
 
 
-def _add_pages(app: web.Application, services: Services, guard: Guard) -> None:
-    """Add the web application, and what others get of links to it."""
+def _add_pages(app: web.Application, services: Services, guard: Guard, table: Sequence[Endpoint]) -> None:
+    """Add the web application, what others get of links to it, and the GraphQL interface with its page."""
     settings = services.settings
     serializer = PhotoSerializer(services.counter_cache, services.variants, services.media_urls)
     public_url = settings.public_url.rstrip("/")
     previews = LinkPreviews(services.reads, serializer, public_url)
     for endpoint in LinkRoutes(previews, Sitemap(services.reads, public_url), public_url).endpoints():
         app.router.add_get(endpoint.path, guard.bind(endpoint))
-    if settings.static_dir is not None:
-        app.router.add_routes(Pages(settings.static_dir, PageHeads(previews, services.limiter)).routes())
+    heads = PageHeads(previews, services.limiter)
+    pages = None if settings.static_dir is None else Pages(settings.static_dir, heads)
+    app.router.add_routes(graphql_routes(services, guard, table, pages))
+    if pages is not None:
+        app.router.add_routes(pages.routes())
 
 
 def make_live_app(
@@ -133,7 +146,7 @@ def _document(table: Sequence[Endpoint], settings: ApiSettings, variants: Varian
             number = version("picshare")
         except PackageNotFoundError:
             number = "0"
-        document = describe(table, version=number, public_url=settings.public_url)
+        document = describe(table, version=number, public_url=settings.public_url, scope_of=scope_of)
         document["paths"] |= image_paths(variants)
         return orjson.dumps(document)
 

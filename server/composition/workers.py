@@ -49,6 +49,7 @@ from workers.jobs.photo_decisions import NoModerationMetrics, PhotoDecisions
 from workers.jobs.retention import Retention
 from workers.jobs.star_measures import StarMeasures
 from workers.jobs.stars import Stars
+from workers.jobs.token_retention import TokenRetention
 from workers.jobs.trends import TrendTasks
 from workers.jobs.webhook_retention import WebhookRetention
 from workers.mails.port import NoMailMetrics
@@ -182,6 +183,7 @@ def build_janitor(settings: Settings, stores: Stores, metrics: Metrics) -> Janit
                 stores.db, notification_days=kept.notification_days, dead_letter_days=kept.dead_letter_days
             ).tasks(),
             *MailRetention(stores.db).tasks(),
+            *TokenRetention(stores.db).tasks(),
             *HoldTasks(stores.db, decisions, hold_policy(settings), metrics).tasks(),
             *CaseTasks(stores.db, stores.cards, metrics).tasks(),
             *AbuseTasks(stores.db, metrics, findings_days=settings.abuse.findings_days).tasks(),

@@ -315,6 +315,12 @@ class LimitsSection(Section):
         default="1200/m",
         description="Access tokens of applications from one address that are looked up for the first time.",
     )
+    oauth_address: Rate = Field(
+        default="300/m", description="Requests for tokens of applications, and to revoke them, from one address."
+    )
+    new_applications: Rate = Field(
+        default="60/h", description="Applications that register themselves, from one address."
+    )
 
 
 class LiveSection(Section):

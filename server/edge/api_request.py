@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import parse_qsl
@@ -11,7 +12,7 @@ import orjson
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
-from server.edge.body import BodyPace, BodyReader, SlowBodyError, body_timeout, refuse_encoding
+from server.edge.body import BodyPace, read_limited, refuse_encoding
 from server.edge.problem import ProblemError, bad_field, invalid, sign_in_required
 from server.identity.clients import Client
 from server.identity.rate_limits import Charge, rate_limit_headers
@@ -93,6 +94,10 @@ class ApiRequest:
         if charge.local:
             self.report_degraded("redis")
 
+    def report_headers(self, headers: Mapping[str, str]) -> None:
+        """Add the header fields of a problem that is a part of the response to those of the response."""
+        self.http.setdefault(RESPONSE_HEADERS, {}).update(headers)
+
     def report_degraded(self, engine: str) -> None:
         """Add to the response's header fields that this engine is away, and what is missing or late for that."""
         self.http.setdefault(RESPONSE_HEADERS, {})[DEGRADED] = engine
@@ -150,30 +155,13 @@ class ApiRequest:
             raise ProblemError(
                 415, "unsupported_media_type", "Send the body as JSON, with the header Content-Type: application/json."
             )
-        # A declared length is refused at once; a chunked body has none and is measured while it is read.
-        if (request.content_length or 0) > MAX_JSON_BYTES:
-            raise _too_large()
-        reader, body = BodyReader(request.content, self._pace), bytearray()
-        try:
-            while piece := await reader.read():
-                body += piece
-                if len(body) > MAX_JSON_BYTES:
-                    raise _too_large()
-        except SlowBodyError as error:
-            raise body_timeout() from error
-        return bytes(body)
+        return await read_limited(request, self._pace, MAX_JSON_BYTES)
 
 
 @lru_cache(maxsize=1024)
 def _parsed(model: type[M], raw: str) -> M:
     # Query models are frozen, so that they can be cached: most requests are for the same first page.
     return model.model_validate_strings(dict(parse_qsl(raw, keep_blank_values=True)))
-
-
-def _too_large() -> ProblemError:
-    detail = f"A JSON body may have at most {MAX_JSON_BYTES} bytes."
-    # The rest of the body is still arriving, and one without a length may never end.
-    return ProblemError(413, "body_too_large", detail, headers={"Connection": "close"})
 
 
 def json_response(body: bytes, *, status: int = 200) -> web.Response:

@@ -72,3 +72,27 @@ def body_timeout() -> ProblemError:
         "The body arrived too slowly. Send it again, over a faster connection.",
         headers={"Connection": "close"},
     )
+
+
+async def read_limited(request: web.BaseRequest, pace: BodyPace, limit: int) -> bytes:
+    """Return the body of a request, which may have `limit` bytes; raise a 408, 413 or 415."""
+    refuse_encoding(request)
+    # A declared length is refused at once; a chunked body has none and is measured while it is read.
+    if (request.content_length or 0) > limit:
+        raise _too_large(limit)
+    reader, body = BodyReader(request.content, pace), bytearray()
+    try:
+        while piece := await reader.read():
+            body += piece
+            if len(body) > limit:
+                raise _too_large(limit)
+    except SlowBodyError as error:
+        raise body_timeout() from error
+    return bytes(body)
+
+
+def _too_large(limit: int) -> ProblemError:
+    # The rest of the body is still arriving, and one without a length may never end.
+    return ProblemError(
+        413, "body_too_large", f"This body may have at most {limit} bytes.", headers={"Connection": "close"}
+    )

@@ -18,7 +18,8 @@ from server.edge.endpoint import PREFIX
 from server.edge.idempotency import HEADER
 from server.edge.positions import HEADER as POSITION_HEADER
 
-_PATHS = (f"{PREFIX}/", "/graphql", "/media/")
+# Applications that run in browsers exchange their codes themselves.
+_PATHS = (f"{PREFIX}/", "/graphql", "/media/", "/oauth/", "/.well-known/oauth-authorization-server")
 _METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
 # "*" would include neither Authorization nor, with credentials, any other header.
 _REQUEST_HEADERS = (

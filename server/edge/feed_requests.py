@@ -51,6 +51,11 @@ class FeedQuery(ListQuery):
         return since
 
     @property
+    def is_home_by_time(self) -> bool:
+        """Return whether the home feed is requested in the order of time."""
+        return self.source == "home" and self.order == "newest"
+
+    @property
     def list_id(self) -> int | None:
         """Return the id of the list whose photos are requested, or None for another source."""
         return ids.decode(self.source.removeprefix(_LIST)) if self.source.startswith(_LIST) else None

@@ -122,14 +122,14 @@ def _error_response(request: web.Request, error: Exception, request_id: str) -> 
         problem = unexpected()
     elif problem.status >= 500:
         log.warning("request_unavailable", code=problem.code, cause=str(error))
-    if not _opens_page(request):
+    if not opens_page(request):
         return render(problem, request_id)
     page = render_page(problem, request_id)
     page.headers["Content-Security-Policy"] = PAGE_POLICY
     return page
 
 
-def _opens_page(request: web.Request) -> bool:
+def opens_page(request: web.Request) -> bool:
     """Return whether a browser opens this address as a page: programs and the page's scripts do not accept HTML."""
     if request.method not in ("GET", "HEAD") or request.path.startswith("/api/"):
         return False

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import Any
 
@@ -12,11 +12,13 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json
 
 from server.edge.authentication import ACCESS_COOKIE, CSRF_HEADER
 from server.edge.endpoint import FILE_FIELD, PREFIX, TOKEN_PARAMETER, Auth, BodyFormat, Endpoint
+from server.edge.guard import no_scope
 from server.edge.idempotency import HEADER, KEY_PATTERN
 from server.edge.mail_requests import LINK_PATTERN
 from server.edge.openapi_webhooks import MODELS, webhook_operations
 from server.edge.requests import ID_PATTERN, NAME_OR_ID_PATTERN
 from server.edge.responses import ProblemResponse
+from server.identity.scopes import DESCRIPTIONS
 
 _REFERENCE = "#/components/schemas/{model}"
 # Parameters of paths that are no ids of 13 characters, by their names.
@@ -57,12 +59,18 @@ class _ComponentNames(GenerateJsonSchema):
         return super().normalize_name(name.replace("Response", ""))
 
 
-def describe(endpoints: Sequence[Endpoint], *, version: str, public_url: str) -> dict[str, Any]:
-    """Return the OpenAPI document of the endpoints."""
+def describe(
+    endpoints: Sequence[Endpoint],
+    *,
+    version: str,
+    public_url: str,
+    scope_of: Callable[[Endpoint], str | None] = no_scope,
+) -> dict[str, Any]:
+    """Return the OpenAPI document of the endpoints; `scope_of` is that of `server.edge.guard`."""
     names, schemas = _schemas(endpoints)
     paths: dict[str, dict[str, Any]] = {}
     for endpoint in endpoints:
-        operation = _operation(endpoint, names, schemas)
+        operation = _operation(endpoint, names, schemas, scope_of(endpoint))
         paths.setdefault(PREFIX + endpoint.path, {})[endpoint.method.lower()] = operation
     return {
         "openapi": "3.1.0",
@@ -75,6 +83,7 @@ def describe(endpoints: Sequence[Endpoint], *, version: str, public_url: str) ->
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
                 "cookie": {"type": "apiKey", "in": "cookie", "name": ACCESS_COOKIE},
+                "oauth": _oauth(public_url),
             },
         },
     }
@@ -110,8 +119,19 @@ def _query_schema(model: type[BaseModel]) -> dict[str, Any]:
     return model.model_json_schema()
 
 
+def _oauth(public_url: str) -> dict[str, Any]:
+    """Return the scheme of applications' tokens, which docs/oauth.md describes."""
+    flow = {
+        "authorizationUrl": f"{public_url}/oauth/authorize",
+        "tokenUrl": f"{public_url}/oauth/token",
+        "refreshUrl": f"{public_url}/oauth/token",
+        "scopes": dict(DESCRIPTIONS),
+    }
+    return {"type": "oauth2", "flows": {"authorizationCode": flow}}
+
+
 def _operation(
-    endpoint: Endpoint, names: dict[type[BaseModel], dict[str, Any]], schemas: dict[str, Any]
+    endpoint: Endpoint, names: dict[type[BaseModel], dict[str, Any]], schemas: dict[str, Any], scope: str | None
 ) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": _operation_id(endpoint),
@@ -133,6 +153,8 @@ def _operation(
             content[BodyFormat.JSON.value] = {"schema": names[endpoint.json_body]}
         operation["requestBody"] = {"required": required, "content": content}
     secured: list[dict[str, list[str]]] = [{"bearer": []}, {"cookie": []}]
+    if scope is not None:
+        secured.append({"oauth": [scope]})
     if endpoint.auth is Auth.REQUIRED:
         operation["security"] = secured
     elif endpoint.auth is Auth.OPTIONAL:

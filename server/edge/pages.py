@@ -19,7 +19,7 @@ _HEAD, _HEAD_END = b"<!-- head of this page -->", b"<!-- end -->"
 _ASK_EACH_TIME = "no-cache"
 _KEEP = "public, max-age=31536000, immutable"
 
-# Paths that the application routes in the browser (see static/js/app.js and static/js/settings.js).
+# Paths that the application routes in the browser (see static/js/app.js and static/js/settings_paths.js).
 CLIENT_ROUTES = (
     "/",
     "/discover",
@@ -39,6 +39,9 @@ CLIENT_ROUTES = (
     "/settings/provider",
     "/settings/security",
     "/settings/sessions",
+    "/settings/applications",
+    "/settings/tokens",
+    "/settings/developer",
     "/settings/privacy",
     "/settings/close-friends",
     "/settings/notifications",
@@ -58,6 +61,7 @@ CLIENT_ROUTES = (
     "/signin/provider",
     "/signup",
     "/forgot",
+    "/oauth/authorize",
 )
 # Pages that links in mails lead to, with a token in the fragment.
 LINK_ROUTES = ("/verify", "/reset", "/email-change")
@@ -100,6 +104,10 @@ class Pages:
     async def docs(self, request: web.Request) -> web.StreamResponse:
         """Return the page that shows the API's documentation."""
         return await self._page(request, "docs/index.html")
+
+    async def explorer(self, request: web.Request) -> web.StreamResponse:
+        """Return the page that explores the GraphQL interface."""
+        return await self._page(request, "graphql/index.html")
 
     async def offline(self, request: web.Request) -> web.StreamResponse:
         """Return the page that the service worker shows without a connection."""

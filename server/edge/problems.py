@@ -26,6 +26,7 @@ from server.identity.errors import (
     LinkUsedError,
     NewAccountLimitedError,
     NotPermittedError,
+    OAuthError,
     PasskeyError,
     PasswordsBusyError,
     ProviderRefusedError,
@@ -138,6 +139,10 @@ def _insufficient_scope(error: InsufficientScopeError) -> ProblemError:
     )
 
 
+def _oauth(error: OAuthError) -> ProblemError:
+    return ProblemError(400, "authorization_invalid", str(error), members={"error": error.code})
+
+
 def _suspended(error: AccountSuspendedError) -> ProblemError:
     members = {} if error.token is None else {"access_token": error.token}
     return ProblemError(403, "account_suspended", str(error), members=members)
@@ -209,6 +214,7 @@ _TABLE: tuple[tuple[type[Exception], Callable[[Any], ProblemError | None]], ...]
     (LinkInvalidError, lambda error: ProblemError(404, "link_invalid", str(error))),
     (LinkUsedError, lambda error: ProblemError(410, "link_used", str(error))),
     (LinkExpiredError, lambda error: ProblemError(410, "link_expired", str(error))),
+    (OAuthError, _oauth),
     (InsufficientScopeError, _insufficient_scope),
     (SessionRequiredError, lambda error: ProblemError(403, "session_required", str(error))),
     (SessionRevokedError, lambda error: unauthorized("session_revoked", str(error))),

@@ -29,7 +29,7 @@ class PushSubscriptionResponse(ResponseModel):
         """Return the response for a subscription; endpoint and keys stay secret."""
         return cls(
             id=encode(subscription.id),
-            service=URL(subscription.endpoint).host or "",
+            service=URL(subscription.endpoint).raw_host or "",
             hide_content=subscription.hide_content,
             created_at=timestamp(subscription.created_at),
         )

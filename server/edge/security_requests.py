@@ -17,10 +17,11 @@ PasskeyName = Annotated[str, Field(max_length=60), AfterValidator(texts.single_l
 
 
 class PasswordChangeRequest(RequestModel):
-    """The present password and the new one."""
+    """The present password and the new one; with `end_apps` applications lose their access, and all tokens end."""
 
     current_password: GivenPassword
     new_password: Password
+    end_apps: bool = False
 
 
 class ReauthenticationRequest(RequestModel):

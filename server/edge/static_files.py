@@ -2,7 +2,8 @@
 
 The version is a hash of all files. A page refers to its modules, styles and icons below `/static/v-<version>/`, and the
 modules import each other by relative paths, so the files of a page are always those of one version. A browser
-keeps them for a year without asking again, and loads the next version as soon as a page refers to it.
+keeps them for a year without asking again, and loads the next version as soon as a page refers to it. In place of
+single modules and styles, a page refers to joined ones (`server.edge.joined_modules`).
 """
 
 from __future__ import annotations
@@ -16,7 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+import structlog
 from aiohttp import web
+
+from server.edge.joined_modules import ModuleFormError, joined_files
+
+log = structlog.get_logger(__name__)
 
 _TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -120,6 +126,11 @@ def _read(paths: Mapping[str, Path]) -> StaticVersion:
     for name, content in contents.items():
         digest.update(name.encode() + b"\0" + hashlib.sha256(content).digest())
     version = digest.hexdigest()[:16]
+    try:
+        contents |= joined_files(contents)
+    except ModuleFormError as error:
+        # The modules work without being joined, only more slowly.
+        log.warning("modules_not_joined", error=str(error))
     files = {name: _file(name, content, version) for name, content in contents.items()}
     return StaticVersion(version, MappingProxyType(files))
 

@@ -22,7 +22,7 @@ from storage.models import Role
 
 CACHED = 50_000  # tokens of about 600 bytes
 QUOTA = "token_lookups"
-# A live connection asks its client for a valid token when this has passed, if the token itself does not expire.
+# A live connection asks its client for a valid token when this has passed, however long the token itself is valid.
 LIVE_SECONDS = 86_400
 
 # Finds a token by its shard and SHA-256; raises `NotFoundError`.
@@ -47,14 +47,16 @@ class ApiTokens:
         found = await self.find(token, address=address)
         if found.user_id is None or found.session is None:
             return None
-        now, scopes = self._clock(), permitted(found.scopes)
+        expires_at, scopes = self._clock() + LIVE_SECONDS, permitted(found.scopes)
+        if found.expires_at is not None:
+            expires_at = min(expires_at, found.expires_at.timestamp())
         return Claims(
             user_id=found.user_id,
             subject=ids.encode(found.user_id),
             session=found.session,
             # The powers of a moderator are not those of any application that the moderator uses.
             role=found.role if found.role is not None and MODERATION in scopes else Role.USER,
-            expires_at=int(now + LIVE_SECONDS if found.expires_at is None else found.expires_at.timestamp()),
+            expires_at=int(expires_at),
             scopes=scopes,
             client_id=found.client_id,
         )

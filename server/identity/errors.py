@@ -12,6 +12,8 @@ IdentityError
 ├── RefreshTokenError      a refresh token that cannot be exchanged
 ├── SessionRevokedError    an access token whose session has ended
 ├── InsufficientScopeError  the token of an application does not permit the request
+├── OAuthError             a request of an application that OAuth does not allow
+│   └── AuthorizationRefusedError  one for an authorization, which its redirect URI is informed of
 ├── SessionRequiredError   a request that no token of an application permits
 ├── AccountSuspendedError  the account is suspended; what its user may still do is named
 ├── LinkInvalidError       a link of a mail is not complete, or is for something else
@@ -148,6 +150,22 @@ class SessionRequiredError(IdentityError):
 
     def __init__(self) -> None:
         super().__init__("Tokens of applications do not permit this request. Sign in to PicShare itself for it.")
+
+
+class OAuthError(IdentityError):
+    """A request of an application that OAuth does not allow; `code` is one of RFC 6749, section 5.2."""
+
+    def __init__(self, code: str, description: str) -> None:
+        super().__init__(description)
+        self.code = code
+
+
+class AuthorizationRefusedError(OAuthError):
+    """A request for an authorization is not valid; the application is informed at `redirect_to`, unless it has none."""
+
+    def __init__(self, code: str, description: str, redirect_to: str | None) -> None:
+        super().__init__(code, description)
+        self.redirect_to = redirect_to
 
 
 class PasswordsBusyError(IdentityError):

@@ -45,6 +45,8 @@ class RateLimits:
     reset_address: str
     account_mails: str
     token_lookups: str
+    oauth_address: str
+    new_applications: str
 
     def policy(self, name: str) -> QuotaPolicy:
         """Return the policy of a limit, by the name of its field."""

@@ -14,7 +14,7 @@ PUSH = "push"
 LIVE = "read"  # of live connections, which carry everything that the user reads
 
 _READ = {
-    "read:accounts": "see your account and the accounts you can see",
+    "read:accounts": "see your account with its e-mail address, and the accounts you can see",
     "read:photos": "see the photos you can see, and your home feed",
     "read:comments": "see comments",
     "read:likes": "see likes, and what you have liked",
@@ -65,6 +65,9 @@ DESCRIPTIONS: Mapping[str, str] = {
     "write:filters": "nothing: PicShare has no filters",
     "write:conversations": "nothing: PicShare has no conversations",
 }
+
+# What a personal access token can be made of, without the further names of the same.
+CHOICES = ("read", "write", PUSH, MODERATION, *_READ, *_WRITE)
 
 # A scope and the fine ones that it contains, where that is more than itself.
 _CONTAINED: Mapping[str, Iterable[str]] = {

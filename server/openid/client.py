@@ -199,7 +199,7 @@ class ProviderClient:
             except OutboundError as error:
                 raise ProviderUnavailableError(error.reason, str(error)) from error
         if response.status >= 500 or response.status == 429:
-            raise ProviderUnavailableError("status", f"{URL(url).host} responds with {response.status}")
+            raise ProviderUnavailableError("status", f"{URL(url).raw_host} responds with {response.status}")
         return response
 
 

@@ -18,6 +18,7 @@ from server.operation.live_metrics import LiveMetrics
 from server.operation.mail_metrics import MailMetrics
 from server.operation.media_metrics import MediaMetrics
 from server.operation.moderation_metrics import ModerationMetrics
+from server.operation.oauth_metrics import OAuthMetrics
 from server.operation.outbound_metrics import OutboundMetrics
 from server.operation.provider_metrics import ProviderMetrics
 from server.operation.push_metrics import PushMetrics
@@ -48,6 +49,7 @@ class Metrics(
     MailMetrics,
     AbuseMetrics,
     SignInMetrics,
+    OAuthMetrics,
     ModerationMetrics,
     PushMetrics,
     ProviderMetrics,
@@ -75,6 +77,7 @@ class Metrics(
         MailMetrics.__init__(self, self.registry)
         AbuseMetrics.__init__(self, self.registry)
         SignInMetrics.__init__(self, self.registry)
+        OAuthMetrics.__init__(self, self.registry)
         ModerationMetrics.__init__(self, self.registry)
         PushMetrics.__init__(self, self.registry)
         ProviderMetrics.__init__(self, self.registry)

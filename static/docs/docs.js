@@ -86,5 +86,9 @@ function draw(api) {
   }
 }
 
-const response = await fetch("/api/v1/openapi.json");
-draw(await response.json());
+fetch("/api/v1/openapi.json")
+  .then((response) => response.json())
+  .then(draw)
+  .catch((error) => {
+    document.getElementById("about").textContent = `The description did not load (${error.message}). Reload the page.`;
+  });

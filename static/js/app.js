@@ -1,61 +1,63 @@
 /** The composition root of the web application: creates every part with its dependencies, and starts. */
 
 import { LiveClient } from "../live.js";
-import { emailChangePage, forgotPage, resetPage, verifyPage } from "./account_links.js";
 import { Accounts } from "./accounts.js";
 import { Api } from "./api.js";
 import { forgetAudience } from "./audience.js";
+import { authorizationPage } from "./authorization.js";
 import { discoverPage, tagPage } from "./discover.js";
 import { emptyPage, fill, h } from "./dom.js";
 import { acceptDrops } from "./drag_and_drop.js";
 import { homePage } from "./feed.js";
-import { followedTagsPage } from "./followed_tags.js";
-import { listAccountsPage, listPage, listsPage } from "./list_pages.js";
+import { lazyPage } from "./lazy_page.js";
 import { Lists } from "./lists.js";
 import { moderationPage } from "./moderation.js";
-import { moderationCasePage } from "./moderation_case.js";
 import { NotificationCenter } from "./notification_center.js";
 import { notificationsPage } from "./notifications.js";
 import { photoPage } from "./photo_page.js";
 import { Photos } from "./photos.js";
 import { profilePage } from "./profile.js";
-import { providerSignInPage } from "./provider_pages.js";
 import { Push } from "./push.js";
 import { forgetSearches } from "./recent_searches.js";
 import { proveIdentity } from "./reauthentication.js";
 import { Router } from "./router.js";
-import { collectionPage, savedPage } from "./saved.js";
 import { Session } from "./session.js";
-import { SETTINGS_ROUTES } from "./settings.js";
+import { SETTINGS_PATHS } from "./settings_paths.js";
 import { Shell } from "./shell.js";
 import { signInPage, signUpPage } from "./sign_in.js";
 import { keepTimesUpdated } from "./time.js";
 import { Toasts } from "./toasts.js";
-import { trendingPage } from "./trends.js";
 import { uploadPage } from "./upload.js";
 import { UploadDraft } from "./upload_draft.js";
 import { Uploads } from "./uploads.js";
 import { redrawUser } from "./user.js";
 import { followersPage, followingPage } from "./user_list.js";
 
+const accountLinks = (name) => lazyPage(() => import("./account_links.js"), name);
+const lists = (name) => lazyPage(() => import("./list_pages.js"), name);
+const saved = (name) => lazyPage(() => import("./saved.js"), name);
+const [forgotPage, resetPage, verifyPage, emailChangePage] = ["forgotPage", "resetPage", "verifyPage", "emailChangePage"].map(accountLinks);
+const providerSignInPage = lazyPage(() => import("./provider_pages.js"), "providerSignInPage");
+const settingsPage = lazyPage(() => import("./settings.js"), "settingsPage");
+
 const ROUTES = [
   ["/", homePage],
   ["/discover", discoverPage],
-  ["/discover/trending", trendingPage],
-  ["/discover/tags", followedTagsPage],
+  ["/discover/trending", lazyPage(() => import("./trends.js"), "trendingPage")],
+  ["/discover/tags", lazyPage(() => import("./followed_tags.js"), "followedTagsPage")],
   ["/tag/:tag", tagPage],
   ["/new", uploadPage],
   ["/notifications", notificationsPage],
-  ["/lists", listsPage],
-  ["/lists/:id", listPage],
-  ["/lists/:id/accounts", listAccountsPage],
-  ["/saved", savedPage],
-  ["/c/:id", collectionPage],
-  ...SETTINGS_ROUTES,
+  ["/lists", lists("listsPage")],
+  ["/lists/:id", lists("listPage")],
+  ["/lists/:id/accounts", lists("listAccountsPage")],
+  ["/saved", saved("savedPage")],
+  ["/c/:id", saved("collectionPage")],
+  ...SETTINGS_PATHS.map((path) => [path, settingsPage]),
   // The address of the decisions before they had their place in the settings.
   ["/decisions", () => "/settings/decisions"],
   ["/moderation", moderationPage],
-  ["/moderation/:id", moderationCasePage],
+  ["/moderation/:id", lazyPage(() => import("./moderation_case.js"), "moderationCasePage")],
   ["/p/:id", photoPage],
   ["/u/:username", profilePage],
   ["/u/:username/followers", followersPage],
@@ -67,6 +69,7 @@ const ROUTES = [
   ["/reset", resetPage],
   ["/verify", verifyPage],
   ["/email-change", emailChangePage],
+  ["/oauth/authorize", authorizationPage],
 ];
 const SIGNED_OUT_PAGES = new Set([signInPage, signUpPage, providerSignInPage]);
 /** Pages without navigation that are open to signed-in users and visitors alike. */
@@ -165,7 +168,7 @@ class App extends EventTarget {
       return "/signin";
     }
     if (!visitor && SIGNED_OUT_PAGES.has(page)) return "/";
-    this.#drawShell(SIGNED_OUT_PAGES.has(page));
+    this.#drawShell(SIGNED_OUT_PAGES.has(page) || page === authorizationPage);
     return page ? page(this, params) : notFoundPage();
   }
 

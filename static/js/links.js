@@ -13,10 +13,9 @@ export function linkItems(app, path, title) {
 
 /** Show the HTML that embeds a photo in another page. */
 export function embedDialog(app, path) {
-  const frame = document.createElement("iframe");
-  Object.assign(frame, { src: new URL(`${path}/embed`, location.origin).href, width: "640", height: "736", loading: "lazy", title: "PicShare" });
-  frame.style.cssText = "border:0;border-radius:12px;max-width:100%";
-  const code = h("textarea.code", { readonly: true, rows: 4, "aria-label": "HTML code" }, frame.outerHTML);
+  const src = new URL(`${path}/embed`, location.origin).href;
+  const frame = `<iframe src="${src}" width="640" height="736" loading="lazy" style="border:0;border-radius:12px;max-width:100%" title="PicShare"></iframe>`;
+  const code = h("textarea.code", { readonly: true, rows: 4, "aria-label": "HTML code" }, frame);
   code.addEventListener("focus", () => code.select());
   const dialog = h(
     "dialog",

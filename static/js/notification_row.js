@@ -6,6 +6,9 @@ import { photoPath } from "./photo_image.js";
 import { timeElement } from "./time.js";
 import { avatar, profilePath } from "./user.js";
 
+/** The page of the settings about an event of the account's security, where it is not the one about security. */
+const SECURITY_PAGES = { new_sign_in: "/settings/sessions", token_created: "/settings/tokens" };
+
 /** Create a row; `thumb` is an element for the photo, `on` has the functions `opened()` and `deleted()`. */
 export function notificationRow(notification, thumb, on) {
   const { actors, comment, id, kind, position, seen, text } = notification;
@@ -34,7 +37,7 @@ function targetOf({ actors, comment, decision_id: decision, kind, photo_id: phot
   if (photo) return photoPath(photo) + (comment ? `?comment=${comment.id}` : "");
   if (decision) return "/settings/decisions";
   if (kind === "export_ready") return "/settings/data";
-  if (security) return security.event === "new_sign_in" ? "/settings/sessions" : "/settings/security";
+  if (security) return SECURITY_PAGES[security.event] ?? "/settings/security";
   if (webhook) return `/settings/webhooks/${webhook}`;
   if (kind.startsWith("webhook_")) return "/settings/webhooks";
   return actors[0] ? profilePath(actors[0]) : "/notifications";

@@ -1,9 +1,12 @@
 /**
  * Client-side routing with the History API.
  *
- * A page is a function `(app, params) => {element, title, wide?, keep?, leave?()}`. A page with `keep` stays alive
- * for a while after the user has left it, so that going back shows it unchanged and at the same scroll position.
+ * A page is a function `(app, params) => {element, title, wide?, keep?, leave?()}`, or a promise of that (see
+ * lazy_page.js). A page with `keep` stays alive for a while after the user has left it, so that going back shows it
+ * unchanged and at the same scroll position.
  */
+
+import { emptyPage, h } from "./dom.js";
 
 /** Pages kept alive after the user has left them. */
 const MAX_KEPT_PAGES = 4;
@@ -33,6 +36,8 @@ export class Router extends EventTarget {
   #outlet;
   #open;
   #current = null;
+  /** The promise of the page that is being loaded. */
+  #awaited = null;
   /** Kept pages by the key of their history entry, the least recently used first. */
   #kept = new Map();
 
@@ -102,7 +107,33 @@ export class Router extends EventTarget {
     const key = history.state?.key ?? newKey();
     const kept = this.#kept.get(key);
     this.#kept.delete(key);
+    this.#awaited = null;
     const page = kept ?? this.#create();
+    if (page instanceof Promise) this.#showLater(page, key);
+    else this.#place(page, key, kept?.scrollY);
+  }
+
+  /** Show a page when its module is loaded, unless the user has gone elsewhere meanwhile. */
+  async #showLater(promise, key) {
+    this.#awaited = promise;
+    this.#outlet.setAttribute("aria-busy", "true");
+    let page;
+    try {
+      page = await promise;
+    } catch {
+      const again = h("button.button", { type: "button", onclick: () => location.reload() }, "Try again");
+      page = { title: "", element: emptyPage("cloud", "This page did not load", "Check your connection, then try again.", again) };
+    }
+    if (this.#awaited !== promise) {
+      page.leave?.();
+      return;
+    }
+    this.#awaited = null;
+    this.#place(page, key);
+  }
+
+  #place(page, key, scrollY) {
+    this.#outlet.removeAttribute("aria-busy");
     if (typeof page === "string") {
       this.go(page, { replace: true });
       return;
@@ -112,8 +143,8 @@ export class Router extends EventTarget {
     this.#outlet.replaceChildren(page.element);
     this.#outlet.classList.toggle("wide", page.wide === true);
     this.setTitle(page.title);
-    scrollTo({ top: kept?.scrollY ?? 0, behavior: "instant" });
-    if (!kept) this.#focusStart(page.element);
+    scrollTo({ top: scrollY ?? 0, behavior: "instant" });
+    if (scrollY === undefined) this.#focusStart(page.element);
     this.dispatchEvent(new Event("shown"));
   }
 

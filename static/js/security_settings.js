@@ -1,7 +1,7 @@
 /** The section of the settings about signing in: password, two-factor sign-in and passkeys. */
 
 import { fill, h } from "./dom.js";
-import { field, form } from "./form.js";
+import { checkbox, field, form } from "./form.js";
 import { linkedProviders } from "./linked_providers.js";
 import { PasskeyList } from "./passkey_list.js";
 import { SecondFactor } from "./second_factor.js";
@@ -40,10 +40,11 @@ function passwordForm(app) {
     hint: "At least 8 characters. You are signed out everywhere else.",
     attributes: { autocomplete: "new-password", maxlength: 256 },
   });
+  const apps = checkbox("end_apps", "Disconnect all apps too", "They and your access tokens lose their access to your account.", false);
   // Password managers store the new password for this name.
   const username = h("input", { type: "text", autocomplete: "username", value: app.session.user.username, hidden: true, readonly: true });
   const sheet = form({
-    inputs: [current, chosen],
+    inputs: [current, chosen, apps],
     action: "Change password",
     submit: async () => {
       const body = { current_password: current.input.value, new_password: chosen.input.value };
@@ -51,7 +52,7 @@ function passwordForm(app) {
       const empty = Object.entries(missing).filter(([name]) => body[name] === "");
       if (empty.length > 0) throw Object.assign(new Error("Fill in both fields."), { fields: Object.fromEntries(empty) });
       try {
-        await app.api.patch("/users/me/password", body);
+        await app.api.patch("/users/me/password", { ...body, end_apps: apps.input.checked });
       } catch (error) {
         // The API names the field of the confirming password.
         if (error.fields?.password) error.fields.current_password = error.fields.password;

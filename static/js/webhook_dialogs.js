@@ -2,6 +2,7 @@
 
 import { fill, h } from "./dom.js";
 import { checkbox, choice, field, form } from "./form.js";
+import { showSecret } from "./secret_dialog.js";
 
 /** What the events are called here, by their types. */
 export const EVENT_NAMES = {
@@ -51,32 +52,10 @@ export function webhookDialog({ heading, action, webhook = null, save }) {
 
 /** Show the secret of a webhook, or its public key if messages are signed by ed25519. */
 export function secretDialog(app, webhook) {
-  const value = webhook.secret ?? webhook.public_key;
   const text = webhook.secret
     ? "Your program verifies messages with it. It is shown only now: keep it where no one else can read it."
     : "Your program verifies messages with it. It is no secret, and you find it on the page of the webhook.";
-  const copy = async () => {
-    try {
-      await navigator.clipboard.writeText(value);
-      app.toasts.show("Copied", { iconName: "check" });
-    } catch {
-      // Without a secure context there is no clipboard; the text can be selected.
-      getSelection().selectAllChildren(shown);
-    }
-  };
-  const shown = h("code.webhook-secret", { tabindex: "0" }, value);
-  const dialog = open(
-    "secret-heading",
-    webhook.secret ? "The secret" : "The public key",
-    h("p.secondary", {}, text),
-    shown,
-    h(
-      "div.dialog-actions",
-      {},
-      h("button.button.plain", { type: "button", onclick: copy }, "Copy"),
-      h("button.button", { type: "button", onclick: () => dialog.close() }, "Done"),
-    ),
-  );
+  showSecret(app, { heading: webhook.secret ? "The secret" : "The public key", text, value: webhook.secret ?? webhook.public_key });
 }
 
 function eventTypes(chosen) {

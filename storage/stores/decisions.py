@@ -5,6 +5,8 @@ Whether a decision holds is read from later rows: a decision that undoes it, and
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from storage import ids
 from storage.errors import ConflictError, NotFoundError
 from storage.postgres.database import Queryable, Transaction
@@ -121,13 +123,14 @@ async def in_force(db: Queryable, decision: Decision) -> list[Decision]:
     return [_decision_of(row) for row in rows]
 
 
-async def by_ids(db: Queryable, decision_ids: list[int]) -> dict[int, Decision]:
-    """Return decisions by id."""
+async def by_ids(db: Queryable, decision_ids: Sequence[int], *, owner_id: int | None = None) -> dict[int, Decision]:
+    """Return decisions by id, with `owner_id` only those about this account."""
     rows = await db.fetch(
         f"SELECT {_OF_MANY} FROM moderation_decisions d "
-        "WHERE d.shard = ANY($1::integer[]) AND d.id = ANY($2::bigint[])",
+        "WHERE d.shard = ANY($1::integer[]) AND d.id = ANY($2::bigint[]) AND ($3::bigint IS NULL OR d.owner_id = $3)",
         shards(decision_ids),
-        decision_ids,
+        list(decision_ids),
+        owner_id,
     )
     return {row["id"]: _decision_of(row) for row in rows}
 

@@ -53,6 +53,14 @@ async def get(db: Queryable, list_id: int, *, owner_id: int) -> AccountList:
     return counted
 
 
+async def by_ids(db: Queryable, list_ids: Sequence[int], *, owner_id: int) -> list[AccountList]:
+    """Return those of these lists that are the owner's own."""
+    rows = await db.fetch(
+        f"SELECT {_COLUMNS} FROM lists l WHERE {_OWNED} AND l.id = ANY($2::bigint[])", owner_id, list(list_ids)
+    )
+    return await _without_hidden(db, [_list_of(row) for row in rows], owner_id)
+
+
 async def page(db: Queryable, owner_id: int, *, before: int | None, limit: int) -> list[AccountList]:
     """Return a user's lists, newest first, with ids below `before`."""
     rows = await db.fetch(

@@ -1,6 +1,6 @@
-"""Users who like many photos, and followers and followed accounts of many users, each with one statement.
+"""Users below many parents, each with one statement: who like photos, follow accounts, or are in lists.
 
-The rules are those of `storage.stores.likes` and `storage.stores.relations`, which read one list.
+The rules are those of `storage.stores.likes`, `relations` and `list_members`, which read one list.
 """
 
 from __future__ import annotations
@@ -45,6 +45,14 @@ _LIKERS = f"""
         ORDER BY l.version DESC LIMIT $5) AS l
     WHERE p.shard = ANY($2::integer[]) AND {readable("a.shard")} ORDER BY l.position DESC"""
 
+_MEMBERS = f"""
+    SELECT l.id AS parent_id, m.position, m.position AS user_id {_PARENTS} JOIN lists l ON l.id = parent.id
+    CROSS JOIN LATERAL (
+        SELECT m.account_id AS position FROM list_members m
+        WHERE m.shard = l.shard AND m.list_id = l.id AND m.account_id < parent.below
+        ORDER BY m.account_id DESC LIMIT $5) AS m
+    WHERE l.shard = ANY($2::integer[]) AND l.owner_id = $1 ORDER BY m.position DESC"""
+
 
 class Listed(NamedTuple):
     """A user in a list, and the position below which the list goes on."""
@@ -75,6 +83,11 @@ async def likers(db: Queryable, starts: Mapping[int, int | None], *, viewer_id: 
     A photo that the viewer may not see has none.
     """
     return await _read(db, _LIKERS, starts, viewer_id=viewer_id, limit=limit)
+
+
+async def members(db: Queryable, starts: Mapping[int, int | None], *, owner_id: int, limit: int) -> Lists:
+    """Return up to `limit` accounts in each of the owner's own lists, newest account first; others have none."""
+    return await _read(db, _MEMBERS, starts, viewer_id=owner_id, limit=limit)
 
 
 async def visible(db: Queryable, user_ids: Sequence[int], *, viewer_id: int | None) -> set[int]:

@@ -19,7 +19,7 @@ from storage.stores import account_locks
 MAX = 200  # collections of one user
 
 _COLLECTION = f"c.shard = {shard('$1')} AND c.id = $1"
-_COLUMNS = "c.id, c.title, c.public, c.created_at, c.owner_id, a.username::text, a.display_name, a.avatar_sha256"
+COLUMNS = "c.id, c.title, c.public, c.created_at, c.owner_id, a.username::text, a.display_name, a.avatar_sha256"
 _OWNED = "collections c JOIN users a ON a.id = c.owner_id AND a.shard = c.shard"
 
 
@@ -31,7 +31,7 @@ async def create(tx: Transaction, *, owner_id: int, title: str, public: bool) ->
     )
     if number >= MAX:
         raise ConflictError("too_many_collections", f"You can have up to {MAX} collections. Delete one of them.")
-    return _collection_of(await _insert(tx, owner_id, title, public=public, saved=False))
+    return collection_of(await _insert(tx, owner_id, title, public=public, saved=False))
 
 
 async def saved_id(tx: Transaction, owner_id: int) -> int:
@@ -58,12 +58,12 @@ async def get(db: Queryable, collection_id: int, *, viewer_id: int | None) -> Co
     Raises `NotFoundError("collection")` for any other.
     """
     row = await db.fetchrow(
-        f"SELECT {_COLUMNS} FROM {_OWNED} WHERE c.shard = {shard('$2')} AND c.id = $2 AND NOT c.saved "
+        f"SELECT {COLUMNS} FROM {_OWNED} WHERE c.shard = {shard('$2')} AND c.id = $2 AND NOT c.saved "
         f"AND (c.owner_id = $1 OR c.public) AND {published(shard('$2'))}",
         viewer_id,
         collection_id,
     )
-    return _collection_of(row)
+    return collection_of(row)
 
 
 async def page(
@@ -71,14 +71,14 @@ async def page(
 ) -> list[Collection]:
     """Return a user's collections that the viewer may see (`get`), newest first, with ids below `before`."""
     rows = await db.fetch(
-        f"SELECT {_COLUMNS} FROM {_OWNED} WHERE c.shard = {shard('$2')} AND c.owner_id = $2 AND NOT c.saved "
+        f"SELECT {COLUMNS} FROM {_OWNED} WHERE c.shard = {shard('$2')} AND c.owner_id = $2 AND NOT c.saved "
         f"AND (c.owner_id = $1 OR c.public) AND {published(shard('$2'))} AND c.id < $3 ORDER BY c.id DESC LIMIT $4",
         viewer_id,
         owner_id,
         ids.MAX_ID if before is None else before,
         limit,
     )
-    return [_collection_of(row) for row in rows]
+    return [collection_of(row) for row in rows]
 
 
 async def edit(
@@ -90,13 +90,13 @@ async def edit(
         UPDATE collections c SET title = coalesce($3, c.title), public = coalesce($4, c.public)
         FROM users a
         WHERE {_COLLECTION} AND c.owner_id = $2 AND NOT c.saved AND a.shard = {shard("$1")} AND a.id = c.owner_id
-        RETURNING {_COLUMNS}""",
+        RETURNING {COLUMNS}""",
         collection_id,
         owner_id,
         title,
         public,
     )
-    return _collection_of(row)
+    return collection_of(row)
 
 
 async def delete(tx: Transaction, collection_id: int, *, owner_id: int) -> None:
@@ -124,7 +124,7 @@ async def _insert(tx: Transaction, owner_id: int, title: str, *, public: bool, s
             INSERT INTO collections (shard, id, owner_id, title, public, saved)
             SELECT a.shard, $1, a.id, $3, $4, $5 FROM a
             ON CONFLICT (id, shard) DO NOTHING RETURNING *)
-        SELECT {_COLUMNS} FROM c CROSS JOIN a""",
+        SELECT {COLUMNS} FROM c CROSS JOIN a""",
         owner_id,
         title,
         public,
@@ -135,7 +135,8 @@ async def _insert(tx: Transaction, owner_id: int, title: str, *, public: bool, s
     return row
 
 
-def _collection_of(row: Row | None) -> Collection:
+def collection_of(row: Row | None) -> Collection:
+    """Return the collection of a row of `COLUMNS`; raise `NotFoundError("collection")` for None."""
     if row is None:
         raise NotFoundError("collection")
     return Collection(

@@ -29,6 +29,10 @@ _SENTENCES = {
         "A sign-in provider was linked from {device}",
         "A sign-in provider was linked with your account",
     ),
+    SecurityEvent.TOKEN_CREATED: (
+        "An access token was made from {device}",
+        "An access token was made for your account",
+    ),
     SecurityEvent.EMAIL_CHANGED: ("Your e-mail address was changed from {device}", "Your e-mail address was changed"),
 }
 

@@ -23,7 +23,8 @@ ORDER BY 5 DESC, s.id LIMIT $2"""
 # them with one client.
 _CLIENTS = f"""
 SELECT DISTINCT user_agent, network FROM (
-    SELECT s.user_agent, s.network FROM sessions s WHERE s.shard = {shard("$1")} AND s.user_id = $1 LIMIT 1000
+    SELECT s.user_agent, s.network FROM sessions s WHERE s.shard = {shard("$1")} AND s.user_id = $1
+    AND NOT s.by_token LIMIT 1000
     ) AS earlier LIMIT 200"""
 
 

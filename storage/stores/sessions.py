@@ -22,6 +22,7 @@ from storage.events import SessionEnded
 from storage.models import Role
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.sharding import shard as shard_of
+from storage.stores import oauth_codes
 
 REPEAT_SECONDS = 60.0  # in which a used token can be exchanged again
 
@@ -203,16 +204,18 @@ async def revoke(tx: Transaction, user_id: int, session_id: str) -> bool:
     return bool(ended)
 
 
-async def revoke_all(tx: Transaction, user_id: int, *, but: str | None = None) -> list[str]:
+async def revoke_all(tx: Transaction, user_id: int, *, but: str | None = None, by_token: bool = True) -> list[str]:
     """End all sessions of a user, except the session `but`, and return the ids of those that were active.
 
-    Emits `SessionEnded` for each.
+    Without `by_token`, applications and programs keep their tokens; with it, codes that were not exchanged yet are
+    deleted, too. Emits `SessionEnded` for each.
     """
     rows = await tx.fetch(
         f"SELECT id FROM sessions WHERE shard = {shard_of('$1')} AND user_id = $1 AND revoked_at IS NULL "
-        "AND id IS DISTINCT FROM $2::uuid ORDER BY id FOR UPDATE",
+        "AND id IS DISTINCT FROM $2::uuid AND ($3 OR NOT by_token) ORDER BY id FOR UPDATE",
         user_id,
         None if but is None else uuid.UUID(but),
+        by_token,
     )
     active = [row["id"] for row in rows]
     await tx.execute(
@@ -222,6 +225,8 @@ async def revoke_all(tx: Transaction, user_id: int, *, but: str | None = None) -
     )
     for session_id in active:
         tx.emit(SessionEnded(session_id=str(session_id), user_id=user_id))
+    if by_token:
+        await oauth_codes.delete_unused(tx, user_id)
     return [str(session_id) for session_id in active]
 
 

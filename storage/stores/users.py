@@ -32,6 +32,7 @@ from storage.stores import (
     email_addresses,
     erasure,
     identities,
+    oauth_clients,
     sessions,
     stars,
     usernames,
@@ -230,6 +231,7 @@ async def remove(tx: Transaction, user_id: int) -> list[str]:
     await identities.free_all(tx, user_id)
     await email_addresses.free(tx, names[1], user_id)
     ended = await sessions.revoke_all(tx, user_id)
+    await oauth_clients.delete_all(tx, user_id)
     images = await tx.fetch(
         f"""
         WITH unindexed AS (DELETE FROM user_search WHERE shard = {shard("$1")} AND user_id = $1)

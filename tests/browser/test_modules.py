@@ -177,13 +177,6 @@ async def test_old_counters_do_not_replace_new_ones(module_page: Page) -> None:
     assert await call(module_page, "js/photos", expression, [[1, 5], [9, 4], [9, 5], [2, 6]]) == [1, 2]
 
 
-def test_every_module_is_preloaded() -> None:
-    """The page preloads every module, so that browsers fetch them together and not one after the other."""
-    page = (STATIC / "index.html").read_text()
-    named = set(re.findall(r'(?:href|src)="/static/((?:js/|live/|)[a-z_]+\.js)"', page))
-    assert named == {str(path.relative_to(STATIC)) for path in SCRIPTS}
-
-
 def test_nothing_parses_strings_as_markup() -> None:
     """No script writes markup or evaluates text, and the pages have no inline scripts or styles."""
     forbidden = re.compile(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|DOMParser")

@@ -49,7 +49,7 @@ async def running_live_api(
     )
     actions = services.actions
     ports = Ports(
-        authenticator=LiveAuthenticator(AccessTokens(SECRET, ttl=900), services.tickets),
+        authenticator=LiveAuthenticator(AccessTokens(SECRET, ttl=900), services.tickets, services.api_tokens),
         streams=streams,
         authorizer=LiveAuthorizer(services.db, actions.presence, services.reads),
         presences=LivePresences(actions.presence),
@@ -81,9 +81,13 @@ class Socket:
 
     async def request(self, **command: Any) -> dict[str, Any]:
         """Send a command and return its reply."""
+        await self.send(**command)
+        return await self.until("id", self._number)
+
+    async def send(self, **command: Any) -> None:
+        """Send a command."""
         self._number += 1
         await self._socket.send_str(json.dumps({"id": self._number, **command}))
-        return await self.until("id", self._number)
 
     async def until(self, field: str, value: Any = None) -> dict[str, Any]:
         """Return the next message that has a field, with this value if given."""

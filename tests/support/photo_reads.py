@@ -13,8 +13,10 @@ from enum import Enum, auto
 from typing import Any
 
 from storage.render.timestamps import timestamp_of
+from tests.support import graphql_reads
 from tests.support.api_user import ApiUser, Response
 from tests.support.eventually import eventually
+from tests.support.graphql_reads import nodes
 
 _numbers = itertools.count(1)
 
@@ -131,7 +133,89 @@ async def _places(scene: Scene) -> set[str]:
     return found
 
 
+def _graphql(document: str, select: graphql_reads.Select, **variables: Callable[[Scene], Any]) -> Read:
+    async def read(scene: Scene) -> set[str]:
+        values = {name: value(scene) for name, value in variables.items()}
+        return await graphql_reads.read(scene.viewer, document, select, **values)
+
+    return read
+
+
+def _photo_ids(scene: Scene) -> list[str]:
+    return [f"P-{photo_id}" for photo_id in scene.photos]
+
+
+def _of_viewer(name: str) -> graphql_reads.Select:
+    return lambda data: [] if data["viewer"] is None else nodes(data["viewer"][name])
+
+
+# Over the GraphQL interface; the names begin with QUERY, and what is behind it is the path of fields.
+_QUERIES: Mapping[str, tuple[Shows, Read]] = {
+    "QUERY nodes": (Shows.PHOTO, _graphql(graphql_reads.PHOTOS, lambda data: data["nodes"], ids=_photo_ids)),
+    "QUERY nodes.comments.photo": (
+        Shows.PHOTO,
+        _graphql(
+            graphql_reads.NESTED,
+            lambda data: [node and node["comments"]["nodes"][0]["photo"] for node in data["nodes"]],
+            ids=_photo_ids,
+        ),
+    ),
+    "QUERY nodes.photo": (
+        Shows.PHOTO,
+        _graphql(
+            graphql_reads.COMMENTS,
+            lambda data: [node and node["photo"] for node in data["nodes"]],
+            ids=lambda scene: [f"C-{photo['comment']}" for photo in scene.photos.values()],
+        ),
+    ),
+    "QUERY user.photos": (
+        Shows.ALL,
+        _graphql(
+            graphql_reads.OF_USER,
+            lambda data: nodes(data["user"] and data["user"]["photos"]),
+            id=lambda scene: f"U-{scene.author.id}",
+        ),
+    ),
+    "QUERY tag.photos": (Shows.ALL, _graphql(graphql_reads.OF_TAG, lambda data: nodes(data["tag"]["photos"]))),
+    "QUERY collection.photos": (
+        Shows.ALL,
+        _graphql(
+            graphql_reads.OF_COLLECTION,
+            lambda data: nodes(data["collection"] and data["collection"]["photos"]),
+            id=lambda scene: f"K-{scene.collection}",
+        ),
+    ),
+    "QUERY user.collections.cover": (
+        Shows.ALL,
+        _graphql(
+            graphql_reads.COVERS,
+            lambda data: [each["cover"] for each in nodes(data["user"] and data["user"]["collections"])],
+            id=lambda scene: f"U-{scene.keeper.id}",
+        ),
+    ),
+    "QUERY photos": (Shows.PUBLIC_TO_ALL, _graphql(graphql_reads.PUBLIC, lambda data: nodes(data["photos"]))),
+    "QUERY trending.photos": (
+        Shows.PUBLIC_TO_ALL,
+        _graphql(graphql_reads.TRENDING, lambda data: nodes(data["trending"]["photos"])),
+    ),
+    "QUERY viewer.feed": (Shows.FOLLOWED, _graphql(graphql_reads.FEED, _of_viewer("feed"))),
+    "QUERY viewer.feed(list)": (
+        Shows.OF_OTHERS,
+        _graphql(graphql_reads.OF_LIST, _of_viewer("feed"), id=lambda scene: f"L-{scene.own_list}"),
+    ),
+    "QUERY viewer.savedPhotos": (Shows.KEPT, _graphql(graphql_reads.SAVED, _of_viewer("savedPhotos"))),
+    "QUERY nodes.saved": (
+        Shows.KEPT,
+        _graphql(
+            graphql_reads.SAVED_STATE,
+            lambda data: [node if node and node["saved"] else None for node in data["nodes"]],
+            ids=_photo_ids,
+        ),
+    ),
+}
+
 READS: Mapping[str, tuple[Shows, Read]] = {
+    **_QUERIES,
     "GET /photos": (Shows.PUBLIC_TO_ALL, _list("/photos")),
     "GET /photos/trending": (Shows.PUBLIC_TO_ALL, _list("/photos/trending")),
     "GET /search?type=photos": (Shows.PUBLIC_TO_ALL, _search),

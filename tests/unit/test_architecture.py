@@ -105,11 +105,27 @@ ALLOWED: Mapping[str, frozenset[str]] = {
             "storage/feeds storage/limits storage/postgres storage/render storage/stores workers/jobs"
         ),
         "server/api": (
-            "channels/live server/actions server/edge server/identity server/live server/media server/openid storage "
+            "channels/live server/actions server/edge server/graphql server/identity server/live server/media "
+            "server/openid storage "
             "storage/blobs storage/cache storage/feeds storage/limits storage/postgres storage/render storage/stores "
             "workers/outbound workers/web_push workers/webhooks"
         ),
         "server/graphql": "server/edge server/errors server/identity",
+        "server/graphql/resolution": (
+            "channels/contract server/actions server/api server/edge server/graphql server/identity storage "
+            "storage/postgres storage/render storage/stores"
+        ),
+        "server/graphql/objects": (
+            "server/api server/graphql server/graphql/resolution storage storage/render storage/stores"
+        ),
+        "server/graphql/queries": (
+            "server/actions server/api server/edge server/graphql server/graphql/objects server/graphql/resolution "
+            "server/identity storage storage/postgres storage/render storage/stores"
+        ),
+        "server/graphql/mutations": (
+            "server/actions server/edge server/graphql server/graphql/objects server/graphql/queries "
+            "server/graphql/resolution storage storage/postgres storage/render storage/stores"
+        ),
         "server/previews": (
             "server/api server/edge server/identity storage storage/postgres storage/render storage/stores"
         ),
@@ -122,7 +138,8 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "server/acme": "server/operation",
         "server/composition": (
             "channels/bus channels/contract channels/live server/acme server/actions server/api server/config "
-            "server/demo server/edge server/errors server/identity server/live server/media server/openid "
+            "server/demo server/edge server/errors server/graphql server/graphql/mutations server/graphql/objects "
+            "server/graphql/queries server/graphql/resolution server/identity server/live server/media server/openid "
             "server/operation server/previews storage "
             "storage/blobs storage/cache storage/embedded storage/feeds storage/limits storage/postgres storage/redis "
             "storage/render workers/broker workers/broker/rabbitmq workers/caches workers/deliveries workers/exports "

@@ -62,7 +62,7 @@ class NginxCache:
         self._variants = variants
         self._headers = {"Host": host}
         # The certificate of a cache is that of the service, not of its own address.
-        self._server_name = URL(f"https://{host}").host if self._url.scheme == "https" else None
+        self._server_name = URL(f"https://{host}").raw_host if self._url.scheme == "https" else None
         self._purging = {**self._headers, "X-Picshare-Purge": key}
         self._sign = sign
         self._timeout = timeout

@@ -58,7 +58,7 @@ def _described(top: str, post: Mapping[str, Any]) -> Iterator[ArchivedPhoto]:
     # The text of a post with one picture is that of the picture.
     text = items.caption(repaired(post.get("title") or first.get("title") or ""))
     posted_at = items.moment(float(post.get("creation_timestamp") or first["creation_timestamp"]))
-    files = [ArchivedFile(name=top + str(each["uri"]), alt_text=_alt_text(each, text)) for each in media]
+    files = [ArchivedFile(name=top + items.file_name(each["uri"]), alt_text=_alt_text(each, text)) for each in media]
     for chunk in items.chunked(files):
         yield ArchivedPhoto(
             name=chunk[0].name.removeprefix(top), files=chunk, caption=text, posted_at=posted_at, taken_at=posted_at

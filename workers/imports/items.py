@@ -73,6 +73,13 @@ def chunked(files: Sequence[ArchivedFile]) -> Iterator[Sequence[ArchivedFile]]:
         yield tuple(pictures[start : start + MAX_ITEMS])
 
 
+def file_name(found: object) -> str:
+    """Return what a description says as the name of a file; raise `ValueError`. Whether there is one is seen later."""
+    if not isinstance(found, str) or "\0" in found:
+        raise ValueError("not the name of a file")
+    return found
+
+
 def moment(seconds: float) -> datetime:
     """Return the time of a Unix timestamp; raise `ValueError` if it is none of a photo."""
     try:

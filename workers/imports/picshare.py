@@ -38,7 +38,8 @@ def _photo(place: int, described: Any) -> ArchivedPhoto:
 def _described(described: Mapping[str, Any]) -> ArchivedPhoto:
     files = [
         ArchivedFile(
-            name=str(each["file"]), alt_text=texts.multi_line(each.get("alt_text") or "")[: texts.MAX_ALT_TEXT]
+            name=items.file_name(each["file"]),
+            alt_text=texts.multi_line(each.get("alt_text") or "")[: texts.MAX_ALT_TEXT],
         )
         for each in described["files"]
     ]
@@ -46,6 +47,7 @@ def _described(described: Mapping[str, Any]) -> ArchivedPhoto:
         raise ValueError("no files")
     if PhotoState(described.get("state", PhotoState.READY)) not in _SHOWN:
         return ArchivedPhoto(name=files[0].name, refused="It was not shown where it comes from.")
+    posted_at = _time(described["created_at"])
     taken_at = described.get("taken_at")
     return ArchivedPhoto(
         name=files[0].name,
@@ -53,8 +55,9 @@ def _described(described: Mapping[str, Any]) -> ArchivedPhoto:
         caption=items.caption(described.get("caption") or ""),
         tags=items.tags(described.get("tags") or ()),
         location=texts.single_line(described.get("location") or "")[:100] or None,
-        posted_at=_time(described["created_at"]),
-        taken_at=None if taken_at is None else datetime.fromisoformat(taken_at),
+        posted_at=posted_at,
+        # Otherwise the former date would be in no field: `created_at` is that of the import.
+        taken_at=posted_at if taken_at is None else _time(taken_at),
         audience=PhotoAudience(described.get("audience", PhotoAudience.FOLLOWERS)),
         sensitive=described.get("sensitive") is True,
     )

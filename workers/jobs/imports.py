@@ -16,7 +16,7 @@ from functools import partial
 import structlog
 
 from storage.blobs.port import Blobs
-from storage.errors import ConflictError, NotFoundError
+from storage.errors import ConflictError, InvalidValueError, NotFoundError
 from storage.events import ImportRequested
 from storage.imports import Import, ImportItem, ImportItemState, ImportSource, PhotoOrigin
 from storage.models import PhotoAudience
@@ -32,6 +32,7 @@ from workers.jobs.uploads import remove_uploads
 log = structlog.get_logger(__name__)
 
 TURN = 30.0  # seconds for which one event works
+_UNSTORABLE = "It has a text or a number that cannot be stored."
 _GONE = "The archive is not there any more. Upload it again."
 
 
@@ -110,6 +111,9 @@ class ImportHandlers:
                 result = await self._make(found, reader, item, photo)
             except RefusedItemError as error:
                 result = await self._record(found, item, ImportItemState.FAILED, str(error))
+            except InvalidValueError:
+                # Otherwise the job would be repeated without end, and the import with it.
+                result = await self._record(found, item, ImportItemState.FAILED, _UNSTORABLE)
         except ConflictError:
             return  # another worker has this import, too, and was faster
         self._settings.metrics.item_imported(result=result)

@@ -33,6 +33,11 @@ _TEXTS = {
         "The account {account} can also be signed in to with another service from now on",
         ("Check my settings", "/settings/security"),
     ),
+    SecurityEvent.TOKEN_CREATED: (
+        "An access token was made for your account",
+        "A program that has the new access token can use the account {account}",
+        ("Show my access tokens", "/settings/tokens"),
+    ),
     SecurityEvent.PASSKEY_ADDED: (
         "A passkey was added to your account",
         "A new passkey can be used to sign in to the account {account}",

@@ -48,6 +48,11 @@ class PushTerms:
     urgency: PushUrgency = PushUrgency.NORMAL
 
 
+# Of events of the account's security, where it is not the one about security.
+_SECURITY_PAGES = {
+    SecurityEvent.NEW_SIGN_IN: "/settings/sessions",
+    SecurityEvent.TOKEN_CREATED: "/settings/tokens",
+}
 _USUAL = PushTerms()
 _LIKES = PushTerms(ttl=timedelta(hours=4), urgency=PushUrgency.LOW)
 _SECURITY = PushTerms(urgency=PushUrgency.HIGH)
@@ -136,7 +141,7 @@ def path_of(entry: Notification) -> str:
     if entry.decision_id is not None:
         return "/settings/decisions"
     if entry.security is not None:
-        return "/settings/sessions" if entry.security.event is SecurityEvent.NEW_SIGN_IN else "/settings/security"
+        return _SECURITY_PAGES.get(entry.security.event, "/settings/security")
     if entry.webhook_id is not None:
         return f"/settings/webhooks/{encode(entry.webhook_id)}"
     return _PAGES.get(entry.kind) or (f"/u/{entry.actors[0].username}" if entry.actors else "/notifications")

@@ -76,7 +76,7 @@ class PushSender:
         self, subscription: PushSubscription, message: PushMessage, headers: dict[str, str], *, limit: int
     ) -> PushResult:
         # The list may have changed since the browser has subscribed.
-        pattern = self._hosts.match(URL(subscription.endpoint).host or "")
+        pattern = self._hosts.match(URL(subscription.endpoint).raw_host or "")
         if pattern is None:
             return PushResult(outcome=PushOutcome.REFUSED, detail="push.hosts does not have the push service")
         # None for a pattern: its failures may be those of a host that a user has made up, and must not stop the others.

@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import json
+import sys
 from enum import StrEnum
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, ValidationError
 
 from storage import texts
 from storage.moderation import MAX_LABELS, MAX_REASON, MAX_RULE, ModerationAction
 
-# A score, a word or a mark.
-Label = (
-    Annotated[str, Field(max_length=100), AfterValidator(texts.single_line)]
-    | bool
-    | Annotated[float, Field(allow_inf_nan=False)]
-)
+_MAX_LABEL = 100  # characters
+
+
+def _label(value: object) -> str | bool | float:
+    """Return a score, a word or a mark; a text of digits is a text, and so no number."""
+    if isinstance(value, str) and len(value) <= _MAX_LABEL:
+        return texts.single_line(value)
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, int | float) and abs(value) <= sys.float_info.max:
+        return float(value)
+    raise ValueError(f"This should be a text of at most {_MAX_LABEL} characters, a number, true or false.")
+
+
+# Not a union of models: of those, an error names each.
+Label = Annotated[str | bool | float, PlainValidator(_label, json_schema_input_type=str | bool | float)]
 Name = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(texts.single_line)]
 
 
@@ -75,4 +86,6 @@ def verdict_in(body: bytes) -> Verdict | None:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
-        raise BadVerdictError(f"The verdict in the response is not used: {place}: {first['msg']}.") from error
+        # The sentences of our own validators have a prefix of pydantic, and its own have no full stop.
+        text = first["msg"].removeprefix("Value error, ").removesuffix(".")
+        raise BadVerdictError(f"The verdict in the response is not used: {place}: {text}.") from error

@@ -49,8 +49,10 @@ def test_priority() -> None:
 
 
 def test_a_severe_report_precedes_many_harmless_ones() -> None:
-    """A thousand reports of spam do not hide one about the safety of a child."""
+    """A thousand reports of spam do not hide one about the safety of a child, not even one of a new account."""
+    new = trust_of(age=timedelta(0), upheld=0, rejected=0)
     assert priority(Category.CHILD_SAFETY, trust=1, reach=0) > priority(Category.SPAM, trust=1000, reach=0)
+    assert priority(Category.CHILD_SAFETY, trust=new, reach=0) > priority(Category.SPAM, trust=1000 * new, reach=10**6)
 
 
 def test_the_most_severe_category() -> None:

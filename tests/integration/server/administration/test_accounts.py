@@ -10,12 +10,15 @@ from server.administration import account_security
 from server.administration.commands import create_user, delete_user, find_users, restore_user
 from server.config.settings import Settings
 from server.errors import InputError
+from storage import ids
 from storage.devices import Device
 from storage.errors import NotFoundError
 from storage.models import Role, User
 from storage.postgres.database import Database
-from storage.stores import second_factors
+from storage.stores import api_tokens, oauth_clients, second_factors
 from storage.stores import sessions as session_rows
+from storage.stores.api_tokens import NewToken
+from storage.stores.oauth_clients import ApplicationFields
 from tests.integration.server.administration.test_doctor import settings_of
 
 pytestmark = pytest.mark.engines
@@ -110,3 +113,29 @@ async def test_an_operator_ends_sessions_and_turns_a_second_factor_off(
     for act in (account_security.sessions, account_security.end_sessions, account_security.disable_second_factor):
         with pytest.raises(NotFoundError):
             await act(settings, "nobody")
+
+
+async def test_an_operator_lists_and_revokes_tokens(database: Database, database_dsn: str, valkey_url: str) -> None:
+    """Those of one application, or all; the sessions of sign-ins go on."""
+    settings = settings_of(database_dsn, valkey_url)
+    ada = await create(settings)
+    fields = ApplicationFields(name="Frames", website="", redirect_uris=["app:/x"], scopes=["read"])
+    async with database.transaction() as tx:
+        application = await oauth_clients.add(tx, None, fields, secret_sha256=None, shard_=7)
+        await session_rows.open(tx, ada.id, token_sha256=b"1", expires_at=datetime.now(UTC) + timedelta(days=1))
+        await api_tokens.open_session(tx, ada.id, NewToken(sha256=b"2", scopes=["read", "push"], name="Backup"))
+        token = NewToken(sha256=b"3", scopes=["read"], client_id=application.id)
+        await api_tokens.open_session(tx, ada.id, token)
+    listed = await account_security.tokens(settings, "ada")
+    client_id = ids.encode(application.id)
+    assert [(each.name, each.application, each.scopes) for each in listed] == [
+        ("Backup", "", "read push"),
+        ("Frames", client_id, "read"),
+    ]
+    assert await account_security.revoke_tokens(settings, "ada", application=client_id) == 1
+    assert await account_security.revoke_tokens(settings, "ada", application=client_id) == 0
+    assert await account_security.revoke_tokens(settings, "ada") == 1
+    assert await account_security.tokens(settings, "ada") == []
+    assert len(await account_security.sessions(settings, "ada")) == 1
+    with pytest.raises(NotFoundError):
+        await account_security.revoke_tokens(settings, "ada", application="Frames")

@@ -35,9 +35,15 @@ pytestmark = pytest.mark.engines
 
 VIEWERS = ("visitor", "stranger", "follower", "close", "befriended", "blocking", "blocked", "author")
 # Lists that show authors their own photos in every state.
-_OF_AUTHOR = {"GET /users/{id}/photos", "GET /photos/saved-state", "GET /collections?photo_id="}
+_OF_AUTHOR = {
+    "GET /users/{id}/photos",
+    "GET /photos/saved-state",
+    "GET /collections?photo_id=",
+    "QUERY user.photos",
+    "QUERY nodes.saved",
+}
 # Lists of photos of strangers that are shown by their tags.
-_BY_TAG = {"GET /photos?tag=", "GET /feed?source=tags"}
+_BY_TAG = {"GET /photos?tag=", "GET /feed?source=tags", "QUERY tag.photos"}
 _SIDES = "(shard, owner_id, other_id, outgoing) VALUES ($1::bigint & 1023, $1, $2, $3)"
 
 
@@ -225,7 +231,7 @@ async def _check_reads(gallery: Gallery, *, withheld: bool = False, restricted: 
         )
         found = await read(scene) & gallery.photos.keys()
         expected = gallery.shown(viewer, shows)
-        if viewer == "visitor" and not name.startswith("GET"):
+        if viewer == "visitor" and not name.startswith(("GET", "QUERY")):
             expected = set()
         if withheld and not (viewer == "author" and (shows in {Shows.PHOTO, Shows.OWN} or name in _OF_AUTHOR)):
             expected = set()

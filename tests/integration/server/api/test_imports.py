@@ -18,6 +18,7 @@ import pytest
 from server.composition.workers import import_settings, worker_context
 from server.edge.import_responses import ImportItemResponse, ImportResponse
 from storage import events, ids
+from storage.errors import InvalidValueError
 from storage.events import ExportRequested, ImportRequested, PhotoImported
 from storage.stores import photo_processing
 from tests.support.api import Api, running_api, with_accounts
@@ -186,7 +187,7 @@ async def test_an_export_of_one_s_own_comes_back(api: Api) -> None:
     copied = await imported(api, ben, data, pieces=7)
     assert (copied["imported"], copied["failed"]) == (2, 0)
     two, sky = await profile(ben)
-    assert (sky["caption"], sky["audience"], sky["taken_at"]) == ("up #sky", one["audience"], None)
+    assert (sky["caption"], sky["audience"], sky["taken_at"]) == ("up #sky", one["audience"], one["created_at"])
     assert (two["caption"], two["audience"]) == ("two", "only_me")
     assert [item["alt_text"] for item in two["items"]] == ["picture 1", "picture 2"]
     eve = await api.user("eve")
@@ -249,6 +250,30 @@ async def test_an_interrupted_job_goes_on_without_doubling(api: Api, monkeypatch
     assert [blob.key async for blob in api.services.blobs.list("incoming/")] == []
 
 
+async def test_what_cannot_be_stored_is_a_failed_item(api: Api) -> None:
+    """The import goes on; a repetition of the job would fail in the same way."""
+    ann = await api.user()
+    photos = [described("a.jpg", caption="a"), described("b.jpg")]
+    made = await request(ann, picshare(photos, {"a.jpg": ROCKET, "b.jpg": CAT}))
+    settings = import_settings(api.services.base, api.services.stores)
+
+    class Refusing:
+        """Posts all photos but one."""
+
+        accept = settings.intake.accept
+
+        async def post(self, photo: Any, record: Any) -> None:
+            if photo.caption == "a":
+                raise InvalidValueError("a text contains a NUL")
+            await settings.intake.post(photo, record)
+
+    handlers = ImportHandlers(api.services.db, api.services.blobs, replace(settings, intake=Refusing()))
+    await handlers.requested(event_of(made, ann))
+    done = await result(ann, made)
+    assert done["state"] == "done"
+    assert done["results"] == [("failed", "It has a text or a number that cannot be stored."), ("imported", None)]
+
+
 async def test_two_workers_at_once_create_each_photo_once(api: Api) -> None:
     """Whatever their order, an item has one photo."""
     ann = await api.user()
@@ -289,6 +314,8 @@ def hostile() -> bytes:
     photos += [7, None, {}, {"files": []}, described("x", created_at="never"), described("good.jpg", audience="all")]
     photos += [described("good.jpg", created_at="9999-01-01T00:00:00Z"), described("hidden.jpg", state="hidden")]
     photos += [described("good.jpg", caption="\x00"), {**described("good.jpg"), "files": [{"file": "good.jpg"}] * 2}]
+    photos += [described("a\0.jpg"), {**described("x"), "files": [{"file": 5}]}]
+    photos += [described("good.jpg", taken_at=time) for time in ("never", "0001-01-01T00:00:00+23:59", 7)]
     with zipfile.ZipFile(sink, "w") as target:
         target.writestr("profile.json", "{}")
         target.writestr("photos.json", json.dumps(photos))
@@ -344,16 +371,17 @@ async def test_bad_items_have_a_result_each_and_the_others_are_imported(api: Api
         ("failed", "It was not shown where it comes from."),
         ("failed", "Its description cannot be read."),
         ("failed", "It has the same picture twice."),
+        *[("failed", "Its description cannot be read.")] * 5,
     ]
     assert done["results"][1][1].startswith("The file is not an image of an accepted type.")
     assert "MB" in done["results"][13][1]
-    assert (done["imported"], done["failed"]) == (1, 23)
+    assert (done["imported"], done["failed"]) == (1, 28)
     assert peak < 40_000_000
     failures = (await ann.call("GET", f"/users/me/imports/{done['id']}/items?state=failed&limit=20")).expect(200)
     rest = (
         await ann.call("GET", f"/users/me/imports/{done['id']}/items?state=failed&limit=20&cursor={failures['next']}")
     ).expect(200)
-    assert [item["position"] for item in [*failures["items"], *rest["items"]]] == list(range(2, 25))
+    assert [item["position"] for item in [*failures["items"], *rest["items"]]] == list(range(2, 30))
     assert rest["next"] is None
 
 

@@ -85,6 +85,7 @@ async def test_without_a_key_there_are_no_messages(services: InspectableServices
         ("endpoint", {"endpoint": "https://fcm.googleapis.com.example.com/push"}),
         ("endpoint", {"endpoint": "https://fcm.googleapis.com@127.0.0.1/"}),
         ("endpoint", {"endpoint": "https://127.0.0.1/push"}),
+        ("endpoint", {"endpoint": "https://xn--a/push"}),  # a name that cannot be decoded
         ("endpoint", {"endpoint": "https://169.254.169.254/latest"}),
         ("endpoint", {"endpoint": "https://fcm.googleapis.com:22/"}),
         ("endpoint", {"endpoint": f"{SERVICE}{'x' * 2048}"}),

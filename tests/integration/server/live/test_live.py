@@ -348,3 +348,23 @@ async def test_the_live_connections_of_an_ended_session_close(api: Api, step: st
     assert await ended.closed() == 3500
     assert time.monotonic() - begun < PROMPTLY, "it is within a second where the machine has nothing else to do"
     assert "rpc" in await own.request(rpc={"method": "counters", "data": None})
+
+
+async def test_a_connection_by_the_token_of_a_program_ends_with_it(api: Api) -> None:
+    """It connects by the token itself, does what its scopes permit, and is closed when the token is deleted."""
+    ann = await api.user()
+    body = {"name": "Wall", "scopes": ["read"]}
+    made = (await ann.call("POST", "/users/me/tokens", json=body)).expect(201)
+    socket = Socket(await api.session.ws_connect(api.url + PATH))
+    reply = await socket.request(connect={"token": made["token"]})
+    assert set(reply["connect"]["subs"]) == {"feed", "notifications"}
+    # Browsers count no further than 24 days.
+    assert 80_000 < reply["connect"]["ttl"] <= 86_400
+    assert (await socket.request(rpc={"method": "counters"}))["rpc"]["data"]["unseen"] >= 0
+    refused = await socket.request(rpc={"method": "like", "data": {"photo_id": ann.id}})
+    assert refused["error"]["code"] == 403
+    (await ann.call("DELETE", f"/users/me/tokens/{made['id']}")).expect(204)
+    assert await socket.closed() == 3500
+    again = Socket(await api.session.ws_connect(api.url + PATH))
+    await again.send(connect={"token": made["token"]})
+    assert await again.closed() == 3500

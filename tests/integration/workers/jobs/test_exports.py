@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from server.actions.reports import ReportActions
+from storage import ids
 from storage.blobs.keys import export_key, original_key
 from storage.blobs.port import Blob
 from storage.devices import Device
@@ -31,6 +32,7 @@ from storage.reports import CaseAction, Category, DecisionSource, Report, Subjec
 from storage.stores import (
     account_fields,
     account_restrictions,
+    api_tokens,
     blocks,
     cases,
     close_friends,
@@ -47,6 +49,7 @@ from storage.stores import (
     list_members,
     lists,
     notifications,
+    oauth_clients,
     passkeys,
     photo_collections,
     photo_deletion,
@@ -59,6 +62,8 @@ from storage.stores import (
     users,
     webhook_endpoints,
 )
+from storage.stores.api_tokens import NewToken
+from storage.stores.oauth_clients import ApplicationFields
 from storage.stores.uploads import UploadWay
 from storage.webhooks import EndpointScope
 from tests.support.community import block, follow, new_user, new_users, processing_photo, ready_photo, ready_post
@@ -641,7 +646,7 @@ async def test_webhooks_without_their_secrets(exporter: Exporter) -> None:
 
 
 async def test_the_security_of_the_account(exporter: Exporter) -> None:
-    """Sessions, second factor and passkeys are in it, and nothing with which one could sign in."""
+    """Sessions, second factor, passkeys and tokens are in it, and nothing with which one could sign in."""
     ada = await new_user(exporter.db, "ada")
     device = Device(user_agent="Firefox", network="203.0.113.0/24")
     expires_at = datetime.now(UTC) + timedelta(days=1)
@@ -652,8 +657,17 @@ async def test_the_security_of_the_account(exporter: Exporter) -> None:
         await passkeys.add(
             tx, ada.id, credential_id=b"id", public_key=b"key", sign_count=0, transports=[], name="Phone"
         )
+        await api_tokens.open_session(tx, ada.id, NewToken(sha256=b"token", scopes=["read"], name="Backup"))
+        fields = ApplicationFields(name="Frames", website="", redirect_uris=["app:/x"], scopes=["read"])
+        application = await oauth_clients.add(tx, ada.id, fields, secret_sha256=b"x", shard_=ids.shard_of(ada.id))
+        token = NewToken(sha256=b"another", scopes=["read"], client_id=application.id)
+        await api_tokens.open_session(tx, ada.id, token)
     found = _json(await exporter.made(ada), "security.json")
     assert [(each["user_agent"], each["network"]) for each in found["sessions"]] == [("Firefox", "203.0.113.0/24")]
     assert found["second_factor_since"] is not None
     assert [sorted(each) for each in found["passkeys"]] == [["created_at", "last_used_at", "name"]]
-    assert sorted(found) == ["passkeys", "second_factor_since", "sessions"]
+    assert [(each["name"], each["scopes"]) for each in found["access_tokens"]] == [("Backup", ["read"])]
+    assert [each["name"] for each in found["connected_applications"]] == ["Frames"]
+    assert [each["redirect_uris"] for each in found["registered_applications"]] == [["app:/x"]]
+    lists = ["access_tokens", "connected_applications", "passkeys", "registered_applications"]
+    assert sorted(found) == [*lists, "second_factor_since", "sessions"]

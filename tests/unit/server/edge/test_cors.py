@@ -32,7 +32,7 @@ def serve() -> Serve:
 
         middleware = edge(ClientAddresses(()), CrossOrigin(allowed), NoHttpMetrics(), EventLog(), secure=False)
         app = web.Application(middlewares=[middleware])
-        for path in ("/api/v1/users/me", "/media/image", "/page"):
+        for path in ("/api/v1/users/me", "/media/image", "/oauth/token", "/page"):
             app.router.add_get(path, respond)
         async with TestClient(TestServer(app)) as client:
             yield client
@@ -56,7 +56,7 @@ async def test_a_page_of_an_allowed_origin_may_use_the_api(serve: Serve) -> None
         assert headers["Vary"] == "Origin"
 
 
-@pytest.mark.parametrize("path", ["/api/v1/users/me", "/media/image", "/api/v1/nothing"])
+@pytest.mark.parametrize("path", ["/api/v1/users/me", "/media/image", "/oauth/token", "/api/v1/nothing"])
 async def test_every_response_can_be_read(serve: Serve, path: str) -> None:
     """Successes and errors have the origin, and expose the headers that clients use."""
     async with serve(PHOTOS) as client:

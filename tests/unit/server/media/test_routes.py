@@ -30,7 +30,7 @@ class Everything:
         """Return that the session goes on."""
         return False
 
-    def viewer(self, _request: web.BaseRequest) -> Viewer:
+    async def viewer(self, _request: web.BaseRequest) -> Viewer:
         """Return the owner."""
         return Viewer(user_id=1, user_text="1", session="s", role=Role.USER, expires_at=0, by_cookie=False)
 

@@ -213,7 +213,9 @@ async def test_a_host_that_is_not_listed_gets_nothing(
     """The list may have changed since the browser has subscribed."""
     async with opened(circuits, metrics, hosts="fcm.googleapis.com") as sender:
         result = await send(sender, service.browser().subscription())
-    assert result.outcome is PushOutcome.REFUSED
+        # A name that cannot be decoded to letters beyond ASCII.
+        strange = await send(sender, replace(service.browser().subscription(), endpoint="https://xn--a/push"))
+    assert result.outcome is strange.outcome is PushOutcome.REFUSED
     assert "push.hosts" in result.detail
     assert service.messages == []
 

@@ -46,6 +46,9 @@ def test_a_verdict_in_a_response() -> None:
         ({"verdict": "hide", "labels": {"x": {"y": 1}}}, "labels.x"),
         ({"verdict": "hide", "labels": {"x": float("nan")}}, "labels.x"),
         ({"verdict": "hide", "labels": {"x": "a\0b"}}, "labels.x"),
+        ({"verdict": "hide", "labels": {"x": "1" * 101}}, "labels.x: This should be a text of at most 100 "),
+        ({"verdict": "hide", "labels": {"x": 10**400}}, "labels.x: This should be a text of at most 100 "),
+        ({"verdict": "hide", "labels": {"x": None}}, "labels.x: This should be a text of at most 100 "),
     ],
 )
 def test_a_verdict_that_is_not_usable(body: dict[str, Any], place: str) -> None:

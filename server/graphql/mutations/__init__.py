@@ -1,0 +1,1 @@
+"""Fields of `Mutation`: the writes of the REST API, with the rules of their endpoints."""

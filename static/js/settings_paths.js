@@ -1,0 +1,23 @@
+/** The addresses of the settings, which the router knows before their pages are loaded. */
+
+/** Each needs its place in settings.js, and in server/edge/pages.py. */
+export const SETTINGS_PATHS = [
+  "/settings",
+  "/settings/profile",
+  "/settings/account",
+  "/settings/security",
+  "/settings/sessions",
+  "/settings/applications",
+  "/settings/tokens",
+  "/settings/developer",
+  "/settings/privacy",
+  "/settings/notifications",
+  "/settings/blocked",
+  "/settings/webhooks",
+  "/settings/data",
+  "/settings/decisions",
+  "/settings/deletion",
+  "/settings/close-friends",
+  "/settings/provider",
+  "/settings/webhooks/:id",
+];
