@@ -19,8 +19,8 @@ from server.edge.access_log import AccessLog, EventLog
 from server.edge.body import BodyPace
 from server.edge.client_addresses import Network
 from server.edge.middleware import HttpMetrics, NoHttpMetrics
+from server.graphql.manifest import AcceptedDocuments
 from server.graphql.metrics import GraphqlMetrics, NoGraphqlMetrics
-from server.graphql.persisted import PersistedDocuments
 from server.identity.api_tokens import ApiTokens
 from server.identity.new_accounts import NewAccountLimiter
 from server.identity.rate_limiter import RateLimiter
@@ -125,6 +125,6 @@ class Services:
     oauth_metrics: OAuthMetrics = field(default_factory=NoOAuthMetrics)
     upload_metrics: UploadMetrics = field(default_factory=NoUploadMetrics)
     graphql_metrics: GraphqlMetrics = field(default_factory=NoGraphqlMetrics)
-    graphql_documents: PersistedDocuments = field(default_factory=PersistedDocuments)
+    graphql_documents: AcceptedDocuments = field(default_factory=AcceptedDocuments)
     access_log: AccessLog = field(default_factory=EventLog)
     require_space: Callable[[], None] = no_limit

@@ -17,7 +17,7 @@ from server.api.oauth import OAuthRoutes
 from server.api.photo_serializer import PhotoSerializer
 from server.api.services import ApiSettings, Services
 from server.api.table import endpoints
-from server.composition.graphql import graphql_routes
+from server.composition.graphql_routes import graphql_routes
 from server.edge.access_log import AccessLog, EventLog
 from server.edge.api_request import json_response
 from server.edge.authentication import RequestAuthenticator

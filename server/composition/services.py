@@ -23,7 +23,7 @@ from server.composition.actions import IdentitySettings, build_actions
 from server.composition.application import make_app, make_live_app
 from server.composition.backends import Stores, variant_registry
 from server.composition.blob_stores import open_presigner, upload_directory
-from server.composition.graphql import persisted_documents
+from server.composition.graphql_routes import accepted_documents
 from server.composition.outbound import outbound_policy
 from server.composition.push import push_settings
 from server.composition.roles import only_reads
@@ -200,7 +200,7 @@ def api_services(settings: Settings, stores: Stores, passwords: Passwords, metri
         counter_cache=stores.counter_cache,
         tickets=Tickets(stores.redis),
         media_urls=media_urls(settings),
-        graphql_documents=persisted_documents(settings.graphql),
+        graphql_documents=accepted_documents(settings.graphql),
     )
 
 
