@@ -40,6 +40,7 @@ from channels.protocol.codec_msgpack import MsgpackCodec
 from channels.protocol.codec_protobuf import ProtobufCodec
 from channels.transports.accept_policy import AcceptPolicy
 from channels.transports.poller import Poller
+from channels.transports.projected import ProjectedStreams
 from channels.transports.streaming import Streaming
 from channels.transports.websocket import WebSocketEndpoint
 from channels.transports.websocket_format import WebSocketFormat
@@ -67,6 +68,7 @@ class Live:
     accept_policy: AcceptPolicy
     websocket: WebSocketEndpoint
     streaming: Streaming
+    projected: ProjectedStreams
 
     @property
     def ready(self) -> bool:
@@ -179,4 +181,5 @@ def build_live(
             unsent=settings.write_buffer_bytes,
         ),
         streaming=Streaming(manager, emulation, accept_policy, poller, settings),
+        projected=ProjectedStreams(manager, accept_policy, poller, settings),
     )

@@ -37,6 +37,11 @@ def make_schema() -> strawberry.Schema:
     )
 
 
+def schema_text() -> str:
+    """Return the schema in the language of GraphQL, as `docs/schema.graphql` has it."""
+    return make_schema().as_str() + "\n"
+
+
 def request_contexts(
     services: Services, guard: Guard, table: Iterable[Endpoint]
 ) -> Callable[[ApiRequest], RequestContext]:

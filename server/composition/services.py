@@ -20,6 +20,7 @@ from server.actions.reactions import ReactionActions
 from server.actions.token_lookup import TokenLookup
 from server.api.services import ApiSettings, Services, no_limit
 from server.composition.actions import IdentitySettings, build_actions
+from server.composition.app_interface import app_streaming
 from server.composition.application import make_app, make_live_app
 from server.composition.backends import Stores, variant_registry
 from server.composition.blob_stores import open_presigner, upload_directory
@@ -117,7 +118,18 @@ def build_live_layer(
 
 def build_live_app(settings: Settings, stores: Stores, live: Live, metrics: Metrics) -> web.Application:
     """Return the application of live connections alone."""
-    return make_live_app(live, api_settings(settings), metrics, access_log(settings), api_tokens(settings, stores))
+    app = make_live_app(live, api_settings(settings), metrics, access_log(settings), api_tokens(settings, stores))
+    if settings.mastodon.enabled:
+        streaming = app_streaming(
+            live,
+            stores.reads,
+            stores.counter_cache,
+            variants=variant_registry(settings),
+            urls=media_urls(settings),
+            public_url=settings.public_url,
+        )
+        app.router.add_routes(streaming.routes())
+    return app
 
 
 def build_api_app(
@@ -241,4 +253,5 @@ def api_settings(settings: Settings) -> ApiSettings:
         body_pace=from_sections(BodyPace, settings.upload),
         hold=hold_policy(settings),
         carried_positions=settings.database.carried_positions,
+        mastodon=settings.mastodon.enabled,
     )
