@@ -72,12 +72,19 @@ class _Call(NamedTuple):
 
 
 class Execution:
-    """One execution of a plan; `errors` are the entries of the response."""
+    """One execution of a plan; `errors` are the entries of the response.
 
-    def __init__(self, plan: Plan, context: ResolverContext, variables: VariableValues) -> None:
+    With `sequential` the batches of a level are resolved one after the other. Where no resolver awaits anything, the
+    execution then ends without giving way to other tasks.
+    """
+
+    def __init__(
+        self, plan: Plan, context: ResolverContext, variables: VariableValues, *, sequential: bool = False
+    ) -> None:
         self._plan = plan
         self._context = context
         self._variables = variables
+        self._sequential = sequential
         self._errors = FieldErrors()
         self._pending: list[tuple[Group, Fetch]] = []
         self._null_root = False
@@ -114,8 +121,8 @@ class Execution:
         while self._pending:
             pending, self._pending = self._pending, []
             calls = list(self._calls(pending))
-            if len(calls) == 1:
-                results = [await self._results(calls[0])]
+            if self._sequential or len(calls) == 1:
+                results = [await self._results(each) for each in calls]
             else:
                 results = await asyncio.gather(*map(self._results, calls))
             for each, found in zip(calls, results, strict=True):
