@@ -42,6 +42,7 @@ from channels.protocol.codec_protobuf import ProtobufCodec
 from channels.transports.accept_policy import AcceptPolicy
 from channels.transports.graphql import GraphqlEndpoint
 from channels.transports.poller import Poller
+from channels.transports.projected import ProjectedStreams
 from channels.transports.streaming import Streaming
 from channels.transports.websocket import WebSocketEndpoint
 from channels.transports.websocket_format import WebSocketFormat
@@ -70,6 +71,7 @@ class Live:
     websocket: WebSocketEndpoint
     streaming: Streaming
     graphql: GraphqlEndpoint | None
+    projected: ProjectedStreams
 
     @property
     def ready(self) -> bool:
@@ -185,4 +187,5 @@ def build_live(
         ),
         streaming=Streaming(manager, emulation, accept_policy, poller, settings),
         graphql=None if ports.graphql is None else GraphqlEndpoint(manager, accept_policy, poller, settings),
+        projected=ProjectedStreams(manager, accept_policy, poller, settings),
     )

@@ -17,6 +17,7 @@ from channels.connection.connection import Connection
 from channels.connection.stream_state import StreamState
 from channels.connection.wire_format import SharedMessage
 from channels.connection.write_buffer import WriteScheduler
+from channels.contract.channels import PROJECTED
 from channels.contract.ports import Grant, Identity, Publication
 from channels.hub.block_lists import BlockLists
 from channels.hub.star_followers import StarFollowers
@@ -242,7 +243,11 @@ class Hub:
             message = SharedMessage(publication_push(channel, item))
             # Usually there is no one to exclude, and the dict is passed on without a copy.
             recipients = [other for other in subscribers if other not in excluded] if excluded else subscribers
-            self.scheduler.send_to_all(recipients, message, more=more)
+            if channel.startswith(PROJECTED):
+                for connection in recipients:
+                    connection.send_shared(message)
+            else:
+                self.scheduler.send_to_all(recipients, message, more=more)
             number += len(recipients)
         return number
 

@@ -27,9 +27,13 @@ class AcceptPolicy:
 
     def check(self, request: web.Request, address: str) -> None:
         """Raise `web.HTTPException` 403, 429 or 503 if the request is not accepted."""
+        self.check_capacity(address)
+        self.check_origin(request)
+
+    def check_capacity(self, address: str) -> None:
+        """Raise a 429 or 503 if no further connection of this address is accepted."""
         if not self._accepting:
             raise web.HTTPServiceUnavailable(text="this process is shutting down", headers={"Retry-After": "1"})
-        self.check_origin(request)
         if self._count_at(address) >= self._settings.connections_per_address:
             raise web.HTTPTooManyRequests(
                 text="too many live connections from this address", headers={"Retry-After": "30"}

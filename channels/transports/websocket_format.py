@@ -10,7 +10,7 @@ from channels.protocol.codec import Codec
 from channels.protocol.codes import Disconnect
 from channels.protocol.messages import Command, Message
 
-TEXT, BINARY, _CLOSE, _PONG = 0x1, 0x2, 0x8, 0xA
+TEXT, BINARY, _CLOSE, PING, _PONG = 0x1, 0x2, 0x8, 0x9, 0xA
 _FINAL = _MASKED = 0x80
 _MASK_BYTES = 4
 

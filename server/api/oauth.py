@@ -29,8 +29,13 @@ from storage.oauth import Application
 AUTHORIZE, TOKEN, REVOKE, INTROSPECT = "/oauth/authorize", "/oauth/token", "/oauth/revoke", "/oauth/introspect"
 METADATA = "/.well-known/oauth-authorization-server"
 _QUOTA = "oauth_address"
+_FORM, _JSON = "application/x-www-form-urlencoded", "application/json"
 _MAX_BYTES = 16 * 1024
 _MAX_PARAMETERS = 50
+_PARAMETERS = {
+    *("grant_type", "client_id", "client_secret", "scope"),
+    *("code", "redirect_uri", "code_verifier", "refresh_token", "token"),
+}
 _METHODS = ["client_secret_basic", "client_secret_post"]
 
 Form = Mapping[str, str]
@@ -141,19 +146,23 @@ class OAuthRoutes:
         return response
 
     async def _form(self, request: web.Request) -> Form:
-        if request.content_type != "application/x-www-form-urlencoded":
-            raise OAuthError("invalid_request", "Send a form: Content-Type: application/x-www-form-urlencoded.")
+        if request.content_type not in {_FORM, _JSON}:
+            raise OAuthError("invalid_request", f"Send a form: Content-Type: {_FORM}.")
         if request.rel_url.raw_query_string:
             # URLs are logged, and what is sent here is secret (RFC 6749, section 2.3.1).
             raise OAuthError("invalid_request", "Send the parameters in the body, none in the URL.")
         body = await read_limited(request, self._pace, _MAX_BYTES)
+        if request.content_type == _JSON:
+            return _of_json(body)
         try:
             pairs = parse_qsl(
                 body.decode(), keep_blank_values=True, strict_parsing=bool(body), max_num_fields=_MAX_PARAMETERS
             )
         except ValueError as error:
             raise OAuthError("invalid_request", "The body is not a form, or has too many parameters.") from error
-        if len(dict(pairs)) != len(pairs):
+        # What is not known is ignored, also twice (RFC 6749, section 3.2).
+        known = [name for name, _ in pairs if name in _PARAMETERS]
+        if len(set(known)) != len(known):
             raise OAuthError("invalid_request", "The body has a parameter twice.")
         return {name: value for name, value in pairs if value}
 
@@ -215,6 +224,17 @@ class OAuthRoutes:
         if found.expires_at is not None:
             fields["exp"] = int(found.expires_at.timestamp())
         return fields
+
+
+def _of_json(body: bytes) -> Form:
+    """Return the texts of a JSON object, which apps for Mastodon send instead of a form."""
+    try:
+        fields = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise OAuthError("invalid_request", "The body is not valid JSON.") from error
+    if not isinstance(fields, dict):
+        raise OAuthError("invalid_request", "The body must be a JSON object.")
+    return {name: value for name, value in fields.items() if isinstance(value, str) and value}
 
 
 def _basic(header: str) -> tuple[str, str]:

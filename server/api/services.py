@@ -19,8 +19,8 @@ from server.edge.access_log import AccessLog, EventLog
 from server.edge.body import BodyPace
 from server.edge.client_addresses import Network
 from server.edge.middleware import HttpMetrics, NoHttpMetrics
+from server.graphql.manifest import AcceptedDocuments
 from server.graphql.metrics import GraphqlMetrics, NoGraphqlMetrics
-from server.graphql.persisted import PersistedDocuments
 from server.identity.api_tokens import ApiTokens
 from server.identity.new_accounts import NewAccountLimiter
 from server.identity.rate_limiter import RateLimiter
@@ -55,7 +55,9 @@ class ApiSettings:
     `upload_dir` receives uploads before they become blobs and is best on the blobs' file system. `trusted_proxies` are
     the networks whose X-Forwarded-For is trusted, `allowed_origins` other web origins whose pages may use the API. With
     `static_dir` None no web application is served. With `surrogate_keys` images have the key for their purge from CDNs.
-    `hold` says which new photos are held. With `carried_positions` clients carry the position of their last write.
+    `hold` says which new photos are held. With `carried_positions` clients carry the position of their last write. With
+    `mastodon` apps that know Mastodon's interface are served; a response to their posts waits up to `image_patience`
+    seconds for the images.
     """
 
     secret: bytes = field(repr=False)
@@ -75,6 +77,8 @@ class ApiSettings:
     search_timeout: float = TIMEOUT
     hold: HoldPolicy = field(default_factory=HoldPolicy)
     carried_positions: bool = False
+    mastodon: bool = True
+    image_patience: float = 3.0
 
     @property
     def secure(self) -> bool:
@@ -125,6 +129,6 @@ class Services:
     oauth_metrics: OAuthMetrics = field(default_factory=NoOAuthMetrics)
     upload_metrics: UploadMetrics = field(default_factory=NoUploadMetrics)
     graphql_metrics: GraphqlMetrics = field(default_factory=NoGraphqlMetrics)
-    graphql_documents: PersistedDocuments = field(default_factory=PersistedDocuments)
+    graphql_documents: AcceptedDocuments = field(default_factory=AcceptedDocuments)
     access_log: AccessLog = field(default_factory=EventLog)
     require_space: Callable[[], None] = no_limit

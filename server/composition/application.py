@@ -17,7 +17,8 @@ from server.api.oauth import OAuthRoutes
 from server.api.photo_serializer import PhotoSerializer
 from server.api.services import ApiSettings, Services
 from server.api.table import endpoints
-from server.composition.graphql import graphql_routes
+from server.composition.app_interface import AppInterface, app_streaming
+from server.composition.graphql_routes import graphql_routes
 from server.edge.access_log import AccessLog, EventLog
 from server.edge.api_request import json_response
 from server.edge.authentication import RequestAuthenticator
@@ -60,10 +61,15 @@ def make_app(services: Services, methods: Methods = Methods.ALL, tracing: Tracin
         scope_of=scope_of,
     )
     app = _edge_app(settings, services.metrics, services.access_log, methods, tracing)
+    apps = AppInterface(services, authenticator, table) if settings.mastodon else None
+    if apps is not None:
+        apps.add_shared(app)
     for endpoint in table:
         resource = app.router.add_resource(PREFIX + endpoint.path)
         for method in ("GET", "HEAD") if endpoint.method == "GET" else (endpoint.method,):
             resource.add_route(method, guard.bind(endpoint))
+    if apps is not None:
+        apps.add_others(app)
     app.router.add_get(f"{PREFIX}/openapi.json", _document(table, settings, services.variants))
     variants = VariantRoutes(
         services.db,
@@ -86,8 +92,18 @@ def make_app(services: Services, methods: Methods = Methods.ALL, tracing: Tracin
     app.router.add_routes(oauth.routes())
     live = None if services.live is None else LiveRoutes(services.live, authenticator)
     _add_pages(app, services, guard, table, live)
-    if live is not None:
+    if services.live is not None and live is not None:
         app.router.add_routes(live.routes())
+        if apps is not None:
+            streaming = app_streaming(
+                services.live,
+                services.reads,
+                services.counter_cache,
+                variants=services.variants,
+                urls=services.media_urls,
+                public_url=settings.public_url,
+            )
+            app.router.add_routes(streaming.routes())
     return app
 
 

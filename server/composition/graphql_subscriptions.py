@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from channels.contract.ports import GraphqlDocuments, GraphqlSubscription
-from server.config.graphql import GraphqlSection
+from server.graphql.manifest import AcceptedDocuments
 from server.graphql.metrics import GraphqlMetrics
 
 
@@ -30,14 +30,15 @@ class LazyDocuments:
         return await documents.subscription(request)
 
 
-def subscription_documents(section: GraphqlSection, metrics: GraphqlMetrics) -> LazyDocuments:
+def subscription_documents(accepted: AcceptedDocuments, metrics: GraphqlMetrics) -> LazyDocuments:
     """Return the documents of subscriptions, with the limits and the persisted documents of the interface."""
 
     def load() -> GraphqlDocuments:
-        from server.composition.graphql import make_schema, persisted_documents  # noqa: PLC0415
+        from server.composition.graphql import make_schema  # noqa: PLC0415
         from server.graphql.executor import Executor  # noqa: PLC0415
+        from server.graphql.persisted import PersistedDocuments  # noqa: PLC0415
         from server.graphql.subscriptions.documents import SubscriptionDocuments  # noqa: PLC0415
 
-        return SubscriptionDocuments(Executor(make_schema()), persisted_documents(section).find, metrics)
+        return SubscriptionDocuments(Executor(make_schema()), PersistedDocuments(accepted).find, metrics)
 
     return LazyDocuments(load)

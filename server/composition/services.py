@@ -20,10 +20,11 @@ from server.actions.reactions import ReactionActions
 from server.actions.token_lookup import TokenLookup
 from server.api.services import ApiSettings, Services, no_limit
 from server.composition.actions import IdentitySettings, build_actions
+from server.composition.app_interface import app_streaming
 from server.composition.application import make_app, make_live_app
 from server.composition.backends import Stores, variant_registry
 from server.composition.blob_stores import open_presigner, upload_directory
-from server.composition.graphql import persisted_documents
+from server.composition.graphql_routes import accepted_documents
 from server.composition.graphql_subscriptions import subscription_documents
 from server.composition.outbound import outbound_policy
 from server.composition.push import push_settings
@@ -105,7 +106,7 @@ def build_live_layer(
             stores.reads,
             require_space=require_space,
         ),
-        graphql=subscription_documents(settings.graphql, metrics),
+        graphql=subscription_documents(accepted_documents(settings.graphql), metrics),
     )
     return build_live(
         stores.redis,
@@ -119,7 +120,18 @@ def build_live_layer(
 
 def build_live_app(settings: Settings, stores: Stores, live: Live, metrics: Metrics) -> web.Application:
     """Return the application of live connections alone."""
-    return make_live_app(live, api_settings(settings), metrics, access_log(settings), api_tokens(settings, stores))
+    app = make_live_app(live, api_settings(settings), metrics, access_log(settings), api_tokens(settings, stores))
+    if settings.mastodon.enabled:
+        streaming = app_streaming(
+            live,
+            stores.reads,
+            stores.counter_cache,
+            variants=variant_registry(settings),
+            urls=media_urls(settings),
+            public_url=settings.public_url,
+        )
+        app.router.add_routes(streaming.routes())
+    return app
 
 
 def build_api_app(
@@ -202,7 +214,7 @@ def api_services(settings: Settings, stores: Stores, passwords: Passwords, metri
         counter_cache=stores.counter_cache,
         tickets=Tickets(stores.redis),
         media_urls=media_urls(settings),
-        graphql_documents=persisted_documents(settings.graphql),
+        graphql_documents=accepted_documents(settings.graphql),
     )
 
 
@@ -243,4 +255,5 @@ def api_settings(settings: Settings) -> ApiSettings:
         body_pace=from_sections(BodyPace, settings.upload),
         hold=hold_policy(settings),
         carried_positions=settings.database.carried_positions,
+        mastodon=settings.mastodon.enabled,
     )

@@ -31,6 +31,7 @@ from server.config.keys import (
     WorkerSection,
 )
 from server.config.mail import MailSection
+from server.config.mastodon import MastodonSection
 from server.config.media import MediaSection
 from server.config.moderation import ModerationSection
 from server.config.notifications import NotificationsSection
@@ -76,6 +77,7 @@ class Settings(BaseSettings):
     moderation: ModerationSection = ModerationSection()
     mail: MailSection = MailSection()
     discover: DiscoverSection = DiscoverSection()
+    mastodon: MastodonSection = MastodonSection()
     graphql: GraphqlSection = GraphqlSection()
     limits: LimitsSection = LimitsSection()
     abuse: AbuseSection = AbuseSection()

@@ -12,7 +12,7 @@ import orjson
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
-from server.edge.body import BodyPace, read_limited, refuse_encoding
+from server.edge.body import BodyPace, read_limited
 from server.edge.problem import ProblemError, bad_field, invalid, sign_in_required
 from server.identity.clients import Client
 from server.identity.rate_limits import Charge, rate_limit_headers
@@ -149,13 +149,15 @@ class ApiRequest:
         return model.model_validate(value)
 
     async def _read(self) -> bytes:
-        request = self.http
-        refuse_encoding(request)
-        if request.body_exists and request.content_type != "application/json":
+        if self.http.body_exists and self.http.content_type != "application/json":
             raise ProblemError(
                 415, "unsupported_media_type", "Send the body as JSON, with the header Content-Type: application/json."
             )
-        return await read_limited(request, self._pace, MAX_JSON_BYTES)
+        return await self.read_body()
+
+    async def read_body(self) -> bytes:
+        """Return the body, of at most `MAX_JSON_BYTES`; raise a 408, 413 or 415."""
+        return await read_limited(self.http, self._pace, MAX_JSON_BYTES)
 
 
 @lru_cache(maxsize=1024)

@@ -37,7 +37,7 @@ class Guard:
     `require_space` raises `FullError` while there is no space for what an endpoint would store. `require_proof` raises
     `ReauthenticationRequiredError` unless a user was authenticated in a session a moment ago. Without `new_accounts` no
     lower limits apply to these. `scope_of` returns the scope that the token of an application needs for an endpoint, or
-    None where such tokens are refused.
+    None where such tokens are refused. Handlers get requests of `request_type`.
     """
 
     def __init__(
@@ -51,6 +51,7 @@ class Guard:
         require_proof: Callable[[int, str], Awaitable[None]],
         new_accounts: NewAccountLimiter | None = None,
         scope_of: Callable[[Endpoint], str | None] = no_scope,
+        request_type: type[ApiRequest] = ApiRequest,
     ) -> None:
         self._authenticator = authenticator
         self._limiter = limiter
@@ -60,6 +61,7 @@ class Guard:
         self._require_proof = require_proof
         self._new_accounts = new_accounts
         self._scope_of = scope_of
+        self._request_type = request_type
 
     def bind(self, endpoint: Endpoint) -> Handler:
         """Return the aiohttp handler of an endpoint.
@@ -82,7 +84,7 @@ class Guard:
                 http[VIEWER] = viewer
             elif endpoint.auth is Auth.REQUIRED:
                 raise sign_in_required()
-            request = ApiRequest(http, viewer, self._pace)
+            request = self._request_type(http, viewer, self._pace)
             await self.check(request, endpoint)
             if viewer is None or endpoint.reads:
                 response = await endpoint.handler(request)

@@ -113,11 +113,12 @@ class _Graph:
         done: set[str] = set()
         while found:
             path, _ = found.popitem()
-            if path in done or path in first:
+            if path in done:
                 continue
             done.add(path)
             closure = self._closure(path)
             found |= dict.fromkeys(later for each in closure for later in self._module(each).later)
+            # A module that the page has already is only exported.
             text = self._text({each: None for each in closure if each not in first})
             names = ", ".join(export.partition(":")[0] for export in self._module(path).exports)
             yield f"{FOLDER}/{path}", f'{text}export const {{ {names} }} = modules["{path}"];\n'.encode()

@@ -32,6 +32,17 @@ log = structlog.get_logger(__name__)
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
+
+class Renderer(Protocol):
+    """How the problems of a request are rendered."""
+
+    def __call__(self, problem: ProblemError) -> web.Response:
+        """Return the response for a problem."""
+        ...
+
+
+# Of requests to an interface other than PicShare's own.
+RENDERER: web.RequestKey[Renderer] = web.RequestKey("renderer", Renderer)
 REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id", str)
 PAGE_POLICY = (
     "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; connect-src 'self'; object-src 'none'; "
@@ -122,6 +133,9 @@ def _error_response(request: web.Request, error: Exception, request_id: str) -> 
         problem = unexpected()
     elif problem.status >= 500:
         log.warning("request_unavailable", code=problem.code, cause=str(error))
+    renderer: Renderer | None = request.get(RENDERER)
+    if renderer is not None:
+        return renderer(problem)
     if not opens_page(request):
         return render(problem, request_id)
     page = render_page(problem, request_id)

@@ -17,10 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+import brotli
 import structlog
 from aiohttp import web
 
-from server.edge.joined_modules import ModuleFormError, joined_files
+from server.edge.joined_modules import FOLDER, ModuleFormError, joined_files
 
 log = structlog.get_logger(__name__)
 
@@ -38,6 +39,9 @@ _TYPES = {
     ".woff2": "font/woff2",
 }
 _MIN_COMPRESSED = 512  # bytes; a smaller file fits into one packet anyway
+# Qualities of Brotli. A process compresses all files when it starts: in 40 ms, or 600 ms with the better one, which is
+# for the joined files alone.
+_QUICK, _GOOD = 5, 9
 _REFRESH_INTERVAL = 1.0  # seconds between looks at the directory
 _UNVERSIONED, _VERSIONED = "/static/", "/static/v-{}/"
 _Stamp = tuple[tuple[str, int, int], ...]
@@ -45,30 +49,42 @@ _Stamp = tuple[tuple[str, int, int], ...]
 
 @dataclass(frozen=True, slots=True)
 class StaticFile:
-    """The content of a file, its gzip if that is smaller, its content type and its entity tag without quotes."""
+    """The content of a file, its compressed forms, its content type and its entity tag without quotes.
+
+    `encodings` are those that are smaller, by their names in HTTP, the one to be preferred first.
+    """
 
     body: bytes
-    compressed: bytes | None
+    encodings: Mapping[str, bytes]
     content_type: str
     tag: str
 
     @classmethod
-    def of(cls, content_type: str, body: bytes) -> StaticFile:
+    def of(cls, content_type: str, body: bytes, *, brotli_quality: int = _QUICK) -> StaticFile:
         """Return the file with a content."""
-        compressed = gzip.compress(body, mtime=0) if len(body) >= _MIN_COMPRESSED else body
-        smaller = compressed if len(compressed) < len(body) else None
-        return cls(body, smaller, content_type, hashlib.sha256(body).hexdigest()[:32])
+        encodings = {}
+        if len(body) >= _MIN_COMPRESSED:
+            encodings = {"br": brotli.compress(body, quality=brotli_quality), "gzip": gzip.compress(body, mtime=0)}
+        smaller = {name: encoded for name, encoded in encodings.items() if len(encoded) < len(body)}
+        return cls(body, MappingProxyType(smaller), content_type, hashlib.sha256(body).hexdigest()[:32])
 
     def response(self, request: web.Request, headers: Mapping[str, str]) -> web.Response:
-        """Return the file for a request, compressed if the client accepts gzip, or a 304 if the client has it."""
-        # The tag is weak, because it is the same for both encodings (RFC 9110, 8.8.3.3).
+        """Return the file for a request, compressed as the client accepts it, or a 304 if the client has it."""
+        # The tag is weak, because it is the same for all encodings (RFC 9110, 8.8.3.3).
         sent = {**headers, "ETag": f'W/"{self.tag}"', "Vary": "Accept-Encoding"}
         if any(known.value in {self.tag, "*"} for known in request.if_none_match or ()):
             return web.Response(status=304, headers=sent)
         sent["Content-Type"] = self.content_type
-        if self.compressed is None or "gzip" not in request.headers.get("Accept-Encoding", ""):
-            return web.Response(body=self.body, headers=sent)
-        return web.Response(body=self.compressed, headers={**sent, "Content-Encoding": "gzip"})
+        for name in self.encodings:
+            if name in _accepted(request):
+                return web.Response(body=self.encodings[name], headers={**sent, "Content-Encoding": name})
+        return web.Response(body=self.body, headers=sent)
+
+
+def _accepted(request: web.Request) -> set[str]:
+    """Return the encodings that a client accepts (RFC 9110, 12.5.3)."""
+    listed = (part.partition(";") for part in request.headers.get("Accept-Encoding", "").lower().split(","))
+    return {name.strip() for name, _, weight in listed if weight.replace(" ", "") not in {"q=0", "q=0.0"}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,4 +155,5 @@ def _file(name: str, content: bytes, version: str) -> StaticFile:
     suffix = posixpath.splitext(name)[1]
     if suffix == ".html":
         content = content.replace(f'"{_UNVERSIONED}'.encode(), f'"{_VERSIONED.format(version)}'.encode())
-    return StaticFile.of(_TYPES[suffix], content)
+    quality = _GOOD if name.startswith(FOLDER) else _QUICK
+    return StaticFile.of(_TYPES[suffix], content, brotli_quality=quality)

@@ -78,6 +78,7 @@ class LeafColumn:
 
     def __init__(self, kind: GraphQLScalarType | GraphQLEnumType, shape: Shape) -> None:
         self._shape = shape
+        self._lists = shape.lists
         self._coerce = kind.coerce_output_value
         passes = _passing(kind)
         self._passes = passes
@@ -98,16 +99,16 @@ class LeafColumn:
         """Return whether all values may be copied as they are."""
         if self._passes is None:
             return False
-        if self._shape.lists == 0:
+        if self._lists == 0:
             return self._items.issuperset(map(type, values)) and self._passes.check(values)
-        if self._shape.lists == 1 and all(type(value) is list for value in values):
+        if self._lists == 1 and all(type(value) is list for value in values):
             items = list(chain.from_iterable(values))
             return self._items.issuperset(map(type, items)) and self._passes.check(items)
         return False
 
     def _coerce_all(self, values: Sequence[Any]) -> list[Any] | None:
         """Return the values of a custom scalar or an enumeration; None where one of them needs more care."""
-        if self._passes is not None or self._shape.lists or not _are_present(values):
+        if self._passes is not None or self._lists or not _are_present(values):
             return None
         try:
             coerced = [self._coerce(value) for value in values]
@@ -131,6 +132,7 @@ class ObjectColumn:
 
     def __init__(self, shape: Shape, selection: S | None, types: Mapping[str, S] | None = None) -> None:
         self._shape = shape
+        self._lists = shape.lists
         self._selection = selection
         self._types: Mapping[str, S] = {} if types is None else types
 
@@ -156,7 +158,7 @@ class ObjectColumn:
 
     def _complete_alike(self, values: Sequence[Any], selection: S) -> Completed | None:
         """Return the completed column where no value is null or wrong."""
-        template, lists = selection.template, self._shape.lists
+        template, lists = selection.template, self._lists
         if lists == 0 and _are_present(values):
             targets = [template.copy() for _ in values]
             return Completed(targets, (), (Children(selection, list(values), targets),))
@@ -233,7 +235,9 @@ def _any(_values: Sequence[Any]) -> bool:
 
 
 def _small(values: Sequence[Any]) -> bool:
-    return all(-_MAX_INT <= value < _MAX_INT for value in values if value is not None)
+    if None in values:
+        return all(-_MAX_INT <= value < _MAX_INT for value in values if value is not None)
+    return not values or (min(values) >= -_MAX_INT and max(values) < _MAX_INT)
 
 
 def _finite(values: Sequence[Any]) -> bool:

@@ -63,10 +63,16 @@ class Executor:
         if plan.root.introspection and data is not None:
             # In a thread: the whole schema takes as long as a hundred pages.
             data |= await asyncio.to_thread(introspect, self.schema, prepared, plan.root.introspection)
-        response: dict[str, Any] = {"data": data}
-        if execution.errors:
-            response["errors"] = execution.errors
-        return response
+        return _response(data, execution)
+
+    async def project(self, prepared: PreparedOperation, event: Any, context: ResolverContext) -> dict[str, Any]:
+        """Return the response of a subscription for one event, which its root field is read from or resolved for.
+
+        Only the context depends on the subscriber. So where the selected fields do not use its viewer, one response
+        is enough for all subscribers with the same plan and variables.
+        """
+        execution = Execution(prepared.plan, context, prepared.variables)
+        return _response(await execution.run(event), execution)
 
     async def execute(
         self,
@@ -81,3 +87,10 @@ class Executor:
         except RequestRefusedError as error:
             return {"errors": error.entries()}
         return await self.run(prepared, context)
+
+
+def _response(data: dict[str, Any] | None, execution: Execution) -> dict[str, Any]:
+    response: dict[str, Any] = {"data": data}
+    if execution.errors:
+        response["errors"] = execution.errors
+    return response

@@ -129,6 +129,8 @@ def root(
     async def resolve_root(parents: Sequence[Any], context: ResolverContext, **arguments: Any) -> Results[Any]:
         return [await resolve(context, **arguments) for _ in parents]
 
+    resolve_root.__wrapped__ = resolve  # type: ignore[attr-defined]  # for tools that read what a resolver declares
+
     async def resolver(root: Any, info: strawberry.Info, **arguments: Any) -> Any:  # noqa: ARG001 - has no value
         return await resolve(info.context, **arguments)
 

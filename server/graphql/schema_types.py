@@ -23,7 +23,7 @@ class Schema:
 
     def sdl(self) -> str:
         """Return the schema in the schema definition language."""
-        return self._source.as_str()
+        return self._source.as_str() + "\n"
 
     def converted(self, values: Mapping[str, Any], field: GraphQLField) -> dict[str, Any]:
         """Return coerced arguments by the names of the resolver's parameters, with input objects as their classes."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from channels.contract.channels import PROJECTED
 from channels.contract.errors import (
     NotOfferedError,
     PermissionDeniedError,
@@ -32,6 +33,8 @@ from storage.postgres.reads import Reads
 from storage.stores import blocks, photos, relations, webhook_endpoints
 from workers.jobs import publications
 from workers.jobs.publications import FEED, NOTIFICATIONS, PRESENCE, WEBHOOK
+
+APPS_PUBLIC = f"{PROJECTED}{publications.PUBLIC_TOPIC}"  # the channel of the public photos, for apps
 
 
 class LiveAuthenticator:
@@ -144,6 +147,8 @@ class LiveAuthorizer:
 
     async def authorize(self, identity: Identity, channel: str) -> Grant:
         """Return the grant; raise `UnknownChannelError`, `PermissionDeniedError` or `LiveUnavailableError`."""
+        if channel == APPS_PUBLIC:
+            return Grant(topic=publications.PUBLIC_TOPIC, owner_id=0)
         kind, _, text = channel.partition(":")
         if kind in {FEED, NOTIFICATIONS}:
             # The server subscribes each connection to its own user's streams; no client subscribes to another's.

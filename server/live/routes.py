@@ -11,7 +11,6 @@ from aiohttp import web
 from channels.contract.errors import TokenExpiredError, TokenInvalidError
 from channels.contract.ports import Identity
 from channels.live import Live
-from channels.transports.graphql import GraphqlEndpoint
 from server.edge.api_request import ADDRESS
 from server.edge.authentication import RequestAuthenticator
 from server.edge.endpoint import PREFIX
@@ -57,21 +56,19 @@ class LiveRoutes:
 
     def with_subscriptions(self, routes: Iterable[web.RouteDef]) -> list[web.RouteDef]:
         """Return the routes of the GraphQL interface, whose requests for subscriptions are handled here."""
-        endpoint = self._live.graphql
-        if endpoint is None:
-            return list(routes)
-        return [self._with_subscriptions(endpoint, route) for route in routes]
+        return [self._with_subscriptions(route) for route in routes]
 
     def graphql_routes(self) -> list[web.RouteDef]:
         """Return the routes of GraphQL subscriptions alone, for a process without the rest of the interface."""
 
         async def refuse(_request: web.Request) -> web.StreamResponse:
-            raise ProblemError(404, "subscriptions_only", "This server has subscriptions alone.")
+            raise web.HTTPNotFound(text="this process serves subscriptions alone")
 
         return self.with_subscriptions([web.get(GRAPHQL, refuse, allow_head=False), web.post(GRAPHQL, refuse)])
 
-    def _with_subscriptions(self, endpoint: GraphqlEndpoint, route: web.RouteDef) -> web.RouteDef:
-        if route.path != GRAPHQL:
+    def _with_subscriptions(self, route: web.RouteDef) -> web.RouteDef:
+        endpoint = self._live.graphql
+        if endpoint is None or route.path != GRAPHQL:
             return route
         others = route.handler
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,6 +47,14 @@ class Upload:
     texts: dict[str, list[str]]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Images:
+    """The images of a form by their fields, and its texts."""
+
+    files: Mapping[str, Upload]
+    texts: dict[str, list[str]]
+
+
 class UploadReceiver:
     """Receive uploads into `directory`, which is best on the file system of the blobs."""
 
@@ -77,8 +85,10 @@ class UploadReceiver:
             raise too_large(limits.max_bytes)
         spool = await asyncio.to_thread(Spool.create, self._directory, limits.max_bytes)
         try:
-            form = _Form(request.headers.get("Content-Type", ""), spool)
+            form = _Form(request.headers.get("Content-Type", ""), {FILE_FIELD: spool})
             await self._read(request, form)
+            if not form.files:
+                raise bad_field(FILE_FIELD, "The form has no file. Send the image in this field.", status=422)
             await spool.finish()
             self._metrics.upload_received(way=Way.FORM, seconds=time.monotonic() - began, size=spool.size)
             header = await asyncio.to_thread(_check, spool.path, limits, self._videos if videos else None)
@@ -91,6 +101,41 @@ class UploadReceiver:
             raise _bad_form(error) from error
         finally:
             await asyncio.to_thread(spool.remove)
+
+    @asynccontextmanager
+    async def receive_images(self, request: web.Request, names: Collection[str]) -> AsyncIterator[Images]:
+        """Yield the images of a form in the fields `names`, of which any may be missing, and its texts.
+
+        All together may have as many bytes as one image. Raises as `receive`.
+        """
+        limits = self._limits
+        refuse_encoding(request)
+        if (request.content_length or 0) > limits.max_bytes + _FORM_OVERHEAD:
+            raise too_large(limits.max_bytes)
+        async with AsyncExitStack() as stack:
+            spools: dict[str, Spool] = {}
+            for name in names:
+                spools[name] = spool = await asyncio.to_thread(Spool.create, self._directory, limits.max_bytes)
+                stack.push_async_callback(asyncio.to_thread, spool.remove)
+            try:
+                form = _Form(request.headers.get("Content-Type", ""), spools)
+                await self._read(request, form)
+            except SpoolFullError as error:
+                raise too_large(limits.max_bytes) from error
+            except MultipartError as error:
+                raise _bad_form(error) from error
+            texts, files = form.decoded_texts(), {}
+            for name in form.files:
+                await spools[name].finish()
+                header = await asyncio.to_thread(_check, spools[name].path, limits, None)
+                files[name] = Upload(
+                    path=spools[name].path,
+                    sha256=spools[name].sha256,
+                    size=spools[name].size,
+                    header=header,
+                    texts=texts,
+                )
+            yield Images(files=files, texts=texts)
 
     async def header_of(self, blob: Blob) -> ImageHeader:
         """Return the header of an uploaded object, which may be a video; raise `ProblemError`: 413, 415, 422."""
@@ -117,8 +162,6 @@ class UploadReceiver:
             raise ProblemError(400, "body_incomplete", detail, headers={"Connection": "close"}) from error
         if not form.ended:
             raise ProblemError(400, "body_incomplete", "The form ended before its final boundary. Send it again.")
-        if not form.has_file:
-            raise bad_field(FILE_FIELD, "The form has no file. Send the image in this field.", status=422)
 
     async def _feed(self, request: web.Request, form: _Form) -> None:
         reader, limit, total = BodyReader(request.content, self._pace), self._limits.max_bytes, 0
@@ -133,18 +176,18 @@ class UploadReceiver:
 
 
 class _Form:
-    """The parts of a form: the file goes to the spool, texts are kept in memory."""
+    """The parts of a form: files go to the spools of their fields, texts are kept in memory."""
 
-    def __init__(self, content_type: str, spool: Spool) -> None:
+    def __init__(self, content_type: str, spools: Mapping[str, Spool]) -> None:
         if not content_type.lower().startswith("multipart/form-data"):
             raise ProblemError(
                 415, "unsupported_media_type", "Send a form, with the header Content-Type: multipart/form-data."
             )
         self._parser = FormParser(content_type, max_parts=_MAX_PARTS)
-        self._spool = spool
+        self._spools = spools
         self._name = ""
         self._texts: dict[str, list[bytearray]] = {}
-        self.has_file = False
+        self.files: set[str] = set()
 
     @property
     def ended(self) -> bool:
@@ -165,16 +208,16 @@ class _Form:
 
     def _begin(self, name: str) -> None:
         self._name = name
-        if name != FILE_FIELD:
+        if name not in self._spools:
             self._texts.setdefault(name, []).append(bytearray())
-        elif self.has_file:
-            raise bad_field(FILE_FIELD, "Send only one file.", status=422)
+        elif name in self.files:
+            raise bad_field(name, "Send only one file.", status=422)
         else:
-            self.has_file = True
+            self.files.add(name)
 
     async def _data(self, data: bytes) -> None:
-        if self._name == FILE_FIELD:
-            await self._spool.add(data)
+        if self._name in self._spools:
+            await self._spools[self._name].add(data)
             return
         text = self._texts[self._name][-1]
         text += data

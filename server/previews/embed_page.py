@@ -19,6 +19,7 @@ _PAGE = Template(
     <meta name="color-scheme" content="light dark">
     <meta name="robots" content="noindex">
     <link rel="canonical" href="$url">
+    <link rel="icon" href="/static/icons/picshare.svg" type="image/svg+xml">
     <link rel="stylesheet" href="/static/css/tokens.css">
     <link rel="stylesheet" href="/static/css/embed.css">
   </head>

@@ -58,7 +58,7 @@ export function accessTokensSection(app) {
     "div",
     {},
     h("div.page-head", {}, heading, button),
-    h("p.secondary.page-text", {}, "A token lets a program of your own use your account without your password. Whoever has it can do what it permits."),
+    h("p.secondary.page-text", {}, "A token lets a program of your own use your account without your password. Keep it as secret as your password: any program that has it can do what it permits."),
     content,
   );
   return { title: "Access tokens", element };

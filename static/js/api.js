@@ -12,6 +12,8 @@ import { withTabLock } from "./tab_lock.js";
 const BASE = "/api/v1";
 const CSRF_COOKIE = "picshare_csrf";
 const EXPIRY_KEY = "picshare.access-until";
+/** A response that was requested ahead is used within this time. */
+const AHEAD_MS = 5_000;
 /** Renew the access token when it expires within this time. */
 const RENEW_BEFORE_MS = 30_000;
 
@@ -53,13 +55,26 @@ export class Api {
   #renewal = null;
   /** The CSRF token of the session that this page belongs to. */
   #csrfToken = "";
+  /** Responses that were requested ahead, by path and query. */
+  #ahead = new Map();
   /** Called when the session has ended. */
   onSignedOut = () => {};
   /** Asks the user to prove who they are, when a request needs that; returns whether they have. */
   prove = async () => false;
 
   get(path, query) {
+    const key = aheadKey(path, query);
+    const ahead = this.#ahead.get(key);
+    this.#ahead.delete(key);
+    if (ahead && performance.now() - ahead.since < AHEAD_MS) return ahead.response;
     return this.request("GET", path, { query });
+  }
+
+  /** Request what the next `get` with this path and query will return, before its caller is ready for it. */
+  getAhead(path, query) {
+    const response = this.request("GET", path, { query });
+    response.catch(() => {}); // Its caller handles the error.
+    this.#ahead.set(aheadKey(path, query), { response, since: performance.now() });
   }
 
   post(path, body, options) {
@@ -185,7 +200,11 @@ export class Api {
 }
 
 /** Return the value of the CSRF cookie, or "" without a session. */
-export function csrfToken() {
+export function aheadKey(path, query = {}) {
+  return JSON.stringify([path, Object.entries(query).filter(([, value]) => value !== null && value !== undefined)]);
+}
+
+function csrfToken() {
   const found = document.cookie.split("; ").find((pair) => pair.startsWith(`${CSRF_COOKIE}=`));
   return found ? decodeURIComponent(found.slice(CSRF_COOKIE.length + 1)) : "";
 }

@@ -8,7 +8,7 @@ import { authorizationPage } from "./authorization.js";
 import { discoverPage, tagPage } from "./discover.js";
 import { emptyPage, fill, h } from "./dom.js";
 import { acceptDrops } from "./drag_and_drop.js";
-import { homePage } from "./feed.js";
+import { FEED_PAGE, homePage } from "./feed.js";
 import { lazyPage } from "./lazy_page.js";
 import { Lists } from "./lists.js";
 import { moderationPage } from "./moderation.js";
@@ -112,7 +112,9 @@ class App extends EventTarget {
 
   async start() {
     try {
-      await this.session.start();
+      const started = this.session.start();
+      if (this.api.hasSession()) this.#requestAhead();
+      await started;
     } catch (error) {
       const again = h("button.button", { type: "button", onclick: () => location.reload() }, "Try again");
       fill(this.root, emptyPage("cloud", "PicShare is not responding", error.message, again));
@@ -130,6 +132,14 @@ class App extends EventTarget {
     this.push.register();
     if (this.session.user) this.#begin();
     this.router.start();
+  }
+
+  /** Request what the first page shows while the account of the user is being loaded. */
+  #requestAhead() {
+    const [, kind, name, rest] = location.pathname.split("/");
+    if (!kind) this.api.getAhead("/feed", { limit: FEED_PAGE });
+    else if (kind === "p" && name && !rest) this.api.getAhead(`/photos/${name}`);
+    else if (kind === "u" && name && !rest) this.api.getAhead(`/users/${name}`);
   }
 
   /** Return the dropped files and forget them; null if there are none. */

@@ -101,7 +101,7 @@ export class ChosenUsers {
       if (number !== this.#latest) return; // The user has typed more since, or left.
       const found = items.filter(({ id }) => id !== this.#app.session.id && !this.#chosen.has(id));
       const rows = found.map((user) => h("li", {}, userRow(user, this.#button(user, true))));
-      fill(this.#results, rows.length > 0 ? h("ul.user-list.panel", {}, rows) : h("p.secondary.page-text", {}, `Nobody to add whose user name starts with “${query}”.`));
+      fill(this.#results, rows.length > 0 ? h("ul.user-list.panel", {}, rows) : h("p.secondary.page-text", {}, `No account to add has a user name that starts with “${query}”.`));
     } catch (error) {
       if (number === this.#latest) fill(this.#results, emptyState("cloud", "Could not search", error.message));
     }

@@ -17,7 +17,7 @@ export function closeFriendsPage(app) {
     "div",
     {},
     h("div.page-head", {}, h("h1", {}, "Close friends")),
-    h("p.secondary.page-text", {}, "They see the photos that you share with close friends. Nobody learns that they are on this list, or that they are not any more."),
+    h("p.secondary.page-text", {}, "They see the photos that you share with close friends. They are not notified when you add or remove them."),
     friends.element,
   );
   return { title: "Close friends", element, leave: () => friends.leave() };

@@ -8,7 +8,7 @@ import { CATEGORIES } from "./report_dialog.js";
 export const ACTIONS = {
   none: { label: "Keep it", done: "Kept", of: ["photo", "comment", "user"], text: "Nothing changes. The reporters are told that it may stay." },
   sensitive: { label: "Mark as sensitive", done: "Marked as sensitive", of: ["photo"], text: "The photo is blurred until a viewer wants to see it." },
-  hide: { label: "Hide", done: "Hidden", of: ["photo", "comment"], text: "A photo is shown to its author alone, a comment to nobody." },
+  hide: { label: "Hide", done: "Hidden", of: ["photo", "comment"], text: "A photo is shown to its author alone, a comment not at all." },
   remove: { label: "Remove", done: "Removed", of: ["photo", "comment"], danger: true, text: "It is hidden at once, and erased after 30 days." },
   limit: { label: "Limit the account", done: "Account limited", of: ["photo", "comment", "user"], danger: true, text: "Followers see the account as before. Others do not find it or what it posts." },
   suspend: { label: "Suspend the account", done: "Account suspended", of: ["photo", "comment", "user"], danger: true, text: "The account is gone for all others at once, and deleted after 30 days." },

@@ -15,6 +15,8 @@ import { VisiblePhotos } from "./visible_photos.js";
 
 /** In CSS pixels. A user who has scrolled further down is not moved: a button offers the new photos. */
 const TOP_DISTANCE = 120;
+/** Photos of a page of the feed. */
+export const FEED_PAGE = 10;
 
 /** Create the page at "/". */
 export function homePage(app) {
@@ -88,7 +90,7 @@ class Feed {
   }
 
   async #load(cursor) {
-    const page = await this.#app.api.get("/feed", { cursor, limit: 10 });
+    const page = await this.#app.api.get("/feed", { cursor, limit: FEED_PAGE });
     // Only the first page: a page that is fetched because of a gap is newer than the connection.
     if (!this.#fetched) this.#app.live.fetched("feed", page.stream);
     this.#fetched = true;

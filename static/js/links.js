@@ -15,14 +15,14 @@ export function linkItems(app, path, title) {
 export function embedDialog(app, path) {
   const src = new URL(`${path}/embed`, location.origin).href;
   const frame = `<iframe src="${src}" width="640" height="736" loading="lazy" style="border:0;border-radius:12px;max-width:100%" title="PicShare"></iframe>`;
-  const code = h("textarea.code", { readonly: true, rows: 4, "aria-label": "HTML code" }, frame);
+  const code = h("textarea", { readonly: true, rows: 4, "aria-label": "HTML code" }, frame);
   code.addEventListener("focus", () => code.select());
   const dialog = h(
     "dialog",
     { "aria-labelledby": "embed-heading" },
     h("h2", { id: "embed-heading" }, "Embed this photo"),
     h("p.secondary", {}, "Paste this code into the HTML of a page. It shows the photo as long as everyone may see it."),
-    code,
+    h("div.field", {}, code),
     h(
       "div.dialog-actions",
       {},

@@ -18,7 +18,7 @@ export function listsPage(app) {
   const draw = () => {
     if (!loaded) return;
     const rows = app.lists.items.map((list) => h("li", {}, listRow(app, list)));
-    fill(content, rows.length > 0 ? h("ul.user-list.list-rows.panel", {}, rows) : emptyState("people", "No lists yet", "A list shows the photos of the people in it, and of nobody else."));
+    fill(content, rows.length > 0 ? h("ul.user-list.list-rows.panel", {}, rows) : emptyState("people", "No lists yet", "A list shows the photos of the people in it, and no others."));
   };
   const load = async () => {
     try {
@@ -157,7 +157,7 @@ class ListPage {
 
   #empty() {
     const add = h("a.button", { href: `/lists/${this.#id}/accounts` }, "Add people");
-    if (this.#list?.accounts === 0) return emptyState("people", "Nobody is in this list", "Add people, and their photos appear here.", add);
+    if (this.#list?.accounts === 0) return emptyState("people", "This list is empty", "Add people, and their photos appear here.", add);
     return emptyState("image", "No photos yet", "Photos of the people in this list appear here.", add);
   }
 
@@ -174,7 +174,7 @@ export function listAccountsPage(app, { id }) {
   const chosen = new ChosenUsers(app, {
     load: (cursor) => app.api.get(`/lists/${id}/accounts`, { cursor, limit: PAGE_SIZE }),
     change: (user, add) => app.lists.setMember({ id }, user, add),
-    empty: () => emptyState("people", "Nobody is in this list", "Find the people whose photos you want to read apart."),
+    empty: () => emptyState("people", "This list is empty", "Find the people whose photos you want to read apart."),
   });
   const element = h("div", {}, h("div.spinner", { role: "status", "aria-label": "Loading the list" }));
   let left = false;
@@ -204,6 +204,6 @@ export function listAccountsPage(app, { id }) {
 }
 
 function people(number) {
-  if (number === 0) return "Nobody yet";
+  if (number === 0) return "No one yet";
   return number === 1 ? "1 person" : `${number} people`;
 }

@@ -14,7 +14,7 @@ const EVENTS = {
   opened: "Opened",
   found: "Found automatically",
   assigned: "Assigned",
-  unassigned: "Assigned to nobody",
+  unassigned: "Not assigned",
   escalated: "Escalated",
   returned: "Returned to the moderators",
   decided: "Decided",
@@ -152,7 +152,7 @@ class CasePage {
       h(
         "div.case-buttons",
         {},
-        h("button.button.plain.compact", { type: "button", onclick: () => this.#assign(mine ? null : this.#app.session.id) }, mine ? "Assign to nobody" : "Assign to me"),
+        h("button.button.plain.compact", { type: "button", onclick: () => this.#assign(mine ? null : this.#app.session.id) }, mine ? "Remove the assignment" : "Assign to me"),
         h("button.button.plain.compact", { type: "button", onclick: () => this.#escalate() }, escalated ? "Return" : "Escalate"),
       ),
       assignee && h("p.secondary.small", {}, `Assigned to @${assignee.username}`),

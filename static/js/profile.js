@@ -15,6 +15,9 @@ import { banner } from "./profile_image.js";
 import { reportDialog } from "./report_dialog.js";
 import { avatar, displayName, profilePath, redrawUser } from "./user.js";
 
+/** Photos that are loaded at once. */
+const PHOTOS = 30;
+
 /** Create the page at "/u/:username". */
 export function profilePage(app, { username }) {
   const page = new ProfilePage(app, username);
@@ -55,6 +58,7 @@ class ProfilePage {
         this.#app.router.go(profilePath(this.#user), { replace: true });
         return;
       }
+      if (this.#canSeePhotos()) this.#app.api.getAhead(`/users/${this.#user.id}/photos`, { limit: PHOTOS });
       // Before the photos are shown, which would move down.
       this.#collections = this.#canSeePhotos() ? await userCollections(this.#app, this.#user) : null;
       if (!this.#left) this.#show();
@@ -83,7 +87,7 @@ class ProfilePage {
     this.#list?.leave();
     this.#list = new PhotoList(this.#app, {
       className: "grid",
-      load: (cursor) => this.#app.api.get(`/users/${user.id}/photos`, { cursor, limit: 30 }),
+      load: (cursor) => this.#app.api.get(`/users/${user.id}/photos`, { cursor, limit: PHOTOS }),
       draw: (photo) => photoCell(this.#app, photo),
       empty: () => this.#empty(own),
     });

@@ -51,7 +51,7 @@ export function reportDialog(app, { kind, id, what, account }) {
     fill(
       dialog,
       h("div.report-thanks", {}, icon("check"), h("h2", { id: "report-heading", tabindex: "-1" }, "Thank you")),
-      h("p", {}, "A moderator looks at it, and you are notified of the outcome. Nobody learns that you have reported it."),
+      h("p", {}, "A moderator looks at it, and you are notified of the outcome. Your report is confidential."),
       account && h("p.secondary", {}, `You can also mute or block @${account} on their profile.`),
       h("div.dialog-actions", {}, h("button.button", { type: "button", onclick: () => dialog.close() }, "Done")),
     );

@@ -109,6 +109,18 @@ async def get(db: Queryable, upload_id: int, *, user_id: int) -> Upload:
     return _upload_of(row)
 
 
+async def set_metadata(db: Queryable, upload_id: int, *, user_id: int, metadata: str) -> None:
+    """Replace the metadata of a user's upload that is not used yet; raise `NotFoundError("upload")`."""
+    changed: int | None = await db.fetchval(
+        f"UPDATE uploads SET metadata = $3 WHERE {_UPLOAD} AND user_id = $2 AND used_at IS NULL RETURNING id",
+        upload_id,
+        user_id,
+        metadata,
+    )
+    if changed is None:
+        raise NotFoundError("upload")
+
+
 async def acquire(db: Queryable, upload_id: int, *, ttl: timedelta) -> int | None:
     """Lease an upload to append to it, and return the lease; None while another request holds it."""
     lease: int | None = await db.fetchval(

@@ -43,7 +43,7 @@ async def test_a_list_from_its_beginning_to_its_end(site: Site) -> None:
     await form.get_by_label("Title").fill("Rocketeers")
     await form.get_by_role("button", name="Create").click()
     await page.get_by_role("main").get_by_role("listitem").get_by_role("link", name="Rocketeers").last.click()
-    await visitor.sees(page.get_by_role("heading", name="Nobody is in this list"))
+    await visitor.sees(page.get_by_role("heading", name="This list is empty"))
     await page.get_by_role("link", name="Add people").click()
     await page.get_by_label("Find people by user name").fill(author.name)
     await page.get_by_role("button", name=f"Add {author.name}").click()
@@ -99,7 +99,7 @@ async def test_a_list_without_photos_says_why(site: Site) -> None:
     await visitor.page.route("**/api/v1/lists/*", late)
     visitor.page.on("response", answered)
     await visitor.open(f"/lists/{list_id}")
-    await visitor.sees(visitor.page.get_by_role("heading", name="Nobody is in this list"))
+    await visitor.sees(visitor.page.get_by_role("heading", name="This list is empty"))
     await visitor.page.unroute_all(behavior="ignoreErrors")
 
 

@@ -177,6 +177,32 @@ async def test_old_counters_do_not_replace_new_ones(module_page: Page) -> None:
     assert await call(module_page, "js/photos", expression, [[1, 5], [9, 4], [9, 5], [2, 6]]) == [1, 2]
 
 
+async def test_a_response_requested_ahead_is_used_once(module_page: Page) -> None:
+    """By the next request with the same path and query, unless that comes much later."""
+    expression = """(async () => {
+        const { fetch: real } = window, { now } = performance, sent = [];
+        let later = 0;
+        performance.now = () => now.call(performance) + later;
+        window.fetch = async (url) => {
+            sent.push(url.pathname + url.search);
+            return new Response(JSON.stringify(sent.length));
+        };
+        try {
+            const api = new m.Api();
+            api.getAhead("/feed", { limit: 10 });
+            const got = [await api.get("/feed", { cursor: null, limit: 10 }), await api.get("/feed", { limit: 10 })];
+            api.getAhead("/feed", { limit: 10 });
+            later = 60_000;
+            got.push(await api.get("/feed", { limit: 10 }));
+            return [got, sent.length, sent[0]];
+        } finally {
+            window.fetch = real;
+            delete performance.now;
+        }
+    })()"""
+    assert await call(module_page, "js/api", expression) == [[1, 2, 4], 4, "/api/v1/feed?limit=10"]
+
+
 def test_nothing_parses_strings_as_markup() -> None:
     """No script writes markup or evaluates text, and the pages have no inline scripts or styles."""
     forbidden = re.compile(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|DOMParser")

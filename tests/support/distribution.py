@@ -34,7 +34,7 @@ DISTRIBUTED: Mapping[str, Distribution] = {
             "media_hashes", "findings", "totp", "recovery_codes", "passkeys",
             "notification_preferences", "notification_schedules", "muted_subjects", "delivery_queues", "deliveries",
             "one_time_tokens", "email_changes", "mail_opt_outs",
-            "push_subscriptions",
+            "push_subscriptions", "timeline_markers",
             "oauth_clients", "oauth_codes", "api_tokens",
         ),
         _BY_SHARD,

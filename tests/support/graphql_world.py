@@ -55,7 +55,9 @@ class World(ResolverContext):
             return NotFoundError("photo")
         if chance == 2:
             return ConflictError("title_taken", "The title is taken.", field="title")
-        return WRONG if chance == 3 else right
+        # A resolver that fails for a wrong object fails for all parents of its call, and calls differ by executor.
+        is_object = isinstance(right, dict | Post)
+        return WRONG if chance == 3 and not is_object else right
 
     def user(self, number: int) -> Row:
         """Return the row of a user."""
@@ -114,7 +116,7 @@ async def _friends(users: Sequence[Row], world: World, first: int = 2) -> Result
 
 async def _best(users: Sequence[Row], world: World) -> Results[Any]:
     world.calls.append(("best", len(users)))
-    if world.seed % 5 == 1 and len(users) > 1:
+    if world.seed % 5 == 1:
         raise ConflictError("busy", "Everything is busy.")
     return [world.value((user["number"], "best"), world.user(user["number"] + 1)) for user in users]
 

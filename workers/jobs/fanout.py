@@ -24,7 +24,7 @@ from storage.models import Photo, PhotoAudience, PhotoCounters
 from storage.postgres.database import Database
 from storage.render.images import Sign
 from storage.render.photo import is_restricted
-from storage.stores import follows, photo_exif, stars
+from storage.stores import follows, photo_exif, photo_lists, stars
 from storage.stores.follows import Bound
 from workers.handlers import EventHandler, on
 from workers.jobs import publications
@@ -144,6 +144,9 @@ class FanoutHandlers:
         if photo.audience is PhotoAudience.PUBLIC:
             # The topic is for everyone who may see the profile.
             await self._publisher.to_topic(publications.user_topic(event.author_id), document)
+        # As in the list of the newest photos, which a private or limited account's are not in.
+        if photo.public and await photo_lists.public_among(self._db, [photo.id], viewer_id=None):
+            await self._publisher.to_topic(publications.PUBLIC_TOPIC, document, author_ids=[event.author_id])
 
     async def imported(self, event: PhotoImported) -> None:
         """Store the card of an imported photo, and merge it into its author's feed; nothing is published.

@@ -30,6 +30,7 @@ NOTIFICATIONS = "notifications"
 WEBHOOK = "webhook"
 PRESENCE = "presence"
 PHOTO_TOPICS = "photo:"  # how the topics of photos begin
+PUBLIC_TOPIC = "public"  # of new photos that everyone may see
 
 
 def photo_topic(photo_id: int) -> str:

@@ -116,7 +116,8 @@ def own(endpoint: str, resolve: Callable[..., Awaitable[Any]]) -> BatchFunction:
 
 def endpoint_of(resolve: Callable[..., Any]) -> str | None:
     """Return the endpoint whose rules a resolver applies, or None."""
-    name = getattr(resolve, REST, None)
+    named_one = inspect.unwrap(resolve, stop=lambda each: hasattr(each, REST))
+    name = getattr(named_one, REST, None)
     return name if isinstance(name, str) else None
 
 

@@ -19,6 +19,7 @@ from storage.stores import close_friends, follows, photo_audience, photo_deletio
 from tests.support.community import new_user, new_users, ready_photo, ready_post
 from tests.support.stage import Stage
 from workers.jobs.audience_feeds import AudienceFeeds
+from workers.jobs.publications import PUBLIC_TOPIC
 
 pytestmark = pytest.mark.engines
 
@@ -87,7 +88,7 @@ async def test_a_new_photo_reaches_its_audience(stage: Stage) -> None:
         for user in everyone:
             assert (photo.id in await stage.feed(user)) is (user.username in _readers(audience))
         topics = [topic for topic, _ in await stage.topic_publications()]
-        assert topics == ([f"user:{encode(ann.id)}"] if audience is PhotoAudience.PUBLIC else [])
+        assert topics == ([f"user:{encode(ann.id)}", PUBLIC_TOPIC] if audience is PhotoAudience.PUBLIC else [])
         async with stage.database.transaction() as tx:
             await photo_deletion.delete(tx, photo.id, author_id=ann.id)
         await stage.pump()

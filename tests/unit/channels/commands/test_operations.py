@@ -168,16 +168,9 @@ async def test_an_event_stream_is_one_operation() -> None:
     device = scene.stream(Identity(user_id=7, session="s", expires_at=time.time() + 60))
     device.raw('{"query":"photo:9"}')
 
-    def running() -> None:
-        assert "photo:9" in device.connection.channels
-
-    await eventually(running)
+    await eventually(lambda: "photo:9" in device.connection.channels)
     scene.publish_on("photo:9", b"5")
     scene.hub.revoke([7], 9)
-
-    def ended() -> None:
-        assert device.transport.closing
-
-    await eventually(ended)
+    await eventually(lambda: device.transport.closing)
     sent = b"".join(device.transport.writes)
     assert sent == b':\n\nevent: next\ndata: {"data":5}\n\nevent: complete\ndata:\n\n:\n\n'

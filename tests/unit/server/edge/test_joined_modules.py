@@ -40,7 +40,9 @@ def test_every_module_of_the_application_is_joined() -> None:
     first = parts.pop("joined/js/app.js")
     sources = {name for name in files if name.startswith(("js/", "live")) and name.endswith(".js")}
     assert first.union(*parts.values()) == sources
-    assert all(part and not part & first for part in parts.values())
+    assert all(not part & first for part in parts.values())
+    named = {path for text in files.values() for path in re.findall(rb'import\("\./(\w+\.js)"\)', text)}
+    assert named == {path.removeprefix("joined/js/").encode() for path in parts}
     assert b"modulepreload" not in found["index.html"]
     assert found["index.html"].count(b"<script") == found["index.html"].count(b'rel="stylesheet"') == 1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
@@ -20,9 +21,10 @@ from server.edge.client_addresses import ClientAddresses
 from server.edge.cors import CrossOrigin
 from server.edge.guard import Guard
 from server.edge.middleware import NoHttpMetrics, edge
-from server.graphql.endpoint import MEDIA_TYPE, GraphqlApi, GraphqlServices
 from server.graphql.executor import Executor
-from server.graphql.persisted import Accepted, PersistedDocuments
+from server.graphql.handlers import MEDIA_TYPE, GraphqlHandlers, GraphqlServices
+from server.graphql.manifest import AcceptedDocuments
+from server.graphql.routes import GraphqlRoutes
 from server.identity.rate_limiter import RateLimiter
 from server.identity.rate_limits import RateLimits
 from server.identity.scopes import ANY
@@ -63,7 +65,7 @@ class RecordedMetrics:
 class Scene:
     """A server with the endpoint, and what it charged and measured."""
 
-    def __init__(self, *used_up: str, accepted: Accepted = Accepted.OPEN) -> None:
+    def __init__(self, *used_up: str, trusted: bool = False) -> None:
         self.quotas, self.metrics = MemoryQuotas(*used_up), RecordedMetrics()
         guard = Guard(
             RequestAuthenticator(TOKENS),
@@ -74,12 +76,12 @@ class Scene:
             require_proof=self._prove,
             scope_of=lambda _: ANY,
         )
-        api = GraphqlApi(
+        handlers = GraphqlHandlers(
             GraphqlServices(
                 executor=EXECUTOR,
                 new_context=lambda _: World(),
                 charger=guard,
-                documents=PersistedDocuments(accepted, MANIFEST),
+                documents=AcceptedDocuments(manifest=MANIFEST, trusted=trusted),
                 metrics=self.metrics,
             )
         )
@@ -87,9 +89,14 @@ class Scene:
             ClientAddresses(()), CrossOrigin(["https://other.example"]), NoHttpMetrics(), EventLog(), secure=False
         )
         app = web.Application(middlewares=[middleware])
-        for endpoint in api.endpoints():
+        for endpoint in GraphqlRoutes(self._load).endpoints():
             app.router.add_route(endpoint.method, endpoint.path, guard.bind(endpoint))
         self.client = TestClient(TestServer(app))
+        self.handlers, self.loads = handlers, 0
+
+    def _load(self) -> GraphqlHandlers:
+        self.loads += 1
+        return self.handlers
 
     async def _prove(self, _user_id: int, _session: str) -> None:
         raise AssertionError
@@ -126,7 +133,7 @@ async def scene() -> AsyncIterator[Scene]:
 async def trusting() -> AsyncIterator[Scene]:
     """Return a server that accepts the documents of the manifest."""
     EXECUTOR.documents.clear()
-    scene = Scene(accepted=Accepted.TRUSTED)
+    scene = Scene(trusted=True)
     async with scene.client:
         yield scene
 
@@ -313,11 +320,26 @@ async def test_trusted_documents(trusting: Scene) -> None:
     assert (status, response["errors"][0]["extensions"]["code"]) == (400, "document_not_trusted")
 
 
-@pytest.mark.parametrize(("accepted", "message"), [(Accepted.OPEN, "NotSupported"), (Accepted.TRUSTED, "NotFound")])
-async def test_apollo_clients_know_what_to_do(accepted: Accepted, message: str) -> None:
+@pytest.mark.parametrize(("trusted", "message"), [(False, "NotSupported"), (True, "NotFound")])
+async def test_apollo_clients_know_what_to_do(trusted: bool, message: str) -> None:
     """After an unknown hash clients of Apollo send the document, from then on or this once."""
-    scene = Scene(accepted=accepted)
+    scene = Scene(trusted=trusted)
     body = {"extensions": {"persistedQuery": {"version": 1, "sha256Hash": "0" * 64}}}
     async with scene.client:
         status, response = await scene.post(body)
     assert (status, response["errors"][0]["message"]) == (400, f"PersistedQuery{message}")
+
+
+async def test_the_schema(scene: Scene) -> None:
+    """The schema is a text in its definition language, for everyone."""
+    async with scene.client.get("/graphql/schema.graphql") as response:
+        assert (response.status, response.content_type) == (200, "text/plain")
+        assert "type Query {" in await response.text()
+
+
+async def test_the_handlers_are_loaded_once_when_they_are_needed(scene: Scene) -> None:
+    """A process that nobody asks for GraphQL does not load it, and simultaneous requests wait for the same load."""
+    assert scene.loads == 0
+    responses = await asyncio.gather(*(scene.post({"query": QUERY}) for _ in range(5)))
+    assert {status for status, _ in responses} == {200}
+    assert scene.loads == 1

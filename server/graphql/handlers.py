@@ -1,4 +1,4 @@
-"""The endpoint `/graphql`: `POST` for every operation, `GET` for queries whose document is persisted.
+"""The handlers of `/graphql`: `POST` for every operation, `GET` for queries whose document is persisted.
 
 The rules are those of the draft "GraphQL over HTTP" (https://graphql.github.io/graphql-over-http/draft/), with one
 status more: a request that is refused before its execution is a 400 for both media types. What never becomes a GraphQL
@@ -17,18 +17,17 @@ from aiohttp import web
 from graphql import OperationType
 
 from server.edge.api_request import ApiRequest
-from server.edge.endpoint import Auth, Endpoint
 from server.edge.problem import ProblemError
 from server.graphql.errors import RequestRefusedError
 from server.graphql.executor import Executor
 from server.graphql.fields import ResolverContext
+from server.graphql.manifest import AcceptedDocuments
 from server.graphql.metrics import GraphqlMetrics, NoGraphqlMetrics
 from server.graphql.operations import PreparedOperation
 from server.graphql.persisted import PersistedDocuments
 from server.graphql.requests import OperationRequest, from_body, from_query
 from server.identity.rate_limits import READ_QUOTA
 
-PATH = "/graphql"
 MEDIA_TYPE = "application/graphql-response+json"
 JSON = "application/json"
 COST_UNIT = 20  # of the cost of an operation, for one request of the rate limit
@@ -45,53 +44,41 @@ class Charger(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class GraphqlServices:
-    """What the endpoint needs; `new_context` returns what the resolvers of a request share."""
+    """What the handlers need; `new_context` returns what the resolvers of a request share."""
 
     executor: Executor
     new_context: Callable[[ApiRequest], ResolverContext]
     charger: Charger
-    documents: PersistedDocuments = field(default_factory=PersistedDocuments)
+    documents: AcceptedDocuments = field(default_factory=AcceptedDocuments)
     metrics: GraphqlMetrics = field(default_factory=NoGraphqlMetrics)
 
 
-class GraphqlApi:
-    """The endpoints of the GraphQL interface."""
+class GraphqlHandlers:
+    """Handlers of the GraphQL interface."""
 
     def __init__(self, services: GraphqlServices) -> None:
         self._services = services
         self._executor = services.executor
+        self._documents = PersistedDocuments(services.documents)
+        self._sdl = services.executor.schema.sdl()
 
-    def endpoints(self) -> list[Endpoint]:
-        """Return the endpoints, whose paths begin at the root."""
-        summaries = {"POST": "Execute a GraphQL operation", "GET": "Execute a persisted GraphQL query"}
-        handlers = {"POST": self._post, "GET": self._get}
-        # The handler charges the rate limit, because the cost of an operation is not known before. What a mutation
-        # requires is checked for each of its fields.
-        return [
-            Endpoint(
-                method=method,
-                path=PATH,
-                handler=handlers[method],
-                summary=summary,
-                tag="GraphQL",
-                auth=Auth.OPTIONAL,
-                guarded=False,
-                safe=True,
-                while_suspended=True,
-            )
-            for method, summary in summaries.items()
-        ]
-
-    async def _post(self, request: ApiRequest) -> web.StreamResponse:
+    async def post(self, request: ApiRequest) -> web.StreamResponse:
+        """Execute an operation, whose request is the body."""
         return await self._respond(request, from_body(await request.json()))
 
-    async def _get(self, request: ApiRequest) -> web.StreamResponse:
+    async def get(self, request: ApiRequest) -> web.StreamResponse:
+        """Execute a query whose document is persisted; the request is the query of the URL."""
         operation = from_query(request.http.query)
         if operation.text is not None:
             raise ProblemError(
                 400, "document_in_url", "A GET names a persisted document by documentId. Send a query with a POST."
             )
         return await self._respond(request, operation)
+
+    async def sdl(self, _request: ApiRequest) -> web.StreamResponse:
+        """Return the schema in the schema definition language."""
+        headers = {"Cache-Control": "no-cache"}
+        return web.Response(text=self._sdl, content_type="text/plain", charset="utf-8", headers=headers)
 
     async def _respond(self, request: ApiRequest, operation: OperationRequest) -> web.StreamResponse:
         kind, cost = "unknown", None
@@ -111,7 +98,7 @@ class GraphqlApi:
         """Return the operation, after its cost was charged to the rate limit."""
         services, paid = self._services, 0
         try:
-            text, trusted = services.documents.find(operation)
+            text, trusted = self._documents.find(operation)
             known = self._executor.documents.known(text) is not None
             if not known:
                 # The check of a document takes longer than most operations, and has to be paid for even if it fails.
