@@ -34,7 +34,7 @@ class PlanProjection:
         if name is None:
             return None
         document[TYPE_NAME] = name
-        execution = Execution(self._plan, ResolverContext(), self._variables, sequential=True)
+        execution = Execution(self._plan, ResolverContext(), self._variables)
         response: dict[str, Any] = {"data": _completed(execution, document)}
         if execution.errors:
             response["errors"] = execution.errors
