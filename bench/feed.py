@@ -81,10 +81,13 @@ class FeedServer(NamedTuple):
 
 
 @asynccontextmanager
-async def feed_server(cores: Cores, *, traced: Mapping[int, float] | None = None) -> AsyncIterator[FeedServer]:
+async def feed_server(
+    cores: Cores, *, traced: Mapping[int, float] | None = None, settings: Mapping[str, str] | None = None
+) -> AsyncIterator[FeedServer]:
     """Run the server on its core, and the engines on the others, until the end of the block.
 
-    It serves the API on the ports `traced`, too, each with traces of this share of its requests.
+    It serves the API on the ports `traced`, too, each with traces of this share of its requests. `settings` are further
+    variables of its environment.
     """
     async with AsyncExitStack() as stack:
         stack.enter_context(cores.other_cores_only())
@@ -101,6 +104,7 @@ async def feed_server(cores: Cores, *, traced: Mapping[int, float] | None = None
             "PICSHARE_AUTH__SECRET": secrets.token_hex(32),
             "PICSHARE_LIMITS__READS": "100000000/m",
             "PICSHARE_SERVER__PORT": str(port),
+            **(settings or {}),
         }
         command = cores.on_server_core(
             [sys.executable, "-m", "bench.feed_server", str(memory_port), json.dumps(traced or {})]

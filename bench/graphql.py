@@ -7,20 +7,39 @@ executor, on a document that it has parsed and validated before, shows what comp
 from __future__ import annotations
 
 import asyncio
+import os
+import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import orjson
 import strawberry
 from graphql import ExecutionResult, execute, parse
 
+from bench.cores import assign_cores
+from bench.edge import process_seconds
+from bench.feed import FeedServer, feed_server
+from bench.feed_community import ONE_AUTHOR
+from bench.http_load import request_rate
 from bench.report import RATIO, Figure, figure, ratios
 from server.graphql.executor import Executor
 from server.graphql.fields import ResolverContext, Results, batch, root
+from server.graphql.manifest import digest_of
 
 GROUP = "GraphQL: 20 photos with 22 fields each, without I/O"
+PAGE_GROUP = "GraphQL: a page of 20 photos, processor time of the server"
 PHOTOS = 20
+CONNECTIONS = 16
+REST = "/api/v1/feed?limit=20"
+FEED = """query Feed { viewer { feed(first: 20) {
+  nodes {
+    id audience sensitive caption altText tags location createdAt editedAt width height placeholder likeCount
+    commentCount liked urls { thumb feed original } author { id username displayName avatarUrl }
+  }
+  pageInfo { hasNextPage endCursor }
+} } }"""
 _TEXTS = ("id", "caption", "created_at", "visibility", "alt", "thumbhash", "place", "license")
 _NUMBERS = ("likes", "comments", "saves", "views", "width", "height")
 
@@ -103,6 +122,10 @@ DOCUMENT = """{ photos {
 
 async def measure(*, quick: bool) -> list[Figure]:
     """Return the microseconds of a page by each way, and the ratios."""
+    return [*await _without_io(quick=quick), *await _of_pages(quick=quick)]
+
+
+async def _without_io(*, quick: bool) -> list[Figure]:
     runs, seconds = (3, 0.1) if quick else (9, 0.5)
     executor = Executor(strawberry.Schema(Query))
     parsed = parse(DOCUMENT)
@@ -137,6 +160,40 @@ async def measure(*, quick: bool) -> list[Figure]:
             limit="the values themselves",
         ),
     ]
+
+
+async def _of_pages(*, quick: bool) -> list[Figure]:
+    """Return the microseconds of the server for a page over GraphQL and over REST, and their ratio."""
+    runs, seconds = (3, 1.0) if quick else (7, 2.0)
+    digest = digest_of(FEED)
+    with tempfile.TemporaryDirectory(prefix="psb-") as folder:
+        manifest = Path(folder) / "documents.json"
+        manifest.write_bytes(orjson.dumps({digest: FEED}))
+        cores = assign_cores(os.sched_getaffinity(0))
+        async with feed_server(cores, settings={"PICSHARE_GRAPHQL__MANIFEST": str(manifest)}) as server:
+            graphql, rest = [], []
+            for _ in range(runs + 1):
+                graphql.append(_server_microseconds(server, f"/graphql?documentId={digest}", seconds))
+                rest.append(_server_microseconds(server, REST, seconds))
+    # The first run loads the library and compiles the document.
+    return [
+        figure(PAGE_GROUP, "GraphQL", "µs", graphql[1:]),
+        figure(PAGE_GROUP, "REST", "µs", rest[1:]),
+        figure(
+            PAGE_GROUP,
+            "ratio to REST",
+            RATIO,
+            ratios(graphql[1:], rest[1:]),
+            at_most=2,
+            limit="the page of REST, whose photos are finished JSON",
+        ),
+    ]
+
+
+def _server_microseconds(server: FeedServer, path: str, seconds: float) -> float:
+    before = process_seconds(server.pid)
+    requests = request_rate(server.port, path, server.tokens[ONE_AUTHOR], connections=CONNECTIONS, seconds=seconds)
+    return (process_seconds(server.pid) - before) / (requests * seconds) * 1e6
 
 
 def _copied(photo: dict[str, Any]) -> dict[str, Any]:

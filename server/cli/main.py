@@ -14,6 +14,7 @@ import typer
 from server.cli import (
     backups,
     deadletters,
+    graphql,
     hashlist,
     inspection,
     loadtest,
@@ -57,6 +58,7 @@ def build_app() -> typer.Typer:
     app.add_typer(deadletters.build(), name="deadletters")
     app.add_typer(mail.build(), name="mail")
     app.add_typer(media.build(), name="media")
+    app.add_typer(graphql.build(), name="graphql")
     app.add_typer(hashlist.build(), name="hashlist")
     app.add_typer(moderation.build(), name="moderation")
     app.add_typer(push.build(), name="push")

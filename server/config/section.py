@@ -1,4 +1,8 @@
-"""Building blocks of the settings: sections, the types of their values, and `from_sections`."""
+"""Building blocks of the settings: sections, the types of their values, and `from_sections`.
+
+The description of a key is its documentation (`docs/configuration.md`). Each default is written once: where the
+configured part can be used without these settings, its own dataclass has the default and the key refers to it.
+"""
 
 from __future__ import annotations
 
@@ -84,3 +88,10 @@ Origins = Annotated[tuple[Annotated[str, AfterValidator(_check_origin)], ...], N
 Network = Annotated[IPv4Network | IPv6Network, BeforeValidator(_network)]
 Networks = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_split)]
 Rate = Annotated[str, AfterValidator(_check_rate)]
+
+
+def with_scheme(value: str, schemes: tuple[str, ...]) -> str:
+    """Return a URL that begins with one of the schemes; raise `ValueError` for any other."""
+    if not value.startswith(schemes):
+        raise ValueError(f"it should begin with {' or '.join(schemes)}")
+    return value

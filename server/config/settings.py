@@ -13,23 +13,16 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from server.config.abuse import AbuseSection
 from server.config.accounts import AccountsSection
 from server.config.acme import AcmeSection
+from server.config.auth import AuthSection
 from server.config.blobs import BlobsSection
+from server.config.data import DataSection
 from server.config.discover import DiscoverSection
 from server.config.edge import EdgeSection
+from server.config.engines import BrokerSection, DatabaseSection, RedisSection
 from server.config.graphql import GraphqlSection
-from server.config.keys import (
-    AuthSection,
-    BrokerSection,
-    DatabaseSection,
-    DataSection,
-    LimitsSection,
-    LiveSection,
-    LogSection,
-    RedisSection,
-    ServerSection,
-    UploadSection,
-    WorkerSection,
-)
+from server.config.limits import LimitsSection
+from server.config.live import LiveSection
+from server.config.log import LogSection
 from server.config.mail import MailSection
 from server.config.mastodon import MastodonSection
 from server.config.media import MediaSection
@@ -40,9 +33,12 @@ from server.config.outbound import OutboundSection
 from server.config.push import PushSection
 from server.config.retention import RetentionSection
 from server.config.section import Section
+from server.config.server import ServerSection
 from server.config.tracing import TracingSection
+from server.config.upload import UploadSection
 from server.config.video import VideoSection
 from server.config.webhooks import WebhooksSection
+from server.config.worker import WorkerSection
 
 PREFIX = "PICSHARE_"
 DELIMITER = "__"

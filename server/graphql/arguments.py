@@ -29,13 +29,15 @@ class Arguments:
         self._definition = definition
         self._node = node
         self._constant: dict[str, Any] | None = {}
+        self._converted: dict[str, Any] | None = {}
         if definition.args:
             self._constant = self._coerced_once()
+            self._converted = self._converted_once()
 
     def values(self, variables: VariableValues) -> dict[str, Any]:
         """Return the arguments by the names of the resolver's parameters; raise `ArgumentError` for a wrong value."""
-        if not self._definition.args:
-            return {}
+        if self._converted is not None:
+            return self._converted
         values = self._constant
         if values is None:
             try:
@@ -43,6 +45,12 @@ class Arguments:
             except GraphQLError as error:
                 raise ArgumentError(error.message) from None
         return self._schema.converted(values, self._definition)
+
+    def _converted_once(self) -> dict[str, Any] | None:
+        # Lists and input objects are made for each request: resolvers may change them.
+        if self._constant is None or any(isinstance(value, list | dict) for value in self._constant.values()):
+            return None
+        return self._schema.converted(self._constant, self._definition)
 
     def _coerced_once(self) -> dict[str, Any] | None:
         if any(_has_variable(argument.value) for argument in self._node.arguments or ()):

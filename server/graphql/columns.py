@@ -80,6 +80,8 @@ class LeafColumn:
         self._shape = shape
         self._lists = shape.lists
         self._coerce = kind.coerce_output_value
+        # Values by their names; what is not among them, as a member of the class, is coerced by the library.
+        self._names = _names(kind)
         passes = _passing(kind)
         self._passes = passes
         kinds = () if passes is None else (passes.kind,)
@@ -110,6 +112,10 @@ class LeafColumn:
         """Return the values of a custom scalar or an enumeration; None where one of them needs more care."""
         if self._passes is not None or self._lists or not _are_present(values):
             return None
+        try:
+            return [self._names[value] for value in values]
+        except (KeyError, TypeError):
+            pass
         try:
             coerced = [self._coerce(value) for value in values]
         except Exception:  # noqa: BLE001 - found again, with its place, value by value
@@ -215,6 +221,12 @@ class _Passing(NamedTuple):
 
     kind: type
     check: Callable[[Sequence[Any]], bool]
+
+
+def _names(kind: GraphQLScalarType | GraphQLEnumType) -> dict[Any, str]:
+    if not isinstance(kind, GraphQLEnumType):
+        return {}
+    return {each.value: name for name, each in kind.values.items() if isinstance(each.value, str)}
 
 
 def _passing(kind: GraphQLScalarType | GraphQLEnumType) -> _Passing | None:

@@ -8,14 +8,15 @@ What was cut off that way is still resolved with its level, but neither its valu
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+import inspect
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from graphql.execution.values import VariableValues
 
 from server.graphql.columns import Children, Failure, Trail
 from server.graphql.errors import ArgumentError, FieldErrors
-from server.graphql.fields import BatchFunction, ResolverContext, call, frozen, read
+from server.graphql.fields import BatchFunction, ResolverContext, Results, frozen, one_each, read
 from server.graphql.plan import Fetch, Plan, Selection, Step
 
 
@@ -114,11 +115,7 @@ class Execution:
         while self._pending:
             pending, self._pending = self._pending, []
             calls = list(self._calls(pending))
-            if len(calls) == 1:
-                results = [await self._results(calls[0])]
-            else:
-                results = await asyncio.gather(*map(self._results, calls))
-            for each, found in zip(calls, results, strict=True):
+            for each, found in zip(calls, await self._all_results(calls), strict=True):
                 start = 0
                 for group, fetch in each.uses:
                     end = start + len(group.sources)
@@ -133,18 +130,35 @@ class Execution:
             except ArgumentError as error:
                 self._fill(group, fetch, [error] * len(group.sources))
                 continue
-            key = fetch.resolve, frozen(arguments)
+            key = fetch.resolve, frozen(arguments) if arguments else None
             if key not in calls:
                 calls[key] = _Call(fetch.resolve, arguments, [])
             calls[key].uses.append((group, fetch))
         return calls.values()
 
-    async def _results(self, each: _Call) -> Sequence[Any]:
-        parents = each.parents
-        try:
-            return await call(each.resolve, parents, self._context, each.arguments)
-        except Exception as error:  # noqa: BLE001 - it is the error of each parent's field
-            return [error] * len(parents)
+    async def _all_results(self, calls: Sequence[_Call]) -> list[Sequence[Any]]:
+        """Return the results of each call. Resolvers without I/O are called in place, the others concurrently."""
+        results: list[Sequence[Any]] = []
+        waiting: list[tuple[int, Awaitable[Sequence[Any]]]] = []
+        for index, each in enumerate(calls):
+            parents = each.parents
+            try:
+                found = each.resolve(parents, self._context, **each.arguments)
+                if inspect.isawaitable(found):
+                    waiting.append((index, _awaited(each.resolve, parents, found)))
+                    found = ()
+                else:
+                    found = one_each(each.resolve, parents, found)
+            except Exception as error:  # noqa: BLE001 - it is the error of each parent's field
+                found = [error] * len(parents)
+            results.append(found)
+        if len(waiting) == 1:
+            index, only = waiting[0]
+            results[index] = await only
+        elif waiting:
+            for (index, _), found in zip(waiting, await asyncio.gather(*(each for _, each in waiting)), strict=True):
+                results[index] = found
+        return results
 
     def _fill(self, group: Group, step: Step, values: Sequence[Any]) -> None:
         """Complete a field for all objects of a group, and enter the objects in its values."""
@@ -189,6 +203,13 @@ class Execution:
             location = group.location(index)
             if location is not None:
                 self._nullify(group.parent, group.step, location.parent, location.trail)
+
+
+async def _awaited(resolve: BatchFunction, parents: Sequence[Any], found: Awaitable[Results[Any]]) -> Sequence[Any]:
+    try:
+        return one_each(resolve, parents, await found)
+    except Exception as error:  # noqa: BLE001 - it is the error of each parent's field
+        return [error] * len(parents)
 
 
 def _read_all(sources: Sequence[Any], key: str) -> list[Any]:

@@ -48,6 +48,7 @@ class Operation:
         self._cost = cost_tree(branches, schema.core)
         self._conditions = sorted(condition_variables([node, *fragments.values()]) & _declared(node))
         self._plans: OrderedDict[tuple[bool, ...], Plan] = OrderedDict()
+        self._without_variables: PreparedOperation | None = None
 
     @property
     def kind(self) -> OperationType:
@@ -57,11 +58,18 @@ class Operation:
     def prepare(self, raw: Mapping[str, Any]) -> PreparedOperation:
         """Return the operation with variables; raise `RequestRefusedError` where they do not fit their types."""
         definitions = self.node.variable_definitions or ()
+        if not definitions:
+            if self._without_variables is None:
+                self._without_variables = self._prepared(VariableValues({}, {}), {})
+            return self._without_variables
         variables = get_variable_values(
             self._schema.core, definitions, dict(raw), max_errors=_MAX_ERRORS, hide_suggestions=True
         )
         if isinstance(variables, list):
             raise RequestRefusedError("invalid_variables", variables)
+        return self._prepared(variables, raw)
+
+    def _prepared(self, variables: VariableValues, raw: Mapping[str, Any]) -> PreparedOperation:
         return PreparedOperation(
             operation=self,
             plan=self._plan(variables.coerced),

@@ -34,13 +34,12 @@ def picshare_version() -> str:
 
 
 class InstanceRoutes:
-    """`/api/v1/instance` and `/api/v2/instance`; `vapid_key` is that of push messages, if they are sent."""
+    """`/api/v1/instance` and `/api/v2/instance`."""
 
-    def __init__(self, links: Links, images: UploadLimits, videos: VideoUploadLimits, *, vapid_key: str | None) -> None:
+    def __init__(self, links: Links, images: UploadLimits, videos: VideoUploadLimits) -> None:
         self._links = links
         self._images = images
         self._videos = videos
-        self._vapid_key = vapid_key
 
     def routes(self) -> list[Route]:
         """Return the routes."""
@@ -96,7 +95,7 @@ class InstanceRoutes:
                 "languages": ["en"],
                 "configuration": {
                     "urls": {"streaming": self._streaming(), "status": None, "about": self._links.base},
-                    "vapid": {"public_key": self._vapid_key or ""},
+                    "vapid": {"public_key": ""},
                     "translation": {"enabled": False},
                     "limited_federation": True,
                     **self._configuration(),

@@ -47,7 +47,12 @@ def _items(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-MediaIds = Annotated[list[Annotated[str, Field(max_length=30)]], BeforeValidator(_items), Field(max_length=MAX_ITEMS)]
+def _text(value: Any) -> Any:
+    return str(value) if isinstance(value, int) else value
+
+
+IdText = Annotated[str, BeforeValidator(_text), Field(max_length=30)]
+MediaIds = Annotated[list[IdText], BeforeValidator(_items), Field(max_length=MAX_ITEMS)]
 
 
 class StatusForm(QueryModel):
@@ -55,7 +60,7 @@ class StatusForm(QueryModel):
 
     status: str | None = None
     media_ids: MediaIds = Field(default=[])
-    in_reply_to_id: Annotated[str, Field(max_length=30)] | None = None
+    in_reply_to_id: Annotated[IdText | None, BeforeValidator(lambda value: value or None)] = None
     sensitive: bool = False
     spoiler_text: str = ""
     visibility: Annotated[PhotoAudience | None, BeforeValidator(lambda value: value and _visibility(value))] = None
@@ -79,7 +84,7 @@ class _CommentOf(QueryModel):
 class MediaAttribute(QueryModel):
     """The new description of a picture that the status has."""
 
-    id: Annotated[str, Field(max_length=30)]
+    id: IdText
     description: AltText | None = None
 
 
@@ -139,9 +144,9 @@ class PostingRoutes:
     async def post(self, request: MastodonRequest) -> web.Response:
         """Post a photo or a comment."""
         form = await request.form(StatusForm)
-        if form.scheduled_at is not None:
+        if form.scheduled_at:
             raise _refused("PicShare cannot post at a later time. Post it then.")
-        if form.poll is not None:
+        if form.poll:
             raise _refused("PicShare has no polls.")
         if form.in_reply_to_id is not None:
             return await self._comment(request, form, parse_status(form.in_reply_to_id))

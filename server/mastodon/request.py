@@ -51,7 +51,9 @@ class MastodonRequest(ApiRequest):
 
     def fitted(self, model: type[M], body: Parameters) -> M:
         """Return the parameters of a body that was read, and those of the query; raise a 422."""
-        return model.model_validate({**self._query_parameters(), **body})
+        given = {**self._query_parameters(), **body}
+        # Apps send null for what they leave out.
+        return model.model_validate({name: value for name, value in given.items() if value is not None})
 
     def report_rate_limit(self, charge: Charge) -> None:
         """Add what is left of a rate limit to the response, also in the header fields of Mastodon."""

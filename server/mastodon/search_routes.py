@@ -150,7 +150,7 @@ class SearchRoutes:
 
     async def _at_address(self, text: str, viewer_id: int | None) -> tuple[str, Entity] | None:
         """Return what the page at an address of this installation shows, and its type; None for any other text."""
-        if not text.startswith(f"{self._links.base}/"):
+        if not text.startswith(f"{self._links.base}/") or not text.isprintable():
             return None
         kind, _, name = urlsplit(text).path.lstrip("/").partition("/")
         try:

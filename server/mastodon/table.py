@@ -33,14 +33,8 @@ def routes(services: Services) -> list[Route]:
     """Return every route; fixed paths come before those with parameters."""
     renderer = renderer_of(services)
     reader = StatusReader(services.reads, renderer)
-    apps = AppRoutes(
-        services.db,
-        services.actions.applications,
-        services.api_tokens,
-        vapid_key=services.actions.push.public_key,
-    )
     return [
-        *apps.routes(),
+        *AppRoutes(services.db, services.actions.applications, services.api_tokens).routes(),
         *_reading(services, renderer, reader),
         *_writing(services, renderer, reader),
         *_own(services, renderer),
@@ -66,7 +60,7 @@ def _reading(services: Services, renderer: Renderer, reader: StatusReader) -> li
         last_seen=actions.last_seen,
     )
     return [
-        *InstanceRoutes(renderer.links, settings.upload, settings.video, vapid_key=actions.push.public_key).routes(),
+        *InstanceRoutes(renderer.links, settings.upload, settings.video).routes(),
         # Before the accounts, whose paths have a parameter in the same place.
         *_profile(services, renderer),
         *AccountRoutes(reads, renderer, search).routes(),

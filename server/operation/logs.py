@@ -12,7 +12,7 @@ from typing import Any, TextIO, cast
 import orjson
 import structlog
 
-from server.config.keys import LogSection
+from server.config.log import LogSection
 from server.config.redaction import redact
 
 # The least severity of the records of each driver; those of asyncpg.pool repeat a failed connect, with a traceback.

@@ -188,7 +188,14 @@ async def begin_removal(tx: Transaction, sha256: str) -> Removal | None:
 
     Return None if nothing is to be done: the content is needed, unknown, or already being deleted by another process.
     """
-    if not await tx.execute("SELECT 1 FROM contents WHERE sha256 = $1 AND state <> 'deleting' FOR UPDATE", sha256):
+    free = await tx.execute(
+        """
+        SELECT 1 FROM contents WHERE sha256 = $1 AND (state <> 'deleting' OR deleting_since <= now() - $2::interval)
+        FOR UPDATE""",
+        sha256,
+        REMOVAL_STALE,
+    )
+    if not free:
         return None
     await tx.execute("DELETE FROM content_leases WHERE sha256 = $1 AND expires_at <= now()", sha256)
     if await tx.fetchval("SELECT 1 FROM content_leases WHERE sha256 = $1 LIMIT 1", sha256):
@@ -203,6 +210,16 @@ async def begin_removal(tx: Transaction, sha256: str) -> Removal | None:
         sha256,
     )
     return None if since is None else Removal(sha256=sha256, since=since)
+
+
+async def yield_removal(tx: Transaction, removal: Removal) -> None:
+    """Let the next attempt take over a removal that has deleted nothing yet, at once."""
+    await tx.execute(
+        "UPDATE contents SET deleting_since = $2::timestamptz - $3::interval WHERE sha256 = $1 AND deleting_since = $2",
+        removal.sha256,
+        removal.since,
+        REMOVAL_STALE,
+    )
 
 
 async def end_removal(tx: Transaction, removal: Removal) -> None:

@@ -153,10 +153,10 @@ ALLOWED: Mapping[str, frozenset[str]] = {
             "workers/worker"
         ),
         "server/administration": (
-            "channels/bus server/actions server/composition server/config server/edge server/errors server/identity "
-            "server/openid server/operation storage storage/blobs storage/cache storage/embedded storage/feeds "
-            "storage/postgres storage/redis storage/stores workers/broker workers/errors workers/images workers/jobs "
-            "workers/mails workers/outbound workers/scanning workers/videos workers/web_push"
+            "channels/bus server/actions server/composition server/config server/edge server/errors server/graphql "
+            "server/identity server/openid server/operation storage storage/blobs storage/cache storage/embedded "
+            "storage/feeds storage/postgres storage/redis storage/stores workers/broker workers/errors workers/images "
+            "workers/jobs workers/mails workers/outbound workers/scanning workers/videos workers/web_push"
         ),
         "server/cli": (
             "loadtest/community loadtest/errors loadtest/plan loadtest/profiles loadtest/report loadtest/run "

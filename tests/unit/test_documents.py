@@ -18,7 +18,7 @@ from channels.protocol.codes import Disconnect, ErrorCode, Unsubscribed
 from loadtest.profiles import ProfileName
 from loadtest.report.document import document_of
 from server.cli.main import build_app
-from server.config.keys import LimitsSection
+from server.config.limits import LimitsSection
 from storage.mails import MailKind
 from storage.models import PhotoState
 from tests.support.documents import ROOT, blocks, codes_in, documents, table_rows

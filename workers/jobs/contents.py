@@ -54,7 +54,7 @@ class ContentRemover:
     async def _finish(self, removal: Removal) -> None:
         try:
             async with asyncio.timeout(self._timeout):
-                variants = [blob.key async for blob in self._blobs.list(variants_prefix(removal.sha256))]
+                variants = await self._variants_of(removal)
                 # The original last: while it is there, `picshare media verify` finds what else is left of it.
                 await self._blobs.delete(variants)
                 await self._blobs.delete([original_key(removal.sha256)])
@@ -63,3 +63,13 @@ class ContentRemover:
         async with self._db.transaction() as tx:
             await contents.end_removal(tx, removal)
         log.info("blobs_removed", sha256=removal.sha256)
+
+    async def _variants_of(self, removal: Removal) -> list[str]:
+        try:
+            return [blob.key async for blob in self._blobs.list(variants_prefix(removal.sha256))]
+        except UnavailableError:
+            # Nothing was deleted, so the repeated job goes on as soon as the store answers. Once a deletion was sent, a
+            # store may still carry it out late: then the time of a stale removal has to pass.
+            async with self._db.transaction() as tx:
+                await contents.yield_removal(tx, removal)
+            raise

@@ -19,6 +19,16 @@ from server.graphql.queries import inbox
 from server.graphql.resolution.context import RequestContext, Source
 from server.graphql.resolution.described import interface_type, object_type
 from server.graphql.resolution.refusals import UserError
+from server.graphql.resolution.rules import permitted
+
+# Who may read what a mutation has changed is decided as for any other read.
+_ENDPOINTS = {
+    "photos": "GET /photos/{id}",
+    "comments": "GET /comments/{id}",
+    "profiles": "GET /users/{id}",
+    "collections": "GET /collections/{id}",
+    "lists": "GET /lists/{id}",
+}
 
 
 def _changed(name: str, loader: str) -> Callable[..., Any]:
@@ -28,7 +38,7 @@ def _changed(name: str, loader: str) -> Callable[..., Any]:
         found = await getattr(context, loader).many(payload.get(f"{name}_id") for payload in payloads)
         return [payload.get(name) or value for payload, value in zip(payloads, found, strict=True)]
 
-    return resolve
+    return permitted(_ENDPOINTS[loader], resolve)
 
 
 async def _counters(payloads: Sequence[Source], context: RequestContext) -> Results[Source | None]:
@@ -116,7 +126,8 @@ class NotificationsPayload(Payload):
     """The inbox after a change."""
 
     counters: NotificationCounters | None = batch(
-        _counters, description="The numbers of new notifications; null if it was refused."
+        permitted("GET /notifications/counters", _counters),
+        description="The numbers of new notifications; null if it was refused.",
     )
 
 

@@ -71,7 +71,7 @@ class Collection(Node):
     cover: Photo | None = batch(
         permitted("GET /users/{id}/collections", _covers), description="The first photo that the viewer may see."
     )
-    photos: Connection[Photo] = batch(
+    photos: Connection[Photo] | None = batch(
         permitted("GET /collections/{id}/items", _photos),
         description="The photos that the viewer may see, in their order.",
     )
@@ -85,6 +85,6 @@ class AccountList(Node):
     title: str = leaf(description="The title.")
     account_count: int = leaf(key="accounts", description="The number of accounts.")
     created_at: Time = leaf(description="When the list was created.")
-    accounts: Connection[User] = batch(
+    accounts: Connection[User] | None = batch(
         permitted("GET /lists/{id}/accounts", _accounts), description="The accounts, newest account first."
     )

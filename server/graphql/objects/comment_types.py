@@ -64,6 +64,6 @@ class Comment(Node):
     version: int = leaf(description="A number that grows with each change of the comment.")
     created_at: Time = leaf(description="When the comment was written.")
     edited_at: Time | None = leaf(description="When the author last changed the text; null before.")
-    replies: Connection[Comment] = batch(
+    replies: Connection[Comment] | None = batch(
         permitted("GET /comments/{id}/replies", _replies), description="The replies, oldest first."
     )

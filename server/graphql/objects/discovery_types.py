@@ -60,7 +60,7 @@ class Tag:
         permitted("GET /tags/followed", _followed, null_for_visitors=True),
         description="Whether the viewer follows the tag; null for visitors.",
     )
-    photos: Connection[Photo] = batch(
+    photos: Connection[Photo] | None = batch(
         permitted("GET /photos", _photos), description="The photos with the tag that the viewer may see, newest first."
     )
 

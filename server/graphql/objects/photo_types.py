@@ -223,10 +223,10 @@ class Photo(Node):
     moderation: PhotoModeration | None = leaf(
         weight=0, description="The decision of moderation that applies, for the author alone."
     )
-    likes: Connection[User] = batch(
+    likes: Connection[User] | None = batch(
         permitted("GET /photos/{id}/likes", _likes), description="The users who like the photo, newest like first."
     )
-    comments: Connection[Annotated["Comment", _COMMENT]] = batch(  # noqa: UP037
+    comments: Connection[Annotated["Comment", _COMMENT]] | None = batch(  # noqa: UP037
         permitted("GET /photos/{id}/comments", _comments),
         description="The comments, pinned ones first; each has its replies.",
     )

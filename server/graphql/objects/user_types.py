@@ -158,11 +158,11 @@ class User(Node):
         _related("following", nested_users.following),
         description="The accounts that the user follows, as `followers`.",
     )
-    photos: Connection[Annotated["Photo", _PHOTO]] = batch(  # noqa: UP037
+    photos: Connection[Annotated["Photo", _PHOTO]] | None = batch(  # noqa: UP037
         permitted("GET /users/{id}/photos", _photos),
         description="The photos that the viewer may see, newest first; one's own in every state.",
     )
-    collections: Connection[Annotated["Collection", _COLLECTION]] = batch(  # noqa: UP037
+    collections: Connection[Annotated["Collection", _COLLECTION]] | None = batch(  # noqa: UP037
         permitted("GET /users/{id}/collections", _collections),
         description="The public collections, or all of one's own, newest first.",
     )

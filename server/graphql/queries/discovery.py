@@ -197,10 +197,10 @@ async def trending(_context: RequestContext) -> Source:
 class Trending:
     """What trends among public photos."""
 
-    photos: Connection[Photo] = batch(
+    photos: Connection[Photo] | None = batch(
         own("GET /photos/trending", _trending_photos),
         description="Photos with many likes and comments for their age and their author.",
     )
-    tags: Connection[Tag] = batch(
+    tags: Connection[Tag] | None = batch(
         own("GET /tags/trending", _trending_tags), description="Tags that more authors use than usual."
     )

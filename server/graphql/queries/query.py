@@ -23,7 +23,7 @@ class Query:
 
     viewer: Viewer | None = root(viewer, description="You: the signed-in user; null for visitors.")
     node: Node | None = root(lookups.node, description="An object of any type by its id.")
-    nodes: list[Node | None] = root(
+    nodes: list[Node | None] | None = root(
         lookups.nodes, size=20, description="Objects of any types, one for each of at most 100 ids."
     )
     user: User | None = root(
@@ -36,12 +36,12 @@ class Query:
     collection: Collection | None = root(
         ruled("GET /collections/{id}", lookups.collection), description="A collection by its id."
     )
-    photos: Connection[Photo] = root(
+    photos: Connection[Photo] | None = root(
         ruled("GET /photos", discovery.photos), description="The newest photos that everyone may see."
     )
-    tag: Tag = root(ruled("GET /photos", discovery.tag), description="A tag by its name.")
-    search: SearchConnection = root(
+    tag: Tag | None = root(ruled("GET /photos", discovery.tag), description="A tag by its name.")
+    search: SearchConnection | None = root(
         ruled("GET /search", discovery.search),
         description="Users, tags and photos by their words, parts of words and misspelt names.",
     )
-    trending: Trending = root(discovery.trending, description="Photos and tags that trend.")
+    trending: Trending | None = root(discovery.trending, description="Photos and tags that trend.")

@@ -144,23 +144,23 @@ async def viewer(context: RequestContext) -> Source | None:
 class Viewer:
     """The signed-in user, and what belongs to the user alone."""
 
-    user: User = batch(own("GET /users/{id}", _user), description="The account as others see it.")
-    account: Account = batch(own("GET /users/me", _account), description="The account and its settings.")
-    feed: FeedConnection = batch(
+    user: User | None = batch(own("GET /users/{id}", _user), description="The account as others see it.")
+    account: Account | None = batch(own("GET /users/me", _account), description="The account and its settings.")
+    feed: FeedConnection | None = batch(
         own("GET /feed", feeds.feed),
         description="The home feed, or the photos of followed tags or of one of your lists.",
     )
-    notifications: NotificationConnection = batch(
+    notifications: NotificationConnection | None = batch(
         own("GET /notifications", inbox.notifications_page), description="The inbox, the latest activity first."
     )
-    counters: NotificationCounters = batch(
+    counters: NotificationCounters | None = batch(
         own("GET /notifications/counters", inbox.counters), description="The numbers of new notifications."
     )
-    saved_photos: Connection[Photo] = batch(
+    saved_photos: Connection[Photo] | None = batch(
         own("GET /users/me/saved", _own_list("saved of", _saved, _photos_of_items, lambda row: row[0])),
         description="The photos that you saved, the last one first.",
     )
-    collections: Connection[Collection] = batch(
+    collections: Connection[Collection] | None = batch(
         own(
             "GET /collections",
             _own_list(
@@ -174,7 +174,7 @@ class Viewer:
         ),
         description="Your collections, newest first.",
     )
-    lists: Connection[AccountList] = batch(
+    lists: Connection[AccountList] | None = batch(
         own(
             "GET /lists",
             _own_list(
@@ -186,37 +186,37 @@ class Viewer:
         ),
         description="Your lists of accounts, newest first.",
     )
-    follow_requests: Connection[User] = batch(
+    follow_requests: Connection[User] | None = batch(
         own("GET /users/me/follow-requests", _users("requests to", relations.requests)),
         description="The accounts that have asked to follow you.",
     )
-    close_friends: Connection[User] = batch(
+    close_friends: Connection[User] | None = batch(
         own("GET /users/me/close-friends", _users("close friends of", relations.close_friends)),
         description="Your close friends.",
     )
-    blocked_users: Connection[User] = batch(
+    blocked_users: Connection[User] | None = batch(
         own("GET /users/me/blocks", _users("blocks of", relations.blocks)), description="The accounts that you block."
     )
-    muted_users: Connection[User] = batch(
+    muted_users: Connection[User] | None = batch(
         own("GET /users/me/mutes", _users("mutes of", relations.mutes)), description="The accounts that you mute."
     )
-    followed_tags: list[Tag] = batch(
+    followed_tags: list[Tag] | None = batch(
         own("GET /tags/followed", _tags), description="The tags that you follow, in alphabetical order."
     )
-    suggested_users: Connection[SuggestedUser] = batch(
+    suggested_users: Connection[SuggestedUser] | None = batch(
         own("GET /suggestions/users", feeds.suggested_users), description="Accounts that you might want to follow."
     )
-    notification_preferences: list[NotificationPreference] = batch(
+    notification_preferences: list[NotificationPreference] | None = batch(
         own("GET /notifications/preferences", inbox.preferences),
         description="Whose activities notify you, for each kind and channel.",
     )
-    quiet_hours: QuietHours = batch(
+    quiet_hours: QuietHours | None = batch(
         own("GET /notifications/quiet-hours", inbox.quiet_hours), description="When you get no pushes and no mails."
     )
-    digest: Digest = batch(
+    digest: Digest | None = batch(
         own("GET /notifications/digest", inbox.digest), description="How often you get a mail about what is new."
     )
-    reports: Connection[Report] = batch(
+    reports: Connection[Report] | None = batch(
         own(
             "GET /users/me/reports",
             _own_list(
@@ -228,7 +228,7 @@ class Viewer:
         ),
         description="Your reports, with their outcomes.",
     )
-    decisions: Connection[Decision] = batch(
+    decisions: Connection[Decision] | None = batch(
         own(
             "GET /users/me/decisions",
             _own_list(

@@ -190,8 +190,9 @@ async def test_other_errors_are_reported_to_the_application(api: Api) -> None:
 async def test_parameters_are_not_given_twice(api: Api) -> None:
     """Of two, two programs could each read another one."""
     ann, application = await scene(api)
-    query = query_of(application) + "&redirect_uri=https://evil.example/"
-    assert (await answer(ann, query)).expect(400)["error"] == "invalid_request"
+    for twice in ("redirect_uri=https://evil.example/", f"client_id={application['client_id']}", "scope=read"):
+        query = f"{query_of(application)}&{twice}"
+        assert (await answer(ann, query)).expect(400)["error"] == "invalid_request", twice
 
 
 async def test_a_request_needs_a_session_of_the_user(api: Api) -> None:
@@ -216,6 +217,9 @@ async def test_a_code_is_exchanged_once_and_a_replay_ends_its_tokens(api: Api) -
     (await client.call("GET", "/users/me")).expect(200)
     assert (await exchange(api, application, code)).expect(400)["error"] == "invalid_grant"
     assert (await client.call("GET", "/users/me")).expect(401)["code"] == "session_revoked"
+    # For good, and not only until Redis forgets it.
+    ended = "SELECT count(*) FROM sessions WHERE by_token AND revoked_at IS NOT NULL"
+    assert await api.services.db.fetchval(ended) == 1
 
     code = await code_for(ann, application)
     answers = await asyncio.gather(*(exchange(api, application, code) for _ in range(4)))

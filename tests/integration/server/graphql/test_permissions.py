@@ -15,7 +15,8 @@ from storage import ids
 from storage.models import PhotoAudience
 from storage.notifications import NotificationKind
 from tests.support.api import Api
-from tests.support.api_user import ApiUser
+from tests.support.api_tokens import issue_token
+from tests.support.api_user import PASSWORD, ApiUser
 from tests.support.cases import case_about, decide, moderator, report
 from tests.support.community import record_notification
 from tests.support.graphql_requests import send
@@ -296,3 +297,66 @@ def _outcome(response: dict[str, Any]) -> str | None:
         return "null"
     refusals = value.get("errors")
     return refusals[0]["code"] if refusals else None
+
+
+async def test_a_token_of_an_application_needs_the_scope_of_each_field(api: Api) -> None:
+    """Each field needs the scope of its endpoint, also below others and in what a mutation returns."""
+    ann, bob = await api.user("ann"), await api.user("bob")
+    photo = await ann.upload(photograph())
+    await api.finish(photo)
+    (await ann.call("POST", f"/photos/{photo['id']}/comments", json={"text": "hello"})).expect(201)
+    bob.token = await issue_token(api.services.db, ids.decode(bob.id), "read:photos", "write:likes")
+    document = """query($id: ID!) { photo(id: $id) { caption author { username bio } comments { nodes { text } }
+        likes { nodes { id } } } viewer { feed { nodes { id } } lists { nodes { id } } } }"""
+    response = (await send(bob, document, id=f"P-{photo['id']}")).expect(200)
+    refused = {".".join(map(str, error["path"])): error["extensions"]["code"] for error in response["errors"]}
+    assert refused == dict.fromkeys(
+        ("photo.author.bio", "photo.comments", "photo.likes", "viewer.lists"), "insufficient_scope"
+    )
+    document = (
+        "mutation($id: ID!) { likePhoto(photo: $id) { photo { liked comments { nodes { id } } } errors { code } } }"
+    )
+    response = (await send(bob, document, id=f"P-{photo['id']}")).expect(200)
+    assert [error["path"] for error in response["errors"]] == [["likePhoto", "photo", "comments"]]
+    assert (await ann.call("GET", f"/photos/{photo['id']}")).expect(200)["likes"] == 1
+    document = "mutation($id: ID!) { savePhoto(photo: $id) { photo { id } errors { code } } }"
+    response = (await send(bob, document, id=f"P-{photo['id']}")).expect(200)
+    assert response["data"]["savePhoto"] == {"photo": None, "errors": [{"code": "insufficient_scope"}]}
+
+
+async def test_what_a_suspended_user_can_do(api: Api) -> None:
+    """With the token of a suspended account, decisions, reports and an appeal are open, and nothing else."""
+    ann, bob = await api.user("ann"), await api.user("bob")
+    photo = await bob.upload(photograph())
+    await api.finish(photo)
+    judge, reporter = await moderator(api), await api.user()
+    await report(reporter, "user", ann.id)
+    decision = await decide(judge, await case_about(judge, ann.id), "suspend")
+    (refused,) = [await ann.call("POST", "/tokens", json={"username": ann.name, "password": PASSWORD})]
+    ann.token = refused.expect(403)["access_token"]
+    closed = (
+        f'{{ photo(id: "P-{photo["id"]}") {{ id }} }}',
+        f'{{ node(id: "P-{photo["id"]}") {{ id }} }}',
+        "{ viewer { feed { nodes { id } } } }",
+        "{ viewer { account { email } } }",
+        "{ photos { nodes { id } } }",
+        "{ trending { tags { nodes { name } } } }",
+        '{ search(query: "x") { partial } }',
+    )
+    for document in closed:
+        response = (await send(ann, document)).expect(200)
+        assert [error["extensions"]["code"] for error in response["errors"]] == ["account_suspended"], document
+    like = f'mutation {{ likePhoto(photo: "P-{photo["id"]}") {{ errors {{ code }} }} }}'
+    response = (await send(ann, like)).expect(200)
+    assert response["data"]["likePhoto"]["errors"] == [{"code": "account_suspended"}]
+    response = (await send(ann, "{ viewer { decisions { nodes { id action } } reports { nodes { id } } } }")).expect(
+        200
+    )
+    assert response["data"]["viewer"] == {
+        "decisions": {"nodes": [{"id": f"D-{decision['id']}", "action": "SUSPEND"}]},
+        "reports": {"nodes": []},
+    }
+    document = """mutation($id: ID!) { appealDecision(decision: $id, text: "It was not me.") {
+        appeal { state } errors { code } } }"""
+    response = (await send(ann, document, id=f"D-{decision['id']}")).expect(200)
+    assert response["data"]["appealDecision"] == {"appeal": {"state": "PENDING"}, "errors": []}

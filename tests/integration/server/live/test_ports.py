@@ -54,8 +54,9 @@ async def test_a_subscriber_s_reads_have_what_was_published_before(api: Api) -> 
     authorizer = LiveAuthorizer(api.services.db, PresenceReader(api.services.db, api.services.stores.presence), reads)
     await authorizer.authorize(identity_of(ben), f"user:{ann.id}")
     assert reads.kept == [ids.decode(ben.id)]
-    with pytest.raises(PermissionDeniedError):
-        await authorizer.authorize(identity_of(ben), f"user:{ids.encode(1)}")
+    for channel in ("user", "photo", "presence", "webhook"):
+        with pytest.raises(PermissionDeniedError):
+            await authorizer.authorize(identity_of(ben), f"{channel}:{ids.encode(1)}")
     assert len(reads.kept) == 1
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -59,3 +60,14 @@ async def test_unfinished_build_is_replaced(log: WindowLog, redis: Any) -> None:
     assert not (await log.begin(ANN)).mine
     assert (await log.fill(ANN, begun, [1], complete=True))[0] is Filled.LOST
     assert (await log.fill(ANN, again, [2], complete=True))[0] is Filled.DONE
+
+
+async def test_a_new_epoch_differs_while_the_clock_is_behind(log: WindowLog, redis: Any) -> None:
+    """A log that begins again after a step back has another epoch: a client with the old one must fetch it again."""
+    (tag,) = re.findall(rb"{\d+}", log.key(ANN))
+    await commands(redis).set(b"clock:" + tag, (await now_of(redis) + AHEAD) * 1_000_000)
+    epochs = []
+    for _ in range(3):
+        epochs.append((await log.begin(ANN)).epoch)
+        await log.discard(ANN)
+    assert epochs == sorted(set(epochs))

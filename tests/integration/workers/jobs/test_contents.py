@@ -18,6 +18,7 @@ import pytest
 from server.actions.posting import StoredPicture, finalise, store
 from storage.blobs.file import FileBlobs
 from storage.blobs.keys import original_key
+from storage.blobs.port import BlobInfo
 from storage.blobs.variants import Variant
 from storage.cache.counters import CounterCache
 from storage.errors import InvalidValueError, UnavailableError
@@ -200,6 +201,28 @@ async def _crash_while_processing(scene: Scene, photo: Photo, moment: str, at: i
     else:
         with pytest.raises(CrashError):
             await scene.process(photo, blobs)
+
+
+class AbsentBlobs(FileBlobs):
+    """A store that is away."""
+
+    async def list(self, prefix: str) -> AsyncIterator[BlobInfo]:
+        """Fail at the end."""
+        async for info in super().list(prefix):
+            yield info
+        raise UnavailableError("blobs", "away")
+
+
+async def test_a_removal_that_found_no_store_is_repeated(scene: Scene) -> None:
+    """The repeated job completes it without the janitor, and the bytes can be uploaded again."""
+    photo = await scene.post()
+    with pytest.raises(UnavailableError, match="away"):
+        await scene.delete(photo, AbsentBlobs(scene.root))
+    assert (await scene.remains()).contents == ("deleting",)
+    assert await ContentRemover(scene.database, scene.blobs).remove(photo.sha256)
+    assert await scene.remains() == NOTHING
+    await scene.process(await scene.post())
+    assert await scene.remains() == READY
 
 
 @pytest.mark.parametrize(("moment", "at"), [("before", 0), ("after", 0), ("after", 1), ("before", 2), ("after", 2)])

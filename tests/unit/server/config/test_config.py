@@ -12,11 +12,14 @@ import pytest
 
 from channels.contract.settings import LiveSettings
 from server.api.services import ApiSettings
-from server.config.keys import AuthSection, LimitsSection, LiveSection, UploadSection
+from server.config.auth import AuthSection
+from server.config.limits import LimitsSection
+from server.config.live import LiveSection
 from server.config.loading import load_settings
 from server.config.reference import effective, markdown, sections, toml
 from server.config.section import Section, from_sections
 from server.config.settings import Settings
+from server.config.upload import UploadSection
 from server.edge.body import BodyPace
 from server.errors import ConfigError
 from server.identity.passwords import PasswordSettings

@@ -15,7 +15,7 @@ from aiohttp.test_utils import make_mocked_request
 from argon2 import PasswordHasher
 from pydantic import BaseModel, ValidationError
 
-from server.config.keys import LimitsSection
+from server.config.limits import LimitsSection
 from server.config.section import from_sections, parse_rate
 from server.edge.access_log import AccessRecord, JsonLines
 from server.edge.client_addresses import ClientAddresses

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from typing import Any
 
@@ -93,6 +94,20 @@ def test_fields_name_endpoints_of_the_api() -> None:
                 without.add(f"{kind.name}.{name}")
     assert without == _WITHOUT_ENDPOINT
     assert named - SCOPES.keys() == set()
+
+
+def test_every_field_that_reads_has_the_rules_of_an_endpoint() -> None:
+    """A field with I/O is for viewers who may use an endpoint: applications need its scope."""
+    bare = {
+        f"{kind.name}.{name}"
+        for kind in _types()
+        if isinstance(kind, GraphQLObjectType) and kind.name not in {"Query", "Mutation"}
+        for name, field in kind.fields.items()
+        if (resolve := field_options(field).resolve) is not None
+        and inspect.iscoroutinefunction(inspect.unwrap(resolve))
+        and endpoint_of(resolve) is None
+    }
+    assert bare == set()
 
 
 def test_enums_have_what_users_read() -> None:

@@ -52,3 +52,16 @@ def test_recovery_codes_are_found_however_they_are_typed() -> None:
     assert recovery_codes.digest_of(f" {codes[0].upper().replace('-', ' ')} ") == digest
     for text in ("", "123456", codes[0][:-1], codes[0] + "a", "é" * 16):
         assert recovery_codes.digest_of(text) is None
+
+
+def test_a_secret_has_the_length_of_the_hash() -> None:
+    """It is random, of 160 bits (RFC 4226, section 4)."""
+    assert len({totp.new_secret() for _ in range(3)}) == 3
+    assert len(totp.new_secret()) == 20
+
+
+def test_there_is_no_step_before_the_epoch() -> None:
+    """A clock that has not been set does not make a sign-in fail with an error."""
+    secret = bytes(20)
+    assert totp.matching_step(secret, totp.code_at(secret, 1), now=0) == 1
+    assert totp.matching_step(secret, totp.code_at(secret, 2), now=0) is None

@@ -8,13 +8,14 @@ from typing import Any, cast
 
 import pytest
 
-from channels.contract.errors import LiveUnavailableError, NotOfferedError, UnknownChannelError
+from channels.contract.errors import LiveUnavailableError, NotOfferedError, TokenInvalidError, UnknownChannelError
 from channels.contract.ports import Identity
 from server.actions.presence import PresenceReader
 from server.identity.tokens import AccessTokens
 from server.live.access import LiveAuthenticator, LiveAuthorizer, LivePresences
 from storage import ids
 from storage.errors import UnavailableError
+from storage.models import Role
 
 ANN = Identity(user_id=1, session="s", expires_at=time.time() + 86_400)
 TICKET = "t" * 43
@@ -56,6 +57,15 @@ def authenticator(failing: str = "") -> LiveAuthenticator:
     """Return an authenticator whose tickets fail in one method."""
     tokens = AccessTokens(b"a secret for tests, 32 bytes long", ttl=900)
     return LiveAuthenticator(tokens, cast(Any, Tickets(failing)))
+
+
+async def test_the_token_of_a_suspended_account_opens_no_connection() -> None:
+    """It is for the few requests of such a user alone; the same token without this mark opens one."""
+    tokens = AccessTokens(b"a secret for tests, 32 bytes long", ttl=900)
+    assert (await authenticator().authenticate(tokens.issue(user_id=1, session="s", role=Role.USER))).user_id == 1
+    restricted = tokens.issue(user_id=1, session="s", role=Role.USER, restricted=True)
+    with pytest.raises(TokenInvalidError, match="suspended"):
+        await authenticator().authenticate(restricted)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ import structlog
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from server.config.keys import LogSection
+from server.config.log import LogSection
 from server.config.redaction import redact, redact_text
 from server.operation.logs import set_up_logs
 
