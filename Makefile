@@ -59,7 +59,7 @@ bench-live: $(VENV)/dev.stamp ## compare the live layer with nchan, ws, Socket.I
 	$(BIN)/python -m bench.sockets $(ARGS)
 
 docs: $(VENV)/run.stamp ## build the documentation as a site, which the service has at /docs/
-	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 lock: ## pin every dependency again, with hashes and without index addresses (needs uv)
 	uv pip compile pyproject.toml --extra loadtest --group build --universal --python-version 3.11 \

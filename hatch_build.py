@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -29,10 +30,11 @@ class DocumentationHook(BuildHookInterface[Any]):
         self._build(Path(self._folder.name))
         build_data["force_include"][self._folder.name] = _SITE
 
-    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:  # noqa: ARG002
         """Remove the site that is in the wheel now."""
         if version != "editable":
             self._folder.cleanup()
 
     def _build(self, site: Path) -> None:
+        logging.basicConfig(level=logging.WARNING, format="%(levelname)s: %(message)s")
         build(load_config(str(Path(self.root, "mkdocs.yml")), strict=True, site_dir=str(site)))

@@ -47,7 +47,7 @@ def on_page_context(context: dict[str, object], page: Page, **_: object) -> dict
 
 
 def on_post_build(config: MkDocsConfig) -> None:
-    """Remove the list of addresses, which would have a host that does not exist, and what only developers of the theme need."""
+    """Remove the list of addresses, whose host does not exist, and what only developers of the theme need."""
     site = Path(config.site_dir)
     for path in (*site.glob("sitemap.xml*"), *site.rglob("*.map")):
         path.unlink()

@@ -1,4 +1,4 @@
-"""The documentation as a site, at `/docs/`: the files that `mkdocs.yml` makes of docs/, read when they are asked for."""
+"""The documentation as a site, at `/docs/`: what `mkdocs.yml` makes of docs/, read when it is asked for."""
 
 from __future__ import annotations
 
