@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from channels.contract.ports import Projection
 from channels.protocol.codes import Disconnect
 from channels.protocol.messages import Command, Message
 
@@ -41,11 +42,12 @@ class WireFormat(Protocol):
 class SharedMessage:
     """A message to many connections; encoded once per wire format, on first use."""
 
-    __slots__ = ("_encoded", "message")
+    __slots__ = ("_encoded", "_projected", "message")
 
     def __init__(self, message: Message) -> None:
         self.message = message
         self._encoded: dict[WireFormat, bytes] = {}
+        self._projected: dict[Projection, bytes | None] | None = None
 
     def encoded_for(self, wire_format: WireFormat) -> bytes:
         """Return the message in one wire format."""
@@ -53,3 +55,12 @@ class SharedMessage:
         if encoded is None:
             encoded = self._encoded[wire_format] = wire_format.encode(self.message)
         return encoded
+
+    def projected_by(self, projection: Projection) -> bytes | None:
+        """Return the GraphQL response for this publication, or None; computed once per projection."""
+        projected = self._projected
+        if projected is None:
+            projected = self._projected = {}
+        if projection not in projected:
+            projected[projection] = projection.project(bytes(self.message["push"]["pub"]["data"].data))
+        return projected[projection]

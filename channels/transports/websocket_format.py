@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import struct
+from typing import Protocol
 
+from channels.connection.wire_format import WireFormat
 from channels.protocol.codec import Codec
 from channels.protocol.codes import Disconnect
 from channels.protocol.messages import Command, Message
@@ -31,6 +33,14 @@ def pong_frame(payload: bytes) -> bytes:
 def close_frame(disconnect: Disconnect) -> bytes:
     """Return a close frame."""
     return frame(_CLOSE, struct.pack(">H", disconnect.code) + disconnect.reason.encode())
+
+
+class FrameFormat(WireFormat, Protocol):
+    """A wire format of WebSocket frames."""
+
+    def is_pong(self, data: bytes) -> bool:
+        """Return whether the data are one frame of a client with the shortest pong and nothing else."""
+        ...
 
 
 class WebSocketFormat:
