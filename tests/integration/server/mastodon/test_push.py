@@ -171,7 +171,8 @@ async def test_what_is_refused(api: Api, users: tuple[AppUser, AppUser]) -> None
     ):
         refused = await ann.call("POST", PATH, json={**good, "subscription": {**good["subscription"], **changed}})
         assert (refused.status, refused.json.keys()) == (422, {"error"}), changed
-    for data in ({"alerts": []}, {"alerts": {"follow": "perhaps"}}, {"policy": "some"}, 5):
+    wrong: tuple[Any, ...] = ({"alerts": []}, {"alerts": {"follow": "perhaps"}}, {"policy": "some"}, 5)
+    for data in wrong:
         assert (await ann.call("POST", PATH, json={**good, "data": data})).status == 422, data
         assert (await ann.call("PUT", PATH, json={"data": data})).status == 422, data
     assert (await ann.call("PUT", PATH, json={})).status == 404
