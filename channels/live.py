@@ -21,6 +21,7 @@ from channels.commands.connect import ConnectHandler
 from channels.commands.connection_manager import ConnectionManager
 from channels.commands.dispatcher import CommandDispatcher
 from channels.commands.emulation import Emulation
+from channels.commands.operations import OperationHandler
 from channels.commands.subscriptions import SubscriptionHandler
 from channels.connection.drain import drain
 from channels.connection.keepalive import Keepalive
@@ -39,6 +40,7 @@ from channels.protocol.codec_json import JsonCodec
 from channels.protocol.codec_msgpack import MsgpackCodec
 from channels.protocol.codec_protobuf import ProtobufCodec
 from channels.transports.accept_policy import AcceptPolicy
+from channels.transports.graphql import GraphqlEndpoint
 from channels.transports.poller import Poller
 from channels.transports.projected import ProjectedStreams
 from channels.transports.streaming import Streaming
@@ -68,6 +70,7 @@ class Live:
     accept_policy: AcceptPolicy
     websocket: WebSocketEndpoint
     streaming: Streaming
+    graphql: GraphqlEndpoint | None
     projected: ProjectedStreams
 
     @property
@@ -150,11 +153,13 @@ def build_live(
     delivery = Delivery(hub, ports.presences, frozenset(channels), recovery, receive_input, on_delivered=count_delivery)
     pubsub = PubSub(redis, channels, delivery, has_subscribers=hub.has_subscribers, deadline=settings.pubsub_deadline)
 
+    subscriptions = SubscriptionHandler(ports, hub, pubsub, settings)
     commands = CommandDispatcher(
         connects=ConnectHandler(ports, hub, recovery, keepalive, settings),
-        subscriptions=SubscriptionHandler(ports, hub, pubsub, settings),
+        subscriptions=subscriptions,
         presences=ports.presences,
         operations=ports.operations,
+        graphql=OperationHandler(ports, hub, subscriptions, settings),
         settings=settings,
     )
     manager = ConnectionManager(commands, hub, keepalive, settings, metrics)
@@ -181,5 +186,6 @@ def build_live(
             unsent=settings.write_buffer_bytes,
         ),
         streaming=Streaming(manager, emulation, accept_policy, poller, settings),
+        graphql=None if ports.graphql is None else GraphqlEndpoint(manager, accept_policy, poller, settings),
         projected=ProjectedStreams(manager, accept_policy, poller, settings),
     )

@@ -39,7 +39,9 @@ class ConnectHandler:
 
     async def connect(self, connection: Connection, request: Connect) -> None:
         """Authenticate, and reply with the position of each stream or what was missed; raise `ChannelsError`."""
-        identity = connection.preauthenticated or await self._authenticator.authenticate(request.token)
+        identity = connection.preauthenticated
+        if identity is None or request.token:
+            identity = await self._authenticator.authenticate(request.token)
         # A connection that joins while messages arrive is held at the next loss. One that joined after the loss would
         # not be held, and would miss what is published until the subscriptions are back.
         if not self._recovery.subscribed:

@@ -22,8 +22,16 @@ from channels.contract.settings import LiveSettings
 from channels.hub.hub import Hub
 from channels.protocol import codes
 from channels.protocol.codec import BadFrameError
-from channels.protocol.core import ProtocolCore
-from channels.protocol.effects import CallMethod, Connect, ReadHistory, ReadPresence, Refresh, Request, Subscribe
+from channels.protocol.effects import (
+    CallMethod,
+    Connect,
+    ReadHistory,
+    ReadPresence,
+    Refresh,
+    Request,
+    StartOperation,
+    Subscribe,
+)
 from channels.protocol.messages import Command
 
 C = TypeVar("C", bound=Connection)
@@ -31,7 +39,7 @@ C = TypeVar("C", bound=Connection)
 log = structlog.get_logger(__name__)
 
 _CLEANUP_BATCH = 50  # connections in one turn of the event loop: about three milliseconds
-_REQUESTS = (Connect, Refresh, Subscribe, ReadHistory, ReadPresence, CallMethod)
+_REQUESTS = (Connect, Refresh, Subscribe, ReadHistory, ReadPresence, CallMethod, StartOperation)
 
 
 class ConnectionManager:
@@ -57,7 +65,7 @@ class ConnectionManager:
     def open_as(self, kind: type[C], wire_format: WireFormat, transport: Transport, address: str) -> C:
         """Open a connection of a subclass."""
         now = asyncio.get_running_loop().time()
-        core = ProtocolCore(rate=self._settings.command_rate, burst=self._settings.command_burst, now=now)
+        core = kind.core_type(rate=self._settings.command_rate, burst=self._settings.command_burst, now=now)
         connection = kind(wire_format, transport, core, self._scheduler, self._settings, address=address)
         self._hub.add(connection)
         self._metrics.live_opened()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from channels.commands.connect import ConnectHandler
+from channels.commands.operations import OperationHandler
 from channels.commands.subscriptions import SubscriptionHandler
 from channels.connection.connection import Connection
 from channels.contract.errors import ChannelsError, OperationError, TokenInvalidError
@@ -16,6 +17,7 @@ from channels.protocol.effects import (
     CallMethod,
     Close,
     Connect,
+    EndOperation,
     LocalEffect,
     NoOp,
     ReadHistory,
@@ -23,6 +25,7 @@ from channels.protocol.effects import (
     Refresh,
     Reply,
     Request,
+    StartOperation,
     Subscribe,
     Unsubscribe,
 )
@@ -43,12 +46,14 @@ class CommandDispatcher:
         subscriptions: SubscriptionHandler,
         presences: Presences,
         operations: Operations,
+        graphql: OperationHandler,
         settings: LiveSettings,
     ) -> None:
         self._connects = connects
         self._subscriptions = subscriptions
         self._presences = presences
         self._operations = operations
+        self._graphql = graphql
         self._settings = settings
         self._connecting = asyncio.Semaphore(_CONNECTING)
 
@@ -63,6 +68,8 @@ class CommandDispatcher:
                 connection.close(disconnect)
             case Unsubscribe():
                 self._subscriptions.unsubscribe(connection, effect)
+            case EndOperation():
+                self._graphql.end(connection, effect)
 
     async def handle(self, connection: Connection, request: Request) -> None:
         """Handle a request and send its reply; connects wait for their turn. An error that is raised is a defect."""
@@ -115,6 +122,8 @@ class CommandDispatcher:
                 await self._subscriptions.history(connection, request)
             case ReadPresence():
                 await self._presence(connection, request)
+            case StartOperation():
+                await self._graphql.start(connection, request)
             case CallMethod():
                 if connection.identity is not None:
                     document = await self._operations.call(connection.identity, request.method, request.data)

@@ -8,6 +8,7 @@ import uuid
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 from channels.connection.stream_state import StreamState
 from channels.connection.transport import Transport
@@ -34,7 +35,12 @@ class Deadlines:
 
 
 class Connection(WriteBuffer):
-    """A write buffer with the state of its client; no method blocks or awaits."""
+    """A write buffer with the state of its client; no method blocks or awaits.
+
+    `core_type` is the state machine of the protocol that its clients speak.
+    """
+
+    core_type: ClassVar[type[ProtocolCore]] = ProtocolCore
 
     __slots__ = (
         "__weakref__",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from channels.contract.ports import Projection
 from channels.protocol.codes import Disconnect
 from channels.protocol.messages import Command, Message
 
@@ -38,14 +39,22 @@ class WireFormat(Protocol):
         ...
 
 
-class SharedMessage:
-    """A message to many connections; encoded once per wire format, on first use."""
+EventKey = tuple[Projection, WireFormat | None, int, int]
+"""What the beginning of an event depends on: the selection, and the length of its end, the format and the position."""
 
-    __slots__ = ("_encoded", "message")
+
+class SharedMessage:
+    """A message to many connections; encoded once per wire format, on first use.
+
+    `event_heads` are the beginnings of GraphQL events of the message, kept by the connections that share them.
+    """
+
+    __slots__ = ("_encoded", "event_heads", "message")
 
     def __init__(self, message: Message) -> None:
         self.message = message
         self._encoded: dict[WireFormat, bytes] = {}
+        self.event_heads: dict[EventKey, bytes] = {}
 
     def encoded_for(self, wire_format: WireFormat) -> bytes:
         """Return the message in one wire format."""

@@ -11,6 +11,7 @@ import asyncio
 import os
 from collections.abc import Callable, Collection, Iterable
 from itertools import islice
+from typing import ClassVar
 
 from channels.connection.transport import Transport, descriptor_of
 from channels.connection.wire_format import SharedMessage, WireFormat
@@ -81,8 +82,10 @@ class WriteScheduler:
         due, wire_format, data = self._due, None, b""
         for buffer in buffers:
             if buffer.wire_format is not wire_format:
-                wire_format = buffer.wire_format
-                data = message.encoded_for(wire_format)
+                data = buffer.bytes_of(message)
+                wire_format = buffer.wire_format if buffer.shares_messages else None
+                if not data:
+                    continue
             if buffer.pending is None:
                 # `put` written out, to save a call per buffer in the common case.
                 buffer.pending, buffer.fileno = data, -1
@@ -98,9 +101,13 @@ class WriteScheduler:
         wire_format, data, size, deferred, write = None, b"", 0, 0, os.write
         for buffer in buffers:
             if buffer.wire_format is not wire_format:
-                wire_format = buffer.wire_format
-                data = message.encoded_for(wire_format)
+                data = buffer.bytes_of(message)
                 size = len(data)
+                # Where messages are not shared, the next buffer has bytes of its own.
+                wire_format = buffer.wire_format if buffer.shares_messages else None
+                if not size:
+                    deferred += 1
+                    continue
             # Not negative means that nothing older waits, so the socket can be written without asking the transport.
             fileno = buffer.fileno
             if fileno >= 0:
@@ -154,7 +161,12 @@ class _HotFields:
 
 
 class WriteBuffer(_HotFields):
-    """Messages to one transport, in one wire format; after `close` nothing more is written."""
+    """Messages to one transport, in one wire format; after `close` nothing more is written.
+
+    `shares_messages` is whether a message to many is the same bytes for all buffers with its wire format.
+    """
+
+    shares_messages: ClassVar[bool] = True
 
     __slots__ = ("_closed_with", "_scheduler", "_socket", "transport")
 
@@ -174,6 +186,10 @@ class WriteBuffer(_HotFields):
     def closed_with(self) -> Disconnect | None:
         """Return how the connection was closed, or None while it is open."""
         return self._closed_with
+
+    def bytes_of(self, message: SharedMessage) -> bytes:
+        """Return what this client receives of a message to many; nothing if it does not concern the client."""
+        return message.encoded_for(self.wire_format)
 
     def put(self, data: bytes) -> None:
         """Send an encoded message, in one write with all others of this turn of the event loop."""

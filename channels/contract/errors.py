@@ -8,6 +8,7 @@ ChannelsError
 ├── NotOfferedError          error 108: the channel has no history or no presence list
 ├── UnknownOperationError    error 104: an rpc to a method that does not exist
 ├── OperationError           an error code of the rpc method's own (400–1999) and its message
+├── OperationRefusedError    a GraphQL operation that is not executed, with the entries of its `errors`
 └── LiveUnavailableError     error 100 (temporary): a store behind the streams is unavailable
 """
 
@@ -49,6 +50,14 @@ class OperationError(ChannelsError):
         super().__init__(message)
         self.code = code
         self.temporary = temporary
+
+
+class OperationRefusedError(ChannelsError):
+    """A GraphQL operation is not executed; `entries` are its errors, a JSON list."""
+
+    def __init__(self, entries: bytes) -> None:
+        super().__init__("the operation was refused")
+        self.entries = entries
 
 
 class LiveUnavailableError(ChannelsError):

@@ -5,9 +5,9 @@ The adapters are in `server`, the only package that knows both `channels` and `s
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -174,12 +174,44 @@ class Operations(Protocol):
         ...
 
 
+class Projection(Protocol):
+    """What a GraphQL document selects of publications.
+
+    Subscriptions that select the same have the same instance, so that a publication is projected once for all of them.
+    """
+
+    def project(self, data: bytes) -> bytes | None:
+        """Return the GraphQL response for a publication, a JSON object; None if it is no event of the subscription.
+
+        Must not block: everything that is selected comes from the publication.
+        """
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class GraphqlSubscription:
+    """A checked subscription: the stream or the channel of its events, and the position to continue from, if any."""
+
+    channel: str
+    projection: Projection
+    since: Position | None = None
+
+
+class GraphqlDocuments(Protocol):
+    """Check the documents of GraphQL subscriptions."""
+
+    async def subscription(self, request: Mapping[str, Any]) -> GraphqlSubscription:
+        """Return the subscription of a request as in GraphQL over HTTP; raise `OperationRefusedError`."""
+        ...
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ports:
-    """All adapters that the live layer needs."""
+    """All adapters that the live layer needs; without `graphql` there are no GraphQL subscriptions."""
 
     authenticator: Authenticator
     streams: Streams
     authorizer: Authorizer
     presences: Presences
     operations: Operations
+    graphql: GraphqlDocuments | None = None

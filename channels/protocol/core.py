@@ -42,7 +42,9 @@ _NOT_OFFERED = {
 }
 
 
-class _Stage(Enum):
+class Stage(Enum):
+    """Stages of a connection, up to the accepted connect."""
+
     NEW = auto()
     CONNECTING = auto()
     REFUSED = auto()
@@ -62,7 +64,7 @@ class ProtocolCore:
     __slots__ = ("_allowance", "_burst", "_counted_at", "_pong_due", "_rate", "_stage", "_superseded")
 
     def __init__(self, *, rate: float, burst: int, now: float) -> None:
-        self._stage = _Stage.NEW
+        self._stage = Stage.NEW
         self._pong_due = False
         self._superseded = False
         self._rate, self._burst = rate, burst
@@ -71,7 +73,7 @@ class ProtocolCore:
     @property
     def connected(self) -> bool:
         """Return whether a connect was accepted."""
-        return self._stage is _Stage.CONNECTED
+        return self._stage is Stage.CONNECTED
 
     @property
     def pong_due(self) -> bool:
@@ -85,16 +87,16 @@ class ProtocolCore:
 
     def begin_frame(self) -> None:
         """Begin the next frame: after a rejected connect the client may try again."""
-        if self._stage is _Stage.REFUSED:
-            self._stage = _Stage.NEW
+        if self._stage is Stage.REFUSED:
+            self._stage = Stage.NEW
 
     def accepted(self) -> None:
         """Record that the connect in progress succeeded."""
-        self._stage = _Stage.CONNECTED
+        self._stage = Stage.CONNECTED
 
     def refused(self) -> None:
         """Record that the connect in progress was answered with an error."""
-        self._stage = _Stage.REFUSED
+        self._stage = Stage.REFUSED
 
     def ping_sent(self) -> None:
         """Record that a ping was sent, so that a pong is expected."""
@@ -105,7 +107,7 @@ class ProtocolCore:
 
         It is not counted against the rate: there is one for each ping of the server.
         """
-        if not self._pong_due or self._superseded or self._stage is not _Stage.CONNECTED:
+        if not self._pong_due or self._superseded or self._stage is not Stage.CONNECTED:
             return False
         self._pong_due = False
         return True
@@ -129,13 +131,13 @@ class ProtocolCore:
         over = self.count(now)
         if over is not None:
             return over
-        if self._stage is _Stage.REFUSED:
+        if self._stage is Stage.REFUSED:
             return NoOp()
         if command.id == 0:
             return self._without_id(command)
-        if self._stage is _Stage.NEW:
+        if self._stage is Stage.NEW:
             return self._connect(command) if command.method == "connect" else Close(codes.BAD_REQUEST)
-        if self._stage is _Stage.CONNECTING or command.method in ("connect", "send"):
+        if self._stage is Stage.CONNECTING or command.method in ("connect", "send"):
             return Close(codes.BAD_REQUEST)
         return _offered(command)
 
@@ -153,9 +155,9 @@ class ProtocolCore:
             effect = Connect(command.id, _text(command.params, "token"), _positions(command.params))
         except _Refusal:
             # Like a connect that the authenticator rejects: the rest of the frame is ignored.
-            self._stage = _Stage.REFUSED
+            self._stage = Stage.REFUSED
             return Reply(error_reply(command.id, ErrorCode.BAD_REQUEST))
-        self._stage = _Stage.CONNECTING
+        self._stage = Stage.CONNECTING
         return effect
 
 

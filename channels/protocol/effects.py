@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from channels.contract.ports import Position
 from channels.protocol.codes import Disconnect
@@ -29,9 +30,9 @@ class Refresh:
 
 @dataclass(frozen=True, slots=True)
 class Subscribe:
-    """Check the permission for a channel, and subscribe."""
+    """Check the permission for a channel, and subscribe; the id is a text where an operation of GraphQL needs it."""
 
-    id: int
+    id: int | str
     channel: str
 
 
@@ -87,12 +88,27 @@ class Close:
 
 
 @dataclass(frozen=True, slots=True)
+class StartOperation:
+    """Check a GraphQL document, and start the subscription that it describes."""
+
+    id: str
+    request: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class EndOperation:
+    """End a GraphQL subscription, without a message."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
 class NoOp:
     """Do nothing; continue with the next command."""
 
 
 # Effects that need I/O. The commands behind one of them wait until it is done.
-Request = Connect | Refresh | Subscribe | ReadHistory | ReadPresence | CallMethod
+Request = Connect | Refresh | Subscribe | ReadHistory | ReadPresence | CallMethod | StartOperation
 # Effects that are executed at once.
-LocalEffect = Unsubscribe | Reply | Close | NoOp
+LocalEffect = Unsubscribe | EndOperation | Reply | Close | NoOp
 Effect = Request | LocalEffect

@@ -43,17 +43,17 @@ class Command:
     blank: bool = False
 
 
-def reply(command_id: int, method: str, result: Message) -> Message:
+def reply(command_id: int | str, method: str, result: Message) -> Message:
     """Return a reply; an empty result is included as well."""
     return {"id": command_id, method: result}
 
 
-def error_reply(command_id: int, code: ErrorCode) -> Message:
+def error_reply(command_id: int | str, code: ErrorCode) -> Message:
     """Return the reply to a command that failed."""
     return custom_error_reply(command_id, int(code), code.message, temporary=code.temporary)
 
 
-def custom_error_reply(command_id: int, code: int, message: str, *, temporary: bool) -> Message:
+def custom_error_reply(command_id: int | str, code: int, message: str, *, temporary: bool) -> Message:
     """Return an error reply with a code and message of the service (400–1999)."""
     error: Message = {"code": code, "message": message}
     if temporary:

@@ -75,7 +75,7 @@ class Streaming:
     async def http_stream(self, request: web.Request, address: str) -> web.StreamResponse:
         """Handle `POST /connection/http_stream`; the first commands are the body."""
         self._accept_policy.check(request, address)
-        first = await self._body(request)
+        first = await self.body(request)
         wire_format = self._protobuf if request.content_type == _PROTOBUF else self._lines
         _require_commands(wire_format, first)
         return self._stream(request, address, wire_format, wire_format.content_type, first)
@@ -83,7 +83,7 @@ class Streaming:
     async def emulation(self, request: web.Request) -> web.StreamResponse:
         """Handle `POST /emulation`: 204, or 404 if the process of the session is gone."""
         self._accept_policy.check_origin(request)
-        body = await self._body(request)
+        body = await self.body(request)
         try:
             commands = (request_from_protobuf if request.content_type == _PROTOBUF else request_from_json)(body)
         except BadFrameError as error:
@@ -181,7 +181,8 @@ class Streaming:
             headers["Access-Control-Allow-Credentials"] = "true"
         return headers
 
-    async def _body(self, request: web.Request) -> bytes:
+    async def body(self, request: web.Request) -> bytes:
+        """Return the body of a request; raise 408 if it takes too long, 413 if it is too large."""
         limit = self._settings.message_bytes
         if (request.content_length or 0) > limit:
             raise web.HTTPRequestEntityTooLarge(max_size=limit, actual_size=request.content_length or 0)

@@ -14,7 +14,7 @@ from channels.transports.handshake import require_upgrade, switching_protocols
 from channels.transports.poller import Poller
 from channels.transports.takeover import send_head, take_over
 from channels.transports.transport_protocol import B, TransportListener, TransportProtocol
-from channels.transports.websocket_format import WebSocketFormat, pong_frame
+from channels.transports.websocket_format import FrameFormat, pong_frame
 
 _LINGER = 1.0  # seconds for a peer that violated the protocol to read the reason and answer with a close frame
 
@@ -29,7 +29,7 @@ class WebSocketEndpoint:
     def __init__(
         self,
         listener: TransportListener[B],
-        formats: Sequence[WebSocketFormat],
+        formats: Sequence[FrameFormat],
         accept_policy: AcceptPolicy,
         poller: Poller,
         *,
@@ -56,7 +56,7 @@ class WebSocketEndpoint:
             take_over(request, protocol, self._poller)
         return response
 
-    def _choose(self, request: web.Request) -> tuple[WebSocketFormat, bool]:
+    def _choose(self, request: web.Request) -> tuple[FrameFormat, bool]:
         offered = request.headers.get("Sec-WebSocket-Protocol")
         wire_format = choose_format(
             offered, request.query.get("format") or request.query.get("cf_protocol"), self._formats
@@ -68,9 +68,7 @@ class WebSocketEndpoint:
         return wire_format, bool(offered)
 
 
-def choose_format(
-    offered: str | None, requested: str | None, formats: Sequence[WebSocketFormat]
-) -> WebSocketFormat | None:
+def choose_format(offered: str | None, requested: str | None, formats: Sequence[FrameFormat]) -> FrameFormat | None:
     """Return the format for a handshake: by the offered subprotocols, else by the query parameter, else the first.
 
     Returns None if the client requires one that is not supported.
@@ -89,7 +87,7 @@ class WebSocketProtocol(TransportProtocol):
     __slots__ = ("_reader", "_wire_format")
 
     def __init__(
-        self, listener: TransportListener[B], wire_format: WebSocketFormat, address: str, *, limit: int, unsent: int
+        self, listener: TransportListener[B], wire_format: FrameFormat, address: str, *, limit: int, unsent: int
     ) -> None:
         super().__init__(listener, lambda transport: listener.open(wire_format, transport, address), unsent=unsent)
         self._wire_format = wire_format

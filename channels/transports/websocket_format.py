@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import struct
+from typing import Protocol
 
+from channels.connection.wire_format import WireFormat
 from channels.protocol.codec import Codec
 from channels.protocol.codes import Disconnect
 from channels.protocol.messages import Command, Message
@@ -15,12 +17,16 @@ _MASK_BYTES = 4
 
 def frame(opcode: int, payload: bytes) -> bytes:
     """Return one final frame with its header."""
-    size = len(payload)
+    return frame_header(opcode, len(payload)) + payload
+
+
+def frame_header(opcode: int, size: int) -> bytes:
+    """Return the header of a final frame with a payload of `size` bytes."""
     if size < 126:
-        return bytes((_FINAL | opcode, size)) + payload
+        return bytes((_FINAL | opcode, size))
     if size < 1 << 16:
-        return struct.pack(">BBH", _FINAL | opcode, 126, size) + payload
-    return struct.pack(">BBQ", _FINAL | opcode, 127, size) + payload
+        return struct.pack(">BBH", _FINAL | opcode, 126, size)
+    return struct.pack(">BBQ", _FINAL | opcode, 127, size)
 
 
 def pong_frame(payload: bytes) -> bytes:
@@ -31,6 +37,14 @@ def pong_frame(payload: bytes) -> bytes:
 def close_frame(disconnect: Disconnect) -> bytes:
     """Return a close frame."""
     return frame(_CLOSE, struct.pack(">H", disconnect.code) + disconnect.reason.encode())
+
+
+class FrameFormat(WireFormat, Protocol):
+    """A wire format of WebSocket frames."""
+
+    def is_pong(self, data: bytes) -> bool:
+        """Return whether the data are one frame of a client with the shortest pong and nothing else."""
+        ...
 
 
 class WebSocketFormat:

@@ -90,9 +90,10 @@ def make_app(services: Services, methods: Methods = Methods.ALL, tracing: Tracin
         metrics=services.oauth_metrics,
     )
     app.router.add_routes(oauth.routes())
-    _add_pages(app, services, guard, table)
-    if services.live is not None:
-        app.router.add_routes(LiveRoutes(services.live, authenticator).routes())
+    live = None if services.live is None else LiveRoutes(services.live, authenticator)
+    _add_pages(app, services, guard, table, live)
+    if services.live is not None and live is not None:
+        app.router.add_routes(live.routes())
         if apps is not None:
             streaming = app_streaming(
                 services.live,
@@ -106,7 +107,9 @@ def make_app(services: Services, methods: Methods = Methods.ALL, tracing: Tracin
     return app
 
 
-def _add_pages(app: web.Application, services: Services, guard: Guard, table: Sequence[Endpoint]) -> None:
+def _add_pages(
+    app: web.Application, services: Services, guard: Guard, table: Sequence[Endpoint], live: LiveRoutes | None
+) -> None:
     """Add the web application, what others get of links to it, and the GraphQL interface with its page."""
     settings = services.settings
     serializer = PhotoSerializer(services.counter_cache, services.variants, services.media_urls)
@@ -116,7 +119,8 @@ def _add_pages(app: web.Application, services: Services, guard: Guard, table: Se
         app.router.add_get(endpoint.path, guard.bind(endpoint))
     heads = PageHeads(previews, services.limiter)
     pages = None if settings.static_dir is None else Pages(settings.static_dir, heads)
-    app.router.add_routes(graphql_routes(services, guard, table, pages))
+    interface = graphql_routes(services, guard, table, pages)
+    app.router.add_routes(interface if live is None else live.with_subscriptions(interface))
     if pages is not None:
         app.router.add_routes(pages.routes())
 
@@ -131,7 +135,8 @@ def make_live_app(
     """Return the application of live connections alone."""
     app = _edge_app(settings, metrics, access_log or EventLog())
     authenticator = RequestAuthenticator(AccessTokens(settings.secret, ttl=settings.access_ttl), api_tokens)
-    app.router.add_routes(LiveRoutes(live, authenticator).routes())
+    routes = LiveRoutes(live, authenticator)
+    app.router.add_routes([*routes.routes(), *routes.graphql_routes()])
     return app
 
 

@@ -24,6 +24,7 @@ from server.graphql.objects.scalars import SCALARS
 from server.graphql.queries.query import Query
 from server.graphql.resolution.context import RequestContext, SharedServices
 from server.graphql.resolution.rules import EndpointRules
+from server.graphql.subscriptions.subscription import Subscription
 
 
 def make_schema() -> strawberry.Schema:
@@ -31,6 +32,7 @@ def make_schema() -> strawberry.Schema:
     return strawberry.Schema(
         Query,
         Mutation,
+        Subscription,
         # Types that are found behind the interface `Node` alone.
         types=[Notification],
         config=StrawberryConfig(scalar_map=dict(SCALARS)),

@@ -25,6 +25,7 @@ from server.composition.application import make_app, make_live_app
 from server.composition.backends import Stores, variant_registry
 from server.composition.blob_stores import open_presigner, upload_directory
 from server.composition.graphql_routes import accepted_documents
+from server.composition.graphql_subscriptions import subscription_documents
 from server.composition.outbound import outbound_policy
 from server.composition.push import push_settings
 from server.composition.roles import only_reads
@@ -105,6 +106,7 @@ def build_live_layer(
             stores.reads,
             require_space=require_space,
         ),
+        graphql=subscription_documents(accepted_documents(settings.graphql), metrics),
     )
     return build_live(
         stores.redis,

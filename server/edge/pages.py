@@ -9,8 +9,9 @@ from types import MappingProxyType
 
 from aiohttp import web
 
+from server.edge.docs_site import DocsSite
 from server.edge.middleware import PAGE_POLICY
-from server.edge.static_files import StaticFile, StaticFiles, StaticVersion
+from server.edge.static_files import SITE, StaticFile, StaticFiles, StaticVersion
 
 # Modules that pages of other origins may import: the live client (docs/live.md).
 _PUBLIC_MODULES = ("live.js", "live/")
@@ -78,6 +79,7 @@ class Pages:
 
     def __init__(self, directory: Path, head: Head | None = None) -> None:
         self._files = StaticFiles(directory)
+        self._site = DocsSite(directory / SITE)
         self._head = head
 
     def routes(self) -> list[web.RouteDef]:
@@ -86,6 +88,7 @@ class Pages:
             *(web.get(path, self.index) for path in CLIENT_ROUTES),
             *(web.get(path, self.link) for path in LINK_ROUTES),
             web.get("/docs", self.docs),
+            *self._site.routes(),
             web.get("/offline", self.offline),
             web.get("/offline/{name}", self.offline_file),
             web.get("/sw.js", self.worker),

@@ -25,7 +25,7 @@ from server.edge.joined_modules import FOLDER, ModuleFormError, joined_files
 
 log = structlog.get_logger(__name__)
 
-_TYPES = {
+TYPES = {
     ".html": "text/html; charset=utf-8",
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -38,6 +38,8 @@ _TYPES = {
     ".txt": "text/plain; charset=utf-8",
     ".woff2": "font/woff2",
 }
+# The documentation, a site of its own (`server.edge.docs_site`): it is not part of the version of the application.
+SITE = "site"
 _MIN_COMPRESSED = 512  # bytes; a smaller file fits into one packet anyway
 # Qualities of Brotli. A process compresses all files when it starts: in 40 ms, or 600 ms with the better one, which is
 # for the joined files alone.
@@ -126,8 +128,9 @@ class StaticFiles:
         return self._version
 
     def _found(self) -> Iterator[tuple[str, Path]]:
-        for path in self._directory.rglob("*"):
-            if path.suffix in _TYPES and path.is_file() and path.resolve().is_relative_to(self._directory):
+        inside = (entry for entry in self._directory.iterdir() if entry.name != SITE)
+        for path in (path for entry in inside for path in (entry, *entry.rglob("*"))):
+            if path.suffix in TYPES and path.is_file() and path.resolve().is_relative_to(self._directory):
                 yield path.relative_to(self._directory).as_posix(), path
 
 
@@ -156,4 +159,4 @@ def _file(name: str, content: bytes, version: str) -> StaticFile:
     if suffix == ".html":
         content = content.replace(f'"{_UNVERSIONED}'.encode(), f'"{_VERSIONED.format(version)}'.encode())
     quality = _GOOD if name.startswith(FOLDER) else _QUICK
-    return StaticFile.of(_TYPES[suffix], content, brotli_quality=quality)
+    return StaticFile.of(TYPES[suffix], content, brotli_quality=quality)

@@ -142,6 +142,15 @@ class ObjectColumn:
         self._selection = selection
         self._types: Mapping[str, S] = {} if types is None else types
 
+    @property
+    def selection(self) -> Any:
+        """Return what is selected on the type of all objects; None where the type is an interface or a union."""
+        return self._selection
+
+    def selection_on(self, name: str) -> Any:
+        """Return what is selected on a type of an interface or a union; raise for any other."""
+        return self._types[name]
+
     def complete(self, values: Sequence[Any]) -> Completed:
         """Return the completed column."""
         if self._selection is not None:

@@ -104,12 +104,16 @@ async def test_an_installed_wheel_has_its_files(shared: Run, http: aiohttp.Clien
     installed = psutil.Process(shared.services[0].pid).cmdline()[1]
     assert installed.startswith(str(shared.folder))
     packages = next(shared.folder.glob("venv/lib/python*/site-packages"))
+    # A site that `make docs` left in the repository may be older than that of the wheel.
     wanted = {str(path.relative_to(ROOT)) for name in PACKAGES for path in files_of(ROOT / name)}
+    wanted = {path for path in wanted if not path.startswith("static/site/")}
     assert wanted <= {str(path.relative_to(packages)) for name in PACKAGES for path in files_of(packages / name)}
+    async with http.get(f"{shared.url}/docs/tutorial/") as page:
+        assert page.status == 200
     async with http.get(shared.url) as page:
         text = await page.text()
     addresses = set(re.findall(r'(?:src|href)="(/static/[^"]+)"', text))
-    assert len(addresses) > 20
+    assert len(addresses) >= 5  # the joined script and style, icons, and the manifest
     for address in sorted(addresses | {"/docs", "/sw.js", "/api/v1/openapi.json"}):
         async with http.get(shared.url + address) as response:
             assert response.status == 200, address

@@ -15,6 +15,7 @@ from channels.contract.ports import Ports
 from channels.contract.settings import LiveSettings
 from channels.live import build_live
 from server.composition.delivery import delivery_script
+from server.composition.graphql_subscriptions import subscription_documents
 from server.identity.tokens import AccessTokens
 from server.live.access import LiveAuthenticator, LiveAuthorizer, LivePresences
 from server.live.operations import LiveOperations
@@ -60,6 +61,7 @@ async def running_live_api(
             services.reads,
             require_space=services.require_space,
         ),
+        graphql=subscription_documents(services.graphql_documents, services.graphql_metrics),
     )
     live = build_live(redis, ports, slot_group, settings or LiveSettings(drain_seconds=0.1))
     task = asyncio.create_task(live.run())

@@ -22,13 +22,14 @@ from channels.bus.registry import Registry
 from channels.commands.connect import ConnectHandler
 from channels.commands.connection_manager import ConnectionManager
 from channels.commands.dispatcher import CommandDispatcher
+from channels.commands.operations import OperationHandler
 from channels.commands.subscriptions import SubscriptionHandler
 from channels.connection.connection import Connection
 from channels.connection.keepalive import Keepalive
 from channels.connection.stream_state import STREAMS
 from channels.connection.write_buffer import WriteScheduler
 from channels.contract.metrics import NoLiveMetrics
-from channels.contract.ports import Ports
+from channels.contract.ports import GraphqlDocuments, Ports
 from channels.contract.settings import LiveSettings
 from channels.hub.delivery import Delivery
 from channels.hub.hub import Hub
@@ -101,7 +102,7 @@ class FakePubSub:
 class Process:
     """One live process, wired as `channels.live.build_live` does, without transports."""
 
-    def __init__(self, engine: MemoryEngine) -> None:
+    def __init__(self, engine: MemoryEngine, graphql: GraphqlDocuments | None = None) -> None:
         process_id = new_process_id()
         redis, streams = cast(RedisClient, EngineRedis(engine)), EngineStreams(engine)
         metrics = NoLiveMetrics()
@@ -121,13 +122,16 @@ class Process:
             authorizer=FakeAuthorizer(),
             presences=presences,
             operations=FakeOperations(),
+            graphql=graphql,
         )
         pubsub = cast(PubSub, self.pubsub)
+        subscriptions = SubscriptionHandler(ports, self.hub, pubsub, SETTINGS)
         commands = CommandDispatcher(
             connects=ConnectHandler(ports, self.hub, self.recovery, self.keepalive, SETTINGS),
-            subscriptions=SubscriptionHandler(ports, self.hub, pubsub, SETTINGS),
+            subscriptions=subscriptions,
             presences=ports.presences,
             operations=ports.operations,
+            graphql=OperationHandler(ports, self.hub, subscriptions, SETTINGS),
             settings=SETTINGS,
         )
         self.manager = ConnectionManager(commands, self.hub, self.keepalive, SETTINGS, metrics)

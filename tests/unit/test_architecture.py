@@ -60,7 +60,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "workers/outbound": "storage",
         "workers/webhooks": "storage workers/outbound",
         "workers/deliveries": "storage",
-        "workers/web_push": "storage workers/outbound",
+        "workers/web_push": "storage storage/render workers/outbound",
         "workers/reviewing": "storage",
         "workers/scanning": "storage workers/outbound",
         "workers/mails": "storage",
@@ -114,7 +114,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "server/mastodon": (
             "channels/contract channels/live channels/transports server/actions server/api server/edge server/identity "
             "server/live server/media storage storage/blobs storage/cache storage/feeds storage/postgres "
-            "storage/render storage/stores workers/jobs"
+            "storage/render storage/stores workers/jobs workers/outbound workers/web_push"
         ),
         "server/graphql/resolution": (
             "channels/contract server/actions server/api server/edge server/graphql server/identity storage "
@@ -131,6 +131,9 @@ ALLOWED: Mapping[str, frozenset[str]] = {
             "server/actions server/edge server/graphql server/graphql/objects server/graphql/queries "
             "server/graphql/resolution storage storage/postgres storage/render storage/stores"
         ),
+        "server/graphql/subscriptions": (
+            "channels/contract server/edge server/graphql server/graphql/objects server/graphql/resolution storage"
+        ),
         "server/previews": (
             "server/api server/edge server/identity storage storage/postgres storage/render storage/stores"
         ),
@@ -144,7 +147,8 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "server/composition": (
             "channels/bus channels/contract channels/live server/acme server/actions server/api server/config "
             "server/demo server/edge server/errors server/graphql server/graphql/mutations server/graphql/objects "
-            "server/graphql/queries server/graphql/resolution server/identity server/live server/mastodon "
+            "server/graphql/queries server/graphql/resolution server/graphql/subscriptions "
+            "server/identity server/live server/mastodon "
             "server/media server/openid server/operation server/previews storage "
             "storage/blobs storage/cache storage/embedded storage/feeds storage/limits storage/postgres storage/redis "
             "storage/render workers/broker workers/broker/rabbitmq workers/caches workers/deliveries workers/exports "

@@ -52,6 +52,7 @@ class PushTerms:
 _SECURITY_PAGES = {
     SecurityEvent.NEW_SIGN_IN: "/settings/sessions",
     SecurityEvent.TOKEN_CREATED: "/settings/tokens",
+    SecurityEvent.APPLICATION_CONNECTED: "/settings/applications",
 }
 _USUAL = PushTerms()
 _LIKES = PushTerms(ttl=timedelta(hours=4), urgency=PushUrgency.LOW)
@@ -89,6 +90,7 @@ class PushNotice:
     """What the browsers of a user are to show; `key` is the same each time that it is sent.
 
     `hidden_title` is the text for a browser that hides content, and `path` the page that a message opens.
+    `entry` is what it is about, None for a summary.
     """
 
     key: tuple[int, int]
@@ -98,6 +100,7 @@ class PushNotice:
     path: str
     topic: str
     terms: PushTerms = _USUAL
+    entry: Notification | None = None
 
 
 def notice_of(entry: Notification) -> PushNotice:
@@ -110,6 +113,7 @@ def notice_of(entry: Notification) -> PushNotice:
         path=path_of(entry),
         topic=topic_of(entry),
         terms=terms_of(entry.kind),
+        entry=entry,
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from channels.commands.connect import ConnectHandler
 from channels.commands.dispatcher import CommandDispatcher
+from channels.commands.operations import OperationHandler
 from channels.commands.subscriptions import SubscriptionHandler
 from channels.connection.connection import Connection
 from channels.connection.write_buffer import WriteScheduler
@@ -60,6 +61,7 @@ class Scene:
             subscriptions=cast(SubscriptionHandler, None),
             presences=cast(Presences, None),
             operations=cast(Operations, None),
+            graphql=cast(OperationHandler, None),
             settings=settings,
         )
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 import pytest
 
 from server.edge.joined_modules import ModuleFormError, joined_files
+from server.edge.static_files import SITE
 from tests.support.documents import ROOT
 
 STATIC = ROOT / "static"
@@ -19,7 +20,8 @@ PAGE = '<script type="module" src="/static/js/app.js"></script>'
 def application() -> dict[str, bytes]:
     """Return the files of the web application that are joined."""
     files = (path for path in STATIC.rglob("*") if path.suffix in {".js", ".css", ".html"})
-    return {path.relative_to(STATIC).as_posix(): path.read_bytes() for path in files}
+    named = {path.relative_to(STATIC).as_posix(): path.read_bytes() for path in files}
+    return {name: content for name, content in named.items() if not name.startswith(f"{SITE}/")}
 
 
 def joined(**modules: str) -> Mapping[str, bytes]:

@@ -1,0 +1,44 @@
+"""The documents of GraphQL subscriptions in a live process, whose schema is loaded when the first client subscribes.
+
+The library and the schema take half a second and 30 MB, which a process without such clients does not pay.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from channels.contract.ports import GraphqlDocuments, GraphqlSubscription
+from server.graphql.manifest import AcceptedDocuments
+from server.graphql.metrics import GraphqlMetrics
+
+
+class LazyDocuments:
+    """Documents that `load` makes, in a thread, when they are first needed."""
+
+    def __init__(self, load: Callable[[], GraphqlDocuments]) -> None:
+        self._load = load
+        self._loading: asyncio.Task[GraphqlDocuments] | None = None
+
+    async def subscription(self, request: Mapping[str, Any]) -> GraphqlSubscription:
+        """Return the subscription of a request; raise `OperationRefusedError`."""
+        if self._loading is None or (self._loading.done() and self._loading.exception() is not None):
+            self._loading = asyncio.create_task(asyncio.to_thread(self._load))
+        # The first client may disconnect, but others wait for the same schema.
+        documents = await asyncio.shield(self._loading)
+        return await documents.subscription(request)
+
+
+def subscription_documents(accepted: AcceptedDocuments, metrics: GraphqlMetrics) -> LazyDocuments:
+    """Return the documents of subscriptions, with the limits and the persisted documents of the interface."""
+
+    def load() -> GraphqlDocuments:
+        from server.composition.graphql import make_schema  # noqa: PLC0415
+        from server.graphql.executor import Executor  # noqa: PLC0415
+        from server.graphql.persisted import PersistedDocuments  # noqa: PLC0415
+        from server.graphql.subscriptions.documents import SubscriptionDocuments  # noqa: PLC0415
+
+        return SubscriptionDocuments(Executor(make_schema()), PersistedDocuments(accepted).find, metrics)
+
+    return LazyDocuments(load)
