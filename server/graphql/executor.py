@@ -41,7 +41,11 @@ class Executor:
         The form of a `trusted` document, which is the operator's, has higher limits; its cost has the same.
         """
         given = variables or {}
-        size = len(orjson.dumps(given))
+        try:
+            size = len(orjson.dumps(given))
+        except orjson.JSONEncodeError:
+            message = "The variables are nested too deeply, or have an integer of more than 64 bits."
+            raise RequestRefusedError("variables_too_large", [message]) from None
         if size > self.limits.variables_bytes:
             message = f"The variables have {size} bytes; at most {self.limits.variables_bytes} are allowed."
             raise RequestRefusedError("variables_too_large", [message])

@@ -30,6 +30,7 @@ from server.identity.rate_limits import READ_QUOTA
 
 MEDIA_TYPE = "application/graphql-response+json"
 JSON = "application/json"
+CHECKED_BYTES = 256  # of a document that has to be checked, for one request of the rate limit
 COST_UNIT = 20  # of the cost of an operation, for one request of the rate limit
 PUBLIC_AGE = 10  # seconds for which proxies may keep a response that is the same for every visitor
 
@@ -102,8 +103,8 @@ class GraphqlHandlers:
             known = self._executor.documents.known(text) is not None
             if not known:
                 # The check of a document takes longer than most operations, and has to be paid for even if it fails.
-                await self._charge(request, 1)
-                paid = 1
+                paid = 1 if trusted else max(1, math.ceil(len(text) / CHECKED_BYTES))
+                await self._charge(request, paid)
             prepared = self._executor.prepare(text, operation.variables, operation.operation_name, trusted=trusted)
         except RequestRefusedError:
             if not paid:

@@ -194,24 +194,36 @@ async def test_only_json_is_accepted(scene: Scene, kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "code"),
+    ("body", "code", "charged"),
     [
-        ({"query": "{"}, "parse_failed"),
-        ({"query": "{ unknown }"}, "validation_failed"),
-        ({"query": "{" + " ".join(f"a{n}: me {{ id }}" for n in range(99)) + "}"}, "document_too_large"),
-        ({"query": "query A { me { id } }", "operationName": "B"}, "unknown_operation"),
-        ({"query": "query($n: Int!) { users(first: $n) { id } }"}, "invalid_variables"),
-        ({"query": QUERY, "variables": {"x": "x" * 40_000}}, "variables_too_large"),
-        ({"documentId": "sha256:00"}, "document_not_found"),
-        ({"query": QUERY, "documentId": PERSISTED_ID}, "document_id_mismatch"),
+        ({"query": "{"}, "parse_failed", 1),
+        ({"query": "{ unknown }"}, "validation_failed", 1),
+        ({"query": "{" + " ".join(f"a{n}: me {{ id }}" for n in range(99)) + "}"}, "document_too_large", 6),
+        ({"query": "query A { me { id } }", "operationName": "B"}, "unknown_operation", 1),
+        ({"query": "query($n: Int!) { users(first: $n) { id } }"}, "invalid_variables", 1),
+        ({"query": QUERY, "variables": {"x": "x" * 40_000}}, "variables_too_large", 1),
+        ({"query": QUERY, "variables": {"x": orjson.Fragment("[" * 500 + "]" * 500)}}, "variables_too_large", 1),
+        ({"documentId": "sha256:00"}, "document_not_found", 1),
+        ({"query": QUERY, "documentId": PERSISTED_ID}, "document_id_mismatch", 1),
+    ],
+    ids=[
+        "syntax",
+        "field",
+        "aliases",
+        "operation",
+        "variables",
+        "large variables",
+        "deep variables",
+        "unknown id",
+        "id",
     ],
 )
-async def test_refused_operations(scene: Scene, body: Any, code: str) -> None:
-    """What is not executed is a 400 whose errors have a code, is charged, and is measured."""
+async def test_refused_operations(scene: Scene, body: Any, code: str, charged: int) -> None:
+    """What is not executed is a 400 whose errors have a code, is charged by its length, and is measured."""
     status, response = await scene.post(body)
     assert (status, list(response)) == (400, ["errors"])
     assert {error["extensions"]["code"] for error in response["errors"]} == {code}
-    assert scene.quotas.costs == [1]
+    assert scene.quotas.costs == [charged]
     assert scene.metrics.done == [("unknown", code)]
 
 
