@@ -61,7 +61,8 @@ class OperationHandler:
         if wanted.since is None:
             # The connection has read the position of its streams, and follows them since.
             current = connection.streams[name]
-            state.advance(current.epoch or "", current.offset)
+            connection.begin_at(operation, current.epoch or "")
+            state.offset = current.offset
             connection.add(operation)
         else:
             connection.add(operation)
@@ -69,7 +70,7 @@ class OperationHandler:
             if not recovery.recovered:
                 connection.send(error_reply(operation_id, ErrorCode.UNRECOVERABLE_POSITION))
                 return
-            state.epoch = recovery.position.epoch
+            connection.begin_at(operation, recovery.position.epoch)
             for item in recovery.publications:
                 state.offset = item.offset
                 connection.send_recovered(operation, item)

@@ -38,8 +38,15 @@ class OperationFormat(WireFormat, Protocol):
         """Return the message that accepts a connection."""
         ...
 
-    def next_event(self, operation_id: bytes, response: bytes) -> bytes:
-        """Return the message of an event."""
+    def event_head(self, response: bytes, offset: int | None, tail: int) -> bytes:
+        """Return the message of an event without its end, which has `tail` bytes.
+
+        With an offset the event has a position, whose epoch belongs to the end.
+        """
+        ...
+
+    def event_tail(self, operation_id: bytes, epoch: bytes | None) -> bytes:
+        """Return the end of the messages of events, the same for all events of an operation."""
         ...
 
     def error(self, operation_id: bytes, entries: bytes) -> bytes:
@@ -53,13 +60,17 @@ class OperationFormat(WireFormat, Protocol):
 
 @dataclass(slots=True, eq=False)
 class Operation:
-    """A subscription that runs; `state` is that of its stream, None for a topic."""
+    """A subscription that runs; `state` is that of its stream, None for a topic.
+
+    `tail` is the end of its messages: what differs from those of other operations that select the same.
+    """
 
     id: str
     channel: str
     projection: Projection
     state: StreamState | None = None
     encoded_id: bytes = b""
+    tail: bytes = b""
 
     def __post_init__(self) -> None:
         self.encoded_id = orjson.dumps(self.id)
@@ -81,6 +92,8 @@ class GraphqlConnection(Connection):
 
     def add(self, operation: Operation) -> None:
         """Deliver the events of an operation from now on."""
+        if operation.state is None:
+            operation.tail = self._format.event_tail(operation.encoded_id, None)
         self.operations[operation.id] = operation
         self._by_channel.setdefault(operation.channel, []).append(operation)
 
@@ -107,7 +120,8 @@ class GraphqlConnection(Connection):
         operations = self._by_channel.get(push["channel"], ())
         if "unsubscribe" in push:
             return self._ends(operations, push["unsubscribe"]["code"])
-        # A copy is not needed: no operation is added or removed here.
+        if len(operations) == 1:
+            return self._event(operations[0], message)
         return b"".join([self._event(operation, message) for operation in operations])
 
     def send_shared(self, message: SharedMessage) -> None:
@@ -129,9 +143,15 @@ class GraphqlConnection(Connection):
         else:
             super().send(message)
 
+    def begin_at(self, operation: Operation, epoch: str) -> None:
+        """Set the epoch of the positions of an operation, before its first event."""
+        if operation.state is not None:
+            operation.state.epoch = epoch
+            operation.tail = self._format.event_tail(operation.encoded_id, orjson.dumps(epoch))
+
     def send_recovered(self, operation: Operation, item: Publication) -> None:
         """Send a publication to one operation, which has it from a read and not from the hub."""
-        data = self._encode(operation, operation.state, SharedMessage(publication_push(operation.channel, item)))
+        data = self._encode(operation, SharedMessage(publication_push(operation.channel, item)))
         if data:
             self.put(data)
 
@@ -139,7 +159,7 @@ class GraphqlConnection(Connection):
         """Send the publications that arrived while an operation began, and all further ones."""
         if operation.state is not None:
             for message in operation.state.release():
-                data = self._encode(operation, operation.state, message)
+                data = self._encode(operation, message)
                 if data:
                     self.put(data)
 
@@ -161,17 +181,33 @@ class GraphqlConnection(Connection):
                 if state.overflowed:
                     self.close(codes.INSUFFICIENT_STATE)
                 return b""
-        return self._encode(operation, state, message)
+        return self._encode(operation, message)
 
-    def _encode(self, operation: Operation, state: StreamState | None, message: SharedMessage) -> bytes:
-        response = message.projected_by(operation.projection)
-        if response is None:
+    def _encode(self, operation: Operation, message: SharedMessage) -> bytes:
+        state, tail = operation.state, operation.tail
+        key = operation.projection, self.wire_format, len(tail), 0 if state is None else state.offset
+        head = message.event_heads.get(key)
+        if head is None:
+            head = message.event_heads[key] = self._head(operation, message)
+        return head + tail if head else b""
+
+    def _head(self, operation: Operation, message: SharedMessage) -> bytes:
+        """Return the beginning of an event, or nothing if the publication is no event of the operation."""
+        response = self._project(operation.projection, message)
+        if not response:
             return b""
-        if state is not None and state.epoch is not None:
-            # Appended to the shared response, which ends with the brace of an object.
-            epoch, offset = orjson.dumps(state.epoch), state.offset
-            response = b'%b,"extensions":{"position":{"epoch":%b,"offset":%d}}}' % (response[:-1], epoch, offset)
-        return self._format.next_event(operation.encoded_id, response)
+        offset = None if operation.state is None else operation.state.offset
+        return self._format.event_head(response, offset, len(operation.tail))
+
+    @staticmethod
+    def _project(projection: Projection, message: SharedMessage) -> bytes:
+        # Ids of operations have different lengths, and so have headers of frames, but the response is the same.
+        key = projection, None, 0, 0
+        response = message.event_heads.get(key)
+        if response is None:
+            response = projection.project(bytes(message.message["push"]["pub"]["data"].data)) or b""
+            message.event_heads[key] = response
+        return response
 
     def _begin_with(self, message: Message) -> None:
         """Send the state that a topic begins with, as the first event."""

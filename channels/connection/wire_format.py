@@ -39,15 +39,22 @@ class WireFormat(Protocol):
         ...
 
 
-class SharedMessage:
-    """A message to many connections; encoded once per wire format, on first use."""
+EventKey = tuple[Projection, WireFormat | None, int, int]
+"""What the beginning of an event depends on: the selection, and the length of its end, the format and the position."""
 
-    __slots__ = ("_encoded", "_projected", "message")
+
+class SharedMessage:
+    """A message to many connections; encoded once per wire format, on first use.
+
+    `event_heads` are the beginnings of GraphQL events of the message, kept by the connections that share them.
+    """
+
+    __slots__ = ("_encoded", "event_heads", "message")
 
     def __init__(self, message: Message) -> None:
         self.message = message
         self._encoded: dict[WireFormat, bytes] = {}
-        self._projected: dict[Projection, bytes | None] | None = None
+        self.event_heads: dict[EventKey, bytes] = {}
 
     def encoded_for(self, wire_format: WireFormat) -> bytes:
         """Return the message in one wire format."""
@@ -55,12 +62,3 @@ class SharedMessage:
         if encoded is None:
             encoded = self._encoded[wire_format] = wire_format.encode(self.message)
         return encoded
-
-    def projected_by(self, projection: Projection) -> bytes | None:
-        """Return the GraphQL response for this publication, or None; computed once per projection."""
-        projected = self._projected
-        if projected is None:
-            projected = self._projected = {}
-        if projection not in projected:
-            projected[projection] = projection.project(bytes(self.message["push"]["pub"]["data"].data))
-        return projected[projection]

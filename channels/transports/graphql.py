@@ -30,7 +30,7 @@ from channels.transports.streaming import stream_head
 from channels.transports.takeover import take_over
 from channels.transports.transport_protocol import TransportProtocol
 from channels.transports.websocket import WebSocketEndpoint
-from channels.transports.websocket_format import TEXT, close_frame, frame
+from channels.transports.websocket_format import TEXT, close_frame, frame, frame_header
 
 
 class SocketFormat:
@@ -61,9 +61,16 @@ class SocketFormat:
         """Return connection_ack."""
         return frame(TEXT, b'{"type":"connection_ack"}')
 
-    def next_event(self, operation_id: bytes, response: bytes) -> bytes:
-        """Return the message of an event."""
-        return frame(TEXT, b'{"id":%b,"type":"next","payload":%b}' % (operation_id, response))
+    def event_head(self, response: bytes, offset: int | None, tail: int) -> bytes:
+        """Return the header of the frame, and the message up to what belongs to the operation."""
+        head = b'{"type":"next","payload":' + (
+            response + b',"id":' if offset is None else _positioned(response, offset)
+        )
+        return frame_header(TEXT, len(head) + tail) + head
+
+    def event_tail(self, operation_id: bytes, epoch: bytes | None) -> bytes:
+        """Return the end of the message, with the id."""
+        return operation_id + b"}" if epoch is None else b'%b}}},"id":%b}' % (epoch, operation_id)
 
     def error(self, operation_id: bytes, entries: bytes) -> bytes:
         """Return the message that ends an operation with errors."""
@@ -100,19 +107,29 @@ class EventFormat:
         """Return a comment, so that the client sees that the stream is open."""
         return b":\n\n"
 
-    def next_event(self, operation_id: bytes, response: bytes) -> bytes:
-        """Return the event; without an id, since the request is the operation."""
+    def event_head(self, response: bytes, offset: int | None, tail: int) -> bytes:
+        """Return the event up to the epoch of its position, if it has one."""
+        del tail
+        return b"event: next\ndata: " + (response if offset is None else _positioned(response, offset))
+
+    def event_tail(self, operation_id: bytes, epoch: bytes | None) -> bytes:
+        """Return the end of the event; without an id, since the request is the operation."""
         del operation_id
-        return b"event: next\ndata: %b\n\n" % response
+        return b"\n\n" if epoch is None else epoch + b"}}}\n\n"
 
     def error(self, operation_id: bytes, entries: bytes) -> bytes:
         """Return the errors as the last response, and the end."""
-        return self.next_event(operation_id, b'{"errors":%b}' % entries) + self.complete(operation_id)
+        return b'event: next\ndata: {"errors":%b}\n\n' % entries + self.complete(operation_id)
 
     def complete(self, operation_id: bytes) -> bytes:
         """Return the end of the operation."""
         del operation_id
         return b"event: complete\ndata:\n\n"
+
+
+def _positioned(response: bytes, offset: int) -> bytes:
+    """Return a response with its position, up to the value of the epoch."""
+    return b'%b,"extensions":{"position":{"offset":%d,"epoch":' % (response[:-1], offset)
 
 
 class _Sockets:

@@ -17,12 +17,16 @@ _MASK_BYTES = 4
 
 def frame(opcode: int, payload: bytes) -> bytes:
     """Return one final frame with its header."""
-    size = len(payload)
+    return frame_header(opcode, len(payload)) + payload
+
+
+def frame_header(opcode: int, size: int) -> bytes:
+    """Return the header of a final frame with a payload of `size` bytes."""
     if size < 126:
-        return bytes((_FINAL | opcode, size)) + payload
+        return bytes((_FINAL | opcode, size))
     if size < 1 << 16:
-        return struct.pack(">BBH", _FINAL | opcode, 126, size) + payload
-    return struct.pack(">BBQ", _FINAL | opcode, 127, size) + payload
+        return struct.pack(">BBH", _FINAL | opcode, 126, size)
+    return struct.pack(">BBQ", _FINAL | opcode, 127, size)
 
 
 def pong_frame(payload: bytes) -> bytes:

@@ -78,9 +78,14 @@ class PlainSockets(SocketFormat):
         """Return the message."""
         return b'{"type":"connection_ack"}\n'
 
-    def next_event(self, operation_id: bytes, response: bytes) -> bytes:
-        """Return the message."""
-        return _unframed(super().next_event(operation_id, response))
+    def event_head(self, response: bytes, offset: int | None, tail: int) -> bytes:
+        """Return the beginning of the message."""
+        head = super().event_head(response, offset, tail)
+        return head[head.index(b"{") :]
+
+    def event_tail(self, operation_id: bytes, epoch: bytes | None) -> bytes:
+        """Return the end of the message."""
+        return super().event_tail(operation_id, epoch) + b"\n"
 
     def error(self, operation_id: bytes, entries: bytes) -> bytes:
         """Return the message."""
