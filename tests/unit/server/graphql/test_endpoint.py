@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import threading
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -355,3 +356,34 @@ async def test_the_handlers_are_loaded_once_when_they_are_needed(scene: Scene) -
     responses = await asyncio.gather(*(scene.post({"query": QUERY}) for _ in range(5)))
     assert {status for status, _ in responses} == {200}
     assert scene.loads == 1
+
+
+async def test_documents_are_checked_in_turns_of_their_own(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many unknown documents at once leave other requests their turns in between."""
+    turn, checked, prepare = 0, [], EXECUTOR.prepare
+
+    async def count() -> None:
+        nonlocal turn
+        while True:
+            turn += 1
+            await asyncio.sleep(0)
+
+    def recorded(*arguments: Any, **options: Any) -> Any:
+        checked.append(turn)
+        return prepare(*arguments, **options)
+
+    monkeypatch.setattr(EXECUTOR, "prepare", recorded)
+    counting = asyncio.create_task(count())
+    await asyncio.gather(*(scene.post({"query": f"{{ a{number}: me {{ id }} }}"}) for number in range(5)))
+    counting.cancel()
+    assert len(set(checked)) == 5
+
+
+async def test_introspection_has_one_thread(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its computation is neither in the event loop nor in several threads, between which the loop would starve."""
+    threads: list[str] = []
+    monkeypatch.setattr(
+        "server.graphql.executor.introspect", lambda *_: threads.append(threading.current_thread().name) or {}
+    )
+    await asyncio.gather(*(scene.post({"query": "{ __schema { queryType { name } } }"}) for _ in range(3)))
+    assert set(threads) == {"introspection_0"}
