@@ -382,8 +382,11 @@ async def test_documents_are_checked_in_turns_of_their_own(scene: Scene, monkeyp
 async def test_introspection_has_one_thread(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its computation is neither in the event loop nor in several threads, between which the loop would starve."""
     threads: list[str] = []
-    monkeypatch.setattr(
-        "server.graphql.executor.introspect", lambda *_: threads.append(threading.current_thread().name) or {}
-    )
+
+    def introspect(*_: object) -> dict[str, Any]:
+        threads.append(threading.current_thread().name)
+        return {}
+
+    monkeypatch.setattr("server.graphql.executor.introspect", introspect)
     await asyncio.gather(*(scene.post({"query": "{ __schema { queryType { name } } }"}) for _ in range(3)))
     assert set(threads) == {"introspection_0"}
