@@ -84,7 +84,7 @@ class AccountRoutes:
         """Return the routes; fixed paths come first."""
         base, scope = "/api/v1/accounts", "read:accounts"
         return [
-            route("GET", f"{base}/verify_credentials", self.verify, "read:accounts"),
+            route("GET", f"{base}/verify_credentials", self.verify, "profile"),
             route("GET", f"{base}/lookup", self.look_up),
             route("GET", f"{base}/search", self.search, scope, quota=SEARCH_QUOTA),
             route("GET", f"{base}/relationships", self.relationships, "read:follows"),
