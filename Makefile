@@ -10,7 +10,7 @@ PROCESSES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 # Without compiled modules each process that a test starts would compile all of them again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run check unit test soak mutate format bench bench-live docs lock proto clean
+.PHONY: help run check unit test soak mutate format bench bench-live docs screenshots lock proto clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -60,6 +60,10 @@ bench-live: $(VENV)/dev.stamp ## compare the live layer with nchan, ws, Socket.I
 
 docs: $(VENV)/run.stamp ## build the documentation as a site, which the service has at /docs/
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
+screenshots: $(VENV)/dev.stamp ## take the picture of the documentation again, from a new service
+	@tests/install-engines
+	$(BIN)/python -m tests.browser.screenshots
 
 lock: ## pin every dependency again, with hashes and without index addresses (needs uv)
 	uv pip compile pyproject.toml --extra loadtest --group build --universal --python-version 3.11 \

@@ -1,14 +1,38 @@
-"""Push subscriptions: browsers of a user that get notifications while no page is open."""
+"""Push subscriptions: browsers and apps of a user that get notifications while no page is open."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
+
+
+class PushPolicy(StrEnum):
+    """Whose acts an app wants messages about, as Mastodon has it."""
+
+    ALL = "all"
+    FOLLOWED = "followed"  # accounts that the user follows
+    FOLLOWER = "follower"  # accounts that follow the user
+    NONE = "none"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AppPush:
+    """What messages to an app with Mastodon's interface are made of.
+
+    `token` is the app's token, encrypted for this subscription; `alerts` are the kinds that it wants, by the names of
+    Mastodon. The messages of a `legacy` one have the encoding aesgcm.
+    """
+
+    token: bytes = field(repr=False)
+    alerts: frozenset[str]
+    policy: PushPolicy
+    legacy: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PushSubscription:
-    """A browser that gets push messages, as long as the session exists in which it has subscribed.
+    """A browser or an `app` that gets push messages, as long as the session exists in which it has subscribed.
 
     `endpoint` is its address at a push service. It is a secret: with it, messages can be sent to the browser. `p256dh`
     is the browser's public key, an uncompressed point of 65 bytes, and `auth` the 16 bytes that it shares with PicShare
@@ -26,3 +50,4 @@ class PushSubscription:
     created_at: datetime
     last_ok: datetime | None = None
     failures: int = 0
+    app: AppPush | None = None

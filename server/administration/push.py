@@ -5,7 +5,7 @@ from __future__ import annotations
 from server.administration.commands import open_database
 from server.administration.findings import Finding
 from server.composition.embedded import with_stored_key
-from server.composition.push import push_settings, vapid_key
+from server.composition.push import push_contact, vapid_key
 from server.composition.roles import is_embedded
 from server.config.settings import Settings
 from server.errors import InputError
@@ -34,13 +34,12 @@ def public_key(settings: Settings) -> str:
 
 async def inspect_push(settings: Settings) -> Finding:
     """Check the key, and count the subscriptions; raise `StorageError`, `ServerError`."""
-    found = push_settings(settings)
-    if found is None:
+    if vapid_key(settings) is None:
         return Finding(name="push", detail="off, because there is no key (`picshare push create-key`)")
     async with open_database(settings) as db:
         number, refused = await push_subscriptions.number(db)
     detail = f"{number:,} subscriptions, {refused:,} of them refused last"
-    if found.contact is None:
+    if push_contact(settings) is None:
         detail += _NO_CONTACT
     if number > 0 and refused > number / 2:
         return Finding(

@@ -5,26 +5,37 @@ from __future__ import annotations
 from pathlib import Path
 
 from server.composition.outbound import outbound_policy
+from server.composition.signing import secret_bytes
 from server.config.settings import Settings
 from server.errors import ConfigError
 from workers.web_push.hosts import PushHosts
 from workers.web_push.settings import PushSettings
+from workers.web_push.token_cipher import TokenCipher
 from workers.web_push.vapid import VapidKey
 
 
 def push_settings(settings: Settings) -> PushSettings | None:
-    """Return what messages are sent with, or None without a key; raise `ConfigError` for what is no key."""
+    """Return what messages are sent with, or None without a key; raise `ConfigError` for what is no key.
+
+    It is also raised with a key and without `auth.secret`.
+    """
     key = vapid_key(settings)
     if key is None:
         return None
-    public_url = settings.public_url
     return PushSettings(
         key=key,
-        contact=settings.push.contact or (public_url if public_url.startswith("https://") else None),
+        contact=push_contact(settings),
         hosts=PushHosts(settings.push.hosts),
         policy=outbound_policy(settings),
-        public_url=public_url,
+        public_url=settings.public_url,
+        token_cipher=TokenCipher(secret_bytes(settings)),
     )
+
+
+def push_contact(settings: Settings) -> str | None:
+    """Return the URL by which push services reach the operator, or None if there is none."""
+    public_url = settings.public_url
+    return settings.push.contact or (public_url if public_url.startswith("https://") else None)
 
 
 def vapid_key(settings: Settings) -> VapidKey | None:

@@ -39,12 +39,13 @@ class AppForm(QueryModel):
 
 
 class AppRoutes:
-    """Registration of apps."""
+    """Registration of apps; `push_key` is the public key of push messages, "" if none are sent."""
 
-    def __init__(self, db: Queryable, actions: ApplicationActions, tokens: ApiTokens) -> None:
+    def __init__(self, db: Queryable, actions: ApplicationActions, tokens: ApiTokens, push_key: str) -> None:
         self._db = db
         self._actions = actions
         self._tokens = tokens
+        self._push_key = push_key
 
     def routes(self) -> list[Route]:
         """Return the routes."""
@@ -63,7 +64,7 @@ class AppRoutes:
         )
         registered = await self._actions.register(None, fields, confidential=True)
         entity = {
-            **_entity(registered.application),
+            **self._entity(registered.application),
             "client_id": encode(registered.application.id),
             "client_secret": registered.secret,
             "client_secret_expires_at": 0,
@@ -81,17 +82,16 @@ class AppRoutes:
             raise unauthorized("invalid_token", str(error)) from error
         if found.client_id is None:
             raise unauthorized("invalid_token", "This is no token of an app.")
-        return respond(_entity(await oauth_clients.get(self._db, found.client_id)))
+        return respond(self._entity(await oauth_clients.get(self._db, found.client_id)))
 
-
-def _entity(application: Application) -> Entity:
-    uris = list(application.redirect_uris)
-    return {
-        "id": str(application.id),
-        "name": application.name,
-        "website": application.website or None,
-        "scopes": list(application.scopes),
-        "redirect_uris": uris,
-        "redirect_uri": "\n".join(uris),
-        "vapid_key": "",  # no push messages are sent to apps
-    }
+    def _entity(self, application: Application) -> Entity:
+        uris = list(application.redirect_uris)
+        return {
+            "id": str(application.id),
+            "name": application.name,
+            "website": application.website or None,
+            "scopes": list(application.scopes),
+            "redirect_uris": uris,
+            "redirect_uri": "\n".join(uris),
+            "vapid_key": self._push_key,
+        }

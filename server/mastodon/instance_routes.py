@@ -34,12 +34,13 @@ def picshare_version() -> str:
 
 
 class InstanceRoutes:
-    """`/api/v1/instance` and `/api/v2/instance`."""
+    """`/api/v1/instance` and `/api/v2/instance`; `push_key` is the public key of push messages, "" if none are sent."""
 
-    def __init__(self, links: Links, images: UploadLimits, videos: VideoUploadLimits) -> None:
+    def __init__(self, links: Links, images: UploadLimits, videos: VideoUploadLimits, push_key: str) -> None:
         self._links = links
         self._images = images
         self._videos = videos
+        self._push_key = push_key
 
     def routes(self) -> list[Route]:
         """Return the routes."""
@@ -95,7 +96,7 @@ class InstanceRoutes:
                 "languages": ["en"],
                 "configuration": {
                     "urls": {"streaming": self._streaming(), "status": None, "about": self._links.base},
-                    "vapid": {"public_key": ""},
+                    "vapid": {"public_key": self._push_key},
                     "translation": {"enabled": False},
                     "limited_federation": True,
                     **self._configuration(),

@@ -9,13 +9,14 @@ from pydantic import BeforeValidator, Field
 
 from server.actions.notifications import MARK_QUOTA, NotificationActions
 from server.mastodon.endpoint import Route, route
-from server.mastodon.notifications import KINDS, NotificationReader, kinds_of
+from server.mastodon.notifications import NotificationReader, kinds_of
 from server.mastodon.paging import ACCOUNTS, PageQuery, read_page
 from server.mastodon.request import MastodonRequest, respond
 from server.mastodon.texts import Links
 from storage.errors import NotFoundError
 from storage.notifications import Notification, NotificationMark
 from storage.stores.notification_marks import Selection
+from workers.web_push.app_messages import KINDS
 
 _BASE = "/api/v1/notifications"
 

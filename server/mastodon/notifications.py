@@ -19,17 +19,8 @@ from storage.postgres.database import Queryable
 from storage.postgres.reads import Reads
 from storage.render.timestamps import timestamp
 from storage.stores import comment_lists, notifications, photo_lists
+from workers.web_push.app_messages import KINDS
 
-KINDS: Mapping[NotificationKind, str] = {
-    NotificationKind.LIKE: "favourite",
-    NotificationKind.COMMENT_LIKE: "favourite",
-    NotificationKind.COMMENT: "mention",
-    NotificationKind.REPLY: "mention",
-    NotificationKind.MENTION: "mention",
-    NotificationKind.FOLLOW: "follow",
-    NotificationKind.FOLLOW_REQUEST: "follow_request",
-    NotificationKind.POST_BY: "status",
-}
 _WITHOUT_STATUS = {"follow", "follow_request"}
 
 

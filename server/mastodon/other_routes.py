@@ -8,11 +8,9 @@ from aiohttp import web
 from pydantic import Field
 
 from server.actions.case_metrics import CaseMetrics
-from server.actions.push import QUOTA as PUSH_QUOTA
 from server.actions.reports import REPORT_QUOTA, ReportActions
 from server.actions.suggestions import QUOTA as SUGGESTION_QUOTA
 from server.actions.suggestions import SuggestionActions
-from server.edge.problem import ProblemError
 from server.edge.report_requests import ReportText
 from server.edge.requests import QueryModel
 from server.mastodon.account_routes import Ids, id_list
@@ -22,7 +20,6 @@ from server.mastodon.ids import StatusRef, parse_status
 from server.mastodon.paging import ACCOUNTS, PageQuery
 from server.mastodon.rendering import Renderer
 from server.mastodon.request import MastodonRequest, respond
-from storage.errors import NotFoundError
 from storage.ids import milliseconds_of
 from storage.models import User
 from storage.postgres.database import Queryable
@@ -46,7 +43,6 @@ _EMPTY = {
     "/api/v1/directory": "",
     "/api/v1/trends/links": "",
 }
-_PUSH = "/api/v1/push/subscription"
 _CATEGORIES = {"spam": Category.SPAM, "legal": Category.ILLEGAL, "violation": Category.OTHER, "other": Category.OTHER}
 
 
@@ -87,10 +83,6 @@ class OtherRoutes:
             route("GET", suggested, self._suggested(reasons=False), "read:accounts"),
             route("GET", "/api/v2/suggestions", self._suggested(reasons=True), "read:accounts"),
             route("DELETE", f"{suggested}/{{id}}", self.dismiss, "write:accounts", quota=SUGGESTION_QUOTA),
-            route("GET", _PUSH, _no_subscription, "push"),
-            route("POST", _PUSH, _no_pushes, "push", quota=PUSH_QUOTA),
-            route("PUT", _PUSH, _no_subscription, "push", quota=PUSH_QUOTA),
-            route("DELETE", _PUSH, _nothing, "push", quota=PUSH_QUOTA),
             route("GET", "/api/v1.1/discover/accounts/popular", self._suggested(reasons=False), "read:accounts"),
         ]
 
@@ -163,19 +155,6 @@ class OtherRoutes:
 
 def _suggestion(found: Entity) -> Entity:
     return {"source": "global", "sources": ["most_followed"], "account": found}
-
-
-async def _no_pushes(_request: MastodonRequest) -> web.Response:
-    # Their messages would have to contain the token of the app, of which only the hash is known here.
-    raise ProblemError(422, "invalid_input", "This installation sends no push messages to apps.")
-
-
-async def _no_subscription(_request: MastodonRequest) -> web.Response:
-    raise NotFoundError("subscription")
-
-
-async def _nothing(_request: MastodonRequest) -> web.Response:
-    return respond({})
 
 
 async def _empty(_request: MastodonRequest) -> web.Response:

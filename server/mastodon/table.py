@@ -19,6 +19,7 @@ from server.mastodon.notifications import NotificationReader
 from server.mastodon.other_routes import OtherRoutes
 from server.mastodon.posting import PostingRoutes
 from server.mastodon.profile_routes import ProfileRoutes
+from server.mastodon.push_routes import PushRoutes
 from server.mastodon.relation_routes import RelationRoutes
 from server.mastodon.rendering import Renderer
 from server.mastodon.search_routes import SearchRoutes
@@ -33,8 +34,10 @@ def routes(services: Services) -> list[Route]:
     """Return every route; fixed paths come before those with parameters."""
     renderer = renderer_of(services)
     reader = StatusReader(services.reads, renderer)
+    actions = services.actions
+    push_key = actions.push.public_key or ""
     return [
-        *AppRoutes(services.db, services.actions.applications, services.api_tokens).routes(),
+        *AppRoutes(services.db, actions.applications, services.api_tokens, push_key).routes(),
         *_reading(services, renderer, reader),
         *_writing(services, renderer, reader),
         *_own(services, renderer),
@@ -60,7 +63,7 @@ def _reading(services: Services, renderer: Renderer, reader: StatusReader) -> li
         last_seen=actions.last_seen,
     )
     return [
-        *InstanceRoutes(renderer.links, settings.upload, settings.video).routes(),
+        *InstanceRoutes(renderer.links, settings.upload, settings.video, actions.push.public_key or "").routes(),
         # Before the accounts, whose paths have a parameter in the same place.
         *_profile(services, renderer),
         *AccountRoutes(reads, renderer, search).routes(),
@@ -116,6 +119,7 @@ def _own(services: Services, renderer: Renderer) -> list[Route]:
         *NotificationRoutes(notifications, actions.notifications, renderer.links).routes(),
         *ListRoutes(services.db, reads, actions.lists, renderer.links).routes(),
         *MarkerRoutes(services.db, actions.notifications).routes(),
+        *PushRoutes(services.db, actions.push).routes(),
         *OtherRoutes(reads, renderer, actions.reports, actions.suggestions, services.case_metrics).routes(),
     ]
 

@@ -17,7 +17,7 @@ from storage.errors import NotFoundError
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.rows import Row
 from storage.postgres.sharding import shard
-from storage.push import PushSubscription
+from storage.push import AppPush, PushPolicy, PushSubscription
 from storage.stores import account_locks
 
 MAX = 20  # of one account; the one that has been silent for longest gives way to another
@@ -25,7 +25,8 @@ MAX_FAILURES = 10  # refused messages in a row after which a subscription is giv
 GIVEN_UP_AFTER = timedelta(days=3)  # or its last success is
 
 _COLUMNS = (
-    "p.id, p.user_id, p.session_id, p.endpoint, p.p256dh, p.auth, p.hide_content, p.created_at, p.last_ok, p.failures"
+    "p.id, p.user_id, p.session_id, p.endpoint, p.p256dh, p.auth, p.hide_content, p.created_at, p.last_ok, "
+    "p.failures, p.app_token, p.app_alerts, p.app_policy, p.app_legacy"
 )
 _OF_USER = f"p.shard = {shard('$1')} AND p.user_id = $1"
 _SOME = f"{_OF_USER} AND p.id = ANY($2::bigint[])"
@@ -41,7 +42,7 @@ async def subscribe(
     auth: bytes,
     hide_content: bool | None,
 ) -> PushSubscription:
-    """Store the subscription of a session and return it; it replaces the one that the session had.
+    """Store the subscription of a session as a browser's and return it; it replaces the one that the session had.
 
     `hide_content` None keeps what the session, or its browser, had. Another account loses the endpoint. Raises
     `NotFoundError("user")` once the account is deleted or the session ended.
@@ -54,7 +55,8 @@ async def subscribe(
         hide_content = await _hides_content(tx, user_id, session_id, digest)
     renewed = await tx.fetchrow(
         f"""
-        UPDATE push_subscriptions p SET session_id = $3::uuid, p256dh = $4, auth = $5, hide_content = $6, failures = 0
+        UPDATE push_subscriptions p SET session_id = $3::uuid, p256dh = $4, auth = $5, hide_content = $6, failures = 0,
+            app_token = NULL, app_alerts = NULL, app_policy = NULL, app_legacy = NULL
         WHERE {_OF_USER} AND p.endpoint_sha256 = $2 RETURNING {_COLUMNS}""",
         user_id,
         digest,
@@ -105,6 +107,49 @@ async def _take_over(
         if row is not None:
             return _subscription_of(row)
     raise NotFoundError("user")
+
+
+async def make_app(tx: Transaction, subscription: PushSubscription, app: AppPush) -> PushSubscription:
+    """Make a subscription that this transaction has stored one of an app, and return it."""
+    row = await tx.fetchrow(
+        f"""
+        UPDATE push_subscriptions p SET app_token = $3, app_alerts = $4, app_policy = $5, app_legacy = $6
+        WHERE {_OF_USER} AND p.id = $2 RETURNING {_COLUMNS}""",
+        subscription.user_id,
+        subscription.id,
+        app.token,
+        sorted(app.alerts),
+        app.policy.value,
+        app.legacy,
+    )
+    return _found(row)
+
+
+async def change_app(
+    tx: Transaction, user_id: int, session_id: str, *, alerts: frozenset[str], policy: PushPolicy
+) -> PushSubscription:
+    """Change what the app of a session gets, and return its subscription; raise `NotFoundError("subscription")`."""
+    row = await tx.fetchrow(
+        f"""
+        UPDATE push_subscriptions p SET app_alerts = $3, app_policy = $4
+        WHERE {_OF_USER} AND p.session_id = $2 AND p.app_token IS NOT NULL RETURNING {_COLUMNS}""",
+        user_id,
+        uuid.UUID(session_id),
+        sorted(alerts),
+        policy.value,
+    )
+    return _found(row)
+
+
+async def of_app(db: Queryable, user_id: int, session_id: str) -> PushSubscription:
+    """Return the subscription of the app of a session; raise `NotFoundError("subscription")`."""
+    row = await db.fetchrow(
+        f"SELECT {_COLUMNS} FROM push_subscriptions p "
+        f"WHERE {_OF_USER} AND p.session_id = $2 AND p.app_token IS NOT NULL",
+        user_id,
+        uuid.UUID(session_id),
+    )
+    return _found(row)
 
 
 async def of_user(db: Queryable, user_id: int) -> list[PushSubscription]:
@@ -207,5 +252,16 @@ async def _make_room(tx: Transaction, user_id: int) -> None:
     )
 
 
+def _found(row: Row | None) -> PushSubscription:
+    if row is None:
+        raise NotFoundError("subscription")
+    return _subscription_of(row)
+
+
 def _subscription_of(row: Row) -> PushSubscription:
-    return PushSubscription(**{**dict(row), "session_id": str(row["session_id"])})
+    fields = dict(row)
+    token, alerts, policy, legacy = (fields.pop(f"app_{name}") for name in ("token", "alerts", "policy", "legacy"))
+    app = None
+    if token is not None:
+        app = AppPush(token=token, alerts=frozenset(alerts), policy=PushPolicy(policy), legacy=legacy)
+    return PushSubscription(**{**fields, "session_id": str(row["session_id"]), "app": app})

@@ -52,6 +52,12 @@ def issuer_port() -> int:
 
 
 @pytest.fixture(scope="session")
+def page_port() -> int:
+    """The port of the one other origin whose pages may use the service."""
+    return free_port()
+
+
+@pytest.fixture(scope="session")
 def service_folder() -> Iterator[Path]:
     """The folder of the service, whose data are in `data`."""
     folder = Path(tempfile.mkdtemp(prefix="psb-"))
@@ -60,14 +66,14 @@ def service_folder() -> Iterator[Path]:
 
 
 @pytest.fixture(scope="session")
-def service_url(service_folder: Path, receiver_port: int, issuer_port: int) -> Iterator[str]:
+def service_url(service_folder: Path, receiver_port: int, issuer_port: int, page_port: int) -> Iterator[str]:
     """The address of a running `picshare run` without the demonstration community."""
-    with in_background(lambda: _running(service_folder, receiver_port, issuer_port)) as url:
+    with in_background(lambda: _running(service_folder, receiver_port, issuer_port, page_port)) as url:
         yield url
 
 
 @asynccontextmanager
-async def _running(folder: Path, receiver_port: int, issuer_port: int) -> AsyncIterator[str]:
+async def _running(folder: Path, receiver_port: int, issuer_port: int, page_port: int) -> AsyncIterator[str]:
     port = free_port()
     limits = {"SIGN_UP_ADDRESS": "10000/h", "SIGN_IN_ADDRESS": "10000/5m", "SIGN_IN_ACCOUNT": "10000/5m"}
     service = Service(
@@ -77,6 +83,7 @@ async def _running(folder: Path, receiver_port: int, issuer_port: int) -> AsyncI
         port=port,
         env={
             "PICSHARE_LIVE__PRESENCE_GRACE": "0.5",
+            "PICSHARE_SERVER__ALLOWED_ORIGINS": f"http://127.0.0.1:{page_port}",
             "PICSHARE_PUSH__HOSTS": "127.0.0.1",
             "PICSHARE_OUTBOUND__ALLOW_HTTP": "true",
             "PICSHARE_OUTBOUND__ALLOWED_NETWORKS": "127.0.0.1/32",

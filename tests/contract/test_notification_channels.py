@@ -120,7 +120,9 @@ async def push_kit(database: Database) -> AsyncIterator[PushKit]:
     async with running_push_service() as service, OutboundClient(settings.policy, name="push") as client:
         tokens = VapidTokens(settings.key, contact=settings.contact)
         sender = PushSender(client, tokens, hosts=settings.hosts, circuits=CircuitRegistry(), metrics=NoPushMetrics())
-        pushes = PushDelivery(database, sender, public_url=settings.public_url, deadline=5.0)
+        pushes = PushDelivery(
+            database, sender, public_url=settings.public_url, token_cipher=settings.token_cipher, deadline=5.0
+        )
         browser = service.browser()
         keys = (browser.endpoint, browser.p256dh, browser.auth)
         yield PushKit(database, NotificationPush(pushes), lambda: keys, lambda: service.answer(503))

@@ -116,6 +116,16 @@ async def test_the_python_client_receives_publications(service: Service, http: a
         await line_with(process, "feed photo.new")
 
 
+async def test_the_tutorial_works(service: Service) -> None:
+    """The tutorial's client in Python shows the photo that the tutorial's second script uploads."""
+    sign_up, upload = blocks("docs/tutorial.md", "sh")
+    assert "Ben follows Ann" in await output_of(sign_up, service)
+    async with running(blocks("docs/tutorial.md", "python")[0], service) as process:
+        await line_with(process, "subscribed to feed")
+        await output_of(upload, service)
+        assert "Off it goes" in await line_with(process, "photo.new")
+
+
 @pytest.mark.parametrize(
     "block",
     [

@@ -112,6 +112,11 @@ def with_push(services: InspectableServices, **push: Any) -> InspectableServices
     return _build(services.base.with_values("push", **push), services.stores, services.passwords)
 
 
+def with_outbound(services: InspectableServices, **outbound: Any) -> InspectableServices:
+    """Return the same services with other settings of requests to addresses of users."""
+    return _build(services.base.with_values("outbound", **outbound), services.stores, services.passwords)
+
+
 def with_blobs(services: InspectableServices, blobs: Blobs, **settings: Any) -> InspectableServices:
     """Return the same services with another blob store, and other settings of the section `[blobs]`."""
     base = services.base.with_values("blobs", **settings)

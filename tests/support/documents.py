@@ -29,7 +29,8 @@ class Block:
 
 def documents() -> list[Path]:
     """Return the paths of all documents of the project."""
-    return [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+    names = ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
+    return [*(ROOT / name for name in names), *sorted((ROOT / "docs").glob("*.md"))]
 
 
 def blocks(document: str, language: str) -> list[Block]:

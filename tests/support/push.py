@@ -25,11 +25,13 @@ from workers.web_push.base64url import decode, encode
 from workers.web_push.hosts import PushHosts
 from workers.web_push.keys import point_of
 from workers.web_push.settings import PushSettings
+from workers.web_push.token_cipher import TokenCipher
 from workers.web_push.vapid import VapidKey
 
 HOST = "127.0.0.1"
 CONTACT = "mailto:push@example.com"
 PUBLIC_URL = "https://photos.example.com"
+CIPHER = TokenCipher(b"a secret of the tests")
 LOOPBACK = OutboundPolicy(
     schemes=frozenset({"http", "https"}), ports=None, allowed_networks=(ip_network("127.0.0.1/32"),)
 )
@@ -42,6 +44,7 @@ def push_settings(key: VapidKey | None = None, **values: Any) -> PushSettings:
         "hosts": PushHosts([HOST]),
         "policy": LOOPBACK,
         "public_url": PUBLIC_URL,
+        "token_cipher": CIPHER,
     }
     return PushSettings(key=key or VapidKey.generate(), **{**defaults, **values})
 
@@ -71,10 +74,24 @@ class Browser:
         values = {"endpoint": self.endpoint, "p256dh": self.p256dh, "auth": self.auth}
         return PushSubscription(**{**defaults, **values, **fields})
 
-    def decrypt(self, body: bytes) -> bytes:
-        """Return the payload of a message."""
+    def decrypt(self, body: bytes, headers: Mapping[str, str] | None = None) -> bytes:
+        """Return the payload of a message in aes128gcm, or in the encoding that the header fields name."""
+        if headers is not None and headers["Content-Encoding"] == "aesgcm":
+            return self._decrypt_legacy(body, headers)
         payload: bytes = http_ece.decrypt(
             body, private_key=self._private_key, auth_secret=self.auth, version="aes128gcm"
+        )
+        return payload
+
+    def _decrypt_legacy(self, body: bytes, headers: Mapping[str, str]) -> bytes:
+        fields = dict(part.split("=", 1) for part in headers["Crypto-Key"].split(";"))
+        payload: bytes = http_ece.decrypt(
+            body,
+            private_key=self._private_key,
+            salt=decode(headers["Encryption"].removeprefix("salt=")),
+            dh=decode(fields["dh"]),
+            auth_secret=self.auth,
+            version="aesgcm",
         )
         return payload
 
@@ -143,7 +160,9 @@ class PushService:
         body = await request.read()
         name = request.match_info["name"]
         browser = self.browsers[name]
-        self.messages.append(Pushed(headers=request.headers.copy(), body=body, payload=browser.decrypt(body)))
+        self.messages.append(
+            Pushed(headers=request.headers.copy(), body=body, payload=browser.decrypt(body, request.headers))
+        )
         if self.hang:
             await asyncio.Event().wait()
         return self.respond(name)

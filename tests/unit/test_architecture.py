@@ -60,7 +60,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "workers/outbound": "storage",
         "workers/webhooks": "storage workers/outbound",
         "workers/deliveries": "storage",
-        "workers/web_push": "storage workers/outbound",
+        "workers/web_push": "storage storage/render workers/outbound",
         "workers/reviewing": "storage",
         "workers/scanning": "storage workers/outbound",
         "workers/mails": "storage",
@@ -114,7 +114,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "server/mastodon": (
             "channels/contract channels/live channels/transports server/actions server/api server/edge server/identity "
             "server/live server/media storage storage/blobs storage/cache storage/feeds storage/postgres "
-            "storage/render storage/stores workers/jobs"
+            "storage/render storage/stores workers/jobs workers/outbound workers/web_push"
         ),
         "server/graphql/resolution": (
             "channels/contract server/actions server/api server/edge server/graphql server/identity storage "

@@ -1,4 +1,4 @@
-"""Notifications as push messages: to all browsers of a user that have subscribed."""
+"""Notifications as push messages: to all browsers and apps of a user that have subscribed."""
 
 from __future__ import annotations
 
@@ -11,14 +11,17 @@ from datetime import timedelta
 
 import structlog
 
+from storage.models import Relation
 from storage.postgres.database import Database
 from storage.push import PushSubscription
-from storage.stores import notification_counters, push_subscriptions
+from storage.stores import notification_counters, push_subscriptions, relations
 from workers.jobs.context import WorkerContext
 from workers.outbound.client import OutboundClient
+from workers.web_push.app_messages import app_message_of, asks_for, needs_relation, permits
 from workers.web_push.notices import PushNotice, message_of
-from workers.web_push.port import PushOutcome, PushPort, PushResult
+from workers.web_push.port import AppMessage, PushMessage, PushOutcome, PushPort, PushResult
 from workers.web_push.sender import PushSender
+from workers.web_push.token_cipher import TokenCipher
 from workers.web_push.vapid import VapidTokens
 
 DEADLINE = 14.0  # seconds for all browsers of a user
@@ -49,12 +52,15 @@ class _Sorted:
 
 
 class PushDelivery:
-    """Sends notices to the browsers of their users. URLs in messages begin with `public_url`."""
+    """Sends notices to the browsers and apps of their users. URLs in messages begin with `public_url`."""
 
-    def __init__(self, db: Database, sender: PushPort, *, public_url: str, deadline: float = DEADLINE) -> None:
+    def __init__(
+        self, db: Database, sender: PushPort, *, public_url: str, token_cipher: TokenCipher, deadline: float = DEADLINE
+    ) -> None:
         self._db = db
         self._sender = sender
         self._public_url = public_url
+        self._token_cipher = token_cipher
         self._deadline = deadline
         # A repetition for one browser must not show a notification again that was closed on another one.
         self._accepted: OrderedDict[tuple[int, int, int], None] = OrderedDict()
@@ -64,11 +70,13 @@ class PushDelivery:
         return bool(await push_subscriptions.of_user(self._db, user_id))
 
     async def deliver(self, user_id: int, notice: PushNotice) -> PushReport:
-        """Send a notice to all browsers of its user at once; browsers that are gone lose their subscriptions.
+        """Send a notice to all browsers of its user, and the apps that want it, at once.
+
+        Those that are gone lose their subscriptions.
 
         No connection of the database is held while push services are waited for.
         """
-        found = await push_subscriptions.of_user(self._db, user_id)
+        found = await self._wanting(await push_subscriptions.of_user(self._db, user_id), notice)
         waiting = [each for each in found if (each.id, *notice.key) not in self._accepted]
         already = len(found) - len(waiting)
         if not waiting:
@@ -91,6 +99,15 @@ class PushDelivery:
             error="; ".join(sorted({_sentence(result) for result in results.values()} - {""})),
         )
 
+    async def _wanting(self, found: Sequence[PushSubscription], notice: PushNotice) -> list[PushSubscription]:
+        """Return the subscriptions of browsers, and of the apps that want a notice."""
+        entry = notice.entry
+        wanting = [each for each in found if each.app is None or asks_for(each.app, entry)]
+        relation = Relation()
+        if entry is not None and any(each.app is not None and needs_relation(each.app) for each in wanting):
+            relation = await relations.relation(self._db, entry.user_id, entry.actors[0].id)
+        return [each for each in wanting if each.app is None or permits(each.app, relation)]
+
     async def _send_all(
         self, subscriptions: Sequence[PushSubscription], notice: PushNotice, unseen: int
     ) -> Mapping[int, PushResult]:
@@ -111,8 +128,21 @@ class PushDelivery:
 
     async def _send(self, subscription: PushSubscription, notice: PushNotice, unseen: int) -> PushResult:
         terms = notice.terms
-        message = message_of(notice, public_url=self._public_url, unseen=unseen, hide_content=subscription.hide_content)
+        message = self._message(subscription, notice, unseen)
+        if message is None:
+            return PushResult(outcome=PushOutcome.REFUSED, detail="the app has subscribed with another auth.secret")
         return await self._sender.send(subscription, message, topic=notice.topic, ttl=terms.ttl, urgency=terms.urgency)
+
+    def _message(
+        self, subscription: PushSubscription, notice: PushNotice, unseen: int
+    ) -> PushMessage | AppMessage | None:
+        """Return the message of a notice in the form of a subscription; None if the token of the app is lost."""
+        if subscription.app is None or notice.entry is None:
+            return message_of(
+                notice, public_url=self._public_url, unseen=unseen, hide_content=subscription.hide_content
+            )
+        token = self._token_cipher.decrypt(subscription.app.token, subscription.id)
+        return None if token is None else app_message_of(notice.entry, token=token, public_url=self._public_url)
 
     def _sort(self, notice: PushNotice, results: Mapping[int, PushResult]) -> _Sorted:
         found = _Sorted()
@@ -151,7 +181,7 @@ async def open_push_delivery(context: WorkerContext) -> AsyncIterator[PushDelive
             circuits=context.circuits,
             metrics=context.push_metrics,
         )
-        yield PushDelivery(context.db, sender, public_url=settings.public_url)
+        yield PushDelivery(context.db, sender, public_url=settings.public_url, token_cipher=settings.token_cipher)
 
 
 def _sentence(result: PushResult) -> str:

@@ -89,6 +89,7 @@ class PushNotice:
     """What the browsers of a user are to show; `key` is the same each time that it is sent.
 
     `hidden_title` is the text for a browser that hides content, and `path` the page that a message opens.
+    `entry` is what it is about, None for a summary.
     """
 
     key: tuple[int, int]
@@ -98,6 +99,7 @@ class PushNotice:
     path: str
     topic: str
     terms: PushTerms = _USUAL
+    entry: Notification | None = None
 
 
 def notice_of(entry: Notification) -> PushNotice:
@@ -110,6 +112,7 @@ def notice_of(entry: Notification) -> PushNotice:
         path=path_of(entry),
         topic=topic_of(entry),
         terms=terms_of(entry.kind),
+        entry=entry,
     )
 
 

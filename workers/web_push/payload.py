@@ -1,6 +1,7 @@
-"""The payload of a push message: the JSON of Declarative Web Push, which browsers show without a script.
+"""The payload of a push message: the JSON of Declarative Web Push, or to an app, that of Mastodon.
 
-Safari and Firefox show it themselves, and others pass it on to the service worker, which reads the same fields
+Browsers show the former without a script: Safari and Firefox by themselves, and others pass it on to the service
+worker, which reads the same fields
 (https://w3c.github.io/push-api/#declarative-push-message).
 """
 
@@ -11,14 +12,14 @@ from typing import Any
 import orjson
 
 from workers.web_push.encryption import MAX_PAYLOAD
-from workers.web_push.port import PushMessage
+from workers.web_push.port import AppMessage, PushMessage
 
 SHORT_PAYLOAD = 1024  # bytes of a second attempt, after a push service has found the first one too large
 _MARK = 8030  # the number by which a browser recognises the form
 _ELLIPSIS = "…"
 
 
-def payload_of(message: PushMessage, *, limit: int = MAX_PAYLOAD) -> bytes:
+def payload_of(message: PushMessage | AppMessage, *, limit: int = MAX_PAYLOAD) -> bytes:
     """Return the payload of a message in at most `limit` bytes, with a shortened body, and then a shortened title.
 
     Raises `ValueError` if it does not fit without them.
@@ -35,7 +36,9 @@ def payload_of(message: PushMessage, *, limit: int = MAX_PAYLOAD) -> bytes:
     return payload
 
 
-def _json(message: PushMessage, title: str, body: str) -> bytes:
+def _json(message: PushMessage | AppMessage, title: str, body: str) -> bytes:
+    if isinstance(message, AppMessage):
+        return _json_of_app(message, title, body)
     notification: dict[str, Any] = {
         "title": title,
         "body": body,
@@ -50,6 +53,19 @@ def _json(message: PushMessage, title: str, body: str) -> bytes:
     document: dict[str, Any] = {"web_push": _MARK, "notification": notification}
     if message.app_badge is not None:
         document["app_badge"] = message.app_badge
+    return orjson.dumps(document)
+
+
+def _json_of_app(message: AppMessage, title: str, body: str) -> bytes:
+    document = {
+        "access_token": message.token,
+        "preferred_locale": "en",
+        "notification_id": message.notification_id,
+        "notification_type": message.kind,
+        "icon": message.icon,
+        "title": title,
+        "body": body,
+    }
     return orjson.dumps(document)
 
 

@@ -1,8 +1,8 @@
-"""What is sent to browsers, what becomes of it, and the ports for it."""
+"""What is sent to browsers and apps, what becomes of it, and the ports for it."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from typing import Protocol
@@ -33,6 +33,18 @@ class PushMessage:
     app_badge: int | None = None
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AppMessage:
+    """A notification as an app with Mastodon's interface gets it: of its own account, which it knows by its `token`."""
+
+    token: str = field(repr=False)
+    notification_id: int
+    kind: str  # by the name of Mastodon
+    icon: str
+    title: str
+    body: str = ""
+
+
 class PushOutcome(StrEnum):
     """What has become of a message; the texts are values of the label `result` of the metric."""
 
@@ -57,12 +69,12 @@ class PushResult:
 
 
 class PushPort(Protocol):
-    """Sends messages to browsers."""
+    """Sends messages to browsers and apps."""
 
     async def send(
         self,
         subscription: PushSubscription,
-        message: PushMessage,
+        message: PushMessage | AppMessage,
         *,
         topic: str,
         ttl: timedelta,

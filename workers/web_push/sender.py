@@ -12,10 +12,12 @@ from workers.outbound.circuits import CircuitRegistry
 from workers.outbound.client import OutboundClient, OutboundResponse
 from workers.outbound.errors import OutboundError
 from workers.outbound.retry_after import retry_after_of
+from workers.web_push.base64url import encode
 from workers.web_push.encryption import MAX_PAYLOAD, encrypt
 from workers.web_push.hosts import PushHosts
+from workers.web_push.legacy_encryption import encrypt_legacy
 from workers.web_push.payload import SHORT_PAYLOAD, payload_of
-from workers.web_push.port import PushMessage, PushMetrics, PushOutcome, PushResult, PushUrgency
+from workers.web_push.port import AppMessage, PushMessage, PushMetrics, PushOutcome, PushResult, PushUrgency
 from workers.web_push.vapid import VapidTokens
 
 TIMEOUT = 6.0  # seconds for one request; a notification is sent within 15
@@ -52,7 +54,7 @@ class PushSender:
     async def send(
         self,
         subscription: PushSubscription,
-        message: PushMessage,
+        message: PushMessage | AppMessage,
         *,
         topic: str,
         ttl: timedelta,
@@ -64,7 +66,6 @@ class PushSender:
             "Urgency": urgency.value,
             "Topic": topic,
             "Content-Type": "application/octet-stream",
-            "Content-Encoding": "aes128gcm",
         }
         result = await self._attempt(subscription, message, headers, limit=MAX_PAYLOAD)
         if result.status == _TOO_LARGE:
@@ -73,7 +74,12 @@ class PushSender:
         return result
 
     async def _attempt(
-        self, subscription: PushSubscription, message: PushMessage, headers: dict[str, str], *, limit: int
+        self,
+        subscription: PushSubscription,
+        message: PushMessage | AppMessage,
+        headers: dict[str, str],
+        *,
+        limit: int,
     ) -> PushResult:
         # The list may have changed since the browser has subscribed.
         pattern = self._hosts.match(URL(subscription.endpoint).raw_host or "")
@@ -82,12 +88,12 @@ class PushSender:
         # None for a pattern: its failures may be those of a host that a user has made up, and must not stop the others.
         circuit = None if "*" in pattern else self._circuits.circuit(f"push:{pattern}", CIRCUIT)
         try:
-            body = encrypt(payload_of(message, limit=limit), p256dh=subscription.p256dh, auth=subscription.auth)
+            body, encoding = self._encrypted(subscription, payload_of(message, limit=limit))
             response = await self._client.send(
                 "POST",
                 subscription.endpoint,
                 body=body,
-                headers={**headers, "Authorization": self._tokens.authorization(subscription.endpoint)},
+                headers={**headers, **encoding},
                 timeout=TIMEOUT,
                 max_response=MAX_RESPONSE,
                 circuit=circuit,
@@ -98,6 +104,20 @@ class PushSender:
             pause = None if circuit is None else circuit.retry_after or None
             return PushResult(outcome=PushOutcome.RETRY, retry_after=pause, detail=f"{error.reason}: {error.detail}")
         return _result_of(response, datetime.now(UTC))
+
+    def _encrypted(self, subscription: PushSubscription, payload: bytes) -> tuple[bytes, dict[str, str]]:
+        """Return a payload in the encoding of a subscription, and the header fields that belong to it."""
+        endpoint = subscription.endpoint
+        if subscription.app is None or not subscription.app.legacy:
+            body = encrypt(payload, p256dh=subscription.p256dh, auth=subscription.auth)
+            return body, {"Content-Encoding": "aes128gcm", "Authorization": self._tokens.authorization(endpoint)}
+        legacy = encrypt_legacy(payload, p256dh=subscription.p256dh, auth=subscription.auth)
+        return legacy.body, {
+            "Content-Encoding": "aesgcm",
+            "Encryption": f"salt={encode(legacy.salt)}",
+            "Crypto-Key": f"dh={encode(legacy.public_key)};p256ecdsa={self._tokens.public_key}",
+            "Authorization": f"WebPush {self._tokens.token(endpoint)}",
+        }
 
 
 def _result_of(response: OutboundResponse, now: datetime) -> PushResult:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from workers.outbound.policy import OutboundPolicy
 from workers.web_push.hosts import PushHosts
+from workers.web_push.token_cipher import TokenCipher
 from workers.web_push.vapid import VapidKey
 
 
@@ -13,7 +14,7 @@ from workers.web_push.vapid import VapidKey
 class PushSettings:
     """What messages are sent with: the key and the contact of the installation, and where they may go.
 
-    `public_url` begins the URLs in messages.
+    `public_url` begins the URLs in messages, and `token_cipher` encrypts the tokens of apps that subscribe.
     """
 
     key: VapidKey = field(repr=False)
@@ -21,3 +22,4 @@ class PushSettings:
     hosts: PushHosts
     policy: OutboundPolicy
     public_url: str
+    token_cipher: TokenCipher = field(repr=False)

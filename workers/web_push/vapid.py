@@ -59,7 +59,7 @@ class VapidKey:
 
 
 class VapidTokens:
-    """The values of `Authorization` for push services; one is kept for each, since a signature costs as much as a push.
+    """The tokens for push services; one is kept for each, since a signature costs as much as a push.
 
     `contact` is a `mailto:` or `https:` URL by which a push service reaches the operator. `clock` has Unix time.
     """
@@ -70,8 +70,17 @@ class VapidTokens:
         self._clock = clock
         self._kept: OrderedDict[str, tuple[str, float]] = OrderedDict()
 
+    @property
+    def public_key(self) -> str:
+        """Return the key that verifies the tokens, in base64url."""
+        return self._key.public
+
     def authorization(self, endpoint: str) -> str:
-        """Return the value for an endpoint; it is the same for all endpoints of one push service for 11 hours."""
+        """Return the value of `Authorization` for an endpoint (RFC 8292, section 3)."""
+        return f"vapid t={self.token(endpoint)}, k={self._key.public}"
+
+    def token(self, endpoint: str) -> str:
+        """Return the token for an endpoint; it is the same for all endpoints of one push service for 11 hours."""
         origin, now = str(URL(endpoint).origin()), self._clock()
         kept = self._kept.get(origin)
         if kept is not None and now < kept[1]:
@@ -86,4 +95,4 @@ class VapidTokens:
     def _signed(self, audience: str, expires: int) -> str:
         claims = {"aud": audience, "exp": expires, **({} if self._contact is None else {"sub": self._contact})}
         content = ".".join(encode(json.dumps(part, separators=(",", ":")).encode()) for part in (_HEADER, claims))
-        return f"vapid t={content}.{encode(self._key.sign(content.encode()))}, k={self._key.public}"
+        return f"{content}.{encode(self._key.sign(content.encode()))}"

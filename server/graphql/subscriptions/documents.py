@@ -69,7 +69,7 @@ class SubscriptionDocuments:
         try:
             arguments = root.arguments.values(prepared.variables)
         except ArgumentError as error:
-            raise RequestRefusedError("invalid_argument", [str(error)]) from error
+            raise RequestRefusedError("invalid_variables", [str(error)]) from error
         channel = channel_of(field, arguments)
         return GraphqlSubscription(
             channel=channel, projection=self._projection(prepared, field, channel), since=since_of(arguments)

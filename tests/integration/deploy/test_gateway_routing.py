@@ -55,6 +55,16 @@ async def test_requests_reach_the_role_that_serves_them(gateway: Gateway, method
     assert (reply.status, reply.by.rstrip("123")) == (200, role)
 
 
+@pytest.mark.parametrize(
+    ("method", "accept", "role"),
+    [("POST", "text/event-stream", "live"), ("POST", "application/json", "write"), ("GET", "*/*", "read")],
+)
+async def test_streams_of_graphql_reach_live_processes(gateway: Gateway, method: str, accept: str, role: str) -> None:
+    """Other requests of the interface go by their method."""
+    reply = await gateway.call(method, "/graphql", headers={"Accept": accept})
+    assert reply.by.rstrip("123") == role
+
+
 async def test_reads_are_balanced_in_turn(gateway: Gateway) -> None:
     """Round robin: of each three requests in a row every process gets one."""
     names = [(await gateway.get("/api/v1/feed")).by for _ in range(9)]

@@ -46,7 +46,9 @@ async def delivery(database: Database) -> AsyncIterator[PushDelivery]:
     async with OutboundClient(settings.policy, name="push") as client:
         tokens = VapidTokens(settings.key, contact=settings.contact)
         sender = PushSender(client, tokens, hosts=settings.hosts, circuits=CircuitRegistry(), metrics=NoPushMetrics())
-        yield PushDelivery(database, sender, public_url=settings.public_url, deadline=1.0)
+        yield PushDelivery(
+            database, sender, public_url=settings.public_url, token_cipher=settings.token_cipher, deadline=1.0
+        )
 
 
 async def liked(database: Database) -> tuple[User, Notification]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 
-from channels.contract.ports import Identity
+import pytest
+
+from channels.contract.ports import Grant, Identity
 from channels.protocol.codes import Unsubscribed
 from tests.support.eventually import eventually
 from tests.support.graphql_scene import GraphqlScene
@@ -174,3 +177,26 @@ async def test_an_event_stream_is_one_operation() -> None:
     await eventually(lambda: device.transport.closing)
     sent = b"".join(device.transport.writes)
     assert sent == b':\n\nevent: next\ndata: {"data":5}\n\nevent: complete\ndata:\n\n:\n\n'
+
+
+async def test_a_topic_begins_with_its_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also for a further operation on a topic that the connection has subscribed to."""
+    scene = GraphqlScene()
+
+    async def authorize(_identity: Identity, channel: str) -> Grant:
+        return Grant(topic=channel, owner_id=9, data=b'{"online":true}')
+
+    monkeypatch.setattr(scene.authorizer, "authorize", authorize)
+    device = await scene.device().initialised()
+    await device.subscribed("a", "presence:9")
+    await device.subscribed("b", "presence:9")
+    await scene.settled()
+    assert events(device.received, "a") == events(device.received, "b") == [{"online": True}]
+
+
+async def test_a_client_without_initialisation_is_closed_with_4408() -> None:
+    """After the connect deadline."""
+    scene = GraphqlScene()
+    device = scene.device()
+    scene.keepalive.tick(asyncio.get_running_loop().time() + scene.settings.connect_deadline + 1)
+    assert device.received == [{"close": 4408}]

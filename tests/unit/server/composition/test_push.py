@@ -24,7 +24,7 @@ KEY = VapidKey.generate()
 
 def settings_of(**values: Any) -> Settings:
     """Return settings with these values of the section `[push]`."""
-    return Settings().with_values("push", **values)
+    return Settings().with_values("push", **values).with_values("auth", secret="x" * 32)
 
 
 def test_without_a_key_there_are_no_messages() -> None:
@@ -41,6 +41,16 @@ def test_the_key_is_in_the_settings_or_in_a_file(tmp_path: Path) -> None:
         assert found is not None
         assert found.key.public == KEY.public
         assert KEY.text not in repr(found)
+
+
+def test_tokens_of_apps_are_encrypted_with_a_key_of_the_secret() -> None:
+    """Of the same secret in all processes; without one nothing is sent."""
+    found = [push_settings(settings_of(vapid_key=KEY.text)) for _ in range(2)]
+    assert found[0] is not None
+    assert found[1] is not None
+    assert found[1].token_cipher.decrypt(found[0].token_cipher.encrypt("token", 5), 5) == "token"
+    with pytest.raises(ConfigError, match=r"auth\.secret is not set"):
+        push_settings(Settings().with_values("push", vapid_key=KEY.text))
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,6 @@ async def test_a_mail_says_what_happened_and_when(event: SecurityEvent, device: 
     assert "2026-11-29 at 12:30 UTC" in text
     assert by in text
     assert letter.button is not None
-    assert letter.button.url.startswith("https://photos.example.com/settings/s")
+    assert letter.button.url.startswith("https://photos.example.com/settings/")
     assert "https://photos.example.com/forgot" in letter.notes[0]
     assert letter.subject == letter.heading

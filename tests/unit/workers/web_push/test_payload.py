@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from workers.web_push.encryption import MAX_PAYLOAD
 from workers.web_push.payload import payload_of
-from workers.web_push.port import PushMessage
+from workers.web_push.port import AppMessage, PushMessage
 
 MESSAGE = PushMessage(
     title="ada liked your photo",
@@ -74,3 +74,28 @@ def test_a_message_that_never_fits_is_an_error() -> None:
     """Its URLs cannot be shortened."""
     with pytest.raises(ValueError, match="does not fit into 100 bytes"):
         payload_of(MESSAGE, limit=100)
+
+
+def test_an_app_gets_the_form_of_mastodon() -> None:
+    """With its token; a long text is shortened, as a browser's is."""
+    message = AppMessage(
+        token="a-token",
+        notification_id=2**60,
+        kind="mention",
+        icon="https://x.example/a.jpg",
+        title="ada",
+        body="b" * 5000,
+    )
+    assert "a-token" not in repr(message)
+    payload = payload_of(message)
+    found = json.loads(payload)
+    assert len(payload) <= MAX_PAYLOAD
+    assert found.pop("body").endswith("…")
+    assert found == {
+        "access_token": "a-token",
+        "preferred_locale": "en",
+        "notification_id": 2**60,
+        "notification_type": "mention",
+        "icon": "https://x.example/a.jpg",
+        "title": "ada",
+    }

@@ -12,18 +12,21 @@ import pytest
 from aiohttp import web
 
 from storage.circuit import CircuitState
-from storage.push import PushSubscription
+from storage.push import AppPush, PushPolicy, PushSubscription
 from tests.support.push import CONTACT, HOST, LOOPBACK, PushService, running_push_service
 from workers.outbound.circuits import CircuitRegistry
 from workers.outbound.client import OutboundClient
 from workers.outbound.policy import OutboundPolicy
 from workers.web_push import sender as module
 from workers.web_push.hosts import PushHosts
-from workers.web_push.port import PushMessage, PushOutcome, PushResult, PushUrgency
+from workers.web_push.port import AppMessage, PushMessage, PushOutcome, PushResult, PushUrgency
 from workers.web_push.sender import PushSender
 from workers.web_push.vapid import VapidKey, VapidTokens
 
 MESSAGE = PushMessage(title="ada liked your photo", navigate="https://photos.example.com/p/1", tag="topic", app_badge=2)
+TO_APP = AppMessage(
+    token="a-token", notification_id=5, kind="favourite", icon="https://photos.example.com/icon.png", title="ada"
+)
 KEY = VapidKey.generate()
 
 
@@ -99,6 +102,25 @@ async def test_a_message_arrives_encrypted_with_its_terms(
     assert pushed.document["web_push"] == 8030
     assert (pushed.notification["title"], pushed.document["app_badge"]) == (MESSAGE.title, 2)
     assert metrics.results == {"sent": 1}
+
+
+async def test_a_message_to_an_app_has_the_encoding_that_it_asks_for(service: PushService, sender: PushSender) -> None:
+    """The older one has the salt, the key and the token in other header fields."""
+    browser = service.browser()
+    for legacy in (True, False):
+        app = AppPush(token=b"", alerts=frozenset(), policy=PushPolicy.ALL, legacy=legacy)
+        sent = await sender.send(
+            browser.subscription(app=app), TO_APP, topic="a-topic", ttl=timedelta(hours=4), urgency=PushUrgency.LOW
+        )
+        assert sent.outcome is PushOutcome.SENT
+    older, newer = service.messages
+    assert older.document == newer.document
+    assert older.document["access_token"] == "a-token"
+    assert (older.headers["Content-Encoding"], newer.headers["Content-Encoding"]) == ("aesgcm", "aes128gcm")
+    assert older.headers["Crypto-Key"].endswith(f";p256ecdsa={KEY.public}")
+    scheme, token = older.headers["Authorization"].split(" ")
+    assert (scheme, f"vapid t={token}, k={KEY.public}") == ("WebPush", newer.headers["Authorization"])
+    assert newer.claims(service.origin)["sub"] == CONTACT
 
 
 @pytest.mark.parametrize(
