@@ -119,7 +119,11 @@ class GraphqlHandlers:
     async def _run(self, request: ApiRequest, prepared: PreparedOperation, due: Due) -> dict[str, Any]:
         kind, method = prepared.operation.kind, request.http.method
         if kind is OperationType.SUBSCRIPTION:
-            raise RequestRefusedError("subscription_refused", ["A subscription needs a connection that stays open."])
+            message = (
+                "A subscription needs a connection that stays open. Open a WebSocket with the protocol "
+                "graphql-transport-ws, or send the POST with the header field Accept: text/event-stream."
+            )
+            raise RequestRefusedError("subscription_refused", [message])
         if kind is OperationType.MUTATION and method != "POST":
             detail = "A GET executes queries alone. Send a mutation with a POST."
             raise ProblemError(405, "method_not_allowed", detail, headers={"Allow": "POST"})

@@ -167,7 +167,9 @@ async def test_quota(world: World) -> None:
     three = QuotaPolicy(name="three", limit=3, window_seconds=100)
     await Quotas(world.redis).take(three, user_subject(ann))
     cold, warm, refused = [await world.page(ann, policy=three) for _ in range(3)]
-    assert cold.quota is not None and warm.quota is not None and refused.quota is not None
+    assert cold.quota is not None
+    assert warm.quota is not None
+    assert refused.quota is not None
     assert (cold.quota.remaining, warm.quota.remaining) == (1, 0)
     assert len(shown(warm)) == 1
     assert not refused.quota.allowed
