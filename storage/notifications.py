@@ -59,6 +59,7 @@ class SecurityEvent(StrEnum):
     PASSKEY_ADDED = "passkey_added"
     PROVIDER_LINKED = "provider_linked"
     TOKEN_CREATED = "token_created"  # noqa: S105
+    APPLICATION_CONNECTED = "application_connected"
 
 
 class NotificationMark(StrEnum):

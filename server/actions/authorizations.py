@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl
 
+from server.actions import security_notices
+from server.identity.clients import Client
 from server.identity.errors import AuthorizationRefusedError, OAuthError
 from server.identity.opaque_tokens import TokenKind, digest, new_token
 from server.identity.pkce import is_challenge
@@ -19,6 +21,7 @@ from server.identity.redirect_uris import OUT_OF_BAND, is_registered, with_param
 from server.identity.scopes import DESCRIPTIONS, is_within
 from storage import ids
 from storage.errors import NotFoundError
+from storage.notifications import SecurityEvent
 from storage.oauth import Application
 from storage.postgres.database import Database
 from storage.stores import oauth_clients, oauth_codes
@@ -72,8 +75,11 @@ class AuthorizationActions:
             redirect_to = self._with(redirect_uri, state, error=error.code, error_description=str(error))
             raise AuthorizationRefusedError(error.code, str(error), redirect_to) from error
 
-    async def approve(self, user_id: int, query: str) -> Answer:
-        """Give the application a code; raises what `read` raises, and `NotFoundError("user")`."""
+    async def approve(self, user_id: int, query: str, *, client: Client) -> Answer:
+        """Give the application a code, and notify the user, who approves with `client`.
+
+        Raises what `read` raises, and `NotFoundError("user")`.
+        """
         asked = await self.read(query)
         copied = asked.redirect_uri == OUT_OF_BAND
         code = new_token(TokenKind.CODE, ids.shard_of(user_id))
@@ -89,6 +95,8 @@ class AuthorizationActions:
                 scopes=asked.scopes,
                 expires_at=datetime.now(UTC) + (COPIED_CODE_TTL if copied else CODE_TTL),
             )
+            # An attacker with a stolen session must not be able to leave an application behind unnoticed.
+            security_notices.record(tx, user_id, SecurityEvent.APPLICATION_CONNECTED, device=client.name)
         if copied:
             return Answer(redirect_to=None, code=code)
         return Answer(redirect_to=self._with(asked.redirect_uri, asked.state, code=code))
@@ -141,7 +149,7 @@ def _checked(application: Application, redirect_uri: str, given: dict[str, str])
         raise OAuthError("unsupported_response_type", "The only response_type is code.")
     if given.get("response_mode", "query") != "query":
         raise OAuthError("invalid_request", "The only response_mode is query.")
-    scopes = tuple(dict.fromkeys(given.get("scope", DEFAULT_SCOPE).split()))
+    scopes = tuple(dict.fromkeys(given.get("scope", "").split())) or (DEFAULT_SCOPE,)
     if any(scope not in DESCRIPTIONS for scope in scopes):
         raise OAuthError("invalid_scope", "The scope has a name that is not known.")
     if not is_within(scopes, application.scopes):

@@ -168,7 +168,7 @@ class ApplicationsApi:
         except AuthorizationRefusedError as error:
             if error.redirect_to is None:
                 raise
-            return json_response(AuthorizationResponse(redirect_to=error.redirect_to).to_bytes())
+            return json_response(AuthorizationResponse.of_problem(str(error), error.redirect_to).to_bytes())
         response = AuthorizationResponse.from_model(asked.application, asked.scopes, asked.redirect_uri)
         return json_response(response.to_bytes())
 
@@ -176,7 +176,7 @@ class ApplicationsApi:
         """Handle `POST /oauth/authorization`."""
         form = await request.body(AuthorizationAnswer)
         if form.approve:
-            answer = await self._authorization.approve(request.viewer.user_id, form.request)
+            answer = await self._authorization.approve(request.viewer.user_id, form.request, client=request.client)
         else:
             answer = await self._authorization.deny(form.request)
         body = AuthorizationAnswerResponse(redirect_to=answer.redirect_to, code=answer.code)

@@ -89,13 +89,21 @@ class ShownApplicationResponse(ResponseModel):
 class AuthorizationResponse(ResponseModel):
     """What an application asks for; `returns_to` is the host or scheme that gets the answer, null for a copied code.
 
-    A request that is not valid has only `redirect_to`, where the application is informed of that.
+    A request that is not valid has only `problem`, `returns_to`, and `redirect_to`, where the application is informed
+    of the problem. Browsers go there only if the user wants it: any application could otherwise use this service to
+    lead users to its own address (RFC 9700, section 4.11.2).
     """
 
     application: ShownApplicationResponse | None = None
     scopes: list[ScopeResponse] = Field(default_factory=list)
     returns_to: str | None = None
+    problem: str | None = None
     redirect_to: str | None = None
+
+    @classmethod
+    def of_problem(cls, problem: str, redirect_to: str) -> AuthorizationResponse:
+        """Return the response for a request that is not valid."""
+        return cls(problem=problem, returns_to=host_of(redirect_to), redirect_to=redirect_to)
 
     @classmethod
     def from_model(cls, application: Application, scopes: Iterable[str], redirect_uri: str) -> AuthorizationResponse:

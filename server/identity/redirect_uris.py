@@ -17,11 +17,14 @@ MOST = 10  # of an application
 _PRINTABLE = re.compile(r"[\x21-\x7e]+")
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]{2,}")
 _LOOPBACK = {"127.0.0.1", "::1"}
-# Schemes that browsers themselves act upon: a redirect there would run, read or send something.
+# Schemes that browsers or systems themselves act upon: a redirect there would run, read or send something.
 _OF_BROWSERS = {
     *("javascript", "data", "vbscript", "file", "filesystem", "blob", "about", "view-source", "ws", "wss", "ftp"),
     *("mailto", "tel", "sms", "chrome", "edge", "opera", "moz-extension", "resource", "jar", "intent", "urn", "http"),
+    *("feed", "content", "shell", "search", "search-ms"),
 }
+# Browsers decode and map other characters of a host, so that it would not be the one that users are shown.
+_NETLOC = re.compile(r"(?:[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
 _NAMED = re.compile(r"(http://(?:127\.0\.0\.1|\[::1\])):\d{1,5}(?=/|\?|$)")
 
 
@@ -41,13 +44,13 @@ def checked(uri: str) -> str:
         raise ValueError("A redirect URI begins with a scheme in lower case, as https:.")
     if "#" in uri or "@" in parts.netloc:
         raise ValueError("A redirect URI has neither a fragment nor a user name.")
+    if parts.scheme in {"http", "https"} and _NETLOC.fullmatch(parts.netloc) is None:
+        raise ValueError("The host of a redirect URI has letters, digits, hyphens and dots, or is an IPv6 address.")
     if parts.scheme == "https":
-        if not host:
-            raise ValueError("This redirect URI has no host.")
         return uri
     if parts.scheme == "http" and host in {*_LOOPBACK, "localhost"}:
         return uri
-    if parts.scheme in _OF_BROWSERS:
+    if parts.scheme in _OF_BROWSERS or parts.scheme.startswith("ms-"):
         raise ValueError("Use https, http on a loopback address as http://127.0.0.1, or a scheme of the application.")
     return uri
 

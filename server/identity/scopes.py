@@ -69,12 +69,8 @@ DESCRIPTIONS: Mapping[str, str] = {
 # What a personal access token can be made of, without the further names of the same.
 CHOICES = ("read", "write", PUSH, MODERATION, *_READ, *_WRITE)
 
-# A scope and the fine ones that it contains, where that is more than itself.
-_CONTAINED: Mapping[str, Iterable[str]] = {
-    "read": _READ,
-    "write": _WRITE,
-    "follow": _FOLLOW,
-    "write:photos": ("write:media",),
+# Further names, of Mastodon: each permits just what its fine scopes permit together.
+_NAMES = {
     "read:statuses": ("read:photos", "read:comments"),
     "read:favourites": ("read:likes",),
     "read:bookmarks": ("read:collections",),
@@ -83,10 +79,20 @@ _CONTAINED: Mapping[str, Iterable[str]] = {
     "write:bookmarks": ("write:collections",),
 }
 
+# A scope and those that it contains, where that is more than itself.
+_CONTAINED: Mapping[str, Iterable[str]] = {
+    "read": (*_READ, "read:filters"),
+    "write": (*_WRITE, "write:filters", "write:conversations"),
+    "follow": _FOLLOW,
+    "write:photos": ("write:media",),
+    **_NAMES,
+}
+
 
 def permitted(scopes: Iterable[str]) -> frozenset[str]:
-    """Return the scopes with all that they contain."""
-    return frozenset(each for scope in scopes for each in (scope, *_CONTAINED.get(scope, ())))
+    """Return the scopes with all that they contain, and with the names of what they permit together."""
+    found = {each for scope in scopes for each in (scope, *_CONTAINED.get(scope, ()))}
+    return frozenset(found.union(name for name, fine in _NAMES.items() if found.issuperset(fine)))
 
 
 def is_within(asked: Iterable[str], granted: Iterable[str]) -> bool:

@@ -12,8 +12,7 @@ export function authorizationPage(app) {
   const load = async () => {
     try {
       const asked = await app.api.get(`/oauth/authorization?${request}`);
-      if (asked.redirect_to) leave(asked.redirect_to);
-      else fill(content, consentSheet(app, asked, answer));
+      fill(content, asked.redirect_to ? refusal(asked) : consentSheet(app, asked, answer));
     } catch (error) {
       fill(content, failure(error));
     }
@@ -88,8 +87,19 @@ function codeSheet(code) {
   );
 }
 
+/** Return what is shown of a request that is not valid: the application is informed of it if the user returns there. */
+function refusal({ problem, redirect_to: address, returns_to: returnsTo }) {
+  const back = h("button.button", { type: "button", onclick: () => leave(address) }, "Return to ", h("bdi", {}, returnsTo));
+  return invalidRequest(problem, back);
+}
+
 function failure(error) {
-  const invalid = error.code === "authorization_invalid";
-  const text = invalid ? `${error.message} Go back to the application, and tell its developer if this happens again.` : error.message;
-  return emptyPage(invalid ? "lock" : "cloud", invalid ? "This request is not valid" : "Could not load this page", text, h("a.button", { href: "/" }, "Go to your feed"));
+  const home = h("a.button", { href: "/" }, "Go to your feed");
+  if (error.code === "authorization_invalid") return invalidRequest(error.message, home);
+  return emptyPage("cloud", "Could not load this page", error.message, home);
+}
+
+function invalidRequest(problem, action) {
+  const text = `${problem} Go back to the application, and tell its developer if this happens again.`;
+  return emptyPage("lock", "This request is not valid", text, action);
 }

@@ -7,7 +7,7 @@ import { timeElement } from "./time.js";
 import { avatar, profilePath } from "./user.js";
 
 /** The page of the settings about an event of the account's security, where it is not the one about security. */
-const SECURITY_PAGES = { new_sign_in: "/settings/sessions", token_created: "/settings/tokens" };
+const SECURITY_PAGES = { new_sign_in: "/settings/sessions", token_created: "/settings/tokens", application_connected: "/settings/applications" };
 
 /** Create a row; `thumb` is an element for the photo, `on` has the functions `opened()` and `deleted()`. */
 export function notificationRow(notification, thumb, on) {

@@ -33,6 +33,10 @@ _SENTENCES = {
         "An access token was made from {device}",
         "An access token was made for your account",
     ),
+    SecurityEvent.APPLICATION_CONNECTED: (
+        "An app was connected with your account from {device}",
+        "An app was connected with your account",
+    ),
     SecurityEvent.EMAIL_CHANGED: ("Your e-mail address was changed from {device}", "Your e-mail address was changed"),
 }
 

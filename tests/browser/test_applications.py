@@ -74,6 +74,13 @@ async def test_a_user_denies_and_wrong_requests_stay_here(site: Site) -> None:
     await visitor.sees(page.get_by_role("heading", name="This request is not valid"))
     await expect(page.get_by_role("button", name="Approve")).to_have_count(0)
     assert len(opened) == 1
+    # An error is reported to the application only if the user returns there.
+    await visitor.open(f"/oauth/authorize?{query_of(application, response_type='token')}")
+    await visitor.sees(page.get_by_role("heading", name="This request is not valid"))
+    assert len(opened) == 1
+    await page.get_by_role("button", name="Return to app.example").click()
+    await visitor.sees(page.get_by_role("heading", name="Welcome back"))
+    assert parse_qs(urlsplit(opened[-1]).query)["error"] == ["unsupported_response_type"]
 
 
 async def test_access_tokens_in_the_settings(site: Site) -> None:

@@ -38,6 +38,11 @@ _TEXTS = {
         "A program that has the new access token can use the account {account}",
         ("Show my access tokens", "/settings/tokens"),
     ),
+    SecurityEvent.APPLICATION_CONNECTED: (
+        "An app was connected with your account",
+        "An app was given access to the account {account}",
+        ("Show my connected apps", "/settings/applications"),
+    ),
     SecurityEvent.PASSKEY_ADDED: (
         "A passkey was added to your account",
         "A new passkey can be used to sign in to the account {account}",

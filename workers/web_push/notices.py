@@ -52,6 +52,7 @@ class PushTerms:
 _SECURITY_PAGES = {
     SecurityEvent.NEW_SIGN_IN: "/settings/sessions",
     SecurityEvent.TOKEN_CREATED: "/settings/tokens",
+    SecurityEvent.APPLICATION_CONNECTED: "/settings/applications",
 }
 _USUAL = PushTerms()
 _LIKES = PushTerms(ttl=timedelta(hours=4), urgency=PushUrgency.LOW)

@@ -142,6 +142,8 @@ ENUMS = (
             "FACTOR_REMOVED": "The second factor was removed.",
             "PASSKEY_ADDED": "A passkey was added.",
             "PROVIDER_LINKED": "An account at a provider was linked.",
+            "TOKEN_CREATED": "An access token was made.",
+            "APPLICATION_CONNECTED": "An application was given access.",
         },
     ),
     _Enum(

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from storage import ids
+from storage import events, ids
 from tests.support.api import Api, InspectableServices, running_api, with_limits
 from tests.support.api_user import PASSWORD, ApiUser
 from tests.support.oauth import (
@@ -106,6 +106,28 @@ async def test_the_page_shows_what_is_asked_for(api: Api) -> None:
     assert (shown["returns_to"], shown["redirect_to"]) == ("app.example", None)
 
 
+async def test_an_empty_scope_is_that_of_a_request_without_one(api: Api) -> None:
+    """An application never gets a token that permits nothing."""
+    ann, application = await scene(api)
+    for scope in (None, "", " "):
+        query = query_of(application, scope=scope)
+        asked = (await ann.call("GET", f"/oauth/authorization?{query}")).expect(200)
+        assert [each["name"] for each in asked["scopes"]] == ["read"]
+
+
+async def test_the_user_is_notified_of_a_connected_application(api: Api) -> None:
+    """So a stolen session cannot leave access behind that outlasts it, unnoticed; a denial is no news."""
+    ann, application = await scene(api)
+    (await answer(ann, query_of(application), approve=False)).expect(201)
+    taken = "DELETE FROM outbox WHERE topic = 'security.noticed' RETURNING topic, body"
+    assert await api.services.db.fetch(taken) == []
+    (await answer(ann, query_of(application))).expect(201)
+    [row] = await api.services.db.fetch(taken)
+    noticed = events.decode(row["topic"], row["body"])
+    assert isinstance(noticed, events.SecurityNoticed)
+    assert (noticed.user_id, noticed.event) == (ids.decode(ann.id), "application_connected")
+
+
 async def test_a_user_denies(api: Api) -> None:
     """The application is informed with its state and the issuer, and gets no code."""
     ann, application = await scene(api)
@@ -179,7 +201,10 @@ async def test_other_errors_are_reported_to_the_application(api: Api) -> None:
     ann, application = await scene(api)
     for changed, error in WRONG_REQUESTS:
         query = query_of(application, **changed)
-        redirect_to = (await ann.call("GET", f"/oauth/authorization?{query}")).expect(200)["redirect_to"]
+        asked = (await ann.call("GET", f"/oauth/authorization?{query}")).expect(200)
+        assert (asked["application"], asked["returns_to"]) == (None, "app.example")
+        assert asked["problem"]
+        redirect_to = asked["redirect_to"]
         assert redirect_to.startswith(REDIRECT_URI + "?")
         given = parameters_of(redirect_to)
         assert (given["error"], given["state"]) == (error, changed.get("state", "s t&te"))
@@ -407,7 +432,7 @@ async def test_malformed_requests_for_tokens(api: Api) -> None:
     grant = f"grant_type=client_credentials&client_id={name}&client_secret={secret}"
     kind = {"Content-Type": "application/x-www-form-urlencoded"}
     for address, options in (
-        (url, {"json": identified}),
+        (url, {"json": [identified]}),
         (f"{url}?{grant}", {"data": b"", "headers": kind}),
         (url, {"data": f"{grant}&scope=read&scope=write", "headers": kind}),
         (url, {"data": b"\xff=\xff", "headers": kind}),

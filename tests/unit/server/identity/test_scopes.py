@@ -40,6 +40,15 @@ def test_scopes_within_others() -> None:
     assert not is_within(["read"], ["read:photos"])
 
 
+def test_names_of_mastodon_are_permitted_by_what_they_contain() -> None:
+    """Statuses are photos and comments, so one of the two does not permit them."""
+    assert "read:statuses" in permitted(["read:photos", "read:comments"])
+    assert "write:favourites" in permitted(["write:likes"])
+    for scope in ("read:photos", "read:comments", "write:photos", "write:comments", "write:media"):
+        assert permitted([scope]).isdisjoint({"read:statuses", "write:statuses"})
+    assert is_within(["read:statuses", "read:filters", "write:favourites"], ["read", "write"])
+
+
 def test_every_scope_of_an_endpoint_can_be_asked_for() -> None:
     """Each is described to users, and something contains it."""
     assert set(SCOPES.values()) - {ANY} <= set(DESCRIPTIONS)
