@@ -130,7 +130,7 @@ class TokenGrants:
         return IssuedTokens(access=access, scopes=scopes, expires_in=int(OWN_TTL.total_seconds()), created_at=now)
 
     async def revoke(self, application: Application, token: str) -> None:
-        """End what a token of the application stands for, with its refresh token; an unknown one has ended already."""
+        """End the session of a token of the application, with all of its tokens; an unknown one has ended already."""
         shard, sha256 = shard_in(token, TokenKind.ACCESS, TokenKind.REFRESH), digest(token)
         found = None if shard is None else await api_tokens.of_text(self._db, shard=shard, sha256=sha256)
         if found is None or shard is None:

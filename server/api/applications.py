@@ -34,9 +34,9 @@ class ApplicationsApi:
 
     def endpoints(self) -> list[Endpoint]:
         """Return the route table of these resources."""
-        return [*self._application_endpoints(), *self._authorization_endpoints()]
+        return [*self._all_endpoints(), *self._one_endpoints(), *self._authorization_endpoints()]
 
-    def _application_endpoints(self) -> list[Endpoint]:
+    def _all_endpoints(self) -> list[Endpoint]:
         return [
             Endpoint(
                 method="GET",
@@ -59,6 +59,10 @@ class ApplicationsApi:
                 response=ApplicationResponse,
                 errors=(409,),
             ),
+        ]
+
+    def _one_endpoints(self) -> list[Endpoint]:
+        return [
             Endpoint(
                 method="GET",
                 path=_ONE,

@@ -12,6 +12,7 @@ import structlog
 import typer
 
 from server.cli import (
+    applications,
     backups,
     deadletters,
     graphql,
@@ -55,6 +56,7 @@ def build_app() -> typer.Typer:
     inspection.add_commands(app)
     backups.add_commands(app)
     app.add_typer(users.build(), name="user")
+    app.add_typer(applications.build(), name="application")
     app.add_typer(deadletters.build(), name="deadletters")
     app.add_typer(mail.build(), name="mail")
     app.add_typer(media.build(), name="media")

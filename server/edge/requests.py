@@ -24,6 +24,7 @@ from storage.search_text import MAX_QUERY
 
 MAX_SETTINGS_BYTES = 8192
 MAX_SETTINGS_DEPTH = 10
+MAX_SETTINGS_NUMBER = 2**53
 _USERNAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9_.]{1,28}[A-Za-z0-9_])")
 # A dot-atom (RFC 5322, section 3.2.3) at a domain name, both with letters of all scripts (RFC 6531). Quoted local parts
 # and addresses in brackets are left out: mail servers refuse them, and they come from typing errors.
@@ -95,6 +96,9 @@ def _check_json(value: Any, depth: int) -> None:
         raise ValueError(f"Settings may be nested at most {MAX_SETTINGS_DEPTH} levels deep.")
     if isinstance(value, str) and "\0" in value:
         raise ValueError("NUL characters are not allowed.")
+    # Larger ones come back from the database as integers of any length, which the JSON of a response cannot have.
+    if isinstance(value, int | float) and not abs(value) <= MAX_SETTINGS_NUMBER:
+        raise ValueError("Numbers must be from -2^53 to 2^53.")
     if isinstance(value, dict):
         value = [*value.keys(), *value.values()]
     if isinstance(value, list):

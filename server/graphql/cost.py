@@ -2,7 +2,8 @@
 
 Each field counts its weight, multiplied by the sizes of the lists above it: 1 for a field of objects, 0 for any other,
 unless the schema says otherwise. The size of a list is the argument `first` of the list or of the connection that it
-belongs to, else what the schema says, else 20. Where fragments on different types select different fields, all count.
+belongs to, else what the schema says, which may be the length of another argument, else 20. Where fragments on
+different types select different fields, all count.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from graphql import (
     GraphQLField,
     GraphQLSchema,
     IntValueNode,
+    ListValueNode,
     VariableNode,
     get_named_type,
     get_nullable_type,
@@ -47,7 +49,7 @@ class _Use:
     weight: float
     is_list: bool
     page: int | str | None  # value of `first`, the name of its variable, or None without that argument
-    size: int | None
+    size: int | str | None  # what the schema says, or the name of the variable for a list that is as long
     conditions: tuple[DirectiveNode, ...]
 
 
@@ -85,7 +87,9 @@ def _cost(nodes: Iterable[CostNode], variables: Variables, page: int | None) -> 
                 continue
             own = _page(use.page, variables)
             if use.is_list:
-                size = max(size, next(found for found in (own, page, use.size, PAGE) if found is not None))
+                size = max(
+                    size, next(found for found in (own, page, _length(use.size, variables), PAGE) if found is not None)
+                )
             else:
                 size, below = max(size, 1), max(below, own or 0)
             weight = max(weight, use.weight)
@@ -104,7 +108,7 @@ def _use(entry: Entry, schema: GraphQLSchema) -> _Use:
         weight=INTROSPECTION_WEIGHT * weight if kind.name.startswith("__") else weight,
         is_list=is_list_type(get_nullable_type(definition.type)) and not is_leaf_type(kind),
         page=_page_argument(entry.node, definition),
-        size=options.size,
+        size=_size_argument(entry.node, options.size) if isinstance(options.size, str) else options.size,
         conditions=entry.conditions,
     )
 
@@ -128,6 +132,24 @@ def _page_argument(node: FieldNode, definition: GraphQLField) -> int | str | Non
                 return max(1, int(value.value))
     default = definition.args[PAGE_ARGUMENT].default_value
     return default if isinstance(default, int) else PAGE
+
+
+def _size_argument(node: FieldNode, name: str) -> int | str | None:
+    """Return the length of a list that is an argument, or the name of its variable."""
+    for argument in node.arguments or ():
+        if argument.name.value == name:
+            value = argument.value
+            if isinstance(value, VariableNode):
+                return value.name.value
+            return len(value.values) if isinstance(value, ListValueNode) else 1
+    return None
+
+
+def _length(size: int | str | None, variables: Variables) -> int | None:
+    if not isinstance(size, str):
+        return size
+    value = variables.get(size)
+    return len(value) if isinstance(value, list) else 1
 
 
 def _page(page: int | str | None, variables: Variables) -> int | None:

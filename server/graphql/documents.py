@@ -31,7 +31,9 @@ from server.graphql.outline import Branch, Outliner
 from server.graphql.schema_types import Schema
 from server.graphql.structure import Limits, check_structure, exceeded
 
-KEPT_BYTES = 1024 * 1024  # of the texts of documents; what is made from them takes about 100 times as much
+KEPT_BYTES = 64 * 1024 * 1024  # estimate of what all kept documents take
+_BYTES_OF_TEXT = 200  # that the nodes of one byte of text take
+_BYTES_OF_FIELD = 1000  # that a field takes in a plan
 
 _PAIRWISE_RULES = [OverlappingFieldsCanBeMergedRule]
 _OTHER_RULES = [rule for rule in specified_rules if rule is not OverlappingFieldsCanBeMergedRule]
@@ -46,6 +48,11 @@ class Document:
 
     def __init__(self, operations: Mapping[str, Operation]) -> None:
         self._operations = operations
+
+    @property
+    def size(self) -> int:
+        """Return how many compiled fields the operations keep at most."""
+        return sum(operation.size for operation in self._operations.values())
 
     def operation(self, name: str | None) -> Operation:
         """Return the operation of this name, or the only one; raise `RequestRefusedError` where there is none."""
@@ -91,10 +98,14 @@ class Documents:
 
     def _keep(self, text: str, document: Document) -> None:
         self._kept[text] = document
-        self._bytes += len(text)
+        self._bytes += _estimate(text, document)
         while self._bytes > self._kept_bytes:
-            dropped, _ = self._kept.popitem(last=False)
-            self._bytes -= len(dropped)
+            self._bytes -= _estimate(*self._kept.popitem(last=False))
+
+
+def _estimate(text: str, document: Document) -> int:
+    # Plans are made later, one for each combination of conditions: all of them count from the beginning.
+    return len(text) * _BYTES_OF_TEXT + document.size * _BYTES_OF_FIELD
 
 
 def _checked(text: str, schema: Schema, limits: Limits) -> dict[str, Operation]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import orjson
@@ -27,6 +28,8 @@ class Executor:
         self.schema = Schema(source)
         self.documents = Documents(self.schema)
         self._trusted_limits = trusted_limits(self.limits)
+        # One thread: several that compute would keep the event loop from running.
+        self._introspection = ThreadPoolExecutor(1, thread_name_prefix="introspection")
 
     def prepare(
         self,
@@ -41,7 +44,11 @@ class Executor:
         The form of a `trusted` document, which is the operator's, has higher limits; its cost has the same.
         """
         given = variables or {}
-        size = len(orjson.dumps(given))
+        try:
+            size = len(orjson.dumps(given))
+        except orjson.JSONEncodeError:
+            message = "The variables are nested too deeply, or have an integer of more than 64 bits."
+            raise RequestRefusedError("variables_too_large", [message]) from None
         if size > self.limits.variables_bytes:
             message = f"The variables have {size} bytes; at most {self.limits.variables_bytes} are allowed."
             raise RequestRefusedError("variables_too_large", [message])
@@ -61,8 +68,10 @@ class Executor:
         execution = Execution(plan, context, prepared.variables)
         data = await execution.run()
         if plan.root.introspection and data is not None:
-            # In a thread: the whole schema takes as long as a hundred pages.
-            data |= await asyncio.to_thread(introspect, self.schema, prepared, plan.root.introspection)
+            # The whole schema takes as long as a hundred pages.
+            data |= await asyncio.get_running_loop().run_in_executor(
+                self._introspection, introspect, self.schema, prepared, plan.root.introspection
+            )
         return _response(data, execution)
 
     async def project(self, prepared: PreparedOperation, event: Any, context: ResolverContext) -> dict[str, Any]:

@@ -45,14 +45,15 @@ class FieldOptions:
 
     Exactly one of `key` and `resolve` is set, or neither for a leaf that is read by the field's name. `weight` is the
     cost of one value; None is 1 for a field that returns objects and 0 for any other. `size` is the number of objects
-    that a list without the argument `first` is assumed to have. A field that `charges` takes what is due for the
-    operation, and charges it in the round trip of its read; the fields that lead to it read nothing.
+    that a list without the argument `first` is assumed to have, or the name of an argument that is as long as the
+    list. A field that `charges` takes what is due for the operation, and charges it in the round trip of its read; the
+    fields that lead to it read nothing.
     """
 
     key: str | None = None
     resolve: BatchFunction | None = None
     weight: int | None = None
-    size: int | None = None
+    size: int | str | None = None
     charges: bool = False
 
 
@@ -127,7 +128,7 @@ def batch(
 
 
 def root(
-    resolve: Callable[..., Awaitable[Any]], *, weight: int | None = None, size: int | None = None, **options: Any
+    resolve: Callable[..., Awaitable[Any]], *, weight: int | None = None, size: int | str | None = None, **options: Any
 ) -> Any:
     """Declare a field of a root type, whose resolver takes (context, arguments…) and returns the value.
 

@@ -7,6 +7,7 @@ request, as one without a session or with a wrong body, is answered with a probl
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ from server.identity.rate_limits import READ_QUOTA
 
 MEDIA_TYPE = "application/graphql-response+json"
 JSON = "application/json"
+CHECKED_BYTES = 256  # of a document that has to be checked, for one request of the rate limit
 COST_UNIT = 20  # of the cost of an operation, for one request of the rate limit
 PUBLIC_AGE = 10  # seconds for which proxies may keep a response that is the same for every visitor
 
@@ -61,6 +63,7 @@ class GraphqlHandlers:
         self._services = services
         self._executor = services.executor
         self._documents = PersistedDocuments(services.documents)
+        self._checking = asyncio.Lock()
         self._sdl = services.executor.schema.sdl()
 
     async def post(self, request: ApiRequest) -> web.StreamResponse:
@@ -101,11 +104,18 @@ class GraphqlHandlers:
         try:
             text, trusted = self._documents.find(operation)
             known = self._executor.documents.known(text) is not None
-            if not known:
+            if known:
+                prepared = self._executor.prepare(text, operation.variables, operation.operation_name, trusted=trusted)
+            else:
                 # The check of a document takes longer than most operations, and has to be paid for even if it fails.
-                await self._charge(request, 1)
-                paid = 1
-            prepared = self._executor.prepare(text, operation.variables, operation.operation_name, trusted=trusted)
+                paid = 1 if trusted else max(1, math.ceil(len(text) / CHECKED_BYTES))
+                await self._charge(request, paid)
+                async with self._checking:
+                    # One check in a turn of the event loop: many in a row would keep all other requests waiting.
+                    await asyncio.sleep(0)
+                    prepared = self._executor.prepare(
+                        text, operation.variables, operation.operation_name, trusted=trusted
+                    )
         except RequestRefusedError:
             if not paid:
                 await self._charge(request, 1)

@@ -46,6 +46,7 @@ class Operation:
         self.fragments = fragments
         self._schema = schema
         self._cost = cost_tree(branches, schema.core)
+        self._fields = sum(branch.size for branch in branches.values())
         self._conditions = sorted(condition_variables([node, *fragments.values()]) & _declared(node))
         self._plans: OrderedDict[tuple[bool, ...], Plan] = OrderedDict()
         self._without_variables: PreparedOperation | None = None
@@ -54,6 +55,11 @@ class Operation:
     def kind(self) -> OperationType:
         """Return whether this is a query, a mutation or a subscription."""
         return self.node.operation
+
+    @property
+    def size(self) -> int:
+        """Return how many compiled fields this operation keeps at most, in its cost and in all its plans."""
+        return self._fields * (1 + min(_PLANS, 1 << len(self._conditions)))
 
     def prepare(self, raw: Mapping[str, Any]) -> PreparedOperation:
         """Return the operation with variables; raise `RequestRefusedError` where they do not fit their types."""

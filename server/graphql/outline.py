@@ -44,6 +44,11 @@ class Branch:
     entries: list[Entry] = field(default_factory=list)
     children: dict[str, Branch] = field(default_factory=dict)
 
+    @property
+    def size(self) -> int:
+        """Return the number of entries here and below."""
+        return len(self.entries) + sum(branch.size for branch in self.children.values())
+
 
 class Outliner:
     """Outlines of the operations of a valid document."""

@@ -26,9 +26,9 @@ from server.graphql.errors import RequestRefusedError
 class Limits:
     """What a document may have; fragments count wherever they are used.
 
-    `document_bytes`, `tokens`, `operations` and `fragments` are those of the whole text, the others of each operation.
-    `depth` is the number of fields from a root field down to a leaf. `overlaps` are the pairs of fields that have one
-    response name at one place, which validation compares. `cost` is that of `server.graphql.cost`.
+    All but `cost` are those of the whole document, so neither its check nor what is kept of it grows with the number of
+    operations. `depth` is the number of fields from a root field down to a leaf. `overlaps` are the pairs of fields
+    that have one response name at one place, which validation compares. `cost` is that of `server.graphql.cost`.
     """
 
     document_bytes: int = 16 * 1024
@@ -90,8 +90,10 @@ def check_structure(document: DocumentNode, limits: Limits) -> None:
     for fragment in fragments:
         # Also those that are not used: validation visits them.
         _check(measure.fragment(fragment), limits)
+    whole = Size()
     for operation in operations:
-        _check(measure.selections(operation.selection_set), limits)
+        whole.add(measure.selections(operation.selection_set))
+    _check(whole, limits)
 
 
 def _check(size: Size, limits: Limits) -> None:

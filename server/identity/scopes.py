@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 ANY = "*"  # of an endpoint that checks scopes itself; no token has it
 MODERATION = "moderation"  # of personal tokens alone
 PUSH = "push"
+PROFILE = "profile"
 LIVE = "read"  # of live connections, which carry everything that the user reads
 
 _READ = {
@@ -51,7 +52,7 @@ DESCRIPTIONS: Mapping[str, str] = {
     "write": "do everything for you: post, comment, like, and change your profile",
     "follow": "see and change whom you follow, block and mute",
     PUSH: "send push notifications to you",
-    "profile": "see your name and picture",
+    PROFILE: "see your own profile",
     MODERATION: "moderate, as far as your role allows",
     **_READ,
     **_WRITE,
@@ -81,7 +82,8 @@ _NAMES = {
 
 # A scope and those that it contains, where that is more than itself.
 _CONTAINED: Mapping[str, Iterable[str]] = {
-    "read": (*_READ, "read:filters"),
+    "read": (*_READ, "read:filters", PROFILE),
+    "read:accounts": (PROFILE,),
     "write": (*_WRITE, "write:filters", "write:conversations"),
     "follow": _FOLLOW,
     "write:photos": ("write:media",),

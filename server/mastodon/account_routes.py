@@ -10,15 +10,16 @@ from pydantic import BeforeValidator, ConfigDict, Field
 from server.actions.search import SEARCH_QUOTA, Results, SearchActions
 from server.edge.endpoint import Auth
 from server.edge.requests import QueryModel
-from server.mastodon.accounts import Entity, account, credential_account, relationship
+from server.mastodon.accounts import Entity, account, credential_account
 from server.mastodon.endpoint import Route, route
 from server.mastodon.ids import parse_id
 from server.mastodon.paging import ACCOUNTS, PageQuery, read_page
+from server.mastodon.relationships import relationships
 from server.mastodon.rendering import Renderer
 from server.mastodon.request import MastodonRequest, respond
 from storage.errors import NotFoundError
 from storage.ids import encode
-from storage.models import Photo, Relation, User
+from storage.models import Photo, User
 from storage.postgres.database import Queryable
 from storage.postgres.reads import Reads
 from storage.search_text import parse
@@ -83,7 +84,7 @@ class AccountRoutes:
         """Return the routes; fixed paths come first."""
         base, scope = "/api/v1/accounts", "read:accounts"
         return [
-            route("GET", f"{base}/verify_credentials", self.verify, "read:accounts"),
+            route("GET", f"{base}/verify_credentials", self.verify, "profile"),
             route("GET", f"{base}/lookup", self.look_up),
             route("GET", f"{base}/search", self.search, scope, quota=SEARCH_QUOTA),
             route("GET", f"{base}/relationships", self.relationships, "read:follows"),
@@ -133,13 +134,8 @@ class AccountRoutes:
 
     async def relationships(self, request: MastodonRequest) -> web.Response:
         """Return the viewer's relations to accounts, in the order of the request."""
-        viewer_id, wanted = request.viewer.user_id, request.query(Relationships).id
-
-        async def read(db: Queryable) -> list[tuple[int, Relation]]:
-            return [(user_id, await relations.relation(db, viewer_id, user_id)) for user_id in dict.fromkeys(wanted)]
-
-        found = await self._reads.read(viewer_id, read)
-        return respond([relationship(user_id, relation) for user_id, relation in found])
+        wanted = list(dict.fromkeys(request.query(Relationships).id))
+        return respond(await relationships(self._reads, request.viewer.user_id, wanted))
 
     async def familiar(self, request: MastodonRequest) -> web.Response:
         """Return no familiar followers: PicShare does not look for them."""

@@ -63,8 +63,11 @@ def credential_account(user: User, links: Links, *, requests: int = 0) -> Entity
     return {**account(user, links), "source": source, "role": role}
 
 
-def relationship(user_id: int, relation: Relation) -> Entity:
-    """Return the viewer's relation to an account."""
+def relationship(user_id: int, relation: Relation, *, requested_by: bool) -> Entity:
+    """Return the viewer's relation to an account; with `requested_by` it asks to follow the viewer.
+
+    An account that blocks the viewer is like one that does not exist, so `blocked_by` is not shown.
+    """
     return {
         "id": str(user_id),
         "following": relation.following,
@@ -78,7 +81,7 @@ def relationship(user_id: int, relation: Relation) -> Entity:
         "muting_notifications": relation.muting,
         "muting_expires_at": None,
         "requested": relation.requested,
-        "requested_by": False,
+        "requested_by": requested_by,
         "domain_blocking": False,
         "endorsed": False,
         "note": "",

@@ -1,4 +1,4 @@
-"""`/api/v1/apps`: an app registers itself, and asks who it is."""
+"""`/api/v1/apps`: an app registers itself, and reads its own registration."""
 
 from __future__ import annotations
 

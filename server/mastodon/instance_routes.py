@@ -1,4 +1,4 @@
-"""What an app asks an installation about itself: who it is, what it accepts, and what it does not have."""
+"""What an app asks an installation about itself: its name and rules, what it accepts, and what it does not have."""
 
 from __future__ import annotations
 

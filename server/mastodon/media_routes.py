@@ -181,7 +181,7 @@ class MediaRoutes:
         return empty_response(200)
 
     async def file(self, request: MastodonRequest) -> web.StreamResponse:
-        """Return the bytes of media that wait for their status, to those who have the signed address."""
+        """Return the bytes of media that wait for their status, to clients with the signed address."""
         media_id, owner_id, query = request.id(), request.id("owner"), request.query(FileQuery)
         if not self._urls.seconds_left(_path(media_id, owner_id), query.exp, query.sig):
             raise NotFoundError("upload")

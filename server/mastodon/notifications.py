@@ -18,7 +18,7 @@ from storage.notifications import Notification, NotificationKind
 from storage.postgres.database import Queryable
 from storage.postgres.reads import Reads
 from storage.render.timestamps import timestamp
-from storage.stores import comment_lists, notifications, photo_lists
+from storage.stores import nested_comments, notifications, photo_lists
 from workers.web_push.app_messages import KINDS
 
 _WITHOUT_STATUS = {"follow", "follow_request"}
@@ -92,12 +92,8 @@ async def _subjects(
     db: Queryable, entries: Sequence[Notification], viewer_id: int
 ) -> tuple[dict[int, Photo], dict[int, Comment]]:
     """Return the photos and comments that entries are about, of those that the viewer may see, by id."""
-    comments: dict[int, Comment] = {}
-    for comment_id in {entry.comment.id for entry in entries if entry.comment is not None}:
-        try:
-            comments[comment_id] = await comment_lists.one(db, comment_id, viewer_id=viewer_id)
-        except NotFoundError:
-            continue
+    comment_ids = {entry.comment.id for entry in entries if entry.comment is not None}
+    comments = await nested_comments.by_ids(db, comment_ids, viewer_id=viewer_id)
     photo_ids = {entry.photo_id for entry in entries if entry.photo_id is not None}
     photo_ids |= {comment.photo_id for comment in comments.values()}
     found = await photo_lists.by_ids(db, sorted(photo_ids), viewer_id=viewer_id) if photo_ids else {}

@@ -9,9 +9,10 @@ from aiohttp import web
 from server.actions.relations import QUOTA, RelationActions
 from server.edge.requests import QueryModel
 from server.identity.new_accounts import FOLLOWS
-from server.mastodon.accounts import account, relationship
+from server.mastodon.accounts import account
 from server.mastodon.endpoint import Handler, Route, route
 from server.mastodon.paging import ACCOUNTS, PageQuery, read_page
+from server.mastodon.relationships import relationships
 from server.mastodon.request import MastodonRequest, respond
 from server.mastodon.texts import Links
 from storage.models import User
@@ -75,8 +76,8 @@ class RelationRoutes:
         # It decides what the other user may see, from now on and not only once a replica has it.
         await self._reads.keep_position(other_id)
         await self._reads.keep_position(viewer_id)
-        relation = await self._reads.read(viewer_id, lambda db: relations.relation(db, viewer_id, other_id))
-        return respond(relationship(other_id, relation))
+        (changed,) = await relationships(self._reads, viewer_id, [other_id])
+        return respond(changed)
 
     def _list(self, store: Callable[..., Awaitable[list[User]]]) -> Handler:
         async def handler(request: MastodonRequest) -> web.Response:

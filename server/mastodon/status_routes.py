@@ -1,4 +1,4 @@
-"""Read statuses: one, its thread, who likes it, and its history."""
+"""Read statuses: one, its thread, the users that like it, and its history."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class StatusRoutes:
         return respond({"ancestors": ancestors, "descendants": descendants})
 
     async def favourited_by(self, request: MastodonRequest) -> web.Response:
-        """Return who likes a photo; PicShare does not say it of comments."""
+        """Return the users that like a photo; of a comment, none."""
         ref, viewer_id = request.status_ref(), request.viewer_id
         if ref.is_comment:
             await self._reader.comment(ref.id, viewer_id)
@@ -127,7 +127,7 @@ class StatusRoutes:
         return request.page_response(entities, page, self._renderer.links.base)
 
     async def reblogged_by(self, request: MastodonRequest) -> web.Response:
-        """Return nobody: there are no reposts."""
+        """Return no users: there are no reposts."""
         await self._reader.status(request.status_ref(), request.viewer_id)
         return respond([])
 

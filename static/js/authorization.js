@@ -100,6 +100,6 @@ function failure(error) {
 }
 
 function invalidRequest(problem, action) {
-  const text = `${problem} Go back to the application, and tell its developer if this happens again.`;
+  const text = `${problem} Go back to the application, and inform its developer if this happens again.`;
   return emptyPage("lock", "This request is not valid", text, action);
 }

@@ -7,6 +7,7 @@ import { count, Like, likeButton, onDoubleTap, showHeart } from "./like.js";
 import { describe, photoPath, squareFrame } from "./photo_image.js";
 import { photoMenu } from "./photo_menu.js";
 import { applyFields, PhotoPictures } from "./photo_pictures.js";
+import { markViewable, viewButton } from "./photo_viewer.js";
 import { saveButton } from "./saving.js";
 import { moderationNote, moderationText } from "./sensitive.js";
 import { timeElement } from "./time.js";
@@ -34,10 +35,11 @@ export function photoCard(app, photo, { first = false } = {}) {
     "article.card",
     { "aria-label": `Photo by ${displayName(photo.author)}`, data: { photo: photo.id } },
     head,
-    pictures.element,
+    h("div.view-area", {}, pictures.element, viewButton(app, () => element)),
     h("div.card-actions", {}, button, comments, save && save.button),
     text,
   );
+  markViewable(element, photo);
   const stop = app.photos.watch(photo.id, (fields) => {
     applyFields(photo, fields);
     update();
@@ -113,6 +115,7 @@ export function photoCell(app, photo) {
   };
   show();
   const element = h("a.cell", { href: photoPath(photo.id), data: { photo: photo.id } });
+  markViewable(element, photo);
   const draw = () => {
     const number = photo.items?.length;
     const details = [number && `${number} pictures`, audienceName(photo), photo.sensitive && "sensitive", moderationText(photo)].filter(Boolean).join(", ");

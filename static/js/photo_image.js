@@ -15,6 +15,8 @@ const PROCESSING = "This photo is being processed.";
 /** Taller or wider photos are shown in a frame of this shape, over their blurred placeholder. */
 const MIN_RATIO = 3 / 4;
 const MAX_RATIO = 2.4;
+/** A crop does not load more than this many times its width: of a panorama most of it would not be seen. */
+const MAX_CROP = 2;
 
 /** Return the path of a photo's own page. */
 export function photoPath(id) {
@@ -37,26 +39,27 @@ export function frameRatio(photo) {
 /**
  * Return a frame with a photo, for a feed or its own page; `ratio` is its shape, that of the photo by default.
  *
- * `first` is for the photo that a visitor sees first. `refetch()` fetches the photo again if its image cannot be
- * loaded: the addresses of private photos expire after an hour, and a page may be open for longer.
+ * `width` is a CSS length: how wide it is, by default the column. `first` is for the photo that a visitor sees first. `refetch()` fetches the photo again if its image cannot be
+ * loaded: the addresses of private photos expire after an hour, and a page may be open for longer. `uncovered()` is
+ * called when the viewer has chosen to see a sensitive photo.
  */
-export function photoFrame(photo, { first = false, refetch = null, ratio = frameRatio(photo) } = {}) {
+export function photoFrame(photo, { first = false, refetch = null, ratio = frameRatio(photo), width: column = `min(100vw, ${COLUMN_WIDTH})`, uncovered = () => {} } = {}) {
   const frame = h("div.frame", { style: { "aspect-ratio": String(ratio) } });
   // A taller photo is as high as the frame.
-  const width = scaled(`min(100vw, ${COLUMN_WIDTH})`, Math.min(1, ratioOf(photo) / ratio));
+  const width = scaled(column, Math.min(1, ratioOf(photo) / ratio));
   const show = () => {
     load(frame, photo, { width, first, refetch });
     addMotion(frame, photo, { refetch });
     addVideo(frame, photo, { label: describe(photo), refetch });
   };
-  if (isCovered(photo)) covered(frame, photo, cover(photo, show));
+  if (isCovered(photo)) covered(frame, photo, cover(photo, () => (show(), uncovered())));
   else show();
   return frame;
 }
 
 /** Return a frame of `side` CSS pixels, the photo cropped to it; `refetch` as for `photoFrame`. */
 export function squareFrame(photo, side, { refetch = null } = {}) {
-  const width = `${Math.ceil(side * Math.max(1, ratioOf(photo)))}px`;
+  const width = `${Math.ceil(side * Math.min(MAX_CROP, Math.max(1, ratioOf(photo))))}px`;
   const frame = h("div.frame.cover");
   if (isCovered(photo)) return covered(frame, photo, smallCover());
   return load(frame, photo, { width, first: false, refetch });

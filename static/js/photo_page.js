@@ -9,6 +9,7 @@ import { Like, likeButton } from "./like.js";
 import { morePhotos } from "./more_photos.js";
 import { countersOf } from "./photo_image.js";
 import { applyFields, PhotoPictures } from "./photo_pictures.js";
+import { markViewable, viewButton, viewPhoto } from "./photo_viewer.js";
 import { moderationNote } from "./sensitive.js";
 import { dateElement } from "./time.js";
 import { saveButton } from "./saving.js";
@@ -77,7 +78,7 @@ class PhotoPage {
     const pictures = new PhotoPictures(photo, {
       first: true,
       refetch: photoFetcher(app, photo),
-      prepare: (shown) => likeByDoubleTap(shown, like),
+      prepare: (shown) => likeByDoubleTap(shown, like, () => viewPhoto(app, article)),
     });
     const comments = new Comments(app, photo);
     const back = h("button.icon-button", { type: "button", "aria-label": "Back", onclick: () => app.router.back() }, icon("back"));
@@ -87,25 +88,27 @@ class PhotoPage {
     showTaken(taken, photo);
     const more = morePhotos(app, photo);
     this.#stops.push(more.leave);
+    const article = h(
+      "article.photo-page",
+      { data: { photo: photo.id } },
+      h("div.photo-area.view-area", {}, pictures.element, viewButton(app, () => article)),
+      h(
+        "div.photo-details",
+        {},
+        head,
+        text,
+        taken,
+        photo.author.id === app.session.id && exifSection(app, photo),
+        comments.scroll,
+        h("div.card-actions", {}, likes.button, save && visuallyHidden("Double tap the photo to like it"), save && save.button),
+        comments.form,
+      ),
+    );
+    markViewable(article, photo);
     fill(
       this.element,
       h("div.page-head.slim", {}, back, h("h1.visually-hidden", {}, `Photo by ${displayName(photo.author)}`)),
-      h(
-        "article.photo-page",
-        { data: { photo: photo.id } },
-        h("div.photo-area", {}, pictures.element),
-        h(
-          "div.photo-details",
-          {},
-          head,
-          text,
-          taken,
-          photo.author.id === app.session.id && exifSection(app, photo),
-          comments.scroll,
-          h("div.card-actions", {}, likes.button, save && visuallyHidden("Double tap the photo to like it"), save && save.button),
-          comments.form,
-        ),
-      ),
+      article,
       more.element,
     );
     app.router.setTitle(`Photo by ${displayName(photo.author)}`);

@@ -36,6 +36,8 @@ export class Router extends EventTarget {
   #outlet;
   #open;
   #current = null;
+  /** Closes what covers the page, or null. */
+  #covered = null;
   /** The promise of the page that is being loaded. */
   #awaited = null;
   /** Kept pages by the key of their history entry, the least recently used first. */
@@ -55,7 +57,7 @@ export class Router extends EventTarget {
 
   start() {
     history.scrollRestoration = "manual";
-    addEventListener("popstate", () => this.#show());
+    addEventListener("popstate", () => this.#popped());
     document.addEventListener("click", (event) => this.#clicked(event));
     if (!history.state?.key) history.replaceState({ key: newKey() }, "");
     this.#show();
@@ -64,9 +66,23 @@ export class Router extends EventTarget {
   /** Go to a path; `replace` replaces the current history entry. */
   go(path, { replace = false } = {}) {
     // `inside` shows that the previous entry is also a page of this application.
-    if (replace) history.replaceState({ key: newKey(), inside: history.state?.inside }, "", path);
+    if (replace || history.state?.cover) history.replaceState({ key: newKey(), inside: history.state?.inside }, "", path);
     else history.pushState({ key: newKey(), inside: true }, "", path);
     this.#show();
+  }
+
+  /**
+   * Add a history entry for what is about to cover the shown page. `close()` is called once, when the user goes back,
+   * when another page is shown, or by the returned function, which removes the entry, too.
+   */
+  cover(close) {
+    history.pushState({ key: history.state?.key, inside: true, cover: true }, "");
+    this.#covered = close;
+    return () => {
+      if (this.#covered !== close) return;
+      this.#uncover();
+      history.back();
+    };
   }
 
   /** Give the shown page another path, if it has the path `former`. */
@@ -100,6 +116,19 @@ export class Router extends EventTarget {
     } else {
       this.go(link.pathname + link.search);
     }
+  }
+
+  #popped() {
+    this.#uncover();
+    // Back from a cover, or forward to where one was.
+    const key = history.state?.key;
+    if (!key || key !== this.#current?.key) this.#show();
+  }
+
+  #uncover() {
+    const close = this.#covered;
+    this.#covered = null;
+    close?.();
   }
 
   #show() {
@@ -165,6 +194,7 @@ export class Router extends EventTarget {
   }
 
   #leave(mayKeep) {
+    this.#uncover();
     const page = this.#current;
     this.#current = null;
     if (!page) return;

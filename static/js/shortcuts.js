@@ -2,13 +2,17 @@
 
 import { h } from "./dom.js";
 
+/** The lists that are handled, the oldest first. */
+const handled = [];
+
 /**
  * Handle the keys of `shortcuts`, a list of [key, label, action], until the returned function is called.
  *
- * Keys are ignored in fields and dialogs, and with Ctrl, Alt or Meta, which belong to the browser.
+ * Of several lists the newest is in force. Keys are ignored in fields and dialogs, and with Ctrl, Alt or Meta, which belong to the browser.
  */
 export function handleShortcuts(shortcuts) {
   const pressed = (event) => {
+    if (handled.at(-1) !== shortcuts) return;
     if (event.ctrlKey || event.altKey || event.metaKey || event.defaultPrevented) return;
     if (event.target.closest?.("input, textarea, select, [contenteditable]") || document.querySelector("dialog[open]")) return;
     if (event.key === "?") {
@@ -22,8 +26,12 @@ export function handleShortcuts(shortcuts) {
     event.preventDefault();
     found[2]();
   };
+  handled.push(shortcuts);
   document.addEventListener("keydown", pressed);
-  return () => document.removeEventListener("keydown", pressed);
+  return () => {
+    handled.splice(handled.indexOf(shortcuts), 1);
+    document.removeEventListener("keydown", pressed);
+  };
 }
 
 /** Show the shortcuts. */

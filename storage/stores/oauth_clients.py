@@ -127,10 +127,15 @@ async def mark_used(tx: Transaction, client_id: int) -> None:
     )
 
 
-async def delete(tx: Transaction, client_id: int, *, owner_id: int) -> None:
-    """Delete an application, which gets no tokens any more; raise `NotFoundError("application")`."""
+async def delete(tx: Transaction, client_id: int, *, owner_id: int | None = None) -> None:
+    """Delete an application, which gets no tokens any more.
+
+    Raises `NotFoundError("application")`, also for another one's if `owner_id` is given.
+    """
     deleted = await tx.execute(
-        f"UPDATE oauth_clients c SET deleted_at = now() WHERE {_ONE} AND c.owner_id = $2", client_id, owner_id
+        f"UPDATE oauth_clients c SET deleted_at = now() WHERE {_ONE} AND ($2::bigint IS NULL OR c.owner_id = $2)",
+        client_id,
+        owner_id,
     )
     if not deleted:
         raise NotFoundError("application")

@@ -5,9 +5,11 @@ All of it is read from the shard of the other account: follows, blocks, mutes an
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from storage.models import Relation, StarState, User
 from storage.postgres.database import Queryable
-from storage.postgres.sharding import shard
+from storage.postgres.sharding import shard, shards
 from storage.postgres.visibility import presence, published
 from storage.stores import account_lists
 
@@ -19,6 +21,32 @@ async def relation(db: Queryable, viewer_id: int, other_id: int) -> Relation:
     """Return a viewer's relation to another user; every field is False for the viewer's own account."""
     (row,) = await db.fetch(f"SELECT {relation_to_other()}", viewer_id, other_id)
     return Relation(**dict(row))
+
+
+async def to_others(db: Queryable, viewer_id: int, other_ids: Collection[int]) -> dict[int, Relation]:
+    """Return a viewer's relations to other users by id, as `relation` does for one."""
+    if not other_ids:
+        return {}
+    rows = await db.fetch(
+        f"SELECT a.id, {relation_to_other('', 'a.id', 'a.shard')} FROM users a "
+        "WHERE a.shard = ANY($2::integer[]) AND a.id = ANY($3::bigint[])",
+        viewer_id,
+        shards(other_ids),
+        list(other_ids),
+    )
+    found = {row["id"]: {name: value for name, value in row.items() if name != "id"} for row in rows}
+    return {other_id: Relation(**found.get(other_id, {})) for other_id in other_ids}
+
+
+async def requesters(db: Queryable, viewer_id: int, other_ids: Collection[int]) -> set[int]:
+    """Return those of other users who ask to follow the viewer."""
+    rows = await db.fetch(
+        f"SELECT r.follower_id FROM follow_requests r WHERE r.shard = {shard('$1')} AND r.followee_id = $1 "
+        "AND r.follower_id = ANY($2::bigint[])",
+        viewer_id,
+        list(other_ids),
+    )
+    return {row["follower_id"] for row in rows}
 
 
 def relation_to_other(prefix: str = "", other: str = "$2", in_shard: str = _OTHER) -> str:

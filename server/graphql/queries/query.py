@@ -24,7 +24,7 @@ class Query:
     viewer: Viewer | None = root(viewer, description="You: the signed-in user; null for visitors.")
     node: Node | None = root(lookups.node, description="An object of any type by its id.")
     nodes: list[Node | None] | None = root(
-        lookups.nodes, size=20, description="Objects of any types, one for each of at most 100 ids."
+        lookups.nodes, size="ids", description="Objects of any types, one for each of at most 100 ids."
     )
     user: User | None = root(
         ruled("GET /users/{id}", lookups.user), description="An account by its id or its username."

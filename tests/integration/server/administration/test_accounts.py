@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from server.administration import account_security
+from server.administration import account_security, applications
 from server.administration.commands import create_user, delete_user, find_users, restore_user
 from server.config.settings import Settings
 from server.errors import InputError
@@ -139,3 +139,17 @@ async def test_an_operator_lists_and_revokes_tokens(database: Database, database
     assert len(await account_security.sessions(settings, "ada")) == 1
     with pytest.raises(NotFoundError):
         await account_security.revoke_tokens(settings, "ada", application="Frames")
+
+
+async def test_an_operator_deletes_an_application(database: Database, database_dsn: str, valkey_url: str) -> None:
+    """Of any developer; the janitor ends its tokens. It is deleted once, and an id that is none is refused."""
+    settings = settings_of(database_dsn, valkey_url)
+    fields = ApplicationFields(name="Frames", website="", redirect_uris=["app:/x"], scopes=["read"])
+    async with database.transaction() as tx:
+        application = await oauth_clients.add(tx, None, fields, secret_sha256=None, shard_=7)
+    client_id = ids.encode(application.id)
+    assert await applications.delete(settings, client_id) == "Frames"
+    assert await oauth_clients.deleted(database) == [application.id]
+    for missing in (client_id, "Frames"):
+        with pytest.raises(NotFoundError):
+            await applications.delete(settings, missing)

@@ -345,3 +345,21 @@ async def test_crossing_follows_and_blocks(database: Database) -> None:
     )
     assert drift == 0
     assert await one_sided_edges(database) == []
+
+
+async def test_relations_to_many_are_those_to_each(database: Database) -> None:
+    """Also to accounts that do not exist; those that ask to follow the viewer are known."""
+    ann, ben, cat, dan = await new_users(database, "ann", "ben", "cat", "dan")
+    eve = await new_user(database, "eve", private=True)
+    await follow(database, eve, ben)
+    await follow(database, cat, eve)
+    await follow(database, dan, ann)
+    await block(database, eve, dan)
+    others = [ann.id, ben.id, cat.id, dan.id, eve.id, ids.IdGenerator().new(3)]
+    for viewer in (eve, ann, cat):
+        expected = {other: await relations.relation(database, viewer.id, other) for other in others}
+        assert await relations.to_others(database, viewer.id, others) == expected
+    assert (await relations.to_others(database, eve.id, others))[ben.id].following
+    assert await relations.requesters(database, eve.id, others) == {cat.id}
+    assert await relations.requesters(database, cat.id, others) == set()
+    assert await relations.to_others(database, eve.id, []) == {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import threading
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
@@ -194,24 +195,36 @@ async def test_only_json_is_accepted(scene: Scene, kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "code"),
+    ("body", "code", "charged"),
     [
-        ({"query": "{"}, "parse_failed"),
-        ({"query": "{ unknown }"}, "validation_failed"),
-        ({"query": "{" + " ".join(f"a{n}: me {{ id }}" for n in range(99)) + "}"}, "document_too_large"),
-        ({"query": "query A { me { id } }", "operationName": "B"}, "unknown_operation"),
-        ({"query": "query($n: Int!) { users(first: $n) { id } }"}, "invalid_variables"),
-        ({"query": QUERY, "variables": {"x": "x" * 40_000}}, "variables_too_large"),
-        ({"documentId": "sha256:00"}, "document_not_found"),
-        ({"query": QUERY, "documentId": PERSISTED_ID}, "document_id_mismatch"),
+        ({"query": "{"}, "parse_failed", 1),
+        ({"query": "{ unknown }"}, "validation_failed", 1),
+        ({"query": "{" + " ".join(f"a{n}: me {{ id }}" for n in range(99)) + "}"}, "document_too_large", 6),
+        ({"query": "query A { me { id } }", "operationName": "B"}, "unknown_operation", 1),
+        ({"query": "query($n: Int!) { users(first: $n) { id } }"}, "invalid_variables", 1),
+        ({"query": QUERY, "variables": {"x": "x" * 40_000}}, "variables_too_large", 1),
+        ({"query": QUERY, "variables": {"x": orjson.Fragment("[" * 500 + "]" * 500)}}, "variables_too_large", 1),
+        ({"documentId": "sha256:00"}, "document_not_found", 1),
+        ({"query": QUERY, "documentId": PERSISTED_ID}, "document_id_mismatch", 1),
+    ],
+    ids=[
+        "syntax",
+        "field",
+        "aliases",
+        "operation",
+        "variables",
+        "large variables",
+        "deep variables",
+        "unknown id",
+        "id",
     ],
 )
-async def test_refused_operations(scene: Scene, body: Any, code: str) -> None:
-    """What is not executed is a 400 whose errors have a code, is charged, and is measured."""
+async def test_refused_operations(scene: Scene, body: Any, code: str, charged: int) -> None:
+    """What is not executed is a 400 whose errors have a code, is charged by its length, and is measured."""
     status, response = await scene.post(body)
     assert (status, list(response)) == (400, ["errors"])
     assert {error["extensions"]["code"] for error in response["errors"]} == {code}
-    assert scene.quotas.costs == [1]
+    assert scene.quotas.costs == [charged]
     assert scene.metrics.done == [("unknown", code)]
 
 
@@ -343,3 +356,37 @@ async def test_the_handlers_are_loaded_once_when_they_are_needed(scene: Scene) -
     responses = await asyncio.gather(*(scene.post({"query": QUERY}) for _ in range(5)))
     assert {status for status, _ in responses} == {200}
     assert scene.loads == 1
+
+
+async def test_documents_are_checked_in_turns_of_their_own(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many unknown documents at once leave other requests their turns in between."""
+    turn, checked, prepare = 0, [], EXECUTOR.prepare
+
+    async def count() -> None:
+        nonlocal turn
+        while True:
+            turn += 1
+            await asyncio.sleep(0)
+
+    def recorded(*arguments: Any, **options: Any) -> Any:
+        checked.append(turn)
+        return prepare(*arguments, **options)
+
+    monkeypatch.setattr(EXECUTOR, "prepare", recorded)
+    counting = asyncio.create_task(count())
+    await asyncio.gather(*(scene.post({"query": f"{{ a{number}: me {{ id }} }}"}) for number in range(5)))
+    counting.cancel()
+    assert len(set(checked)) == 5
+
+
+async def test_introspection_has_one_thread(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its computation is neither in the event loop nor in several threads, between which the loop would starve."""
+    threads: list[str] = []
+
+    def introspect(*_: object) -> dict[str, Any]:
+        threads.append(threading.current_thread().name)
+        return {}
+
+    monkeypatch.setattr("server.graphql.executor.introspect", introspect)
+    await asyncio.gather(*(scene.post({"query": "{ __schema { queryType { name } } }"}) for _ in range(3)))
+    assert set(threads) == {"introspection_0"}

@@ -61,6 +61,13 @@ ATTACKS = {
     "the same objects": ("{ me {" + "best { id } " * 240 + "} }", "document_too_large", "overlaps"),
     "directives": ("{ me { id" + " @include(if: true)" * 51 + "} }", "document_too_large", "51 directives"),
     "operations": (" ".join(f"query Q{n} {{ me {{ id }} }}" for n in range(11)), "document_too_large", "11 operations"),
+    "fields of many operations": (
+        " ".join(f"query Q{n} {{ me {{ ...F0 }} }}" for n in range(9))
+        + _fragments(6, "allFriends { ...F# } best { ...F# }")
+        + " fragment F6 on User { id name }",
+        "document_too_large",
+        "fields; at most 1000",
+    ),
     "tokens": ("{ me {" + "id " * 1000 + "} }", "parse_failed", "1000 tokens"),
     "comments": ("{ me { id } }" + "#\n" * 5000, "parse_failed", "1000 tokens"),
     "a long string": ('{ user(id: "' + "x" * 20_000 + '") { id } }', "document_too_large", "bytes"),
@@ -192,10 +199,10 @@ def test_operations_are_found_by_name(text: str, name: str | None, found: bool) 
 
 
 def test_documents_that_were_used_last_are_kept() -> None:
-    """The cache is bounded by the length of the documents, and gives up the one that was used longest ago."""
+    """The cache is bounded by what the documents take, and gives up the one that was used longest ago."""
     executor = Executor(SCHEMA)
-    documents = Documents(executor.schema, kept_bytes=50)
-    texts = [f"{{ me {{ a{number}: name }} }}" for number in range(3)]  # 20 bytes each
+    documents = Documents(executor.schema, kept_bytes=20_000)
+    texts = [f"{{ me {{ a{number}: name }} }}" for number in range(3)]  # 8,000 bytes each: 20 of text, and 2 fields
     first, second = documents.check(texts[0], Limits()), documents.check(texts[1], Limits())
     assert documents.known(texts[0]) is first
     documents.check(texts[2], Limits())
@@ -213,3 +220,19 @@ def test_variables_are_checked(text: str) -> None:
     with pytest.raises(RequestRefusedError) as refused:
         Executor(SCHEMA).prepare(text)
     assert refused.value.code == "validation_failed"
+
+
+def test_every_plan_of_a_document_counts() -> None:
+    """Plans, of which conditions make several, are made after the document was kept, but cannot exceed the bound."""
+    executor = Executor(SCHEMA)
+    documents = Documents(executor.schema, kept_bytes=60_000)
+    plain, conditional = (
+        "{ me { name nick } }",
+        "query($x: Boolean!, $y: Boolean!) { me { name @skip(if: $x) nick @skip(if: $y) } }",
+    )
+    documents.check(plain, Limits())
+    assert documents.known(plain)
+    documents.check(conditional, Limits())
+    assert documents.known(conditional)
+    documents.check(conditional.replace("name", "id"), Limits())
+    assert [documents.known(text) is None for text in (plain, conditional)] == [True, True]

@@ -20,13 +20,15 @@ from graphql import (
 from server.api.endpoint_scopes import SCOPES
 from server.composition.graphql import make_schema, schema_text
 from server.edge.activity_responses import SHOWN_KINDS
+from server.graphql.executor import Executor
 from server.graphql.resolution.node_ids import NodeKind
 from server.graphql.resolution.rules import endpoint_of
-from server.graphql.schema_types import Schema, field_options
+from server.graphql.schema_types import field_options
 from tests.support.documents import ROOT
 
 FILE = ROOT / "docs" / "schema.graphql"
-CORE = Schema(make_schema()).core
+EXECUTOR = Executor(make_schema())
+CORE = EXECUTOR.schema.core
 # Roots of fields that are read by themselves, and look-ups of every kind of object, which apply the rules of each.
 _WITHOUT_ENDPOINT = {"Query.viewer", "Query.trending", "Query.node", "Query.nodes"}
 _MEMBERS = GraphQLObjectType | GraphQLInterfaceType | GraphQLInputObjectType
@@ -117,3 +119,23 @@ def test_enums_have_what_users_read() -> None:
     assert set(kinds.values) == {kind.name for kind in SHOWN_KINDS}
     assert {kind.type_name for kind in NodeKind} <= CORE.type_map.keys()
     assert len({kind.letter for kind in NodeKind}) == len(NodeKind)
+
+
+@pytest.mark.parametrize(
+    ("text", "variables", "cost"),
+    [
+        (
+            '{ nodes(ids: ["P-1", "P-2", "P-3"]) { ... on Photo { comments(first: 5) { nodes { id } } } } }',
+            {},
+            3 + 3 + 15,
+        ),
+        ("query($ids: [ID!]!) { nodes(ids: $ids) { id } }", {"ids": ["P-1"] * 90}, 90),
+        ("query($ids: [ID!]!) { nodes(ids: $ids) { id } }", {"ids": "P-1"}, 1),
+        ('{ nodes(ids: "P-1") { id } }', {}, 1),
+        ("query($id: ID!) { nodes(ids: [$id, $id]) { id } }", {"id": "P-1"}, 2),
+    ],
+    ids=["literal", "variable", "one for a list", "literal one for a list", "variables in a list"],
+)
+def test_the_cost_of_nodes_is_the_number_of_their_ids(text: str, variables: dict[str, Any], cost: int) -> None:
+    """As many objects are returned as there are ids."""
+    assert EXECUTOR.prepare(text, variables).cost == cost

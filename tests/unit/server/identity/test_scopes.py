@@ -20,6 +20,7 @@ from server.identity.scopes import ANY, DESCRIPTIONS, MODERATION, is_within, per
         ("write:favourites", "write:likes", "write:photos"),
         ("read:bookmarks", "read:collections", "write:collections"),
         ("profile", "profile", "read:accounts"),
+        ("read:accounts", "profile", "read:photos"),
     ],
 )
 def test_what_a_scope_contains(scope: str, inside: str, outside: str) -> None:

@@ -81,9 +81,10 @@ def test_an_account_has_all_fields() -> None:
 
 def test_a_relation_has_all_fields() -> None:
     """The bell is `notifying`."""
-    found = relationship(5, Relation(following=True, bell=True))
+    found = relationship(5, Relation(following=True, bell=True), requested_by=True)
     assert found.keys() >= RELATIONSHIP
     assert (found["id"], found["following"], found["notifying"], found["blocking"]) == ("5", True, True, False)
+    assert (found["requested"], found["requested_by"]) == (False, True)
 
 
 def test_a_photo_is_a_status() -> None:
