@@ -15,8 +15,11 @@ from graphql import (
     DocumentNode,
     FragmentDefinitionNode,
     GraphQLError,
+    NoUndefinedVariablesRule,
+    NoUnusedVariablesRule,
     OperationDefinitionNode,
     OverlappingFieldsCanBeMergedRule,
+    VariablesInAllowedPositionRule,
     parse,
     specified_rules,
     validate,
@@ -34,6 +37,9 @@ _BYTES_OF_FIELD = 1000  # that a field takes in a plan
 
 _PAIRWISE_RULES = [OverlappingFieldsCanBeMergedRule]
 _OTHER_RULES = [rule for rule in specified_rules if rule is not OverlappingFieldsCanBeMergedRule]
+# These visit each operation once more, and are met by a document that has no variable.
+_VARIABLE_RULES = {NoUndefinedVariablesRule, NoUnusedVariablesRule, VariablesInAllowedPositionRule}
+_RULES_WITHOUT_VARIABLES = [rule for rule in _OTHER_RULES if rule not in _VARIABLE_RULES]
 _MAX_ERRORS = 5
 
 
@@ -112,7 +118,7 @@ def _checked(text: str, schema: Schema, limits: Limits) -> dict[str, Operation]:
     except GraphQLError as error:
         raise RequestRefusedError("parse_failed", [error]) from None
     check_structure(parsed, limits)
-    _validate(schema, parsed, _OTHER_RULES)
+    _validate(schema, parsed, _OTHER_RULES if "$" in text else _RULES_WITHOUT_VARIABLES)
     fragments = {node.name.value: node for node in parsed.definitions if isinstance(node, FragmentDefinitionNode)}
     operations = [node for node in parsed.definitions if isinstance(node, OperationDefinitionNode)]
     outliner = Outliner(schema.core, fragments)

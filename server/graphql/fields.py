@@ -27,6 +27,8 @@ from typing import Any, TypeAlias, TypeVar
 import strawberry
 from strawberry.dataloader import DataLoader
 
+from server.graphql.due import Due
+
 R = TypeVar("R")
 
 # One entry for each parent: its result, or the error of its field.
@@ -43,19 +45,23 @@ class FieldOptions:
 
     Exactly one of `key` and `resolve` is set, or neither for a leaf that is read by the field's name. `weight` is the
     cost of one value; None is 1 for a field that returns objects and 0 for any other. `size` is the number of objects
-    that a list without the argument `first` is assumed to have, or the name of an argument that is as long as the list.
+    that a list without the argument `first` is assumed to have, or the name of an argument that is as long as the
+    list. A field that `charges` takes what is due for the operation, and charges it in the round trip of its read; the
+    fields that lead to it read nothing.
     """
 
     key: str | None = None
     resolve: BatchFunction | None = None
     weight: int | None = None
     size: int | str | None = None
+    charges: bool = False
 
 
 class ResolverContext:
     """What the resolvers of one request share; subclasses add the viewer and the services."""
 
     def __init__(self) -> None:
+        self.due = Due()
         self._loaders: dict[Hashable, DataLoader[Any, Any]] = {}
 
     async def load(self, resolve: BatchFunction, parent: Any, arguments: Mapping[str, Any]) -> Any:
@@ -100,7 +106,9 @@ def leaf(*, key: str | None = None, weight: int | None = None, size: int | None 
     return _declare(FieldOptions(key=key, weight=weight, size=size), **options)
 
 
-def batch(resolve: BatchFunction, *, weight: int | None = None, size: int | None = None, **options: Any) -> Any:
+def batch(
+    resolve: BatchFunction, *, weight: int | None = None, size: int | None = None, charges: bool = False, **options: Any
+) -> Any:
     """Declare a batch field, of the type in the class's annotation; `options` are those of `strawberry.field`.
 
     `resolve` takes (parents, context, arguments…) and returns `Results`, or an awaitable of them.
@@ -113,7 +121,7 @@ def batch(resolve: BatchFunction, *, weight: int | None = None, size: int | None
         return await info.context.load(resolve, root, arguments)
 
     return _declare(
-        FieldOptions(resolve=resolve, weight=weight, size=size),
+        FieldOptions(resolve=resolve, weight=weight, size=size, charges=charges),
         resolver=_adapted(resolver, resolve, parameters[2:]),
         **options,
     )

@@ -19,6 +19,7 @@ from graphql import OperationType
 
 from server.edge.api_request import ApiRequest
 from server.edge.problem import ProblemError
+from server.graphql.due import Due
 from server.graphql.errors import RequestRefusedError
 from server.graphql.executor import Executor
 from server.graphql.fields import ResolverContext
@@ -86,9 +87,9 @@ class GraphqlHandlers:
     async def _respond(self, request: ApiRequest, operation: OperationRequest) -> web.StreamResponse:
         kind, cost = "unknown", None
         try:
-            prepared = await self._prepare(request, operation)
+            prepared, due = await self._prepare(request, operation)
             kind, cost = prepared.operation.kind.value, prepared.cost
-            response = await self._run(request, prepared)
+            response = await self._run(request, prepared, due)
         except RequestRefusedError as error:
             self._services.metrics.graphql_done(operation=kind, outcome=error.code)
             response = {"errors": error.entries()} | self._extensions(cost or error.cost)
@@ -97,8 +98,8 @@ class GraphqlHandlers:
         self._services.metrics.graphql_done(operation=kind, outcome=outcome)
         return _response(request, response | self._extensions(cost))
 
-    async def _prepare(self, request: ApiRequest, operation: OperationRequest) -> PreparedOperation:
-        """Return the operation, after its cost was charged to the rate limit."""
+    async def _prepare(self, request: ApiRequest, operation: OperationRequest) -> tuple[PreparedOperation, Due]:
+        """Return the operation, and what it is still to be charged because it charges that itself."""
         services, paid = self._services, 0
         try:
             text, trusted = self._documents.find(operation)
@@ -119,20 +120,31 @@ class GraphqlHandlers:
             if not paid:
                 await self._charge(request, 1)
             raise
-        units = math.ceil(prepared.cost / COST_UNIT)
-        if units > paid:
-            await self._charge(request, units - paid)
+        due = Due(max(0, math.ceil(prepared.cost / COST_UNIT) - paid), lambda units: self._charge(request, units))
+        if not prepared.plan.charges:
+            await due.settle()
         services.metrics.graphql_prepared(known=known, cost=prepared.cost)
-        return prepared
+        return prepared, due
 
-    async def _run(self, request: ApiRequest, prepared: PreparedOperation) -> dict[str, Any]:
+    async def _run(self, request: ApiRequest, prepared: PreparedOperation, due: Due) -> dict[str, Any]:
         kind, method = prepared.operation.kind, request.http.method
         if kind is OperationType.SUBSCRIPTION:
-            raise RequestRefusedError("subscription_refused", ["A subscription needs a connection that stays open."])
+            message = (
+                "A subscription needs a connection that stays open. Open a WebSocket with the protocol "
+                "graphql-transport-ws, or send the POST with the header field Accept: text/event-stream."
+            )
+            raise RequestRefusedError("subscription_refused", [message])
         if kind is OperationType.MUTATION and method != "POST":
             detail = "A GET executes queries alone. Send a mutation with a POST."
             raise ProblemError(405, "method_not_allowed", detail, headers={"Allow": "POST"})
-        return await self._executor.run(prepared, self._services.new_context(request))
+        context = self._services.new_context(request)
+        context.due = due
+        response = await self._executor.run(prepared, context)
+        # After an error before the charge, as of a cursor, it is still due.
+        await due.settle()
+        if due.refusal is not None:
+            raise due.refusal
+        return response
 
     async def _charge(self, request: ApiRequest, units: int) -> None:
         # Queries go on while Redis is away, as all reads do; each field of a mutation is charged by itself.

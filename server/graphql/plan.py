@@ -62,6 +62,7 @@ class Fetch(Step):
 
     resolve: BatchFunction
     arguments: Arguments
+    charges: bool
 
 
 @dataclass(slots=True)
@@ -76,10 +77,14 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A compiled operation; `serial` fields of the root are executed one after the other."""
+    """A compiled operation; `serial` fields of the root are executed one after the other.
+
+    An operation that `charges` reads nothing before a field that charges it.
+    """
 
     root: Selection
     serial: bool
+    charges: bool
 
 
 class Compiler:
@@ -98,7 +103,8 @@ class Compiler:
         root = self._schema.get_root_type(operation.operation)
         if root is None:
             raise LookupError(operation.operation.value)  # validation has refused it
-        return Plan(self._selection(root, [operation.selection_set]), operation.operation is OperationType.MUTATION)
+        selection = self._selection(root, [operation.selection_set])
+        return Plan(selection, operation.operation is OperationType.MUTATION, _charges(selection))
 
     def _selection(self, kind: GraphQLObjectType, sets: Iterable[SelectionSetNode]) -> Selection:
         selection = Selection()
@@ -118,14 +124,22 @@ class Compiler:
     def _add(self, selection: Selection, name: str, nodes: Sequence[FieldNode], definition: GraphQLField) -> None:
         shape = _shape(definition)
         column = self._column(get_named_type(definition.type), shape, nodes)
-        resolve = field_options(definition).resolve
-        if resolve is None:
+        options = field_options(definition)
+        if options.resolve is None:
             read = Read(name=name, nodes=nodes, shape=shape, column=column, key=leaf_key(definition))
             selection.reads.append(read)
         else:
             arguments = Arguments(self._source, definition, nodes[0])
             selection.fetches.append(
-                Fetch(name=name, nodes=nodes, shape=shape, column=column, resolve=resolve, arguments=arguments)
+                Fetch(
+                    name=name,
+                    nodes=nodes,
+                    shape=shape,
+                    column=column,
+                    resolve=options.resolve,
+                    arguments=arguments,
+                    charges=options.charges,
+                )
             )
 
     def _column(self, kind: GraphQLNamedType, shape: Shape, nodes: Sequence[FieldNode]) -> LeafColumn | ObjectColumn:
@@ -186,6 +200,17 @@ class _Types(dict[str, Selection]):
     def __missing__(self, name: str) -> Selection:
         self[name] = selection = self._compiler.on_type(name, self._abstract, self._sets)
         return selection
+
+
+def _charges(root: Selection) -> bool:
+    """Return whether the only field that is resolved first, or the only one below it and so on, charges."""
+    selection: Selection | None = root
+    while selection is not None and not selection.introspection and len(selection.fetches) == 1:
+        (fetch,) = selection.fetches
+        if fetch.charges:
+            return True
+        selection = fetch.column.selection if isinstance(fetch.column, ObjectColumn) else None
+    return False
 
 
 def _shape(definition: GraphQLField) -> Shape:

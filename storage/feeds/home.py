@@ -24,8 +24,7 @@ from storage.limits.quotas import Quota, QuotaPolicy, user_quota_key
 from storage.limits.tickets import revoked_key
 from storage.postgres.reads import Reads
 from storage.redis.client import Redis
-from storage.render.images import Sign
-from storage.render.photo import LIKED, NOT_LIKED, PRIVATE, counters_suffix, is_restricted, with_urls
+from storage.render.photo import LIKED, NOT_LIKED, PRIVATE, Render, counters_suffix, is_restricted, with_urls
 from storage.stores import photo_lists
 
 _OK, _MISSING, _BUILDING, _REVOKED, _REFUSED = range(5)
@@ -76,9 +75,10 @@ class Home:
         before: int | None,
         limit: int,
         policy: QuotaPolicy,
-        sign: Sign | None = None,
+        cost: int = 1,
+        render: Render = with_urls,
     ) -> HomePage:
-        """Return up to `limit` photos below `before`, charging `policy` once; `sign` as in `render.photo.assemble`."""
+        """Return up to `limit` photos below `before`, charging `cost` to `policy`; `render` writes their cards."""
         # All four keys have the viewer's slot group in their hash tag, so one script may use them on a cluster.
         keys = [
             self._feeds.log.key(viewer_id),
@@ -89,24 +89,24 @@ class Home:
         arguments = (b"" if before is None else pack_ids([before]), limit)
         bounds = (TIME_TO_LIVE, self._feeds.log.window, pack_ids([self._feeds.oldest_id()]))
         charge = (policy.limit, policy.window)
-        reply = await self._script.run(self._redis, keys, (*arguments, *charge, *bounds))
-        quota = Quota.of(policy, reply[1])
+        reply = await self._script.run(self._redis, keys, (*arguments, *charge, cost, *bounds))
+        quota = Quota.of(policy, reply[1]) if cost else None
         if reply[0] in (_REVOKED, _REFUSED):
             return HomePage(pieces=[], next=None, quota=quota, revoked=reply[0] == _REVOKED)
-        page = await self._complete(viewer_id, reply, before, sign)
+        page = await self._complete(viewer_id, reply, before, render)
         for _ in range(_RETRIES):
             if page is not None:
                 break
             if reply[0] != _OK:
                 await self._feeds.ensure(viewer_id)
-            # A limit of 0 does not charge the quota again.
-            reply = await self._script.run(self._redis, keys, (*arguments, 0, 0, *bounds))
-            page = await self._complete(viewer_id, reply, before, sign)
+            # A cost of 0 does not charge the quota again.
+            reply = await self._script.run(self._redis, keys, (*arguments, *charge, 0, *bounds))
+            page = await self._complete(viewer_id, reply, before, render)
         # Another process may still be building the feed. The viewer does not wait: PostgreSQL gives the page.
         page = page or _PartialPage(below=before)
         if page.more and page.size < limit:
             try:
-                await self._continue(viewer_id, page, limit=limit, sign=sign)
+                await self._continue(viewer_id, page, limit=limit, render=render)
             except UnavailableError as error:
                 # A part of the page is better than none, and the next page goes on behind it.
                 if error.engine != "database" or not page.size:
@@ -124,20 +124,20 @@ class Home:
         )
 
     async def _complete(
-        self, viewer_id: int, reply: Sequence[Any], before: int | None, sign: Sign | None
+        self, viewer_id: int, reply: Sequence[Any], before: int | None, render: Render
     ) -> _PartialPage | None:
         """Return the page of a reply; None, to read again, without a log or if a photo is not to be shown."""
         if reply[0] != _OK:
             return None
         try:
-            return await self._complete_page(viewer_id, reply, before, sign)
+            return await self._complete_page(viewer_id, reply, before, render)
         except UnavailableError as error:
             if error.engine != "database":
                 raise
-            return _without_database(reply, before, sign)
+            return _without_database(reply, before, render)
 
     async def _complete_page(
-        self, viewer_id: int, reply: Sequence[Any], before: int | None, sign: Sign | None
+        self, viewer_id: int, reply: Sequence[Any], before: int | None, render: Render
     ) -> _PartialPage | None:
         _, _, whole, more, lowest, packed, cards, counts, likes, epoch, top = reply
         last = int.from_bytes(packed[-8:], "big") if packed else None
@@ -156,7 +156,7 @@ class Home:
                 # The feed is to lose them, or was about to.
                 await self._feeds.log.drop(viewer_id, list(hidden))
                 return None
-        pieces = _pieces(cards, counts, acts, sign)
+        pieces = _pieces(cards, counts, acts, render)
         return _PartialPage(
             pieces=pieces,
             last=last,
@@ -177,7 +177,7 @@ class Home:
             counts[:] = [found.get(photo_id, count) for photo_id, count in zip(ids, counts, strict=True)]
         return True
 
-    async def _continue(self, viewer_id: int, page: _PartialPage, *, limit: int, sign: Sign | None) -> None:
+    async def _continue(self, viewer_id: int, page: _PartialPage, *, limit: int, render: Render) -> None:
         """Complete a page from PostgreSQL."""
         while page.more and page.size < limit:
             wanted = limit - page.size
@@ -195,13 +195,13 @@ class Home:
             for photo_id in ids:
                 if photo_id in cards:
                     likes, comments, liked = counters[photo_id]
-                    card = with_urls(cards[photo_id], sign)
+                    card = render(cards[photo_id])
                     page.pieces += (card, counters_suffix(likes, comments), _LIKED if liked else _NOT_LIKED)
                     page.last = photo_id
             page.below = ids[-1]
 
 
-def _without_database(reply: Sequence[Any], before: int | None, sign: Sign | None) -> _PartialPage:
+def _without_database(reply: Sequence[Any], before: int | None, render: Render) -> _PartialPage:
     """Return what Redis has of a page while PostgreSQL is away.
 
     Photos without card or counters are left out, and those whose permission PostgreSQL has to confirm. Likes that Redis
@@ -214,7 +214,7 @@ def _without_database(reply: Sequence[Any], before: int | None, sign: Sign | Non
         if card is not None and count is not None and not is_restricted(card)
     ]
     return _PartialPage(
-        pieces=_pieces([row[1] for row in rows], [row[2] for row in rows], [row[3] for row in rows], sign),
+        pieces=_pieces([row[1] for row in rows], [row[2] for row in rows], [row[3] for row in rows], render),
         last=rows[-1][0] if rows else None,
         more=bool(more or not whole),
         below=_lower(before, lowest),
@@ -224,14 +224,14 @@ def _without_database(reply: Sequence[Any], before: int | None, sign: Sign | Non
 
 
 def _pieces(
-    cards: Sequence[bytes], counts: Sequence[bytes], acts: Sequence[bytes | None], sign: Sign | None
+    cards: Sequence[bytes], counts: Sequence[bytes], acts: Sequence[bytes | None], render: Render
 ) -> list[bytes]:
     """Return the pieces of the photos' JSON; the hottest loop of the service, therefore with few calls."""
     pieces: list[bytes] = []
     for card, count, act in zip(cards, counts, acts, strict=True):
         liked = act is not None and act[0] != _UNLIKED
         pieces += (
-            with_urls(card, sign),
+            render(card),
             count[count.rfind(b" ") + 1 :],
             _LIKED if liked else _NOT_LIKED,
         )

@@ -27,8 +27,9 @@ class FeedPage:
 class HomePage(FeedPage):
     """A page with what it was charged to.
 
-    It is empty if the quota refuses the request or the session was revoked, which charges nothing.
+    It is empty if the quota refuses the request or the session was revoked, which charges nothing. `quota` is None for
+    a cost of 0.
     """
 
-    quota: Quota
+    quota: Quota | None
     revoked: bool

@@ -52,7 +52,7 @@ class SplitHome:
             if not missing or not more:
                 details = (page.cards, page.counts, [marker, *page.acts])
                 return [_OK, quota, whole, more, lowest, b"".join(page.ids), *details, *position]
-            reply = await self._script.run(redis, keys, (ids[-1], missing, 0, 0, ttl, window, oldest, "ids"))
+            reply = await self._script.run(redis, keys, (ids[-1], missing, 0, 0, 0, ttl, window, oldest, "ids"))
         return [reply[0], quota]
 
 

@@ -8,7 +8,7 @@ all photos of equal size. So a card has these instead of the URLs, which would b
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 import orjson
@@ -18,6 +18,7 @@ from storage.models import Photo, PhotoItem
 
 Picture: TypeAlias = Photo | PhotoItem
 Sign: TypeAlias = Callable[[str], str]  # the prefix of a photo's images -> the query with its signature
+Write: TypeAlias = Callable[[bytes, bytes, bytes], bytes]  # the listing, the prefix and the query -> JSON
 _NAMES = {"thumb": THUMB, "feed": FEED}
 _PREFIX, _QUERY = b"@", b"?"  # where they belong in a template, in which nothing else has these characters
 _MAX_TEMPLATES = 4096  # of 1.5 KB
@@ -72,6 +73,24 @@ def sizes_and_urls(listed: bytes, prefix: bytes, query: bytes) -> bytes:
     if not query:
         return prefix.join(_unsigned(listed))
     return prefix.join(_template(listed)).replace(_QUERY, query)
+
+
+def unopened(listed: bytes, prefix: bytes, query: bytes) -> bytes:
+    """Return in place of `sizes_and_urls` the field `media`, for readers that seldom need the sizes; see `opened`."""
+    return b'null},"media":["%b","%b","%b"]' % (listed, prefix, query)
+
+
+def opened(media: Sequence[str]) -> dict[str, Any]:
+    """Return the fields that `media` is in place of: of `images` the `sizes` and `motion`, then `video` and `urls`."""
+    listed, prefix, query = map(str.encode, media)
+    found: dict[str, Any] = orjson.loads(b'{"images":{"sizes":%b}' % sizes_and_urls(listed, prefix, query))
+    return found
+
+
+def urls_of(media: Sequence[str]) -> dict[str, str]:
+    """Return the field `urls` alone."""
+    _, prefix, query = media
+    return {name: f"{prefix}{variant}{query}" for name, variant in _NAMES.items()}
 
 
 @functools.lru_cache(maxsize=_MAX_TEMPLATES)

@@ -9,8 +9,8 @@ has several pictures, three such lines for each of them follow.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 import orjson
 
@@ -23,6 +23,7 @@ from storage.render.entities import entities_fields
 from storage.render.images import (
     Picture,
     Sign,
+    Write,
     former_path,
     image_prefix,
     images_head,
@@ -35,6 +36,7 @@ from storage.render.timestamps import timestamp
 from storage.render.user_summary import user_summary_fields
 
 LIKED, NOT_LIKED = b"true}", b"false}"
+Render: TypeAlias = Callable[[bytes], bytes]  # a card -> the beginning of the photo's JSON
 PRIVATE = ord("!")
 _PRIVATE, _RESTRICTED = b"!", b"!*"  # marks of a card
 _FORMER = (ord("{"), 1 + 64)  # of cards of the former version: how public ones begin, the length before the fields
@@ -99,36 +101,37 @@ def counters_suffix(likes: int, comments: int) -> bytes:
     return b',"likes":%d,"comments":%d,"liked":' % (likes, comments)
 
 
-def with_urls(card: bytes, sign: Sign | None) -> bytes:
+def with_urls(card: bytes, sign: Sign | None = None, write: Write = sizes_and_urls) -> bytes:
     """Return the beginning of a photo's JSON from its card.
 
-    `sign` signs the images of a private photo for a limited time; without it such a photo has no URLs.
+    `sign` signs the images of a private photo for a limited time; without it such a photo has no URLs. `write` may be
+    `unopened` for a reader that opens `media` itself.
     """
     lines = card.split(b"\n")
     if len(lines) == _LINES:
         # The usual case, of which there are many in a page, without further calls.
         prefix, listed, fields = lines
         if prefix[0] != PRIVATE:
-            return fields + sizes_and_urls(listed, prefix, b"")
-        return _with_images(prefix, listed, fields, sign)
+            return fields + write(listed, prefix, b"")
+        return _with_images(prefix, listed, fields, sign, write)
     if len(lines) == 1:
         return _with_former_urls(card, sign)
-    return _with_images(lines[0], lines[1], lines[2], sign) + _items(lines[_LINES:], sign)
+    return _with_images(lines[0], lines[1], lines[2], sign, write) + _items(lines[_LINES:], sign, write)
 
 
-def _with_images(prefix: bytes, listed: bytes, fields: bytes, sign: Sign | None) -> bytes:
+def _with_images(prefix: bytes, listed: bytes, fields: bytes, sign: Sign | None, write: Write) -> bytes:
     if prefix[0] != PRIVATE:
-        return fields + sizes_and_urls(listed, prefix, b"")
+        return fields + write(listed, prefix, b"")
     if sign is None:
         return fields + _NO_IMAGES
     prefix = prefix.lstrip(_RESTRICTED)
-    return fields + sizes_and_urls(listed, prefix, b"?" + sign(prefix.decode()).encode())
+    return fields + write(listed, prefix, b"?" + sign(prefix.decode()).encode())
 
 
-def _items(lines: Sequence[bytes], sign: Sign | None) -> bytes:
+def _items(lines: Sequence[bytes], sign: Sign | None, write: Write) -> bytes:
     """Return the JSON of a photo's items from their lines of its card."""
     pictures = zip(lines[::3], lines[1::3], lines[2::3], strict=True)
-    return _joined(_with_images(*picture, sign) for picture in pictures)
+    return _joined(_with_images(*picture, sign, write) for picture in pictures)
 
 
 def _joined(items: Iterable[bytes]) -> bytes:

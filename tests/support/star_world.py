@@ -149,7 +149,7 @@ class StarWorld:
         """Return a page and whether there is another one, as `Home.page` does."""
         group = slot_group(viewer)
         keys = [self._log.key(viewer), *(b"%b:{%d}:%d" % (name, group, viewer) for name in (b"liked", b"q", b"r"))]
-        arguments = (b"" if before is None else pack_ids([before]), limit, 0, 0, TIME_TO_LIVE, WINDOW, bytes(8))
+        arguments = (b"" if before is None else pack_ids([before]), limit, 0, 0, 0, TIME_TO_LIVE, WINDOW, bytes(8))
         for _ in range(3):
             reply = await self._page.run(self._redis, keys, arguments)
             if reply[0] == _OK:

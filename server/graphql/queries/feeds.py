@@ -27,6 +27,7 @@ from server.graphql.resolution.node_ids import NodeKind
 from storage import models
 from storage.ids import encode
 from storage.postgres.database import Queryable
+from storage.render.images import unopened
 from storage.render.timestamps import timestamp
 from storage.stores import account_suggestions
 from storage.stores.account_suggestions import MadeSuggestions
@@ -59,6 +60,7 @@ async def feed(
         page = await _home(context, query)
         await last_seen.record(viewer_id)
         return page
+    await context.due.settle()
     if query.order == "highlights":
         # This may begin a visit, and the highlights are those since the visit before it.
         await last_seen.record(viewer_id)
@@ -71,7 +73,10 @@ async def feed(
 
 async def _home(context: RequestContext, query: FeedQuery) -> Page:
     before = decoded(context, LISTING, query.cursor)
-    page = await context.shared.home.page(context.request, before=before, limit=query.limit)
+    with context.due.taken() as units:
+        page = await context.shared.home.page(
+            context.request, before=before, limit=query.limit, cost=units, write=unopened
+        )
     nodes = orjson.loads(b"[%b]" % b"".join(page.pieces))
     cursors = context.shared.cursors
     return Page(

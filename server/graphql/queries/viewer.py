@@ -148,6 +148,7 @@ class Viewer:
     account: Account | None = batch(own("GET /users/me", _account), description="The account and its settings.")
     feed: FeedConnection | None = batch(
         own("GET /feed", feeds.feed),
+        charges=True,
         description="The home feed, or the photos of followed tags or of one of your lists.",
     )
     notifications: NotificationConnection | None = batch(

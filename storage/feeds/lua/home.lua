@@ -2,8 +2,8 @@
 -- the viewer follows have announced is pulled into the feed first.
 --
 -- KEYS: the feed's log, the viewer's likes, the quota, the session's revocation; all in one slot group.
--- ARGV: before (8 bytes, or '' for the top), limit, quota limit (0: do not charge), quota window in µs, time to live
--- in s, window, the id below which entries end (8 bytes), and 'ids' if the caller reads cards and counters itself.
+-- ARGV: before (8 bytes, or '' for the top), limit, quota limit, quota window in µs, cost (0: do not charge), time to
+-- live in s, window, the id below which entries end (8 bytes), and 'ids' if the caller reads cards and counters itself.
 -- Returns: state (below), quota, whether the log is complete, whether the log has more entries below the page, lowest
 -- id, ids (8 bytes each), cards, counters, likes (the marker first), and the log's epoch and newest offset. A missing
 -- card is nil; photos with a tombstone are skipped.
@@ -14,9 +14,9 @@
 local OK, MISSING, BUILDING_NOW, REVOKED, REFUSED = 0, 1, 2, 3, 4
 local before, limit, quota = ARGV[1], tonumber(ARGV[2]), {}
 
-if ARGV[3] ~= '0' then
+if ARGV[5] ~= '0' then
   local now = gcra_now()
-  local result = gcra_check(KEYS[3], tonumber(ARGV[3]), tonumber(ARGV[4]), 1, now)
+  local result = gcra_check(KEYS[3], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]), now)
   quota = gcra_reply(result)
   if redis.call('EXISTS', KEYS[4]) == 1 then return { REVOKED, quota } end
   if result.allowed == 0 then return { REFUSED, quota } end
@@ -26,11 +26,11 @@ end
 local h = head(KEYS[1])
 if not h then return { MISSING, quota } end
 if has(h.flags, BUILDING) then return { BUILDING_NOW, quota } end
-if not pull(KEYS[1], h, tonumber(ARGV[6])) then return { MISSING, quota } end
+if not pull(KEYS[1], h, tonumber(ARGV[7])) then return { MISSING, quota } end
 -- At most once a day, which saves writes per page, the log's life is extended and its oldest entries end.
-if redis.call('TTL', KEYS[1]) < tonumber(ARGV[5]) - 86400 then
-  expire(KEYS[1], h, ARGV[5])
-  trim_below(KEYS[1], h, tonumber(ARGV[6]), struct.unpack('>I4I4', ARGV[7]))
+if redis.call('TTL', KEYS[1]) < tonumber(ARGV[6]) - 86400 then
+  expire(KEYS[1], h, ARGV[6])
+  trim_below(KEYS[1], h, tonumber(ARGV[7]), struct.unpack('>I4I4', ARGV[8]))
 end
 
 -- Entries are read downwards. `entries` are those from index `from` on; `at` is the index above the next candidate.
@@ -57,7 +57,7 @@ local function candidates(wanted)
   return found
 end
 
-local ids, cards, counts = ARGV[8] == 'ids' and candidates(limit) or {}, {}, {}
+local ids, cards, counts = ARGV[9] == 'ids' and candidates(limit) or {}, {}, {}
 while #ids < limit do
   local found = candidates(limit - #ids)
   if #found == 0 then break end

@@ -208,3 +208,19 @@ async def test_discovery(api: Api) -> None:
     assert await refused(bob, user) == ["invalid_parameter"]
     assert await refused(bob, "{ photos(first: 101) { nodes { id } } }") == ["invalid_parameter"]
     assert await refused(bob, '{ photos(after: "nonsense") { nodes { id } } }') == ["invalid_parameter"]
+
+
+async def test_a_page_of_the_feed_has_the_photos_of_rest(api: Api) -> None:
+    """Photos of the home feed have the images of the REST API, whichever fields are selected first."""
+    ann = await api.user("ann")
+    await _photo_of(api, ann)
+    rest = (await ann.call("GET", "/feed")).expect(200)["items"]
+    for fields in (
+        "urls { thumb feed } images { hdr sizes { jpg } }",
+        "images { hdr sizes { jpg } } video { url } urls { feed }",
+    ):
+        found = (await query(ann, f"{{ viewer {{ feed {{ nodes {{ {fields} }} }} }} }}"))["viewer"]["feed"]["nodes"]
+        assert [each["urls"]["feed"] for each in found] == [each["urls"]["feed"] for each in rest]
+        shown = [[size["jpg"] for size in each["images"]["sizes"]] for each in found]
+        assert shown == [[size["jpg"] for size in each["images"]["sizes"]] for each in rest]
+        assert shown[0]

@@ -14,7 +14,7 @@ from tests.support.api import Api
 from tests.support.api_user import ApiUser
 from tests.support.commandstats import calls
 from tests.support.community import follow, new_user, ready_photo
-from tests.support.graphql_requests import query
+from tests.support.graphql_requests import query, send
 from tests.support.statements import StatementLog
 
 pytestmark = pytest.mark.engines
@@ -85,3 +85,16 @@ async def test_a_level_of_a_query_is_read_together(api: Api) -> None:
             assert all(len(photo["comments"]["nodes"]) == 2 and photo["likes"]["nodes"] for photo in photos)
         assert counted[0] == counted[1]
         assert sum(counted[0][0].values()) < 40
+
+
+async def test_a_page_of_the_feed_is_one_round_trip(api: Api) -> None:
+    """The page, the rate limit and the revocation of the session come with one script, as over REST."""
+    viewer = await api.user("viewer")
+    document = "{ viewer { feed { nodes { id urls { feed } author { username } } pageInfo { hasNextPage } } } }"
+    counted = []
+    for text in (document, document, document.replace("feed {", 'feed(after: "x") {', 1), "{ viewer { __typename } }"):
+        before = await calls(api.services.stores.redis, "evalsha")
+        response = (await send(viewer, text)).expect(200)
+        counted.append((await calls(api.services.stores.redis, "evalsha") - before, "errors" in response))
+    # The first time a document is charged for its check as well, and the feed is built.
+    assert counted[1:] == [(1, False), (2, True), (1, False)]

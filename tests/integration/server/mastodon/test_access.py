@@ -172,3 +172,28 @@ async def test_a_token_does_what_its_scopes_permit(api: Api, users: tuple[AppUse
     assert (await follower.call("GET", "/v1/instance")).status == 200
     follower.token = follower.token[:-1] + ("0" if follower.token[-1] != "0" else "1")
     assert (await follower.call("GET", "/v1/accounts/verify_credentials")).status == 401
+
+
+async def test_statuses_need_the_scopes_of_photos_and_comments(api: Api, users: tuple[AppUser, AppUser]) -> None:
+    """A token for photos alone neither reads nor writes comments; one for both does, whatever their names are."""
+    photo = await users[1].post()
+    app = await register_app(api)
+    person = await api.user()
+    form = {"status": "nice", "in_reply_to_id": photo["id"]}
+    photos = await AppUser.authorized(api, person, app, ("read:photos", "write:photos"))
+    assert (await photos.call("POST", "/v1/statuses", json=form)).status == 403
+    assert (await photos.call("GET", f"/v1/statuses/{photo['id']}/context")).status == 403
+    fine = ("read:photos", "read:comments", "write:photos", "write:comments")
+    for scopes in (fine, ("read:statuses", "write:statuses")):
+        both = await AppUser.authorized(api, person, app, scopes)
+        assert (await both.call("POST", "/v1/statuses", json=form)).status == 200
+        assert len((await both.get(f"/v1/statuses/{photo['id']}/context"))["descendants"]) >= 1
+
+
+async def test_the_scope_profile_is_for_the_own_profile(api: Api) -> None:
+    """An app that lets users sign in with it asks for no more."""
+    app, person = await register_app(api, scopes="profile"), await api.user()
+    viewer = await AppUser.authorized(api, person, app, ("profile",))
+    assert (await viewer.get("/v1/accounts/verify_credentials"))["username"] == person.name
+    for path in ("/v1/preferences", "/v1/timelines/home", f"/v1/accounts/{viewer.id}"):
+        assert (await viewer.call("GET", path)).status == 403

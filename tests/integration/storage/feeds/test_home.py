@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+from functools import partial
 from typing import Any, cast
 
 import pytest
@@ -22,6 +23,7 @@ from storage.limits.tickets import Tickets
 from storage.postgres.database import Database
 from storage.postgres.reads import PrimaryReads
 from storage.redis.client import Redis
+from storage.render.photo import with_urls
 from storage.stores import account_fields, likes, photo_lists
 from tests.support.databases import NoDatabase
 from tests.support.driver_commands import commands
@@ -165,11 +167,26 @@ async def test_quota(world: World) -> None:
     three = QuotaPolicy(name="three", limit=3, window_seconds=100)
     await Quotas(world.redis).take(three, user_subject(ann))
     cold, warm, refused = [await world.page(ann, policy=three) for _ in range(3)]
+    assert cold.quota is not None
+    assert warm.quota is not None
+    assert refused.quota is not None
     assert (cold.quota.remaining, warm.quota.remaining) == (1, 0)
     assert len(shown(warm)) == 1
     assert not refused.quota.allowed
     assert refused.quota.retry_after > 0
     assert (refused.pieces, refused.revoked) == ([], False)
+
+
+async def test_cost_of_a_page(world: World) -> None:
+    """A page charges its cost; one that was charged before charges nothing, and is read with an exhausted quota."""
+    ann = await world.gallery.user()
+    await world.gallery.photo(ann)
+    three = QuotaPolicy(name="three", limit=3, window_seconds=100)
+    page = await world.page(ann, policy=three, cost=3)
+    assert page.quota is not None
+    assert (page.quota.allowed, page.quota.remaining) == (True, 0)
+    free = await world.page(ann, policy=three, cost=0)
+    assert (free.quota, len(shown(free))) == (None, 1)
 
 
 async def test_revoked_session(world: World) -> None:
@@ -196,6 +213,7 @@ async def test_page_is_full_despite_deleted_photos(world: World) -> None:
         page = await world.page(ann, limit=5, policy=slow)
         assert ids_of(page) == photos[3:8][::-1]
         assert page.next == photos[3]
+        assert page.quota is not None
         assert page.quota.remaining == remaining
 
 
@@ -258,7 +276,7 @@ async def test_private_photos_are_signed(world: World) -> None:
     ann = await world.gallery.user(private=True)
     await world.gallery.photo(ann)
     for _ in range(2):
-        [photo] = shown(await world.page(ann, sign=lambda _: "exp=1&sig=2"))
+        [photo] = shown(await world.page(ann, render=partial(with_urls, sign=lambda _: "exp=1&sig=2")))
         assert photo["urls"]["feed"].endswith("/1080.jpg?exp=1&sig=2")
 
 

@@ -211,6 +211,17 @@ def test_documents_that_were_used_last_are_kept() -> None:
     assert documents.check(texts[1], Limits()) is not second
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["{ users(first: $n) { id } }", "query($n: Int) { me { id } }", "query($n: String) { users(first: $n) { id } }"],
+)
+def test_variables_are_checked(text: str) -> None:
+    """A document with variables is checked by the rules about them, which are left out where there are none."""
+    with pytest.raises(RequestRefusedError) as refused:
+        Executor(SCHEMA).prepare(text)
+    assert refused.value.code == "validation_failed"
+
+
 def test_every_plan_of_a_document_counts() -> None:
     """Plans, of which conditions make several, are made after the document was kept, but cannot exceed the bound."""
     executor = Executor(SCHEMA)

@@ -12,6 +12,7 @@ from storage.blobs.variants import VariantRegistry
 from storage.cache.cards import is_visible
 from storage.ids import encode
 from storage.models import Photo, PhotoState, UserSummary, Video
+from storage.render.images import opened, unopened, urls_of
 from storage.render.photo import assemble, owner_photo_json, photo_card, photo_json, with_urls
 
 SHA = "ab" * 32
@@ -110,6 +111,21 @@ def test_a_video_has_what_is_played() -> None:
     assert shown == still
     private = photo_json(photo(video=played, author_private=True), VARIANTS, liked=True, sign=lambda _: "exp=1&sig=2")
     assert json.loads(private)["video"] == {"url": f"/media/r7/{SHA}/video.mp4?exp=1&sig=2", **fields}
+
+
+@pytest.mark.parametrize("private", [False, True])
+@pytest.mark.parametrize(
+    "changes", [{}, {"motion": "webp"}, {"video": Video(width=1280, height=720, duration=1.5, bytes=9)}]
+)
+def test_opened_later(private: bool, changes: dict[str, Any]) -> None:
+    """What is opened when it is needed is what a photo has otherwise, with signed URLs if it is private."""
+    card = photo_card(photo(author_private=private, **changes), VARIANTS)
+    whole = json.loads(with_urls(card, lambda _: "exp=1&sig=2") + b"}")
+    later = json.loads(with_urls(card, lambda _: "exp=1&sig=2", unopened) + b"}")
+    media = later.pop("media")
+    assert urls_of(media) == whole["urls"]
+    found = opened(media)
+    assert later | found | {"images": later["images"] | found["images"]} == whole
 
 
 def test_times_are_utc_with_milliseconds() -> None:
