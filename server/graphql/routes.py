@@ -1,6 +1,6 @@
 """Routes of the GraphQL interface. Its handlers are loaded when the first request needs them.
 
-The library and the schema take half a second and 30 MB, which no process has to pay that nobody asks for GraphQL.
+The library and the schema take half a second and 30 MB, which a process without requests for GraphQL saves.
 """
 
 from __future__ import annotations

@@ -55,7 +55,8 @@ async def test_a_forgotten_password_is_replaced(site: Site, service_folder: Path
     await page.get_by_role("button", name="Set password").click()
     await visitor.sees(page.get_by_role("heading", name="Your password is set"))
     assert page.url == f"{visitor.url}/reset"
-    assert set(referrers) <= {""}
+    # The script, which imports modules, may name itself; the page names itself to no address.
+    assert not [referrer for referrer in referrers if "/reset" in referrer]
     # The live connection of the other device ends, and its page shows the sign-in.
     other_device.expect_error("status of 401")
     await other_device.sees(other_device.page.get_by_label("User name or e-mail"))

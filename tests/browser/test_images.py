@@ -136,3 +136,13 @@ async def test_crops_are_not_offered_as_whole_images(module_page: Page) -> None:
         "images": {"sizes": [{"width": 160, "height": 160}, {"width": 320, "height": 320}]},
     }
     assert await call(module_page, "js/picture", whole, square) == [160, 320]
+
+
+@pytest.mark.parametrize(("width", "expected"), [(300, "150px"), (200, "100px"), (1000, "200px")])
+async def test_a_square_needs_no_more_than_it_shows(module_page: Page, width: int, expected: str) -> None:
+    """A crop loads the photo as wide as it would be there whole; a panorama only twice as wide as the square."""
+    sizes = [{"width": 320, "height": 240, "jpg": "/static/icons/picshare.svg"}]
+    photo = {"width": width, "height": 200, "urls": {"feed": "/static/icons/picshare.svg"}, "images": {"sizes": sizes}}
+    photo |= {"id": "x", "alt_text": "wide"}
+    found = await call(module_page, "js/photo_image", "m.squareFrame(a, 100).querySelector('img').sizes", photo)
+    assert found == expected

@@ -217,7 +217,7 @@ async def test_fingers(site: Site, scheme: Any) -> None:
 
 
 async def test_sensitive_photos_stay_covered(site: Site) -> None:
-    """Neither the picture nor its description is there before the viewer wants to see it; a video plays."""
+    """Neither the picture nor its description is there before the viewer wants to see it."""
     visitor = await site.signed_in()
     photo = await posted(visitor.account, photograph("flower"), "covered")
     (await visitor.account.call("PATCH", f"/photos/{photo}", json={"sensitive": True, "alt_text": "A rose"})).expect(

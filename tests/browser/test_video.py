@@ -63,7 +63,7 @@ async def test_a_video_is_chosen_sent_and_played(site: Site, film: Path) -> None
 
 
 async def test_a_video_plays_on_its_own_page_and_is_marked_in_a_grid(site: Site, film: Path) -> None:
-    """Its page has the player; the profile has the poster with a sign."""
+    """Its page has the player; the profile has the poster with a sign, and the player at full size."""
     account = await site.create_account()
     photo_id = (await account.upload(film))["id"]
     await published(account, photo_id)
@@ -75,6 +75,9 @@ async def test_a_video_plays_on_its_own_page_and_is_marked_in_a_grid(site: Site,
     await expect(cell).to_have_attribute("aria-label", re.compile("^Video by "), timeout=WITHIN)
     await expect(cell.locator("span.several")).to_have_count(1)
     await visitor.loses(player(visitor))
+    await cell.focus()
+    await visitor.page.keyboard.press("z")
+    await player(visitor).evaluate("(video) => { video.muted = true; return video.play(); }")
 
 
 async def test_a_video_is_a_post_of_its_own(site: Site, film: Path) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 import strawberry
 
+from server.actions.catalog import Actions
 from server.edge.requests import CommentCreate, CommentEdit
-from server.graphql.mutations.writes import CommentId, IdempotencyKey, PhotoId, create, created
+from server.graphql.mutations.writes import CommentId, IdempotencyKey, PhotoId, Write, create, created
 from server.graphql.resolution.context import RequestContext, Source
 from server.graphql.resolution.node_ids import NodeKind
 from storage.ids import encode
@@ -55,43 +57,20 @@ async def delete_comment(context: RequestContext, comment: CommentId) -> Source:
     return {"deleted_id": comment}
 
 
-async def like_comment(context: RequestContext, comment: CommentId) -> Source:
-    """Like a comment."""
-    comment_id = NodeKind.COMMENT.decode(comment, "comment")
-    await context.actions.comments.like(context.request.viewer.user_id, comment_id)
-    return {"comment_id": comment_id}
+def _act(act: Callable[[Actions, int, int], Awaitable[object]]) -> Write:
+    """Return the write of what a viewer does with a comment; `act` takes their ids."""
+
+    async def write(context: RequestContext, comment: CommentId) -> Source:
+        comment_id = NodeKind.COMMENT.decode(comment, "comment")
+        await act(context.actions, context.request.viewer.user_id, comment_id)
+        return {"comment_id": comment_id}
+
+    return write
 
 
-async def unlike_comment(context: RequestContext, comment: CommentId) -> Source:
-    """Remove a like of a comment."""
-    comment_id = NodeKind.COMMENT.decode(comment, "comment")
-    await context.actions.comments.unlike(context.request.viewer.user_id, comment_id)
-    return {"comment_id": comment_id}
-
-
-async def pin_comment(context: RequestContext, comment: CommentId) -> Source:
-    """Pin a comment on a photo of the viewer's."""
-    comment_id = NodeKind.COMMENT.decode(comment, "comment")
-    await context.actions.comments.pin(context.request.viewer.user_id, comment_id)
-    return {"comment_id": comment_id}
-
-
-async def unpin_comment(context: RequestContext, comment: CommentId) -> Source:
-    """Unpin a comment."""
-    comment_id = NodeKind.COMMENT.decode(comment, "comment")
-    await context.actions.comments.unpin(context.request.viewer.user_id, comment_id)
-    return {"comment_id": comment_id}
-
-
-async def mute_thread(context: RequestContext, comment: CommentId) -> Source:
-    """Get no notifications about a comment and the replies to it."""
-    comment_id = NodeKind.COMMENT.decode(comment, "comment")
-    await context.actions.notification_preferences.mute_thread(context.request.viewer.user_id, comment_id)
-    return {"comment_id": comment_id}
-
-
-async def unmute_thread(context: RequestContext, comment: CommentId) -> Source:
-    """Get notifications about a comment and the replies to it again."""
-    comment_id = NodeKind.COMMENT.decode(comment, "comment")
-    await context.actions.notification_preferences.unmute_thread(context.request.viewer.user_id, comment_id)
-    return {"comment_id": comment_id}
+like_comment = _act(lambda actions, *ids: actions.comments.like(*ids))
+unlike_comment = _act(lambda actions, *ids: actions.comments.unlike(*ids))
+pin_comment = _act(lambda actions, *ids: actions.comments.pin(*ids))
+unpin_comment = _act(lambda actions, *ids: actions.comments.unpin(*ids))
+mute_thread = _act(lambda actions, *ids: actions.notification_preferences.mute_thread(*ids))
+unmute_thread = _act(lambda actions, *ids: actions.notification_preferences.unmute_thread(*ids))

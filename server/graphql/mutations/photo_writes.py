@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 import strawberry
 
+from server.actions.catalog import Actions
 from server.edge.photo_requests import PhotoFromUpload, PhotoUpdate
-from server.graphql.mutations.writes import IdempotencyKey, PhotoId, created, creation, given, option
+from server.graphql.mutations.writes import IdempotencyKey, PhotoId, Write, created, creation, given, option
 from server.graphql.objects.scalars import Time
 from server.graphql.resolution.context import RequestContext, Source
 from server.graphql.resolution.described import input_type
@@ -100,46 +103,23 @@ async def delete_photo(context: RequestContext, photo: PhotoId) -> Source:
     return {"deleted_id": photo}
 
 
-async def like_photo(context: RequestContext, photo: PhotoId) -> Source:
-    """Like a photo."""
-    photo_id = NodeKind.PHOTO.decode(photo, "photo")
-    await context.actions.reactions.like(_viewer(context), photo_id)
-    return {"photo_id": photo_id}
+def _act(act: Callable[[Actions, int, int], Awaitable[object]]) -> Write:
+    """Return the write of what a viewer does with a photo; `act` takes their ids."""
+
+    async def write(context: RequestContext, photo: PhotoId) -> Source:
+        photo_id = NodeKind.PHOTO.decode(photo, "photo")
+        await act(context.actions, _viewer(context), photo_id)
+        return {"photo_id": photo_id}
+
+    return write
 
 
-async def unlike_photo(context: RequestContext, photo: PhotoId) -> Source:
-    """Remove a like."""
-    photo_id = NodeKind.PHOTO.decode(photo, "photo")
-    await context.actions.reactions.unlike(_viewer(context), photo_id)
-    return {"photo_id": photo_id}
-
-
-async def save_photo(context: RequestContext, photo: PhotoId) -> Source:
-    """Save a photo."""
-    photo_id = NodeKind.PHOTO.decode(photo, "photo")
-    await context.actions.collections.save(_viewer(context), photo_id)
-    return {"photo_id": photo_id}
-
-
-async def unsave_photo(context: RequestContext, photo: PhotoId) -> Source:
-    """Remove a photo from the saved ones."""
-    photo_id = NodeKind.PHOTO.decode(photo, "photo")
-    await context.actions.collections.unsave(_viewer(context), photo_id)
-    return {"photo_id": photo_id}
-
-
-async def mute_photo(context: RequestContext, photo: PhotoId) -> Source:
-    """Get no notifications about a photo."""
-    photo_id = NodeKind.PHOTO.decode(photo, "photo")
-    await context.actions.notification_preferences.mute_photo(_viewer(context), photo_id)
-    return {"photo_id": photo_id}
-
-
-async def unmute_photo(context: RequestContext, photo: PhotoId) -> Source:
-    """Get notifications about a photo again."""
-    photo_id = NodeKind.PHOTO.decode(photo, "photo")
-    await context.actions.notification_preferences.unmute_photo(_viewer(context), photo_id)
-    return {"photo_id": photo_id}
+like_photo = _act(lambda actions, *ids: actions.reactions.like(*ids))
+unlike_photo = _act(lambda actions, *ids: actions.reactions.unlike(*ids))
+save_photo = _act(lambda actions, *ids: actions.collections.save(*ids))
+unsave_photo = _act(lambda actions, *ids: actions.collections.unsave(*ids))
+mute_photo = _act(lambda actions, *ids: actions.notification_preferences.mute_photo(*ids))
+unmute_photo = _act(lambda actions, *ids: actions.notification_preferences.unmute_photo(*ids))
 
 
 def _viewer(context: RequestContext) -> int:

@@ -29,9 +29,7 @@ from storage.ids import encode
 from storage.postgres.database import Queryable
 from storage.render.images import unopened
 from storage.render.timestamps import timestamp
-from storage.stores import (
-    account_suggestions,
-)
+from storage.stores import account_suggestions
 from storage.stores.account_suggestions import MadeSuggestions
 
 ListId = Annotated[

@@ -177,6 +177,8 @@ def test_every_field_that_takes_an_id_is_compared() -> None:
     core = Schema(make_schema()).core
     found: dict[str, set[str]] = {"Query": set(), "Mutation": set()}
     for kind in core.type_map.values():
+        if kind is core.subscription_type:
+            continue  # its ids name channels, whose permissions are those of the live protocol
         for name, field in getattr(kind, "fields", {}).items():
             for argument, definition in getattr(field, "args", {}).items():
                 for path in _id_arguments(argument, definition):

@@ -85,10 +85,10 @@ async def test_the_header_takes_precedence_over_the_cookie() -> None:
 async def test_an_opaque_token_is_looked_up() -> None:
     """The viewer has what the token permits; an application's own token has no viewer, and others are refused."""
     token, own = new_token(TokenKind.ACCESS, 7), new_token(TokenKind.ACCESS, 7)
-    api_tokens = known_tokens({token: found_token(scopes=("read:likes",), client_id=3), own: found_token(user_id=None)})
+    api_tokens = known_tokens({token: found_token(scopes=("read:blocks",), client_id=3), own: found_token(user_id=None)})
     viewer = await viewer_of(with_bearer(token), api_tokens)
     assert viewer is not None
-    assert (viewer.user_id, viewer.session, viewer.scopes, viewer.client_id) == (7, "s", frozenset({"read:likes"}), 3)
+    assert (viewer.user_id, viewer.session, viewer.scopes, viewer.client_id) == (7, "s", frozenset({"read:blocks"}), 3)
     assert await viewer_of(with_bearer(own), api_tokens) is None
     for text in (new_token(TokenKind.ACCESS, 7), token[:-1], "picshare_pat_"):
         assert await refused(with_bearer(text), api_tokens) == (401, "invalid_token")
