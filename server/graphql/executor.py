@@ -28,6 +28,7 @@ class Executor:
         self.schema = Schema(source)
         self.documents = Documents(self.schema)
         self._trusted_limits = trusted_limits(self.limits)
+        self._checking = asyncio.Lock()
         # One thread: several that compute would keep the event loop from running.
         self._introspection = ThreadPoolExecutor(1, thread_name_prefix="introspection")
 
@@ -61,6 +62,19 @@ class Executor:
             )
             raise RequestRefusedError("cost_exceeded", [message], cost=prepared.cost)
         return prepared
+
+    async def prepare_in_turn(
+        self, document: str, variables: Mapping[str, Any] | None, operation_name: str | None, *, trusted: bool
+    ) -> PreparedOperation:
+        """Do the same, and check one document in a turn of the event loop.
+
+        Many checks in a row would keep all other requests waiting.
+        """
+        if self.documents.known(document) is not None:
+            return self.prepare(document, variables, operation_name, trusted=trusted)
+        async with self._checking:
+            await asyncio.sleep(0)
+            return self.prepare(document, variables, operation_name, trusted=trusted)
 
     async def run(self, prepared: PreparedOperation, context: ResolverContext) -> dict[str, Any]:
         """Return the response of an operation: `data`, and `errors` where there are any."""

@@ -7,7 +7,6 @@ request, as one without a session or with a wrong body, is answered with a probl
 
 from __future__ import annotations
 
-import asyncio
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -63,7 +62,6 @@ class GraphqlHandlers:
         self._services = services
         self._executor = services.executor
         self._documents = PersistedDocuments(services.documents)
-        self._checking = asyncio.Lock()
         self._sdl = services.executor.schema.sdl()
 
     async def post(self, request: ApiRequest) -> web.StreamResponse:
@@ -104,18 +102,13 @@ class GraphqlHandlers:
         try:
             text, trusted = self._documents.find(operation)
             known = self._executor.documents.known(text) is not None
-            if known:
-                prepared = self._executor.prepare(text, operation.variables, operation.operation_name, trusted=trusted)
-            else:
+            if not known:
                 # The check of a document takes longer than most operations, and has to be paid for even if it fails.
                 paid = 1 if trusted else max(1, math.ceil(len(text) / CHECKED_BYTES))
                 await self._charge(request, paid)
-                async with self._checking:
-                    # One check in a turn of the event loop: many in a row would keep all other requests waiting.
-                    await asyncio.sleep(0)
-                    prepared = self._executor.prepare(
-                        text, operation.variables, operation.operation_name, trusted=trusted
-                    )
+            prepared = await self._executor.prepare_in_turn(
+                text, operation.variables, operation.operation_name, trusted=trusted
+            )
         except RequestRefusedError:
             if not paid:
                 await self._charge(request, 1)

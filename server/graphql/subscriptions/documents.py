@@ -41,7 +41,7 @@ class SubscriptionDocuments:
     async def subscription(self, request: Mapping[str, Any]) -> GraphqlSubscription:
         """Return the subscription of a request; raise `OperationRefusedError`."""
         try:
-            found = self._checked(request)
+            found = await self._checked(request)
         except RequestRefusedError as error:
             self._metrics.graphql_done(operation="subscription", outcome=error.code)
             raise OperationRefusedError(orjson.dumps(error.entries())) from error
@@ -52,11 +52,13 @@ class SubscriptionDocuments:
         self._metrics.graphql_done(operation="subscription", outcome="ok")
         return found
 
-    def _checked(self, request: Mapping[str, Any]) -> GraphqlSubscription:
+    async def _checked(self, request: Mapping[str, Any]) -> GraphqlSubscription:
         operation = from_body(dict(request))
         text, trusted = self._find(operation)
         known = self._executor.documents.known(text) is not None
-        prepared = self._executor.prepare(text, operation.variables, operation.operation_name, trusted=trusted)
+        prepared = await self._executor.prepare_in_turn(
+            text, operation.variables, operation.operation_name, trusted=trusted
+        )
         if prepared.operation.kind is not OperationType.SUBSCRIPTION:
             message = "This connection is for subscriptions. Send queries and mutations with POST /graphql."
             raise RequestRefusedError("not_a_subscription", [message])
