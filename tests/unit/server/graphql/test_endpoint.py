@@ -68,6 +68,7 @@ class Scene:
 
     def __init__(self, *used_up: str, trusted: bool = False) -> None:
         self.quotas, self.metrics = MemoryQuotas(*used_up), RecordedMetrics()
+        self.executor = Executor(SCHEMA)
         guard = Guard(
             RequestAuthenticator(TOKENS),
             RateLimiter(self.quotas, from_sections(RateLimits, Settings().limits)),
@@ -79,7 +80,7 @@ class Scene:
         )
         handlers = GraphqlHandlers(
             GraphqlServices(
-                executor=EXECUTOR,
+                executor=self.executor,
                 new_context=lambda _: World(),
                 charger=guard,
                 documents=AcceptedDocuments(manifest=MANIFEST, trusted=trusted),
@@ -118,13 +119,9 @@ class Scene:
             return response.status, orjson.loads(await response.read()), response.headers.copy()
 
 
-EXECUTOR = Executor(SCHEMA)
-
-
 @pytest.fixture
 async def scene() -> AsyncIterator[Scene]:
     """Return a server that accepts every document."""
-    EXECUTOR.documents.clear()
     scene = Scene()
     async with scene.client:
         yield scene
@@ -133,7 +130,6 @@ async def scene() -> AsyncIterator[Scene]:
 @pytest.fixture
 async def trusting() -> AsyncIterator[Scene]:
     """Return a server that accepts the documents of the manifest."""
-    EXECUTOR.documents.clear()
     scene = Scene(trusted=True)
     async with scene.client:
         yield scene
@@ -360,7 +356,7 @@ async def test_the_handlers_are_loaded_once_when_they_are_needed(scene: Scene) -
 
 async def test_documents_are_checked_in_turns_of_their_own(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """Many unknown documents at once leave other requests their turns in between."""
-    turn, checked, prepare = 0, [], EXECUTOR.prepare
+    turn, checked, prepare = 0, [], scene.executor.prepare
 
     async def count() -> None:
         nonlocal turn
@@ -372,7 +368,7 @@ async def test_documents_are_checked_in_turns_of_their_own(scene: Scene, monkeyp
         checked.append(turn)
         return prepare(*arguments, **options)
 
-    monkeypatch.setattr(EXECUTOR, "prepare", recorded)
+    monkeypatch.setattr(scene.executor, "prepare", recorded)
     counting = asyncio.create_task(count())
     await asyncio.gather(*(scene.post({"query": f"{{ a{number}: me {{ id }} }}"}) for number in range(5)))
     counting.cancel()

@@ -214,7 +214,7 @@ def test_operations_are_found_by_name(text: str, name: str | None, found: bool) 
     """A document with one operation needs no name."""
     executor = Executor(SCHEMA)
     if found:
-        assert executor.prepare(text, operation_name=name).operation
+        assert executor.prepare(text, operation_name=name).operation is not None
     else:
         with pytest.raises(RequestRefusedError) as refused:
             executor.prepare(text, operation_name=name)
