@@ -83,11 +83,6 @@ class Documents:
             self._kept.move_to_end(text)
         return document
 
-    def clear(self) -> None:
-        """Give up all documents."""
-        self._kept.clear()
-        self._bytes = 0
-
     def check(self, text: str, limits: Limits) -> Document:
         """Return a document; raise `RequestRefusedError` where it exceeds a limit or is not valid."""
         document = self.known(text)
