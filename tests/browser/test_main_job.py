@@ -129,7 +129,7 @@ async def test_following_someone_brings_their_photos(site: Site) -> None:
     await new_user.page.get_by_role("link", name="Find people to follow").click()
     await new_user.sees(new_user.page.locator(f".cell[data-photo='{photo['id']}'] .loaded"))
     await new_user.page.get_by_label("Search people, tags and photos").fill(author.name[:8])
-    await new_user.page.get_by_role("link", name=author.name).first.click()
+    await new_user.page.locator(".search-results").get_by_role("link", name=author.name).first.click()
     await new_user.page.get_by_role("button", name="Follow", exact=True).click()
     await expect(new_user.page.get_by_role("button", name="Following")).to_be_visible()
     await new_user.sees(new_user.page.get_by_role("link", name="1 follower"))

@@ -85,7 +85,8 @@ async def test_fan_out(database: Database, redis: Redis) -> None:
             assert await client.quiet() == []
         addressed = {(process, slot_group(reader_id)) for process, reader_id in held}
         assert len(addressed) < len(held)
-        assert await calls(redis, "spublish") - before == len(addressed) + 1  # and one to the author's profile
+        # And one to the author's profile, and one to the topic of all public photos.
+        assert await calls(redis, "spublish") - before == len(addressed) + 2
 
 
 async def test_topics(serve: Serve, redis: Redis) -> None:

@@ -97,7 +97,9 @@ def with_token(user: ApiUser, options: dict[str, Any]) -> dict[str, Any]:
 async def test_every_error_of_every_route_is_a_problem(services: InspectableServices, redis: Redis) -> None:
     """Whatever is wrong with a request, the response explains it in the one format of all errors."""
     services = with_limits(services, anonymous="100000/m", reads="100000/m")
-    services = dataclasses.replace(services, settings=dataclasses.replace(services.settings, static_dir=STATIC))
+    # Errors of the interface for Mastodon's apps have the form of theirs.
+    settings = dataclasses.replace(services.settings, static_dir=STATIC, mastodon=False)
+    services = dataclasses.replace(services, settings=settings)
     async with running_live_api(services, redis) as api:
         ann = await api.user()
         photo = await ann.upload(photograph())
@@ -106,6 +108,8 @@ async def test_every_error_of_every_route_is_a_problem(services: InspectableServ
         app, found = make_app(dataclasses.replace(services, live=api.services.live)), []
         existing = list(targets(app, sha256=sha256, path="live.js"))
         for target in [*targets(app), *existing]:
+            if target.path.startswith("/oauth/"):
+                continue  # their errors have the form of RFC 6749
             for method in METHODS:
                 accepted = method in target.methods
                 for options in FLAWS.values() if accepted else [FLAWS["without credentials"]]:
