@@ -183,13 +183,20 @@ async def test_a_connection_without_a_message_is_in_no_transaction(pool: Databas
 
 
 async def test_a_backlog_costs_little_processor_time(database: Database, pool: Database) -> None:
-    """Each of two thousand messages costs less than 2 ms of this process's time, whatever else is running."""
+    """Each of two thousand messages costs less than 0.6 ms of this process's time, whatever else is running."""
+    # The smallest of three: the caches of the processor are shared with whatever else is running.
+    costs = [await _cost_of_backlog(database, pool) for _ in range(3)]
+    assert min(costs) < 2_000 * 0.0006
+
+
+async def _cost_of_backlog(database: Database, pool: Database) -> float:
+    """Return the seconds of processor time in which two thousand messages are handled."""
     await insert(database, 2_000)
     recorder = Recorder()
     started = time.process_time()
     async with consuming(LocalBroker(pool), "notify", recorder, QUICK):
         await eventually(lambda: len(recorder.got) == 2_000)
-    assert time.process_time() - started < 2_000 * 0.002
+    return time.process_time() - started
 
 
 async def test_an_unavailable_database_is_a_broker_error(database_dsn: str) -> None:
