@@ -12,7 +12,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from server.edge.middleware import PAGE_POLICY
+from server.edge.middleware import PAGE_POLICY, opens_page
 from server.edge.problem import ProblemError
 from server.edge.static_files import TYPES, StaticFile
 
@@ -64,7 +64,7 @@ class DocsSite:
         return [web.get("/docs/{path:.*}", self.page)]
 
     async def page(self, request: web.Request) -> web.StreamResponse:
-        """Return a file of the site, or its page for missing addresses with 404.
+        """Return a file of the site; 404 if there is none, with the site's own page for browsers.
 
         The address of a page ends in a slash; without it the response is a redirect.
         """
@@ -76,7 +76,7 @@ class DocsSite:
         if f"{path}/index.html" in build.paths:
             return web.Response(status=308, headers={"Location": f"{request.rel_url.raw_path}/"})
         _, missing = await asyncio.to_thread(self._find, _MISSING)
-        if missing is None:
+        if missing is None or not opens_page(request):
             raise web.HTTPNotFound
         headers = {**_headers(missing), "Content-Type": missing.file.content_type}
         return web.Response(status=404, body=missing.file.body, headers=headers)

@@ -68,21 +68,28 @@ export function showHeart(element) {
   setTimeout(() => heart.remove(), 850);
 }
 
-/** Call `action` on a double tap or double click inside an element, and `single` if no second tap follows. */
+/**
+ * Call `action` on a double tap or double click inside an element, and `single` if no second tap follows. The events' own
+ * times count: on a busy device both taps may be handled late.
+ */
 export function onDoubleTap(element, action, single) {
   const WITHIN = 280; // milliseconds
-  let waiting = null;
+  let first = null;
+  let waiting = 0;
   element.addEventListener("click", (event) => {
-    if (waiting) {
+    if (first !== null && event.timeStamp - first <= WITHIN) {
       clearTimeout(waiting);
-      waiting = null;
+      first = null;
       action(event);
-    } else {
-      waiting = setTimeout(() => {
-        waiting = null;
-        single?.(event);
-      }, WITHIN);
+      return;
     }
+    first = event.timeStamp;
+    if (!single) return;
+    clearTimeout(waiting);
+    waiting = setTimeout(() => {
+      first = null;
+      single(event);
+    }, WITHIN);
   });
 }
 

@@ -81,16 +81,18 @@ async def test_a_page_may_run_its_own_scripts_alone(client: Site, tmp_path: Path
 async def test_the_files_of_the_build_are_served_and_no_others(
     client: Site, tmp_path: Path, path: str, status: int
 ) -> None:
-    """A page's address ends in a slash; every other address has the site's own page for missing ones."""
+    """A page's address ends in a slash; every other address has the site's own page for missing ones, for browsers."""
     site = built(tmp_path / "static")
     (tmp_path / "static" / "secret.txt").write_text("secret")
     (site / "secret.txt").symlink_to(tmp_path / "static" / "secret.txt")
     (site / "outside").symlink_to(tmp_path / "static", target_is_directory=True)
-    response = await client.get(f"/docs/{path}", allow_redirects=False)
+    response = await client.get(f"/docs/{path}", allow_redirects=False, headers={"Accept": "text/html,*/*;q=0.8"})
     assert response.status == status
     if status == 404:
         assert await response.text() == "no such page"
         assert response.headers["Content-Type"] == "text/html; charset=utf-8"
+        program = await client.get(f"/docs/{path}", allow_redirects=False)
+        assert (program.status, program.content_type) == (404, "application/problem+json")
     elif status == 308:
         assert response.headers["Location"] == "/docs/live/"
 
