@@ -20,7 +20,7 @@ _HEAD, _HEAD_END = b"<!-- head of this page -->", b"<!-- end -->"
 _ASK_EACH_TIME = "no-cache"
 _KEEP = "public, max-age=31536000, immutable"
 
-# Paths that the application routes in the browser (see static/js/app.js and static/js/settings_paths.js).
+# Paths that the application routes in the browser (see static/js/app.js and static/js/settings/settings_paths.js).
 CLIENT_ROUTES = (
     "/",
     "/discover",

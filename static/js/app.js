@@ -1,52 +1,52 @@
 /** The composition root of the web application: creates every part with its dependencies, and starts. */
 
 import { LiveClient } from "../live.js";
-import { Accounts } from "./accounts.js";
-import { Api } from "./api.js";
-import { forgetAudience } from "./audience.js";
-import { authorizationPage } from "./authorization.js";
-import { discoverPage, tagPage } from "./discover.js";
-import { emptyPage, fill, h } from "./dom.js";
-import { acceptDrops } from "./drag_and_drop.js";
-import { FEED_PAGE, homePage } from "./feed.js";
-import { lazyPage } from "./lazy_page.js";
-import { Lists } from "./lists.js";
-import { moderationPage } from "./moderation.js";
-import { NotificationCenter } from "./notification_center.js";
-import { notificationsPage } from "./notifications.js";
-import { photoPage } from "./photo_page.js";
-import { photoShortcuts } from "./photo_viewer.js";
-import { Photos } from "./photos.js";
-import { profilePage } from "./profile.js";
-import { Push } from "./push.js";
-import { forgetSearches } from "./recent_searches.js";
-import { proveIdentity } from "./reauthentication.js";
-import { Router } from "./router.js";
-import { Session } from "./session.js";
-import { SETTINGS_PATHS } from "./settings_paths.js";
+import { Accounts } from "./service/accounts.js";
+import { Api } from "./service/api.js";
+import { forgetAudience } from "./post/audience.js";
+import { authorizationPage } from "./account/authorization.js";
+import { discoverPage, tagPage } from "./discover/discover.js";
+import { emptyPage, fill, h } from "./elements/dom.js";
+import { acceptDrops } from "./elements/drag_and_drop.js";
+import { FEED_PAGE, homePage } from "./feed/feed.js";
+import { lazyPage } from "./elements/lazy_page.js";
+import { Lists } from "./lists/lists.js";
+import { moderationPage } from "./moderation/moderation.js";
+import { NotificationCenter } from "./notifications/notification_center.js";
+import { notificationsPage } from "./notifications/notifications.js";
+import { photoPage } from "./photo/photo_page.js";
+import { photoShortcuts } from "./photo/photo_viewer.js";
+import { Photos } from "./photo/photos.js";
+import { profilePage } from "./profile/profile.js";
+import { Push } from "./notifications/push.js";
+import { forgetSearches } from "./discover/recent_searches.js";
+import { proveIdentity } from "./account/reauthentication.js";
+import { Router } from "./elements/router.js";
+import { Session } from "./service/session.js";
+import { SETTINGS_PATHS } from "./settings/settings_paths.js";
 import { Shell } from "./shell.js";
-import { handleShortcuts } from "./shortcuts.js";
-import { signInPage, signUpPage } from "./sign_in.js";
-import { keepTimesUpdated } from "./time.js";
-import { Toasts } from "./toasts.js";
-import { uploadPage } from "./upload.js";
-import { UploadDraft } from "./upload_draft.js";
-import { Uploads } from "./uploads.js";
-import { redrawUser } from "./user.js";
-import { followersPage, followingPage } from "./user_list.js";
+import { handleShortcuts } from "./elements/shortcuts.js";
+import { signInPage, signUpPage } from "./account/sign_in.js";
+import { keepTimesUpdated } from "./elements/time.js";
+import { Toasts } from "./elements/toasts.js";
+import { uploadPage } from "./post/upload.js";
+import { UploadDraft } from "./uploads/upload_draft.js";
+import { Uploads } from "./uploads/uploads.js";
+import { redrawUser } from "./users/user.js";
+import { followersPage, followingPage } from "./users/user_list.js";
 
-const accountLinks = (name) => lazyPage(() => import("./account_links.js"), name);
-const lists = (name) => lazyPage(() => import("./list_pages.js"), name);
-const saved = (name) => lazyPage(() => import("./saved.js"), name);
+const accountLinks = (name) => lazyPage(() => import("./account/account_links.js"), name);
+const lists = (name) => lazyPage(() => import("./lists/list_pages.js"), name);
+const saved = (name) => lazyPage(() => import("./profile/saved.js"), name);
 const [forgotPage, resetPage, verifyPage, emailChangePage] = ["forgotPage", "resetPage", "verifyPage", "emailChangePage"].map(accountLinks);
-const providerSignInPage = lazyPage(() => import("./provider_pages.js"), "providerSignInPage");
-const settingsPage = lazyPage(() => import("./settings.js"), "settingsPage");
+const providerSignInPage = lazyPage(() => import("./account/provider_pages.js"), "providerSignInPage");
+const settingsPage = lazyPage(() => import("./settings/settings.js"), "settingsPage");
 
 const ROUTES = [
   ["/", homePage],
   ["/discover", discoverPage],
-  ["/discover/trending", lazyPage(() => import("./trends.js"), "trendingPage")],
-  ["/discover/tags", lazyPage(() => import("./followed_tags.js"), "followedTagsPage")],
+  ["/discover/trending", lazyPage(() => import("./discover/trends.js"), "trendingPage")],
+  ["/discover/tags", lazyPage(() => import("./discover/followed_tags.js"), "followedTagsPage")],
   ["/tag/:tag", tagPage],
   ["/new", uploadPage],
   ["/notifications", notificationsPage],
@@ -59,7 +59,7 @@ const ROUTES = [
   // The address of the decisions before they had their place in the settings.
   ["/decisions", () => "/settings/decisions"],
   ["/moderation", moderationPage],
-  ["/moderation/:id", lazyPage(() => import("./moderation_case.js"), "moderationCasePage")],
+  ["/moderation/:id", lazyPage(() => import("./moderation/moderation_case.js"), "moderationCasePage")],
   ["/p/:id", photoPage],
   ["/u/:username", profilePage],
   ["/u/:username/followers", followersPage],

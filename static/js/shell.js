@@ -1,9 +1,9 @@
 /** The frame around every page: navigation with the badge, the connection status, the uploads. */
 
-import { ConnectionStatus } from "./connection_status.js";
-import { fill, h, icon } from "./dom.js";
-import { isModerator } from "./moderation.js";
-import { avatar, profilePath } from "./user.js";
+import { ConnectionStatus } from "./elements/connection_status.js";
+import { fill, h, icon } from "./elements/dom.js";
+import { isModerator } from "./moderation/moderation.js";
+import { avatar, profilePath } from "./users/user.js";
 
 export class Shell {
   #app;

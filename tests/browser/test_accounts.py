@@ -113,7 +113,7 @@ async def test_two_tabs_renew_one_session_together(site: Site) -> None:
 
     await visitor.context.route(re.compile("/tokens/refresh"), hold_until_both_wait)
     request = """async () => {
-        const { Api } = await import("/static/js/api.js");
+        const { Api } = await import("/static/js/service/api.js");
         const api = new Api();
         const answers = ["/notifications/counters", "/feed", "/users/me"].map((path) => api.get(path));
         window.requesting = true;

@@ -112,7 +112,7 @@ async def test_the_next_tab_takes_over(context: BrowserContext, server: Scripted
     """A task with a long lock runs in one tab; when that tab is closed, the task of the next one begins."""
     one, other = await context.new_page(), await context.new_page()
     script = """async (a) => {
-        const { withLongTabLock } = await import("/static/js/tab_lock.js");
+        const { withLongTabLock } = await import("/static/js/service/tab_lock.js");
         const begun = new Promise((resolve) => {
             withLongTabLock("upload", () => new Promise(() => { window.began = true; resolve(); }));
         });

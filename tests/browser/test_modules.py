@@ -19,7 +19,7 @@ from tests.support.pictures import photograph
 
 _DECODE = "(({ width, height, rgba }) => ({ width, height, rgba: [...rgba] }))(m.decode(Uint8Array.from(a)))"
 STATIC = Path(__file__).parents[2] / "static"
-SCRIPTS = [STATIC / "live.js", *STATIC.glob("live/*.js"), *STATIC.glob("js/*.js")]
+SCRIPTS = [STATIC / "live.js", *STATIC.glob("live/*.js"), *STATIC.glob("js/**/*.js")]
 
 
 @pytest.mark.parametrize("name", ["temple", "astronaut", "cat", "rocket"])
@@ -149,7 +149,7 @@ async def test_paths_match_patterns(module_page: Page, pattern: str, path: str, 
 async def test_one_tab_at_a_time(module_page: Page, locks: str) -> None:
     """Tasks that two tabs start at the same time do not overlap, with the browser's locks and without."""
     script = f"""async () => {{
-        const {{ withTabLock }} = await import("/static/js/tab_lock.js");
+        const {{ withTabLock }} = await import("/static/js/service/tab_lock.js");
         const task = async () => {{
             const begin = Date.now();
             await new Promise((resolve) => setTimeout(resolve, 30));

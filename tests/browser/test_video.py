@@ -96,7 +96,7 @@ async def test_a_video_that_is_too_large_is_refused_at_once(site: Site) -> None:
     await visitor.visit("New photo")
     found = await visitor.page.evaluate(
         """async () => {
-            const { fileError } = await import("/static/js/upload.js");
+            const { fileError } = await import("/static/js/post/upload.js");
             const file = { size: 100_000_001, type: "video/mp4" };
             return [await fileError(file), await fileError({ ...file, size: 100_000_000 })];
         }"""

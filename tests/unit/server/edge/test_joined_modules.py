@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import posixpath
 import re
 from collections.abc import Mapping
 
@@ -43,8 +44,12 @@ def test_every_module_of_the_application_is_joined() -> None:
     sources = {name for name in files if name.startswith(("js/", "live")) and name.endswith(".js")}
     assert first.union(*parts.values()) == sources
     assert all(not part & first for part in parts.values())
-    named = {path for text in files.values() for path in re.findall(rb'import\("\./(\w+\.js)"\)', text)}
-    assert named == {path.removeprefix("joined/js/").encode() for path in parts}
+    named = {
+        posixpath.normpath(posixpath.join("joined", posixpath.dirname(path), later))
+        for path in sources
+        for later in re.findall(r'import\("([^"]+)"\)', files[path].decode())
+    }
+    assert named == set(parts)
     assert b"modulepreload" not in found["index.html"]
     assert found["index.html"].count(b"<script") == found["index.html"].count(b'rel="stylesheet"') == 1
 

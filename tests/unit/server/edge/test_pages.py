@@ -61,7 +61,7 @@ async def test_nothing_outside_the_directory_is_served(tmp_path: Path, path: str
 def test_the_pages_are_those_of_the_application() -> None:
     """Each path that the browser routes is a page, and any other one is a 404 by its status, too."""
     text = (ROOT / "static/js/app.js").read_text().partition("const ROUTES = [")[2].partition("];")[0]
-    text += (ROOT / "static/js/settings_paths.js").read_text().partition("SETTINGS_PATHS = [")[2]
+    text += (ROOT / "static/js/settings/settings_paths.js").read_text().partition("SETTINGS_PATHS = [")[2]
     routed = {re.sub(r":(\w+)", "{}", path) for path in re.findall(r'(?:\[|^ +)"(/[^"]*)"', text, re.MULTILINE)}
     served = {
         re.sub(r"\{\w+\}", "{}", path.replace("{list:followers|following}", name))

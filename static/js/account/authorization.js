@@ -1,0 +1,105 @@
+/** The page on which a user approves or denies what an application asks for (OAuth 2.1). */
+
+import { emptyPage, fill, h, icon } from "../elements/dom.js";
+
+/** Create the page at "/oauth/authorize". */
+export function authorizationPage(app) {
+  const request = location.search.slice(1);
+  const content = h("div", {}, h("div.spinner", { role: "status", "aria-label": "Loading" }));
+  // Users should see whose page this is before they approve anything.
+  const wordmark = h("span.wordmark", {}, h("img", { src: "/static/icons/picshare.svg", alt: "" }), "PicShare");
+  const element = h("div.provider-page.authorization", {}, wordmark, h("h1.visually-hidden", {}, "Authorize an application"), content);
+  const load = async () => {
+    try {
+      const asked = await app.api.get(`/oauth/authorization?${request}`);
+      fill(content, asked.redirect_to ? refusal(asked) : consentSheet(app, asked, answer));
+    } catch (error) {
+      fill(content, failure(error));
+    }
+  };
+  const answer = async (approve) => {
+    const { redirect_to: address, code } = await app.api.post("/oauth/authorization", { request, approve });
+    if (address) leave(address);
+    else fill(content, code ? codeSheet(code) : emptyPage("check", "Access denied", "The application gets no access. You can close this page."));
+  };
+  load();
+  return { title: "Authorize an application", element };
+}
+
+/** Leave for an address of the application. The server has checked it; a script must never be run, whatever it says. */
+function leave(address) {
+  if (/^(javascript|data|vbscript|blob):/i.test(address)) throw new Error("This address is not one of an application.");
+  location.replace(address);
+}
+
+function consentSheet(app, { application, scopes, returns_to: returnsTo }, answer) {
+  const { user } = app.session;
+  const error = h("p.form-error", { role: "alert", hidden: true });
+  const buttons = [
+    h("button.button.full", { type: "button", onclick: () => send(true) }, "Approve"),
+    h("button.button.plain.full", { type: "button", onclick: () => send(false) }, "Deny"),
+  ];
+  const send = async (approve) => {
+    if (buttons[0].getAttribute("aria-disabled")) return;
+    error.hidden = true;
+    for (const button of buttons) button.setAttribute("aria-disabled", "true");
+    try {
+      await answer(approve);
+    } catch (problem) {
+      error.textContent = problem.message;
+      error.hidden = false;
+      for (const button of buttons) button.removeAttribute("aria-disabled");
+    }
+  };
+  const website = application.website_host
+    ? h("p.secondary", {}, "Its website: ", h("a.link", { href: application.website, rel: "noopener noreferrer", target: "_blank" }, h("bdi", {}, application.website_host)))
+    : h("p.secondary", {}, "It has not named a website.");
+  return h(
+    "div.sheet.form.consent",
+    {},
+    h("h2", {}, h("bdi", {}, application.name), " asks for access to your account"),
+    website,
+    h("p", {}, "Signed in as ", h("b", {}, `@${user.username}`), "."),
+    h("div", {}, h("p", {}, "It may:"), scopeList(scopes)),
+    error,
+    buttons,
+    h(
+      "p.secondary.small",
+      {},
+      "PicShare has not reviewed this application. It never learns your password, and you can end its access in the settings at any time. ",
+      returnsTo ? ["Then you return to ", h("b", {}, h("bdi", {}, returnsTo)), "."] : "Then you get a code to copy.",
+    ),
+  );
+}
+
+/** Return scopes in words, as a list. */
+export function scopeList(scopes) {
+  return h("ul.scopes", {}, scopes.map(({ description, name }) => h("li", {}, icon("check"), h("span", {}, description || name))));
+}
+
+function codeSheet(code) {
+  return h(
+    "div.sheet.form.consent",
+    {},
+    h("h2", {}, "Copy this code"),
+    h("p.secondary", {}, "Enter it in the application within ten minutes. Give it to no one else."),
+    h("code.webhook-secret", { tabindex: "0" }, code),
+  );
+}
+
+/** Return what is shown of a request that is not valid: the application is informed of it if the user returns there. */
+function refusal({ problem, redirect_to: address, returns_to: returnsTo }) {
+  const back = h("button.button", { type: "button", onclick: () => leave(address) }, "Return to ", h("bdi", {}, returnsTo));
+  return invalidRequest(problem, back);
+}
+
+function failure(error) {
+  const home = h("a.button", { href: "/" }, "Go to your feed");
+  if (error.code === "authorization_invalid") return invalidRequest(error.message, home);
+  return emptyPage("cloud", "Could not load this page", error.message, home);
+}
+
+function invalidRequest(problem, action) {
+  const text = `${problem} Go back to the application, and inform its developer if this happens again.`;
+  return emptyPage("lock", "This request is not valid", text, action);
+}

@@ -1,0 +1,179 @@
+/** The pages to sign in and to sign up. */
+
+import { signInOrRestore } from "./account_deletion.js";
+import { suspendedAccount } from "../reports/decisions.js";
+import { fill, h, icon } from "../elements/dom.js";
+import { field, form } from "../elements/form.js";
+import { PasskeyAutofill } from "./passkey_autofill.js";
+import { answerByPasskey, passkeysAvailable } from "./passkeys.js";
+import { squareFrame } from "../photo/photo_image.js";
+import { providerLinks } from "./providers.js";
+
+/** From this window width on, photos are shown next to the form; css/forms.css has the same value. */
+const WIDE_WINDOW = "(min-width: 54rem)";
+const SAMPLE_COUNT = 6;
+
+/** Create the page at "/signin". */
+export function signInPage(app) {
+  const username = field("username", "User name or e-mail", {
+    attributes: { autocomplete: "username webauthn", autocapitalize: "none", spellcheck: "false", "data-focus": "" },
+  });
+  const password = field("password", "Password", { kind: "password", attributes: { autocomplete: "current-password" } });
+  const passkeys = passkeySignIn(app, (error) => continueOrThrow(error));
+  const sheet = form({
+    inputs: [username, password],
+    action: "Sign in",
+    submit: async () => {
+      requireValues([username, "Enter your user name or e-mail."], [password, "Enter your password."]);
+      try {
+        await signInOrRestore(app, username.input.value.trim(), password.input.value);
+      } catch (error) {
+        continueOrThrow(error);
+      }
+    },
+    extra: [
+      h("p.other", {}, h("a", { href: "/forgot" }, "Forgot password?")),
+      passkeys.element,
+    ],
+  });
+  const continueOrThrow = (error) => {
+    if (error.token) fill(page.element, suspendedAccount(app, error.token));
+    else if (error.code === "second_factor_required") fill(steps, codeStep(app, error.challenge, { back, failed: continueOrThrow }));
+    else throw error;
+  };
+  const back = (message = null) => {
+    fill(steps, message && h("p.form-error", { role: "alert" }, message), sheet);
+    password.input.value = "";
+    username.input.focus();
+  };
+  const steps = h("div.sign-in-steps", {}, sheet);
+  const page = accountPage(app, "Sign in", steps, "New here?", "/signup", "Create an account");
+  return { ...page, leave: () => passkeys.stop() };
+}
+
+/**
+ * Return `{element, stop()}`: the button for passkeys, and meanwhile their offer among the suggestions for the user name.
+ *
+ * `failed(error)` continues the sign-in after an error, or throws it.
+ */
+function passkeySignIn(app, failed) {
+  if (!passkeysAvailable()) return { element: null, stop: () => {} };
+  const error = h("p.form-error", { role: "alert", hidden: true });
+  const show = (problem) => {
+    try {
+      failed(problem);
+    } catch {
+      error.textContent = problem.message;
+      error.hidden = false;
+    }
+  };
+  const signIn = async (credential) => {
+    error.hidden = true;
+    await app.session.signInByPasskey(credential).catch(show);
+  };
+  const autofill = new PasskeyAutofill(app, signIn);
+  const ask = async () => {
+    error.hidden = true;
+    autofill.stop();
+    try {
+      const { public_key: options } = await app.api.post("/passkeys/challenge", undefined, { anonymous: true });
+      const credential = await answerByPasskey(options);
+      if (credential) await app.session.signInByPasskey(credential);
+    } catch (problem) {
+      show(problem);
+    }
+    if (!app.session.user) autofill.start();
+  };
+  autofill.start();
+  const button = h("button.button.plain.full", { type: "button", onclick: ask }, icon("key"), "Sign in with a passkey");
+  return { element: h("div.passkey-way", {}, error, button), stop: () => autofill.stop() };
+}
+
+/** Return the step that asks for a code; `back()` returns to the first one, and `failed(error)` shows a suspended account. */
+export function codeStep(app, challenge, { back, failed }) {
+  const code = field("code", "Code", {
+    hint: "Of your authenticator application, or one of your recovery codes.",
+    attributes: { autocomplete: "one-time-code", autocapitalize: "none", spellcheck: "false", maxlength: 40 },
+  });
+  const sheet = form({
+    inputs: [code],
+    action: "Continue",
+    submit: async () => {
+      requireValues([code, "Enter the code."]);
+      try {
+        await app.session.signInByCode(challenge, code.input.value.trim());
+      } catch (error) {
+        if (error.code === "challenge_invalid") back(error.message);
+        else failed(error);
+      }
+    },
+    extra: h("button.button.plain.full", { type: "button", onclick: () => back() }, "Back"),
+  });
+  setTimeout(() => code.input.focus());
+  return sheet;
+}
+
+/** Create the page at "/signup". */
+export function signUpPage(app) {
+  const username = field("username", "User name", {
+    hint: "Letters, digits, dots and underscores. Others can find you by it.",
+    attributes: { autocomplete: "username", autocapitalize: "none", spellcheck: "false", "data-focus": "", maxlength: 30 },
+  });
+  const email = field("email", "E-mail", { kind: "email", hint: "Never shown to others.", attributes: { autocomplete: "email" } });
+  const displayName = field("display_name", "Name", { hint: "Optional. Shown with your photos.", attributes: { autocomplete: "name", maxlength: 60 } });
+  const password = field("password", "Password", { kind: "password", attributes: { autocomplete: "new-password" } });
+  const sheet = form({
+    inputs: [username, email, displayName, password],
+    action: "Create account",
+    submit: async () => {
+      requireValues([username, "Choose a user name."], [email, "Enter your e-mail."], [password, "Choose a password."]);
+      await app.session.signUp({
+        username: username.input.value.trim(),
+        email: email.input.value.trim(),
+        displayName: displayName.input.value.trim(),
+        password: password.input.value,
+      });
+      app.toasts.show("Welcome! Open the link in the mail that we have sent to you, to verify your address.");
+    },
+  });
+  return accountPage(app, "Create an account", sheet, "Already have an account?", "/signin", "Sign in");
+}
+
+function accountPage(app, heading, sheet, question, path, answer) {
+  const element = h(
+    "div.sign-in",
+    {},
+    h(
+      "div.intro",
+      {},
+      h("span.wordmark", {}, h("img", { src: "/static/icons/picshare.svg", alt: "" }), "PicShare"),
+      h("h1", {}, "Photos from your friends, the moment they share them."),
+      h("p", {}, "New photos, likes and comments appear without reloading."),
+      samplePhotos(app),
+    ),
+    h("div.sheet.form", {}, h("h2", {}, heading), sheet, providerLinks(app), h("p.other", {}, `${question} `, h("a", { href: path }, answer))),
+  );
+  return { title: heading, element };
+}
+
+/** Return some of the newest public photos; null in a narrow window, and removed if there are too few. */
+function samplePhotos(app) {
+  const element = h("div.sample-photos", { "aria-hidden": "true" });
+  if (!matchMedia(WIDE_WINDOW).matches) return null;
+  app.api
+    .get("/photos", { limit: SAMPLE_COUNT })
+    .then(({ items }) => {
+      if (items.length < SAMPLE_COUNT) element.remove();
+      else for (const photo of items) element.append(squareFrame(photo, 200));
+    })
+    .catch(() => element.remove());
+  return element;
+}
+
+function requireValues(...pairs) {
+  const empty = pairs.filter(([item]) => item.input.value.trim() === "");
+  if (empty.length === 0) return;
+  throw Object.assign(new Error("Fill in the missing fields."), {
+    fields: Object.fromEntries(empty.map(([item, message]) => [item.name, message])),
+  });
+}

@@ -1,0 +1,56 @@
+/** What trends, the newest public photos, photos with a tag, and the search. */
+
+import { photoCell } from "../photo/card.js";
+import { emptyState, h } from "../elements/dom.js";
+import { followTagButton } from "./followed_tags.js";
+import { PhotoList } from "../photo/photo_list.js";
+import { Search } from "./search.js";
+import { suggestedUsers } from "../users/suggested_users.js";
+import { trends } from "./trends.js";
+
+/** Create the page at "/discover". */
+export function discoverPage(app) {
+  const list = grid(app, {}, () =>
+    emptyState("image", "No photos yet", "Be the first to share one.", h("a.button", { href: "/new" }, "Share a photo")),
+  );
+  const trending = trends(app);
+  const users = suggestedUsers(app, 3);
+  const photos = h("div", {}, trending.element, users.element, h("h2.section-head", {}, "New photos"), list.element);
+  const search = new Search(app, {
+    onActive: (active) => {
+      photos.hidden = active;
+    },
+  });
+  const element = h(
+    "div",
+    {},
+    h("div.page-head", {}, h("h1", {}, "Discover"), h("a.text-button", { href: "/discover/tags" }, "Tags you follow")),
+    search.element,
+    photos,
+  );
+  const stop = app.uploads.onReady((photo) => app.session.user?.private || photo.audience !== "public" || list.insert(photo));
+  const leave = () => {
+    stop();
+    users.leave();
+    search.leave();
+    trending.leave();
+    list.leave();
+  };
+  return { title: "Discover", element, wide: true, keep: true, leave };
+}
+
+/** Create the page at "/tag/:tag". */
+export function tagPage(app, { tag }) {
+  const list = grid(app, { tag }, () => emptyState("image", `No photos with #${tag}`, "Photos with this tag appear here."));
+  const element = h("div", {}, h("div.page-head", {}, h("h1", {}, `#${tag}`), followTagButton(app, tag)), list.element);
+  return { title: `#${tag}`, element, wide: true, keep: true, leave: () => list.leave() };
+}
+
+function grid(app, query, empty) {
+  return new PhotoList(app, {
+    className: "grid",
+    load: (cursor) => app.api.get("/photos", { ...query, cursor, limit: 30 }),
+    draw: (photo) => photoCell(app, photo),
+    empty,
+  });
+}

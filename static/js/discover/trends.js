@@ -1,0 +1,81 @@
+/** What trends: tags and the first photos on the page "Discover", and a page with all trending photos. */
+
+import { photoCell } from "../photo/card.js";
+import { emptyState, fill, h } from "../elements/dom.js";
+import { PhotoList } from "../photo/photo_list.js";
+
+/** So many photos fill whole rows on every screen. */
+const FIRST_PHOTOS = 9;
+const TAGS = 12;
+
+/** Return `{element, leave}`: the trending tags and photos; hidden while nothing trends. */
+export function trends(app) {
+  const element = h("div", { hidden: true });
+  let cells = [];
+  let left = false;
+  const leave = () => {
+    left = true;
+    for (const cell of cells) cell.leave();
+  };
+  const load = async () => {
+    try {
+      const [tags, photos] = await Promise.all([
+        app.api.get("/tags/trending", { limit: TAGS }),
+        app.api.get("/photos/trending", { limit: FIRST_PHOTOS }),
+      ]);
+      if (left) return;
+      cells = photos.items.map((photo) => cellOf(app, photo));
+      element.hidden = tags.items.length + cells.length === 0;
+      fill(element, tagsOf(tags.items), photosOf(cells, photos.next));
+    } catch (error) {
+      if (left) return;
+      element.hidden = false;
+      const again = h("button.button.plain", { type: "button", onclick: load }, "Try again");
+      fill(element, emptyState("cloud", "Could not load what trends", error.message, again));
+    }
+  };
+  load();
+  return { element, leave };
+}
+
+/** Create the page at "/discover/trending". */
+export function trendingPage(app) {
+  const list = new PhotoList(app, {
+    className: "grid",
+    load: (cursor) => app.api.get("/photos/trending", { cursor, limit: 30 }),
+    draw: (photo) => photoCell(app, photo),
+    empty: () => emptyState("image", "Nothing trends at present", "Photos that many people like appear here."),
+  });
+  const element = h("div", {}, h("div.page-head", {}, h("h1", {}, "Trending photos")), list.element);
+  return { title: "Trending photos", element, wide: true, keep: true, leave: () => list.leave() };
+}
+
+/** Return `{element, leave}`: a cell that disappears when its photo is removed. */
+function cellOf(app, photo) {
+  const cell = photoCell(app, photo);
+  const stop = app.photos.watch(photo.id, (_fields, removed) => removed && cell.element.remove());
+  const leave = () => {
+    stop();
+    cell.leave();
+  };
+  return { element: cell.element, leave };
+}
+
+function tagsOf(tags) {
+  if (tags.length === 0) return null;
+  const links = tags.map(({ tag, authors }) =>
+    h("li", {}, h("a.chip", { href: `/tag/${encodeURIComponent(tag)}`, title: `Used by ${authors} people in the last hours` }, `#${tag}`)),
+  );
+  return h("section", { "aria-labelledby": "trending-tags" }, h("h2.section-head", { id: "trending-tags" }, "Trending tags"), h("ul.chips", {}, links));
+}
+
+function photosOf(cells, next) {
+  if (cells.length === 0) return null;
+  const more = next && h("a", { href: "/discover/trending" }, "Show all");
+  return h(
+    "section",
+    { "aria-labelledby": "trending-photos" },
+    h("h2.section-head", {}, h("span", { id: "trending-photos" }, "Trending photos"), more),
+    h("div.grid", {}, cells.map((cell) => cell.element)),
+  );
+}

@@ -1,0 +1,187 @@
+/**
+ * The home feed: photos from followed users, with new ones added live at the top.
+ *
+ * While the highlights are shown, in an order that does not change, new photos wait behind a button that leads back.
+ */
+
+import { photoCard } from "../photo/card.js";
+import { emptyState, h, icon, visuallyHidden } from "../elements/dom.js";
+import { feedSources } from "../photo/feed_sources.js";
+import { firstFeed } from "./first_feed.js";
+import { OrderButtons, highlights } from "./highlights.js";
+import { PhotoList } from "../photo/photo_list.js";
+import { fetchSaved } from "../photo/saving.js";
+import { VisiblePhotos } from "../photo/visible_photos.js";
+
+/** In CSS pixels. A user who has scrolled further down is not moved: a button offers the new photos. */
+const TOP_DISTANCE = 120;
+/** Photos of a page of the feed. */
+export const FEED_PAGE = 10;
+
+/** Create the page at "/". */
+export function homePage(app) {
+  const feed = new Feed(app);
+  return { title: "", element: feed.element, keep: true, leave: () => feed.leave() };
+}
+
+class Feed {
+  #app;
+  #list;
+  #visiblePhotos;
+  #below;
+  #newest;
+  #shown;
+  #orders = new OrderButtons((order) => this.#show(order));
+  /** The highlights while they are shown, else null. */
+  #highlights = null;
+  #sources;
+  #fetched = false;
+  #pending = new Map();
+  #newPhotosButton = h("button.button.pill", { type: "button", hidden: true, onclick: () => this.#showPending() });
+  #stops;
+
+  constructor(app) {
+    this.#app = app;
+    this.#visiblePhotos = new VisiblePhotos(app);
+    this.#list = new PhotoList(app, {
+      className: "feed",
+      load: (cursor) => this.#load(cursor),
+      draw: (photo, index) => this.#draw(photo, index),
+      empty: () => {
+        this.#orders.element.hidden = true;
+        return emptyFeed();
+      },
+    });
+    this.#below = firstFeed(app);
+    this.#newest = h("div", {}, this.#list.element, this.#below?.element);
+    this.#shown = h("div", {}, this.#newest);
+    this.#sources = feedSources(app, "/");
+    const heading = h("h1.visually-hidden", {}, "Home");
+    this.element = h("div.home", {}, heading, this.#sources.element, this.#orders.element, this.#newPhotosButton, this.#shown);
+    this.#stops = [
+      app.live.on("feed", ({ data }) => this.#received(data)),
+      app.live.onGap("feed", () => this.#fetchMissed()),
+      app.uploads.onReady((photo) => this.#arrived(photo)),
+      app.accounts.watch((userId) => this.#accountHidden(userId)),
+    ];
+    app.router.addEventListener("clicked-again", this.#linkClickedAgain);
+    addEventListener("scroll", this.#scrolled, { passive: true });
+  }
+
+  leave() {
+    for (const stop of this.#stops) stop();
+    this.#app.router.removeEventListener("clicked-again", this.#linkClickedAgain);
+    removeEventListener("scroll", this.#scrolled);
+    this.#list.leave();
+    this.#highlights?.leave();
+    this.#below?.leave();
+    this.#sources.leave();
+    this.#visiblePhotos.leave();
+  }
+
+  #show(order) {
+    this.#highlights?.leave();
+    const draw = (photo, index) => this.#draw(photo, index);
+    this.#highlights = order === "highlights" ? highlights(this.#app, { draw, showNewest: () => this.#show("newest") }) : null;
+    this.#orders.show(order);
+    this.#shown.replaceChildren(this.#highlights?.element ?? this.#newest);
+    scrollTo({ top: 0, behavior: "instant" });
+    if (this.#atTop()) this.#insert();
+  }
+
+  async #load(cursor) {
+    const page = await this.#app.api.get("/feed", { cursor, limit: FEED_PAGE });
+    // Only the first page: a page that is fetched because of a gap is newer than the connection.
+    if (!this.#fetched) this.#app.live.fetched("feed", page.stream);
+    this.#fetched = true;
+    fetchSaved(this.#app, page.items);
+    return page;
+  }
+
+  #draw(photo, index) {
+    this.#orders.element.hidden = false;
+    const card = photoCard(this.#app, photo, { first: index === 0 });
+    this.#visiblePhotos.add(card.element, photo.id);
+    const leave = () => {
+      this.#visiblePhotos.remove(card.element);
+      card.leave();
+    };
+    return { element: card.element, leave };
+  }
+
+  #received(data) {
+    if (data.type === "photo.new") this.#arrived(data.photo);
+    if (data.type === "photo.removed") {
+      this.#pending.delete(data.photo_id);
+      this.#updateButton();
+    }
+  }
+
+  #accountHidden(userId) {
+    for (const [id, { author }] of [...this.#pending]) if (author.id === userId) this.#pending.delete(id);
+    this.#updateButton();
+  }
+
+  #arrived(photo) {
+    if (this.#list.has(photo.id) || this.#pending.has(photo.id)) return;
+    this.#pending.set(photo.id, photo);
+    if (this.#atTop()) this.#insert();
+    else this.#updateButton();
+  }
+
+  /** Fetch the photos that were missed in a gap of the stream. */
+  async #fetchMissed() {
+    try {
+      if (this.#atTop()) {
+        await this.#list.reload();
+        return;
+      }
+      const { items } = await this.#app.api.get("/feed", { limit: 20 });
+      fetchSaved(this.#app, items);
+      for (const photo of items.reverse()) this.#arrived(photo);
+    } catch (error) {
+      this.#app.toasts.error(error);
+    }
+  }
+
+  #atTop() {
+    return this.element.isConnected && !this.#highlights && scrollY < TOP_DISTANCE;
+  }
+
+  #insert() {
+    for (const photo of this.#pending.values()) this.#list.insert(photo);
+    this.#pending.clear();
+    this.#updateButton();
+  }
+
+  #showPending() {
+    if (this.#highlights) this.#show("newest");
+    this.#insert();
+    scrollTo({ top: 0, behavior: "smooth" });
+  }
+
+  #updateButton() {
+    const number = this.#pending.size;
+    this.#newPhotosButton.hidden = number === 0;
+    const text = number === 1 ? "1 new photo" : `${number} new photos`;
+    this.#newPhotosButton.replaceChildren(icon("up"), text, visuallyHidden(", show"));
+  }
+
+  #linkClickedAgain = () => {
+    if (this.element.isConnected && !this.#highlights) this.#insert();
+  };
+
+  #scrolled = () => {
+    if (this.#pending.size > 0 && this.#atTop()) this.#insert();
+  };
+}
+
+function emptyFeed() {
+  return emptyState(
+    "image",
+    "Your feed is empty",
+    "Photos from people you follow appear here as soon as they share them.",
+    h("a.button", { href: "/discover" }, "Find people to follow"),
+    h("a.button.plain", { href: "/new" }, "Share your first photo"),
+  );
+}

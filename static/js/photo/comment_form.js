@@ -1,0 +1,70 @@
+/** The form for a comment or a reply. */
+
+import { MAX_LENGTH } from "./comment_row.js";
+import { fill, h, icon } from "../elements/dom.js";
+import { MentionCompletion } from "../users/mention_completion.js";
+
+export class CommentForm {
+  #send;
+  #answered = null;
+  #text = h("textarea", { rows: "1", maxlength: MAX_LENGTH, placeholder: "Add a comment…", "aria-label": "Your comment", enterkeyhint: "send" });
+  #button = h("button.text-button", { type: "submit", disabled: true }, "Post");
+  #target = h("div.reply-target.secondary.small", { hidden: true });
+
+  /** `send(text, answered)` posts a comment, or a reply if `answered` is not null; it rejects if that fails. */
+  constructor(app, send) {
+    this.#send = send;
+    const names = new MentionCompletion(app, this.#text, "comment-names");
+    this.element = h("form.comment-form", { onsubmit: (event) => this.#submit(event) }, this.#target, names.list, this.#text, this.#button);
+    this.#text.addEventListener("input", () => this.#enable());
+    this.#text.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") this.#answer(null);
+      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+      event.preventDefault();
+      this.element.requestSubmit();
+    });
+  }
+
+  /** Make the next comment a reply to a comment. A reply to a reply names its author, as it goes below the same comment. */
+  reply(comment) {
+    this.#answer(comment);
+    const name = `@${comment.author.username} `;
+    if (comment.reply_to && !this.#text.value.includes(name)) this.#text.value = name + this.#text.value;
+    this.#enable();
+    this.#text.focus();
+  }
+
+  #answer(comment) {
+    this.#answered = comment;
+    this.#target.hidden = comment === null;
+    const cancel = () => this.#answer(null);
+    fill(
+      this.#target,
+      comment && [`Reply to @${comment.author.username}`, h("button.icon-button.small-icon", { type: "button", "aria-label": "Cancel the reply", onclick: cancel }, icon("close"))],
+    );
+  }
+
+  #enable() {
+    this.#button.disabled = this.#text.value.trim() === "";
+  }
+
+  async #submit(event) {
+    event.preventDefault();
+    const content = this.#text.value.trim();
+    if (content === "") return;
+    const answered = this.#answered;
+    this.#text.value = "";
+    this.#answer(null);
+    this.#enable();
+    try {
+      await this.#send(content, answered);
+    } catch {
+      if (this.#text.value === "") {
+        // The user can send it again.
+        this.#text.value = content;
+        this.#answer(answered);
+      }
+      this.#enable();
+    }
+  }
+}

@@ -1,0 +1,223 @@
+/** The comments of an open photo: pinned ones first, then the newest or those with the most likes, updated live. */
+
+import { idempotencyKey } from "../service/api.js";
+import { CommentForm } from "./comment_form.js";
+import { CommentThread } from "./comment_thread.js";
+import { fill, h } from "../elements/dom.js";
+import { avatar, nameLink } from "../users/user.js";
+
+const ORDERS = { newest: "Newest", top: "Top" };
+
+export class Comments {
+  #app;
+  #photo;
+  #order = "newest";
+  #threads = new Map();
+  #removed = new Set();
+  /** What came live since the list was last fetched. */
+  #arrived = new Set();
+  #cursor = null;
+  #orders = h("div.comment-orders", { role: "group", "aria-label": "Order of the comments", hidden: true });
+  #list = h("ol.comments", { "aria-live": "polite", "aria-relevant": "additions", "aria-label": "Comments" });
+  #more = h("div.comments-more");
+  #none = h("p.secondary.comments", { hidden: true }, "No comments yet.");
+
+  constructor(app, photo) {
+    this.#app = app;
+    this.#photo = photo;
+    this.scroll = h("div.comments-scroll", {}, this.#orders, this.#none, this.#list, this.#more);
+    const form = new CommentForm(app, (text, answered) => this.#send(text, answered));
+    this.form = form.element;
+    this.on = {
+      reply: (comment) => form.reply(comment),
+      deleted: (comment) => this.remove(comment.id, comment.reply_to),
+      pinned: () => this.load(),
+    };
+    this.#open();
+  }
+
+  /** Fetch the first page, and show the comment in the address, which a notification links to. */
+  async #open() {
+    await this.load();
+    const id = new URLSearchParams(location.search).get("comment");
+    if (id) await this.#showLinked(id);
+  }
+
+  async #showLinked(id) {
+    try {
+      const comment = await this.#app.api.get(`/comments/${id}`);
+      if (comment.photo_id !== this.#photo.id) return;
+      const above = comment.reply_to ? await this.#app.api.get(`/comments/${comment.reply_to}`) : comment;
+      const thread = this.#threads.get(above.id) ?? this.#addAbove(above);
+      if (comment.reply_to) await thread.addReply(comment, { open: true });
+      const { element } = this.#shown(id);
+      element.classList.add("linked");
+      element.scrollIntoView({ block: "center" });
+    } catch {
+      this.#app.toasts.show("This comment is not available any more.");
+    }
+  }
+
+  /** Show a comment of a later page before the others. */
+  #addAbove(comment) {
+    const thread = this.#thread(comment);
+    this.#list.prepend(thread.element);
+    this.#update();
+    return thread;
+  }
+
+  /** Fetch the first page: at first, in another order, and after an interruption. */
+  async load() {
+    const arrived = new Set();
+    this.#arrived = arrived;
+    try {
+      const { items, next } = await this.#fetch(null);
+      if (arrived !== this.#arrived) return; // it is being fetched again
+      const shown = items.filter(({ id }) => !this.#removed.has(id)).map((comment) => this.#thread(comment));
+      const pinned = shown.filter(({ comment }) => comment.pinned);
+      const newer = [...this.#threads.values()].filter(({ comment }) => arrived.has(comment.id));
+      const threads = [...new Set([...pinned, ...newer.reverse(), ...shown])];
+      this.#threads = new Map(threads.map((thread) => [thread.comment.id, thread]));
+      this.#list.replaceChildren(...threads.map(({ element }) => element));
+      this.#cursor = next;
+      this.#update();
+    } catch (error) {
+      this.#app.toasts.error(error);
+    }
+  }
+
+  /** Show a new comment or reply, unless it is shown already. */
+  add(comment, { own = false } = {}) {
+    if (comment.reply_to) {
+      const thread = this.#threads.get(comment.reply_to);
+      thread?.addReply(comment, { open: own });
+      return;
+    }
+    if (this.#threads.has(comment.id)) return;
+    const thread = this.#thread(comment);
+    thread.element.classList.add("arriving");
+    this.#arrived.add(comment.id);
+    this.#list.insertBefore(thread.element, this.#firstBelow(comment.id));
+    if (own) thread.element.scrollIntoView({ block: "nearest" });
+    this.#update();
+  }
+
+  /** Remove a comment, or a reply to the comment `parentId`. */
+  remove(id, parentId = null) {
+    this.#removed.add(id);
+    if (this.#threads.has(id)) {
+      this.#threads.get(id).element.remove();
+      this.#threads.delete(id);
+    }
+    for (const thread of parentId ? [this.#threads.get(parentId)] : this.#threads.values()) thread?.removeReply(id);
+    this.#update();
+  }
+
+  /** Remove all that a user has written. */
+  removeBy(userId) {
+    for (const thread of this.#threads.values()) {
+      thread.removeRepliesBy(userId);
+      if (thread.comment.author.id === userId) this.remove(thread.comment.id);
+    }
+  }
+
+  /** Show what a publication on the photo's channel says about its comments. */
+  received({ type, comment, comment_id: deleted, comment_state: state }) {
+    if (type === "photo.commented") this.add(comment);
+    if (deleted) this.remove(deleted, state?.id);
+    if (type === "photo.comment_edited") {
+      // The own like is not published.
+      const { liked, first_replies, ...fields } = comment;
+      this.#shown(comment.id)?.update(fields);
+    }
+    if (state) this.#shown(state.id)?.update(state);
+    if (type === "photo.comment_pinned" || type === "photo.comment_unpinned") this.load();
+  }
+
+  #shown(id) {
+    return this.#threads.get(id) ?? [...this.#threads.values()].map((thread) => thread.reply(id)).find(Boolean);
+  }
+
+  /** Return the element before which a comment belongs that is new: after pinned ones and newer ones. */
+  #firstBelow(id) {
+    const below = ({ dataset }) => !this.#threads.get(dataset.comment)?.comment.pinned && dataset.comment < id;
+    return [...this.#list.children].find(below) ?? null;
+  }
+
+  #thread(comment) {
+    const thread = this.#threads.get(comment.id);
+    if (!thread) {
+      const made = new CommentThread(this.#app, this.#photo, comment, this.on);
+      this.#threads.set(comment.id, made);
+      return made;
+    }
+    thread.update(comment);
+    return thread;
+  }
+
+  #fetch(cursor) {
+    return this.#app.api.get(`/photos/${this.#photo.id}/comments`, { order: this.#order, cursor, limit: 30 });
+  }
+
+  #update() {
+    const { size } = this.#threads;
+    this.#none.hidden = size > 0;
+    this.#orders.hidden = size < 2;
+    const buttons = Object.entries(ORDERS).map(([order, name]) =>
+      h("button.text-button", { type: "button", "aria-pressed": String(order === this.#order), onclick: () => this.#sort(order) }, name),
+    );
+    if (!this.#orders.contains(document.activeElement)) fill(this.#orders, buttons);
+    fill(this.#more, this.#cursor && h("button.text-button", { type: "button", onclick: () => this.#loadMore() }, "Show more comments"));
+  }
+
+  #sort(order) {
+    if (order === this.#order) return;
+    this.#order = order;
+    for (const [button, name] of [...this.#orders.children].map((each) => [each, each.textContent])) {
+      button.setAttribute("aria-pressed", String(name === ORDERS[order]));
+    }
+    this.#threads.clear();
+    this.load();
+  }
+
+  async #loadMore() {
+    try {
+      const { items, next } = await this.#fetch(this.#cursor);
+      this.#cursor = next;
+      for (const comment of items) {
+        // While comments get likes, one may be on two pages of the order "top".
+        if (this.#threads.has(comment.id) || this.#removed.has(comment.id)) continue;
+        this.#list.append(this.#thread(comment).element);
+      }
+      this.#update();
+    } catch (error) {
+      this.#app.toasts.error(error);
+    }
+  }
+
+  async #send(text, answered) {
+    const pending = answered ? null : this.#pending(text);
+    const body = answered ? { text, reply_to: answered.id } : { text };
+    try {
+      const comment = await this.#app.api.post(`/photos/${this.#photo.id}/comments`, body, { key: idempotencyKey() });
+      pending?.remove();
+      this.add(comment, { own: true });
+    } catch (error) {
+      pending?.remove();
+      this.#update();
+      this.#app.toasts.error(error);
+      throw error;
+    }
+  }
+
+  /** Show the user's own comment at once, paler, until the server has accepted it. */
+  #pending(text) {
+    const me = this.#app.session.user;
+    const body = h("div.comment-body", {}, h("p", {}, nameLink(me), " ", text), h("span.secondary.small", {}, "Sending…"));
+    const row = h("li.sending", { data: { comment: "~" } }, h("div.comment-row", {}, avatar(me, "tiny"), body));
+    this.#none.hidden = true;
+    this.#list.insertBefore(row, this.#firstBelow("~"));
+    row.scrollIntoView({ block: "nearest" });
+    return row;
+  }
+}

@@ -1,0 +1,39 @@
+/** Who can see a photo: the choice in forms, and the mark on photos that not everyone can see. */
+
+import { h, icon } from "../elements/dom.js";
+import { choice } from "../elements/form.js";
+
+const KEY = "picshare.audience.";
+const LABELS = { public: "Everyone", followers: "Followers", close_friends: "Close friends", only_me: "Only me" };
+const ICONS = { followers: "people", close_friends: "star", only_me: "lock" };
+
+/** Return the field with the choice. */
+export function audienceField(value = "public") {
+  const hint = "You can change it later. Of a private account, only followers can see photos.";
+  return choice("audience", "Who can see it", Object.entries(LABELS), { value, hint });
+}
+
+/** Return the choice of a user's last photo in this browser. */
+export function rememberedAudience(session) {
+  const value = localStorage.getItem(KEY + session.id);
+  return value in LABELS ? value : "public";
+}
+
+export function rememberAudience(session, value) {
+  localStorage.setItem(KEY + session.id, value);
+}
+
+export function forgetAudience(user) {
+  localStorage.removeItem(KEY + user);
+}
+
+/** Return the name of an audience, "" for everyone. */
+export function audienceName({ audience }) {
+  return audience in ICONS ? LABELS[audience] : "";
+}
+
+/** Return the mark of a photo, or null if everyone can see it; `short` is without the name. */
+export function audienceMark(photo, { short = false } = {}) {
+  const name = audienceName(photo);
+  return name ? h("span.audience", { title: `For: ${name}` }, icon(ICONS[photo.audience]), h(short ? "span.visually-hidden" : "span", {}, name)) : null;
+}

@@ -1,0 +1,130 @@
+/** The pictures of a new photo, or of one that is edited: a preview, their order, and a description of each. */
+
+import { fill, h, icon } from "../elements/dom.js";
+import { isVideo } from "../elements/picture_types.js";
+import { previewOf } from "../elements/preview.js";
+
+/** The most pictures of one photo; the server has the same limit. */
+export const MAX_PICTURES = 10;
+
+export class ChosenPictures {
+  /** Objects {preview, altText}, with the `file` of a new one, and whatever else they were added with. */
+  #list = [];
+  #selected = 0;
+  #altText;
+  #changed;
+  #preview = h("div.preview");
+  #strip = h("ol.strip", { "aria-label": "Pictures" });
+  #earlier = this.#tool("Move earlier", "back", () => this.#move(-1));
+  #later = this.#tool("Move later", "forward", () => this.#move(1));
+  #remove = this.#tool("Remove picture", "trash", () => this.#removeSelected());
+  #tools = h("div.strip-tools", { role: "group", "aria-label": "Selected picture" }, this.#earlier, this.#later, this.#remove);
+  #another;
+  #add;
+  element;
+
+  /**
+   * `altText` is the field for the description; `another` and `add` are buttons to choose another photo, and more, or
+   * null. `changed()` is called after a change of the user.
+   */
+  constructor(altText, { another, add, changed }) {
+    this.#altText = altText;
+    this.#another = another;
+    this.#add = add && h("span.add", {}, add);
+    this.#changed = changed;
+    this.element = h("div.chosen", {}, this.#preview, h("div.strip-row", {}, this.#strip, this.#add, this.#tools));
+    altText.input.addEventListener("input", () => {
+      if (this.size > 0) this.#list[this.#selected].altText = altText.input.value;
+      changed();
+    });
+  }
+
+  get size() {
+    return this.#list.length;
+  }
+
+  get all() {
+    return this.#list;
+  }
+
+  /** Return why a file cannot be added, or null. */
+  refusal(file) {
+    if (this.size > 0 && (isVideo(file) || this.#list.some((chosen) => isVideo(chosen.file)))) return "A video is a post of its own.";
+    if (this.size >= MAX_PICTURES) return "A photo can have ten pictures.";
+    const same = ({ file: { name, size, lastModified } }) => name === file.name && size === file.size && lastModified === file.lastModified;
+    return this.#list.some(same) ? "This picture was chosen already." : null;
+  }
+
+  /** Add a picture {file, altText, …}, or {preview, altText, …} with the address of an image, and select it. */
+  add(picture) {
+    this.#list.push(picture.file ? { ...picture, preview: URL.createObjectURL(picture.file) } : picture);
+    this.select(this.size - 1);
+  }
+
+  /** Select a picture by its place, so that its preview and description are shown. */
+  select(place) {
+    this.#selected = Math.max(0, Math.min(place, this.size - 1));
+    this.#altText.input.value = this.#list[this.#selected]?.altText ?? "";
+    this.#draw();
+  }
+
+  /** Remove all pictures. */
+  clear() {
+    for (const picture of this.#list) release(picture);
+    this.#list = [];
+    this.select(0);
+  }
+
+  #move(step) {
+    const place = this.#selected + step;
+    if (place < 0 || place >= this.size) return;
+    const [picture] = this.#list.splice(this.#selected, 1);
+    this.#list.splice(place, 0, picture);
+    this.select(place);
+    this.#changed();
+  }
+
+  #removeSelected() {
+    const [removed] = this.#list.splice(this.#selected, 1);
+    release(removed);
+    this.select(this.#selected);
+    this.#changed();
+    if (this.size === 1) (this.#another ?? this.#altText.input).focus();
+  }
+
+  #draw() {
+    const several = this.size > 1;
+    const current = this.#list[this.#selected];
+    const place = `${this.#selected + 1} of ${this.size}`;
+    const isFilm = Boolean(current?.file && isVideo(current.file));
+    if (this.#add) this.#add.hidden = isFilm;
+    this.#altText.element.querySelector("label").textContent = several ? `Description of picture ${place}` : "Description";
+    this.#tools.hidden = this.#strip.hidden = !several;
+    this.#earlier.setAttribute("aria-disabled", String(this.#selected === 0));
+    this.#later.setAttribute("aria-disabled", String(this.#selected === this.size - 1));
+    if (!current) return;
+    const image = previewOf(current, {
+      alt: several ? `Picture ${place}` : `The ${isFilm ? "video" : "photo"} you chose`,
+      failed: (element) => element.replaceWith(h("p.secondary", {}, "No preview. The file may be damaged.")),
+    });
+    fill(this.#preview, image, !several && this.#another);
+    const hadFocus = this.#strip.contains(document.activeElement);
+    fill(this.#strip, this.#list.map((picture, index) => h("li", {}, this.#thumb(picture, index))));
+    if (hadFocus) this.#strip.querySelector("[aria-pressed=true]").focus();
+  }
+
+  #thumb({ file, preview }, index) {
+    const image = previewOf({ file, preview }, { alt: "", failed: (element) => element.replaceWith(icon("image")) });
+    const place = `Picture ${index + 1} of ${this.size}`;
+    const label = file ? `${place}: ${file.name}` : place;
+    return h("button.thumb", { type: "button", "aria-label": label, "aria-pressed": String(index === this.#selected), onclick: () => this.select(index) }, image);
+  }
+
+  #tool(label, iconName, action) {
+    return h("button.icon-button", { type: "button", "aria-label": label, onclick: action }, icon(iconName));
+  }
+}
+
+function release({ file, preview }) {
+  if (file) URL.revokeObjectURL(preview);
+}

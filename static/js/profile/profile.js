@@ -1,0 +1,236 @@
+/** The profile of a user, with their photos as a grid. */
+
+import { bellButton } from "../users/bell.js";
+import { photoCell } from "../photo/card.js";
+import { userCollections } from "./collection_cells.js";
+import { append, confirmDialog, emptyPage, emptyState, fill, h, icon } from "../elements/dom.js";
+import { followButton } from "../users/follow.js";
+import { count } from "../photo/like.js";
+import { linkItems } from "../elements/links.js";
+import { listsOfUserDialog } from "../lists/list_dialogs.js";
+import { PhotoList } from "../photo/photo_list.js";
+import { menu } from "../photo/photo_menu.js";
+import { PresenceLine } from "../users/presence.js";
+import { banner } from "./profile_image.js";
+import { reportDialog } from "../reports/report_dialog.js";
+import { avatar, displayName, profilePath, redrawUser } from "../users/user.js";
+
+/** Photos that are loaded at once. */
+const PHOTOS = 30;
+
+/** Create the page at "/u/:username". */
+export function profilePage(app, { username }) {
+  const page = new ProfilePage(app, username);
+  return { title: username, element: page.element, wide: true, keep: true, leave: () => page.leave() };
+}
+
+class ProfilePage {
+  #app;
+  #username;
+  #user = null;
+  #list = null;
+  #collections = null;
+  #presence;
+  #stops = [];
+  #left = false;
+  element = h("div", {}, h("div.spinner", { role: "status", "aria-label": "Loading the profile" }));
+
+  constructor(app, username) {
+    this.#app = app;
+    this.#username = username;
+    this.#presence = new PresenceLine(app);
+    this.#load();
+  }
+
+  leave() {
+    this.#left = true;
+    for (const stop of this.#stops) stop();
+    this.#presence.leave();
+    this.#list?.leave();
+  }
+
+  async #load() {
+    try {
+      this.#user = await this.#app.api.get(`/users/${encodeURIComponent(this.#username)}`);
+      if (this.#left) return;
+      if (this.#user.username.toLowerCase() !== this.#username.toLowerCase()) {
+        // The link has a former name.
+        this.#app.router.go(profilePath(this.#user), { replace: true });
+        return;
+      }
+      if (this.#canSeePhotos()) this.#app.api.getAhead(`/users/${this.#user.id}/photos`, { limit: PHOTOS });
+      // Before the photos are shown, which would move down.
+      this.#collections = this.#canSeePhotos() ? await userCollections(this.#app, this.#user) : null;
+      if (!this.#left) this.#show();
+    } catch (error) {
+      if (this.#left) return;
+      const missing = error.status === 404;
+      const heading = missing ? "Profile not found" : "Could not load the profile";
+      const text = missing ? `@${this.#username} does not exist, or is not visible to you.` : error.message;
+      fill(this.element, emptyPage(missing ? "people" : "cloud", heading, text));
+      this.#app.router.setTitle(heading);
+    }
+  }
+
+  /** Show that there is no such profile any more. */
+  #hidden() {
+    for (const stop of this.#stops) stop();
+    this.#stops = [];
+    this.#presence.leave();
+    this.#list.leave();
+    this.#load();
+  }
+
+  #show() {
+    const user = this.#user;
+    const own = this.#isOwn();
+    this.#list?.leave();
+    this.#list = new PhotoList(this.#app, {
+      className: "grid",
+      load: (cursor) => this.#app.api.get(`/users/${user.id}/photos`, { cursor, limit: PHOTOS }),
+      draw: (photo) => photoCell(this.#app, photo),
+      empty: () => this.#empty(own),
+    });
+    const photosHead = this.#collections && h("h2.section-head", {}, "Photos");
+    fill(this.element, this.#head(own), this.#canSeePhotos() ? [this.#collections, photosHead, this.#list.element] : privateAccount());
+    this.#app.router.setTitle(displayName(user));
+    if (!own) this.#presence.watch(user);
+    if (!own || this.#stops.length > 0) {
+      this.#watch(user, own);
+      return;
+    }
+    this.#watch(user, own);
+    this.#stops.push(this.#app.uploads.onReady((photo) => this.#list.insert(photo)));
+  }
+
+  #watch(user, own) {
+    if (own || this.#stops.length > 0) return;
+    const received = (data) => {
+      if (data.type === "photo.new") this.#list.insert(data.photo);
+      if (data.type === "photo.removed") this.#check(data.photo_id);
+      if (data.type === "user.changed") this.#redraw(data.user);
+      this.#app.accounts.received(data);
+    };
+    this.#stops.push(
+      this.#app.live.subscribe(`user:${user.id}`, { publication: received }),
+      this.#app.accounts.watch((userId) => userId === user.id && this.#hidden()),
+    );
+  }
+
+  /** Remove a photo that is deleted, or that is for an audience without the user by now. */
+  async #check(id) {
+    try {
+      await this.#app.api.get(`/photos/${id}`);
+    } catch (error) {
+      if (error.status === 404) this.#app.photos.remove(id);
+    }
+  }
+
+  /** Show a changed name, avatar or banner. */
+  #redraw(changed) {
+    const former = profilePath(this.#user);
+    Object.assign(this.#user, changed);
+    this.#app.router.rename(former, profilePath(this.#user));
+    this.element.querySelector(".profile-top").replaceWith(this.#head(false));
+    this.#app.router.setTitle(displayName(this.#user));
+    redrawUser(this.#user);
+  }
+
+  #isOwn() {
+    return this.#user.id === this.#app.session.id;
+  }
+
+  #canSeePhotos() {
+    return this.#isOwn() || !this.#user.private || this.#user.relation?.following;
+  }
+
+  #head(own) {
+    const user = this.#user;
+    const stats = h("p.stats");
+    const drawStats = () =>
+      fill(
+        stats,
+        stat(user.photos, "photo", "photos"),
+        h("a", { href: `${profilePath(user)}/followers` }, stat(user.followers, "follower", "followers")),
+        h("a", { href: `${profilePath(user)}/following` }, stat(user.following, "following", "following")),
+      );
+    drawStats();
+    const buttons = h("div.buttons");
+    if (own) {
+      append(buttons, [h("a.button.plain", { href: "/settings" }, icon("gear"), "Edit profile"), h("a.button.plain", { href: "/saved" }, icon("bookmark"), "Saved")]);
+    } else if (this.#app.session.user) {
+      const follow = followButton(this.#app, user, (relation) => {
+        user.followers += Number(relation.following) - Number(user.relation.following);
+        user.relation = { ...relation };
+        drawStats();
+        bell.follow(relation);
+      }, () => this.#presence.refresh());
+      const bell = bellButton(this.#app, user);
+      append(buttons, [follow, bell.button, this.#menu()]);
+    }
+    const head = h(
+      "header.profile-head",
+      {},
+      avatar(user, "huge"),
+      h(
+        "div.title",
+        {},
+        h("h1", {}, displayName(user)),
+        h("p.secondary", {}, `@${user.username}`, user.private && " · private", user.relation?.followed_by && h("span.follows-you", {}, "follows you")),
+        this.#presence.element,
+      ),
+      buttons,
+      stats,
+      user.bio && h("p.bio", {}, user.bio),
+    );
+    return h("div.profile-top", {}, banner(user), head);
+  }
+
+  #menu() {
+    const { relation, id, username } = this.#user;
+    const change = async (method, what, text) => {
+      try {
+        await this.#app.api[method](`/users/${id}/${what}`);
+        this.#app.toasts.show(text, { iconName: "check" });
+        await this.#load();
+      } catch (error) {
+        this.#app.toasts.error(error);
+      }
+    };
+    const block = async () => {
+      const agreed = await confirmDialog({
+        heading: `Block @${username}?`,
+        text: "You will no longer see each other’s photos or follow each other.",
+        action: "Block",
+      });
+      if (agreed) await change("put", "block", `@${username} is blocked`);
+    };
+    return menu("Profile options", [
+      ...linkItems(this.#app, profilePath(this.#user), `@${username}`),
+      ...(relation.blocking ? [] : [["layers", "Add to lists", () => listsOfUserDialog(this.#app, this.#user)]]),
+      relation.close_friend
+        ? ["star", "Remove from close friends", () => change("delete", "close-friend", `@${username} is no close friend any more`)]
+        : ["star", "Add to close friends", () => change("put", "close-friend", `@${username} is a close friend`)],
+      relation.muting
+        ? ["mute", "Unmute", () => change("delete", "mute", `@${username} is no longer muted`)]
+        : ["mute", "Mute", () => change("put", "mute", `@${username} is muted`)],
+      relation.blocking
+        ? ["block", "Unblock", () => change("delete", "block", `@${username} is no longer blocked`)]
+        : ["block", "Block", block, "danger"],
+      ["flag", "Report account", () => reportDialog(this.#app, { kind: "user", id, what: `@${username}` })],
+    ]);
+  }
+
+  #empty(own) {
+    if (!own) return emptyState("image", "No photos yet", `Photos that ${displayName(this.#user)} shares appear here.`);
+    return emptyState("image", "Share your first photo", "Your followers see it at once.", h("a.button", { href: "/new" }, "Choose a photo"));
+  }
+}
+
+function stat(number, one, many) {
+  return h("span", {}, h("b", {}, count(number)), " ", h("span.secondary", {}, number === 1 ? one : many));
+}
+
+function privateAccount() {
+  return emptyState("lock", "This account is private", "Send a follow request. You see the photos once it is accepted.");
+}

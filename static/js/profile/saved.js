@@ -1,0 +1,117 @@
+/** The pages with a user's saved photos and collections, and with the photos of a collection. */
+
+import { photoCell } from "../photo/card.js";
+import { collectionCells } from "./collection_cells.js";
+import { CollectionOrder } from "./collection_order.js";
+import { confirmDialog, emptyPage, emptyState, fill, h, icon } from "../elements/dom.js";
+import { PhotoList } from "../photo/photo_list.js";
+import { menu } from "../photo/photo_menu.js";
+import { collectionDialog } from "../photo/saving.js";
+import { nameLink } from "../users/user.js";
+
+/** The most collections that the page shows at once. */
+const LIMIT = 60;
+
+/** Create the page at "/saved". */
+export function savedPage(app) {
+  const collections = h("div");
+  const load = async () => {
+    try {
+      const { items } = await app.api.get("/collections", { limit: LIMIT });
+      fill(collections, items.length > 0 ? collectionCells(items, { own: true }) : h("p.secondary.page-text", {}, "Sort photos into collections: choose “Save” in the menu of a photo."));
+    } catch (error) {
+      const again = h("button.button.plain", { type: "button", onclick: load }, "Try again");
+      fill(collections, emptyState("cloud", "Could not load your collections", error.message, again));
+    }
+  };
+  load();
+  const create = async (fields) => {
+    await app.api.post("/collections", fields);
+    await load();
+  };
+  const button = h(
+    "button.button.plain.compact",
+    { type: "button", onclick: () => collectionDialog({ heading: "New collection", action: "Create", save: create }) },
+    icon("plus"),
+    "New collection",
+  );
+  const list = photos(app, "/users/me/saved", () => emptyState("bookmark", "Nothing saved yet", "Photos that you save appear here. Only you can see them."));
+  const element = h(
+    "div",
+    {},
+    h("div.page-head", {}, h("h1", {}, "Saved")),
+    h("div.section-row", {}, h("h2.section-head", {}, "Collections"), button),
+    collections,
+    h("h2.section-head", {}, "Saved photos"),
+    list.element,
+  );
+  return { title: "Saved", element, wide: true, leave: () => list.leave() };
+}
+
+/** Create the page at "/c/:id". */
+export function collectionPage(app, { id }) {
+  const element = h("div", {}, h("div.spinner", { role: "status", "aria-label": "Loading" }));
+  let list = null;
+  let left = false;
+  const head = h("div.page-head");
+  let order = null;
+  const show = (collection) => {
+    const own = collection.owner.id === app.session.id;
+    const about = own ? [icon(collection.public ? "people" : "lock"), collection.public ? "Public" : "Only you can see it"] : ["By ", nameLink(collection.owner)];
+    fill(head, h("div.title", {}, h("h1", {}, collection.title), h("p.secondary.small.audience", {}, about)), own && collectionMenu(app, collection, show, order));
+    app.router.setTitle(collection.title);
+  };
+  const load = async () => {
+    try {
+      const collection = await app.api.get(`/collections/${id}`);
+      if (left) return;
+      order = collection.owner.id === app.session.id ? new CollectionOrder(app, id) : null;
+      const empty = () => emptyState("image", "No photos in here", "Photos of this collection that you can see appear here.");
+      list = photos(app, `/collections/${id}/items`, empty, order);
+      order?.attach(list);
+      fill(element, head, order && order.element, list.element);
+      show(collection);
+    } catch (error) {
+      if (left) return;
+      const missing = error.status === 404 || error.status === 400;
+      const again = h("button.button.plain", { type: "button", onclick: load }, "Try again");
+      fill(element, missing ? emptyPage("image", "Collection not available", "It was deleted, or you do not have access to it.") : emptyPage("cloud", "Could not load the collection", error.message, again));
+    }
+  };
+  load();
+  const leave = () => {
+    left = true;
+    list?.leave();
+  };
+  return { title: "Collection", element, wide: true, leave };
+}
+
+/** With an `order` the photos can be arranged. */
+function photos(app, path, empty, order = null) {
+  const draw = (photo) => photoCell(app, photo);
+  return new PhotoList(app, {
+    className: "grid",
+    load: (cursor) => app.api.get(path, { cursor, limit: 30 }),
+    draw: order ? (photo) => order.draw(photo, draw(photo)) : draw,
+    empty,
+  });
+}
+
+function collectionMenu(app, collection, changed, order) {
+  const save = async (fields) => changed(await app.api.patch(`/collections/${collection.id}`, fields));
+  const remove = async () => {
+    const agreed = await confirmDialog({ heading: "Delete this collection?", text: "The photos in it stay where they are.", action: "Delete" });
+    if (!agreed) return;
+    try {
+      await app.api.delete(`/collections/${collection.id}`);
+      app.router.go("/saved", { replace: true });
+    } catch (error) {
+      app.toasts.error(error);
+    }
+  };
+  return menu("Collection options", [
+    ["pencil", "Edit collection", () => collectionDialog({ heading: "Edit collection", action: "Save", collection, save })],
+    ["arrange", "Arrange photos", () => order.start()],
+    ["trash", "Delete collection", remove, "danger"],
+  ]);
+}

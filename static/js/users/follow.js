@@ -1,0 +1,42 @@
+/** The follow button: follow, request to follow, unfollow. It changes at once, before the server has answered. */
+
+import { h } from "../elements/dom.js";
+
+/**
+ * Return a button for a user with a `relation`. `changed(relation)` is called whenever the relation changes, `confirmed()`
+ * when the server has accepted a change.
+ */
+export function followButton(app, user, changed = () => {}, confirmed = () => {}) {
+  const button = h("button.button", { type: "button" });
+  const relation = { ...user.relation };
+  let busy = false;
+
+  const show = () => {
+    const on = relation.following || relation.requested;
+    button.classList.toggle("plain", on);
+    button.textContent = relation.following ? "Following" : relation.requested ? "Requested" : relation.followed_by ? "Follow back" : "Follow";
+    button.setAttribute("aria-pressed", String(on));
+  };
+  button.addEventListener("click", async () => {
+    if (busy) return;
+    busy = true;
+    const before = { ...relation };
+    const follow = !(relation.following || relation.requested);
+    Object.assign(relation, { following: follow && !user.private, requested: follow && user.private === true });
+    show();
+    changed(relation);
+    try {
+      await (follow ? app.api.put(`/users/${user.id}/follow`) : app.api.delete(`/users/${user.id}/follow`));
+      confirmed();
+    } catch (error) {
+      Object.assign(relation, before);
+      show();
+      changed(relation);
+      app.toasts.error(error);
+    } finally {
+      busy = false;
+    }
+  });
+  show();
+  return button;
+}

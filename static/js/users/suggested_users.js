@@ -1,0 +1,77 @@
+/** Accounts that the user might want to follow, each with the reason, and a button that dismisses it. */
+
+import { emptyState, fill, h, icon } from "../elements/dom.js";
+import { followButton } from "./follow.js";
+import { displayName, userRow } from "./user.js";
+
+/** The server makes suggestions in the background when they are first requested, usually within a second. */
+const RETRY_MS = [700, 1000, 1500, 2000, 3000];
+
+/** Return `{element, leave}`: up to `limit` suggested users; hidden while there are none. */
+export function suggestedUsers(app, limit) {
+  const list = h("ul.user-list.panel");
+  const status = h("div");
+  const element = h("section", { hidden: true, "aria-labelledby": "suggested-users" });
+  fill(element, h("h2.section-head", { id: "suggested-users" }, "People to follow"), list, status);
+  let timer = null;
+  let left = false;
+
+  const show = (items) => {
+    fill(list, items.map((user) => row(app, user, () => (element.hidden = list.childElementCount === 0))));
+    list.hidden = items.length === 0;
+    element.hidden = items.length === 0;
+    fill(status);
+  };
+  const load = async (attempt = 0) => {
+    try {
+      const { items, made_at: madeAt } = await app.api.get("/suggestions/users", { limit });
+      if (left) return;
+      show(items);
+      if (madeAt === null && attempt < RETRY_MS.length) timer = setTimeout(() => load(attempt + 1), RETRY_MS[attempt]);
+    } catch (error) {
+      if (left) return;
+      element.hidden = false;
+      list.hidden = true;
+      const again = h("button.button.plain", { type: "button", onclick: () => load() }, "Try again");
+      fill(status, emptyState("cloud", "Could not load suggestions", error.message, again));
+    }
+  };
+  load();
+  const leave = () => {
+    left = true;
+    clearTimeout(timer);
+  };
+  return { element, leave };
+}
+
+function row(app, user, changed) {
+  const relation = { following: false, requested: false, followed_by: user.reason === "follows_you" };
+  const dismiss = h(
+    "button.icon-button",
+    { type: "button", "aria-label": `Do not suggest ${displayName(user)}`, title: "Do not suggest" },
+    icon("close"),
+  );
+  const element = h("li", {}, userRow(user, followButton(app, { ...user, relation }), dismiss));
+  const line = element.querySelector(".handle");
+  line.title = line.textContent;
+  fill(line, reasonOf(user));
+  dismiss.addEventListener("click", async () => {
+    dismiss.disabled = true;
+    try {
+      await app.api.delete(`/suggestions/users/${user.id}`);
+      element.remove();
+      changed();
+    } catch (error) {
+      dismiss.disabled = false;
+      app.toasts.error(error);
+    }
+  });
+  return element;
+}
+
+function reasonOf({ reason, friends }) {
+  if (reason === "follows_you") return "Follows you";
+  if (reason === "friends") return friends === 1 ? "Followed by someone you follow" : `Followed by ${friends} people you follow`;
+  if (reason === "tags") return "Shares photos with tags you like";
+  return reason === "pick" ? "Recommended here" : "Popular here";
+}
