@@ -26,7 +26,7 @@ from storage.ids import IdGenerator, shard_of, slot_group
 from storage.postgres.database import Database
 from storage.postgres.migrate import migrate
 from storage.redis.client import open_redis
-from storage.stores import follows
+from storage.stores.social import follows
 from tests.engines.private import redis_server
 from tests.support.driver_commands import driver_client
 from workers.broker.routing import queues_of

@@ -9,7 +9,10 @@ from storage.cache.photo_trends import PhotoTrends
 from storage.feeds.home import Home
 from storage.limits.quotas import QuotaPolicy
 from storage.models import User
-from storage.stores import follows, photo_processing, photos, sessions, users
+from storage.stores.accounts import users
+from storage.stores.credentials import sessions
+from storage.stores.photos import photo_processing, photos
+from storage.stores.social import follows
 from storage.trends import PhotoTrend
 
 ONE_AUTHOR, AUTHORS, STARS = "one author", "20 authors", "20 stars"  # what each viewer follows

@@ -26,7 +26,7 @@ from storage.ids import IdGenerator, shard_of
 from storage.postgres.database import Database
 from storage.postgres.migrate import migrate
 from storage.redis.client import open_redis
-from storage.stores import follows, stars
+from storage.stores.social import follows, stars
 from tests.engines.private import redis_server
 from tests.support.gallery import Gallery
 from workers.broker.routing import queues_of

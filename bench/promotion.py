@@ -26,7 +26,7 @@ from storage.feeds.feeds import Feeds
 from storage.models import StarState
 from storage.postgres.database import Database
 from storage.redis.client import open_redis
-from storage.stores import stars
+from storage.stores.social import stars
 from tests.support.api_user import ApiUser
 from tests.support.eventually import eventually
 from tests.support.gallery import Gallery

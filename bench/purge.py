@@ -22,7 +22,7 @@ from storage.embedded.valkey import embedded_valkey
 from storage.postgres.database import Database
 from storage.postgres.migrate import migrate
 from storage.redis.client import open_redis
-from storage.stores import users
+from storage.stores.accounts import users
 from tests.support.api_user import ApiUser
 from tests.support.cached_api import CachedApi, cached_api, paths_of
 from tests.support.community import ready_photo

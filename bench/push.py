@@ -22,7 +22,7 @@ from bench.live_service import live_service
 from bench.report import RATIO, Figure, figure, percentile, ratios
 from storage import ids
 from storage.postgres.database import Database
-from storage.stores import users
+from storage.stores.accounts import users
 from tests.support.api_user import ApiUser
 from tests.support.community import ready_photo
 from tests.support.push import HOST, PushService, running_push_service

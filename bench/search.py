@@ -24,8 +24,9 @@ from storage.ids import MAX_ID
 from storage.models import Photo
 from storage.postgres.database import Database
 from storage.postgres.migrate import migrate
-from storage.stores import photo_lists, photo_search, tag_search, user_search
-from storage.stores import users as user_store
+from storage.stores.accounts import users as user_store
+from storage.stores.discovery import tag_search, user_search
+from storage.stores.photos import photo_lists, photo_search
 from workers.broker.routing import queues_of
 
 GROUP = "search"

@@ -21,7 +21,8 @@ from bench.sockets.client.remote import Remote
 from bench.sockets.service_stack import SETTLED, ServiceStack, service_stack
 from storage.ids import SHARDS, SLOT_GROUPS, IdGenerator
 from storage.models import StarState
-from storage.stores import stars, users
+from storage.stores.accounts import users
+from storage.stores.social import stars
 
 GROUP = "photo of a star → last socket"
 LAST_GOAL, WORKER_GOAL = 1.2, 10.0

@@ -30,7 +30,7 @@ from storage.postgres.database import Database
 from storage.postgres.migrate import migrate
 from storage.postgres.reads import PrimaryReads
 from storage.redis.client import Redis, open_redis
-from storage.stores import follows, stars
+from storage.stores.social import follows, stars
 from tests.engines.private import redis_server
 from tests.support.gallery import Gallery
 from workers.broker.routing import queues_of

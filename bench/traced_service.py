@@ -20,7 +20,9 @@ from storage.feeds.notification_log import NotificationLog
 from storage.postgres import outbox
 from storage.postgres.outbox import Notifier
 from storage.postgres.row_locks import RowLock
-from storage.stores import account_lists, likes, notification_groups, notifications
+from storage.stores import account_lists
+from storage.stores.notifications import notification_groups, notifications
+from storage.stores.photos import likes
 from workers.broker.claims import ClaimConnection
 from workers.jobs.fanout import FanoutHandlers
 from workers.jobs.images import ImageMaker

@@ -23,7 +23,7 @@ from bench.webhook_receiver import SILENT, Receiver, webhook_receiver
 from storage import ids
 from storage.events import PhotoDeleted
 from storage.postgres.database import Database
-from storage.stores import webhook_endpoints
+from storage.stores.webhooks import webhook_endpoints
 from storage.webhooks import EndpointScope, EndpointState
 from tests.support.community import new_user
 from tests.support.eventually import eventually

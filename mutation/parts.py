@@ -38,7 +38,7 @@ PARTS = (
         name="sessions",
         modules=[
             "server/actions/sessions.py",
-            "storage/stores/sessions.py",
+            "storage/stores/credentials/sessions.py",
             "workers/jobs/sessions.py",
             "server/identity/tokens.py",
         ],
@@ -98,10 +98,10 @@ PARTS = (
             "storage/postgres/visibility.py",
             "storage/stores/account_lists.py",
             "storage/stores/account_locks.py",
-            "storage/stores/blocks.py",
-            "storage/stores/follows.py",
-            "storage/stores/relations.py",
-            "storage/stores/profiles.py",
+            "storage/stores/social/blocks.py",
+            "storage/stores/social/follows.py",
+            "storage/stores/social/relations.py",
+            "storage/stores/accounts/profiles.py",
             "server/actions/live_permissions.py",
             "server/actions/presence.py",
             "server/actions/relations.py",
@@ -132,12 +132,12 @@ PARTS = (
         name="accounts",
         modules=[
             "storage/stores/account_locks.py",
-            "storage/stores/erasure.py",
-            "storage/stores/users.py",
-            "storage/stores/account_fields.py",
-            "storage/stores/photos.py",
-            "storage/stores/photo_deletion.py",
-            "storage/stores/photo_processing.py",
+            "storage/stores/accounts/erasure.py",
+            "storage/stores/accounts/users.py",
+            "storage/stores/accounts/account_fields.py",
+            "storage/stores/photos/photos.py",
+            "storage/stores/photos/photo_deletion.py",
+            "storage/stores/photos/photo_processing.py",
             "workers/jobs/account_removal.py",
         ],
         tests=[
@@ -161,7 +161,7 @@ PARTS = (
             "server/media/variant_requests.py",
             "server/media/variant_use.py",
             "storage/blobs/variants.py",
-            "storage/stores/variants.py",
+            "storage/stores/media/variants.py",
             "workers/jobs/variants.py",
         ],
         tests=[
@@ -216,7 +216,7 @@ PARTS = (
     ),
     Part(
         name="contents",
-        modules=["storage/stores/contents.py", "workers/jobs/contents.py", "workers/jobs/janitor.py"],
+        modules=["storage/stores/media/contents.py", "workers/jobs/contents.py", "workers/jobs/janitor.py"],
         tests=[
             "tests/unit/workers/jobs/test_janitor_tasks.py",
             "tests/integration/storage/stores/test_contents.py",
@@ -227,7 +227,7 @@ PARTS = (
     ),
     Part(
         name="likes",
-        modules=["storage/stores/likes.py"],
+        modules=["storage/stores/photos/likes.py"],
         tests=[
             "tests/integration/storage/stores/test_likes_comments.py",
             "tests/integration/storage/stores/test_locks.py",
@@ -237,7 +237,7 @@ PARTS = (
     ),
     Part(
         name="notifications",
-        modules=["storage/stores/inbox_lock.py", "storage/stores/notification*.py"],
+        modules=["storage/stores/inbox_lock.py", "storage/stores/notifications/notification*.py"],
         tests=[
             "tests/unit/storage/stores/test_notification_text.py",
             "tests/integration/storage/stores/test_inbox_lock.py",
@@ -251,7 +251,7 @@ PARTS = (
     ),
     Part(
         name="uploads",
-        modules=["server/actions/uploads.py", "storage/stores/uploads.py", "workers/jobs/uploads.py"],
+        modules=["server/actions/uploads.py", "storage/stores/photos/uploads.py", "workers/jobs/uploads.py"],
         tests=[
             "tests/integration/storage/stores/test_account_locks.py",
             "tests/integration/storage/stores/test_uploads.py",
@@ -350,7 +350,7 @@ PARTS = (
         modules=[
             "workers/webhooks/*.py",
             "workers/jobs/webhook*.py",
-            "storage/stores/webhook*.py",
+            "storage/stores/webhooks/*.py",
             "server/actions/webhooks.py",
         ],
         tests=[
@@ -364,9 +364,9 @@ PARTS = (
     Part(
         name="lists",
         modules=[
-            "storage/stores/lists.py",
-            "storage/stores/list_members.py",
-            "storage/stores/list_photos.py",
+            "storage/stores/social/lists.py",
+            "storage/stores/social/list_members.py",
+            "storage/stores/photos/list_photos.py",
             "server/actions/lists.py",
         ],
         tests=[
@@ -379,9 +379,9 @@ PARTS = (
     Part(
         name="collections",
         modules=[
-            "storage/stores/photo_collections.py",
-            "storage/stores/collection_items.py",
-            "storage/stores/collection_order.py",
+            "storage/stores/saved/photo_collections.py",
+            "storage/stores/saved/collection_items.py",
+            "storage/stores/saved/collection_order.py",
             "server/actions/photo_collections.py",
         ],
         tests=[
@@ -392,8 +392,8 @@ PARTS = (
     Part(
         name="exports",
         modules=[
-            "storage/stores/exports.py",
-            "storage/stores/export_contents.py",
+            "storage/stores/archives/exports.py",
+            "storage/stores/archives/export_contents.py",
             "workers/exports/*.py",
             "workers/jobs/export_removal.py",
             "workers/jobs/exports.py",
@@ -409,8 +409,8 @@ PARTS = (
     Part(
         name="threads",
         modules=[
-            "storage/stores/comment_threads.py",
-            "storage/stores/comment_likes.py",
+            "storage/stores/comments/comment_threads.py",
+            "storage/stores/comments/comment_likes.py",
             "workers/jobs/comments.py",
         ],
         tests=[
@@ -432,8 +432,8 @@ PARTS = (
             "server/actions/second_factor.py",
             "server/actions/sign_in.py",
             "server/actions/sign_in_challenges.py",
-            "storage/stores/passkeys.py",
-            "storage/stores/second_factors.py",
+            "storage/stores/credentials/passkeys.py",
+            "storage/stores/credentials/second_factors.py",
         ],
         tests=[
             "tests/unit/server/identity",
@@ -448,9 +448,9 @@ PARTS = (
             "server/actions/email_addresses.py",
             "server/actions/links.py",
             "server/actions/password_resets.py",
-            "storage/stores/email_addresses.py",
-            "storage/stores/email_changes.py",
-            "storage/stores/one_time_tokens.py",
+            "storage/stores/accounts/email_addresses.py",
+            "storage/stores/accounts/email_changes.py",
+            "storage/stores/credentials/one_time_tokens.py",
         ],
         tests=[
             "tests/integration/server/api/test_email_addresses.py",
@@ -466,9 +466,9 @@ PARTS = (
             "server/actions/enforcement.py",
             "server/actions/moderation.py",
             "server/actions/moderators.py",
-            "storage/stores/account_restrictions.py",
-            "storage/stores/decisions.py",
-            "storage/stores/photo_moderation.py",
+            "storage/stores/accounts/account_restrictions.py",
+            "storage/stores/moderation/decisions.py",
+            "storage/stores/photos/photo_moderation.py",
             "workers/webhooks/verdict_tokens.py",
         ],
         tests=[
@@ -483,7 +483,11 @@ PARTS = (
     ),
     Part(
         name="push",
-        modules=["server/actions/push.py", "storage/stores/push_subscriptions.py", "workers/web_push/*.py"],
+        modules=[
+            "server/actions/push.py",
+            "storage/stores/notifications/push_subscriptions.py",
+            "workers/web_push/*.py",
+        ],
         tests=[
             "tests/unit/workers/web_push",
             "tests/integration/server/api/test_push.py",
@@ -494,8 +498,8 @@ PARTS = (
         name="imports",
         modules=[
             "server/actions/imports.py",
-            "storage/stores/import_items.py",
-            "storage/stores/imports.py",
+            "storage/stores/photos/import_items.py",
+            "storage/stores/archives/imports.py",
             "workers/imports/*.py",
         ],
         tests=[

@@ -11,7 +11,7 @@ from storage.models import UserSummary
 
 
 class NotificationKind(StrEnum):
-    """Kind of a notification; `storage.stores.notification_text` has the text of each.
+    """Kind of a notification; `storage.stores.notifications.notification_text` has the text of each.
 
     Decisions and answered appeals are stored under kinds of their own; users read them as `moderation` (`shown`).
     """
@@ -48,7 +48,10 @@ class NotificationKind(StrEnum):
 
 
 class SecurityEvent(StrEnum):
-    """What happened to an account that its owner is to know; `storage.stores.security_notices` has the sentences."""
+    """What happened to an account that its owner is to know.
+
+    `storage.stores.notifications.security_notices` has the sentences.
+    """
 
     NEW_SIGN_IN = "new_sign_in"
     PASSWORD_CHANGED = "password_changed"  # noqa: S105
@@ -79,7 +82,7 @@ class SecurityNotice:
 
 @dataclass(frozen=True, kw_only=True)
 class Activity:
-    """Something that concerns the recipient, as `storage.stores.notification_groups` records it.
+    """Something that concerns the recipient, as `storage.stores.notifications.notification_groups` records it.
 
     `actor_id` None is PicShare itself; `source_id` is the photo, comment or user that the activity is about, or the
     occasion of a `security` notice.

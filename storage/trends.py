@@ -25,8 +25,8 @@ _MS_PER_HOUR = 3_600_000
 class PhotoTrend:
     """What the score of a photo depends on, at one `version` of its counters.
 
-    `likes` and `commenters` are those that count (`storage.stores.photo_trends`), `followers` are the author's. A photo
-    that is not `public` has no score.
+    `likes` and `commenters` are those that count (`storage.stores.discovery.photo_trends`), `followers` are the
+    author's. A photo that is not `public` has no score.
     """
 
     photo_id: int

@@ -30,7 +30,7 @@ from storage.events import FanoutChunk, PhotoReady
 from storage.ids import shard_of
 from storage.models import Role
 from storage.postgres.migrate import migrate
-from storage.stores import photo_processing, photos
+from storage.stores.photos import photo_processing, photos
 from tests.engines.private import free_port
 from workers.jobs.context import Handlers, open_handlers
 from workers.jobs.photo_feeds import CHUNK

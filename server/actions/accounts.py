@@ -17,8 +17,9 @@ from server.identity.rate_limiter import RateLimiter
 from storage.mails import MailKind
 from storage.models import PresenceAudience, User
 from storage.postgres.database import Database, Transaction
-from storage.stores import account_deletion, account_fields, email_addresses, mails, users
-from storage.stores.account_fields import AccountFields
+from storage.stores.accounts import account_deletion, account_fields, email_addresses, users
+from storage.stores.accounts.account_fields import AccountFields
+from storage.stores.notifications import mails
 from workers.jobs.account_visibility import AccountVisibility
 from workers.jobs.permissions import LivePermissions
 

@@ -10,7 +10,7 @@ from storage.events import AppealAnswered
 from storage.models import Role
 from storage.postgres.database import Database
 from storage.reports import Appeal, AppealState, CaseAction
-from storage.stores import appeals, cases, decisions, moderation_audit
+from storage.stores.moderation import appeals, cases, decisions, moderation_audit
 
 APPEAL_QUOTA = "writes"
 

@@ -11,8 +11,8 @@ from server.identity.rate_limits import Charge
 from storage import ids
 from storage.oauth import Application
 from storage.postgres.database import Database
-from storage.stores import oauth_clients, sessions, token_lists
-from storage.stores.oauth_clients import ApplicationFields
+from storage.stores.credentials import oauth_clients, sessions, token_lists
+from storage.stores.credentials.oauth_clients import ApplicationFields
 
 QUOTA = "writes"
 _ADDRESS_QUOTA = "new_applications"

@@ -24,7 +24,7 @@ from storage.errors import NotFoundError
 from storage.notifications import SecurityEvent
 from storage.oauth import Application
 from storage.postgres.database import Database
-from storage.stores import oauth_clients, oauth_codes
+from storage.stores.credentials import oauth_clients, oauth_codes
 
 QUOTA = "writes"
 CODE_TTL = timedelta(seconds=60)

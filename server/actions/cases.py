@@ -21,7 +21,8 @@ from storage.reports import (
     DecisionSource,
     Report,
 )
-from storage.stores import appeals, cases, decisions, mails, moderation_audit, reports
+from storage.stores.moderation import appeals, cases, decisions, moderation_audit, reports
+from storage.stores.notifications import mails
 
 MODERATION_QUOTA = "writes"
 SHOWN_REPORTS = 100

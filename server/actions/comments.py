@@ -9,7 +9,7 @@ from storage.cache.counters import CounterCache
 from storage.models import Comment, CommentLike
 from storage.postgres.database import Database, Transaction
 from storage.postgres.keyed_limit import KeyedLimit
-from storage.stores import comment_deletion, comment_likes, comment_pins, comments
+from storage.stores.comments import comment_deletion, comment_likes, comment_pins, comments
 
 COMMENT_QUOTA = "writes"
 COMMENT_LIKE_QUOTA = "likes"

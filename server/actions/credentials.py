@@ -11,8 +11,8 @@ from server.identity.rate_limiter import RateLimiter
 from server.identity.rate_limits import Charge, address_subject, site_subject
 from storage import texts
 from storage.postgres.database import Database
-from storage.stores import email_addresses, users
-from storage.stores.users import Credentials
+from storage.stores.accounts import email_addresses, users
+from storage.stores.accounts.users import Credentials
 
 _ACCOUNT_QUOTA = "sign_in_account"
 _ADDRESS_QUOTA = "sign_in_address"

@@ -12,8 +12,10 @@ from storage.errors import ConflictError, NotFoundError
 from storage.mails import ChangeEnd, ChangeProgress, MailKind, Recipient, TokenPurpose
 from storage.notifications import SecurityEvent
 from storage.postgres.database import Database
-from storage.stores import email_addresses, email_changes, mails, one_time_tokens, security_notices
-from storage.stores.email_changes import EmailChange
+from storage.stores.accounts import email_addresses, email_changes
+from storage.stores.accounts.email_changes import EmailChange
+from storage.stores.credentials import one_time_tokens
+from storage.stores.notifications import mails, security_notices
 
 MAIL_QUOTA = "account_mails"
 CHANGE_QUOTA = "writes"

@@ -15,15 +15,11 @@ from storage.moderation import Decider, ModerationAction
 from storage.moderation import Decision as PhotoDecision
 from storage.postgres.database import Database, Transaction
 from storage.reports import ERASED_AFTER, OF_ACCOUNTS, Case, CaseAction, Category, Decision, SubjectKind
-from storage.stores import (
-    account_locks,
-    account_restrictions,
-    cases,
-    decisions,
-    hidden_comments,
-    photo_lists,
-    photo_moderation,
-)
+from storage.stores import account_locks
+from storage.stores.accounts import account_restrictions
+from storage.stores.comments import hidden_comments
+from storage.stores.moderation import cases, decisions
+from storage.stores.photos import photo_lists, photo_moderation
 from workers.jobs.permissions import LivePermissions
 from workers.jobs.photo_decisions import PhotoDecisions
 from workers.jobs.sessions import SessionRevoker

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from storage.exports import Export
 from storage.postgres.database import Database
-from storage.stores import exports
+from storage.stores.archives import exports
 
 QUOTA = "writes"
 

@@ -6,7 +6,8 @@ from storage.errors import ConflictError
 from storage.imports import Import
 from storage.models import PhotoAudience
 from storage.postgres.database import Database
-from storage.stores import imports, uploads
+from storage.stores.archives import imports
+from storage.stores.photos import uploads
 
 QUOTA = "writes"
 

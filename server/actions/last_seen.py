@@ -10,7 +10,7 @@ import structlog
 
 from storage.errors import UnavailableError
 from storage.postgres.database import Database
-from storage.stores import users
+from storage.stores.accounts import users
 
 INTERVAL = 3600.0  # seconds
 PATIENCE = 1.0  # seconds

@@ -5,8 +5,8 @@ from __future__ import annotations
 from server.identity.errors import LinkExpiredError, LinkInvalidError, LinkUsedError
 from storage.mails import TokenPurpose
 from storage.postgres.database import Queryable, Transaction
-from storage.stores import one_time_tokens
-from storage.stores.one_time_tokens import OneTimeToken
+from storage.stores.credentials import one_time_tokens
+from storage.stores.credentials.one_time_tokens import OneTimeToken
 from workers.mails.tokens import MailTokenError, TokenDigest, digest_of
 
 

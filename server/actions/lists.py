@@ -5,7 +5,7 @@ from __future__ import annotations
 from storage.models import AccountList
 from storage.postgres.database import Database, Transaction
 from storage.postgres.keyed_limit import KeyedLimit
-from storage.stores import list_members, lists
+from storage.stores.social import list_members, lists
 
 QUOTA = "writes"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from server.actions.notification_preferences import NotificationPreferenceActions
 from server.identity.errors import LinkInvalidError
 from storage.postgres.database import Database
-from storage.stores import mail_opt_outs
+from storage.stores.notifications import mail_opt_outs
 from workers.mails.tokens import MailTokenError, MailTokens
 
 

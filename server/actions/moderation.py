@@ -14,8 +14,8 @@ from storage.errors import NotFoundError
 from storage.models import Photo
 from storage.moderation import Decider, Decision, ModerationAction
 from storage.postgres.database import Database
-from storage.stores import photo_moderation, photos
-from storage.stores.photo_moderation import Decided
+from storage.stores.photos import photo_moderation, photos
+from storage.stores.photos.photo_moderation import Decided
 from workers.jobs.permissions import LivePermissions
 from workers.jobs.photo_decisions import ModerationMetrics, PhotoDecisions
 from workers.jobs.photo_verdicts import PhotoVerdicts

@@ -6,7 +6,7 @@ from server.identity.errors import NotPermittedError
 from storage.models import Role
 from storage.postgres.database import Queryable
 from storage.reports import OF_ACCOUNTS, Case, CaseAction, CaseState
-from storage.stores import account_restrictions
+from storage.stores.accounts import account_restrictions
 
 _MODERATORS = {Role.MODERATOR, Role.ADMIN}
 

@@ -7,7 +7,7 @@ from functools import partial
 from server.identity.new_accounts import NewAccountLimiter, NewAccountRule
 from server.identity.rate_limiter import RateLimiter
 from storage.postgres.database import Database
-from storage.stores import users
+from storage.stores.accounts import users
 
 
 def new_account_limiter(db: Database, limiter: RateLimiter, rule: NewAccountRule) -> NewAccountLimiter:

@@ -10,8 +10,9 @@ from storage.notification_channels import KINDS, MAILED_AT_ONCE, Audience, Chann
 from storage.notifications import NotificationKind
 from storage.postgres.database import Database, Transaction
 from storage.quiet_hours import QuietHours
-from storage.stores import deliveries, mail_opt_outs, muted_subjects, notification_preferences
-from storage.stores.notification_preferences import DigestFrequency, Schedule
+from storage.stores.notifications import deliveries, mail_opt_outs, notification_preferences
+from storage.stores.notifications.notification_preferences import DigestFrequency, Schedule
+from storage.stores.social import muted_subjects
 from workers.jobs.digests import next_digest
 
 QUOTA = "writes"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from storage.feeds.notification_log import NotificationLog
 from storage.notifications import NotificationCounters, NotificationMark
 from storage.postgres.database import Database
-from storage.stores import notification_counters
-from storage.stores.notification_marks import Selection
+from storage.stores.notifications import notification_counters
+from storage.stores.notifications.notification_marks import Selection
 from workers.jobs.inbox import Inbox
 from workers.jobs.inbox_marks import InboxMarks
 

@@ -18,8 +18,9 @@ from storage import ids
 from storage.errors import ConflictError
 from storage.notifications import SecurityEvent
 from storage.postgres.database import Database
-from storage.stores import passkeys, users
-from storage.stores.passkeys import Passkey
+from storage.stores.accounts import users
+from storage.stores.credentials import passkeys
+from storage.stores.credentials.passkeys import Passkey
 
 QUOTA = "writes"
 _KIND = "passkey"

@@ -10,7 +10,9 @@ from server.identity.errors import ReauthenticationRequiredError
 from server.identity.passwords import Passwords
 from storage.notifications import SecurityEvent
 from storage.postgres.database import Database
-from storage.stores import account_locks, session_lists, sessions, users
+from storage.stores import account_locks
+from storage.stores.accounts import users
+from storage.stores.credentials import session_lists, sessions
 
 QUOTA = "writes"
 

@@ -16,7 +16,9 @@ from storage.mail_events import PasswordResetRequested
 from storage.mails import MailKind, TokenPurpose
 from storage.notifications import SecurityEvent
 from storage.postgres.database import Database
-from storage.stores import email_addresses, mails, one_time_tokens, security_notices, sessions, users
+from storage.stores.accounts import email_addresses, users
+from storage.stores.credentials import one_time_tokens, sessions
+from storage.stores.notifications import mails, security_notices
 
 _ACCOUNT_QUOTA = "reset_account"
 _ADDRESS_QUOTA = "reset_address"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from storage.models import Collection
 from storage.postgres.database import Database, Transaction
-from storage.stores import collection_items, collection_order, photo_collections
+from storage.stores.saved import collection_items, collection_order, photo_collections
 
 QUOTA = "writes"
 

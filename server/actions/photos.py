@@ -8,8 +8,8 @@ from server.actions.live_permissions import at_once
 from storage.cache.cards import Cards
 from storage.models import Photo, PhotoAudience
 from storage.postgres.database import Database
-from storage.stores import photo_audience, photo_deletion, photo_edits, photo_exif, photo_item_edits
-from storage.stores.photo_item_edits import ItemEdit
+from storage.stores.photos import photo_audience, photo_deletion, photo_edits, photo_exif, photo_item_edits
+from storage.stores.photos.photo_item_edits import ItemEdit
 from workers.jobs.permissions import LivePermissions
 
 EDIT_QUOTA = "writes"

@@ -1,6 +1,6 @@
 """Post photos: from staged bytes to a stored original, and to the photo in the database.
 
-A photo is posted in four steps: stage the bytes, lease their content (`storage.stores.contents`), store the blob
+A photo is posted in four steps: stage the bytes, lease their content (`storage.stores.media.contents`), store the blob
 outside any transaction, and create the photo and its event in the short transaction of `finalise`. A crash before the
 commit leaves a lease that expires, after which the janitor removes what was stored. Every kind of upload ends in
 `finalise`.
@@ -21,8 +21,9 @@ from storage.holds import HoldPolicy
 from storage.imports import PhotoOrigin
 from storage.models import Photo, PhotoAudience, PhotoItem
 from storage.postgres.database import Database, Transaction
-from storage.stores import contents, new_photos, photo_items, photos, uploads
-from storage.stores.contents import Lease
+from storage.stores.media import contents, new_photos
+from storage.stores.media.contents import Lease
+from storage.stores.photos import photo_items, photos, uploads
 
 POST_QUOTA = "uploads"
 

@@ -6,7 +6,7 @@ from channels.bus.presence_store import PresenceStore
 from channels.contract.errors import LiveUnavailableError
 from channels.contract.ports import Presence
 from storage.postgres.database import Queryable
-from storage.stores import relations
+from storage.stores.social import relations
 
 
 class PresenceReader:

@@ -12,7 +12,8 @@ from server.actions.posting import StagedPhoto, store
 from storage.blobs.port import Blobs
 from storage.models import ProfileImageKind, ProfileImageState, User
 from storage.postgres.database import Database
-from storage.stores import contents, profile_images, users
+from storage.stores.accounts import users
+from storage.stores.media import contents, profile_images
 
 REPLACE_QUOTA = "uploads"
 REMOVE_QUOTA = "writes"

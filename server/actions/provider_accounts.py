@@ -23,8 +23,9 @@ from server.openid.id_tokens import IdClaims
 from storage.errors import ConflictError, NotFoundError
 from storage.notifications import SecurityEvent
 from storage.postgres.database import Database, Transaction
-from storage.stores import email_addresses, identities, users
-from storage.stores.identities import Identity
+from storage.stores.accounts import email_addresses, users
+from storage.stores.credentials import identities
+from storage.stores.credentials.identities import Identity
 
 LINK_QUOTA = "writes"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from storage.errors import ConflictError
 from storage.postgres.database import Database
 from storage.push import AppPush, PushPolicy, PushSubscription
-from storage.stores import push_subscriptions
+from storage.stores.notifications import push_subscriptions
 from workers.outbound.errors import UrlRefusedError
 from workers.outbound.urls import check_url
 from workers.web_push.settings import PushSettings

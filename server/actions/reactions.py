@@ -9,7 +9,7 @@ from storage.cache.counters import CounterCache
 from storage.models import PhotoCounters
 from storage.postgres.database import Database
 from storage.postgres.keyed_limit import KeyedLimit
-from storage.stores import likes
+from storage.stores.photos import likes
 
 LIKE_QUOTA = "likes"
 

@@ -15,7 +15,7 @@ from server.actions.second_factor import SecondFactor
 from server.identity.clients import Client
 from server.identity.errors import PasskeyError, ReauthenticationRequiredError, SessionRevokedError
 from storage.postgres.database import Database
-from storage.stores import session_lists
+from storage.stores.credentials import session_lists
 
 RECENT = timedelta(minutes=15)
 

@@ -11,7 +11,7 @@ from storage.errors import UnavailableError
 from storage.feeds.feeds import Feeds
 from storage.postgres.database import Database, Transaction
 from storage.postgres.keyed_limit import KeyedLimit
-from storage.stores import bells, blocks, close_friends, follows
+from storage.stores.social import bells, blocks, close_friends, follows
 from workers.jobs.permissions import LivePermissions
 
 QUOTA = "follows"

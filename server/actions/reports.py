@@ -8,7 +8,7 @@ from storage.errors import ConflictError
 from storage.postgres.database import Database
 from storage.postgres.keyed_limit import KeyedLimit
 from storage.reports import Category, Report, Subject, SubjectKind
-from storage.stores import cases, moderation_audit, report_subjects, reports
+from storage.stores.moderation import cases, moderation_audit, report_subjects, reports
 
 REPORT_QUOTA = "reports"
 

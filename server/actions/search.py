@@ -16,9 +16,10 @@ from storage.postgres import trigrams
 from storage.postgres.database import Queryable
 from storage.postgres.reads import Reads
 from storage.search_text import SearchedText
-from storage.stores import photo_search, tag_search, user_search
-from storage.stores.tag_search import FoundTag
-from storage.stores.user_search import FoundUser
+from storage.stores.discovery import tag_search, user_search
+from storage.stores.discovery.tag_search import FoundTag
+from storage.stores.discovery.user_search import FoundUser
+from storage.stores.photos import photo_search
 
 SEARCH_QUOTA = "searches"
 TIMEOUT = 0.3  # seconds for each kind

@@ -19,8 +19,9 @@ from storage import ids
 from storage.errors import ConflictError
 from storage.notifications import SecurityEvent
 from storage.postgres.database import Database, Transaction
-from storage.stores import second_factors, users
-from storage.stores.second_factors import Totp
+from storage.stores.accounts import users
+from storage.stores.credentials import second_factors
+from storage.stores.credentials.second_factors import Totp
 
 QUOTA = "writes"
 ISSUER = "PicShare"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from storage.mails import MailKind
 from storage.notifications import SecurityEvent
 from storage.postgres.database import Transaction
-from storage.stores import mails, security_notices
+from storage.stores.notifications import mails, security_notices
 
 
 def record(tx: Transaction, user_id: int, event: SecurityEvent, *, device: str = "") -> None:

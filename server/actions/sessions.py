@@ -25,8 +25,8 @@ from storage import ids
 from storage.errors import NotFoundError, UnavailableError
 from storage.models import Role, User
 from storage.postgres.database import Database, Transaction
-from storage.stores import session_lists, sessions
-from storage.stores.session_lists import ListedSession
+from storage.stores.credentials import session_lists, sessions
+from storage.stores.credentials.session_lists import ListedSession
 from workers.jobs.sessions import SessionRevoker
 
 SIGN_OUT_QUOTA = "writes"

@@ -27,8 +27,9 @@ from storage.errors import ConflictError, NotFoundError
 from storage.models import User
 from storage.notifications import SecurityEvent
 from storage.postgres.database import Database, Transaction
-from storage.stores import account_deletion, session_lists, users
-from storage.stores.users import Credentials
+from storage.stores.accounts import account_deletion, users
+from storage.stores.accounts.users import Credentials
+from storage.stores.credentials import session_lists
 from workers.jobs.account_visibility import AccountVisibility
 
 

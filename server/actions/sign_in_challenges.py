@@ -8,7 +8,7 @@ from typing import Protocol
 
 from server.identity.challenges import TTL, Challenge, Challenges
 from server.identity.errors import ChallengeError
-from storage.stores.users import Credentials
+from storage.stores.accounts.users import Credentials
 
 MAX_TRIES = 5
 _TRIES = "sign-in-tries"

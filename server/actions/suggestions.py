@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from storage.errors import NotFoundError
 from storage.postgres.database import Database
-from storage.stores import account_lists, account_suggestions
+from storage.stores import account_lists
+from storage.stores.discovery import account_suggestions
 
 QUOTA = "writes"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from storage.postgres.database import Database
-from storage.stores import tag_follows
+from storage.stores.social import tag_follows
 
 QUOTA = "follows"
 

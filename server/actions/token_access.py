@@ -15,8 +15,9 @@ from storage.errors import ConflictError, NotFoundError
 from storage.notifications import SecurityEvent
 from storage.oauth import ConnectedApplication, PersonalToken
 from storage.postgres.database import Database
-from storage.stores import account_locks, api_tokens, oauth_clients, token_lists
-from storage.stores.api_tokens import NewToken
+from storage.stores import account_locks
+from storage.stores.credentials import api_tokens, oauth_clients, token_lists
+from storage.stores.credentials.api_tokens import NewToken
 
 QUOTA = "writes"
 

@@ -20,8 +20,8 @@ from storage.api_tokens import FoundToken
 from storage.errors import NotFoundError
 from storage.oauth import Application, AuthorizationCode
 from storage.postgres.database import Database, Transaction
-from storage.stores import api_tokens, oauth_clients, oauth_codes, sessions
-from storage.stores.api_tokens import NewToken
+from storage.stores.credentials import api_tokens, oauth_clients, oauth_codes, sessions
+from storage.stores.credentials.api_tokens import NewToken
 
 ACCESS_TTL = timedelta(hours=1)  # of an application that refreshes its tokens
 REFRESH_TTL = timedelta(days=90)

@@ -11,7 +11,7 @@ from storage.api_tokens import FoundToken
 from storage.errors import UnavailableError
 from storage.postgres.database import Database
 from storage.postgres.reads import Reads
-from storage.stores import api_tokens
+from storage.stores.credentials import api_tokens
 
 log = structlog.get_logger(__name__)
 

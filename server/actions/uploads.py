@@ -22,8 +22,8 @@ from storage.blobs.presign import Presigner, SignedRequest
 from storage.errors import ConflictError, NotFoundError
 from storage.ids import encode
 from storage.postgres.database import Database
-from storage.stores import photo_contents, uploads
-from storage.stores.uploads import USED, Upload, UploadWay
+from storage.stores.photos import photo_contents, uploads
+from storage.stores.photos.uploads import USED, Upload, UploadWay
 from workers.jobs.uploads import remove_uploads
 
 CREATE_QUOTA = "writes"

@@ -17,7 +17,8 @@ from server.actions.live_permissions import at_once
 from storage.errors import ConflictError
 from storage.models import Role
 from storage.postgres.database import Database, Transaction
-from storage.stores import users, webhook_deliveries, webhook_endpoints
+from storage.stores.accounts import users
+from storage.stores.webhooks import webhook_deliveries, webhook_endpoints
 from storage.webhooks import Endpoint, EndpointScope, EndpointState
 from workers.jobs.permissions import LivePermissions
 from workers.outbound.policy import OutboundPolicy

@@ -8,7 +8,9 @@ from datetime import datetime
 from server.administration.commands import open_database
 from server.config.settings import Settings
 from storage import ids
-from storage.stores import account_lists, findings, users
+from storage.stores import account_lists
+from storage.stores.accounts import users
+from storage.stores.moderation import findings
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

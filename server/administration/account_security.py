@@ -13,8 +13,8 @@ from server.config.settings import Settings
 from server.identity.clients import device_name
 from storage.errors import NotFoundError
 from storage.ids import BadIdError, decode, encode
-from storage.stores import oauth_clients, session_lists, token_lists
-from storage.stores import sessions as session_rows
+from storage.stores.credentials import oauth_clients, session_lists, token_lists
+from storage.stores.credentials import sessions as session_rows
 
 log = structlog.get_logger(__name__)
 

@@ -8,7 +8,7 @@ from server.administration.commands import open_database
 from server.config.settings import Settings
 from storage.errors import NotFoundError
 from storage.ids import BadIdError, decode
-from storage.stores import oauth_clients
+from storage.stores.credentials import oauth_clients
 
 log = structlog.get_logger(__name__)
 

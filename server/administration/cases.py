@@ -18,7 +18,8 @@ from storage import ids
 from storage.postgres import migrate
 from storage.postgres.database import Queryable
 from storage.reports import Appeal, Case, CaseAction, CaseState, Category, Decision, SubjectKind
-from storage.stores import appeals, cases, decisions, moderated_subjects, users
+from storage.stores.accounts import users
+from storage.stores.moderation import appeals, cases, decisions, moderated_subjects
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

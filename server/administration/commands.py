@@ -23,7 +23,7 @@ from storage.errors import NotFoundError
 from storage.models import Role, User
 from storage.postgres import migrate as migrations
 from storage.postgres.database import Database, Queryable
-from storage.stores import account_deletion, usernames, users
+from storage.stores.accounts import account_deletion, usernames, users
 from workers.broker.port import Broker, DeadLetter
 
 

@@ -6,7 +6,7 @@ from server.administration.findings import Finding
 from server.composition.backends import open_database
 from server.config.settings import Settings
 from storage.quiet_hours import UnknownZoneError, find_zone
-from storage.stores import deliveries
+from storage.stores.notifications import deliveries
 
 MAX_AGE = 120.0  # seconds for which a delivery may be due, as in the alert
 

@@ -15,7 +15,7 @@ from storage.abuse import AbuseAction, HashEntries, HashList, HashMatch
 from storage.blobs.variants import Variant
 from storage.perceptual_hashes import MediaHash
 from storage.reports import Category
-from storage.stores import hash_lists
+from storage.stores.moderation import hash_lists
 from workers.images.decode import ImageRejectedError
 from workers.images.limits import DecoderLimits
 from workers.images.pool import Decoder

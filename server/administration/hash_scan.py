@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from server.administration.commands import open_database
 from server.config.settings import Settings
 from storage.postgres.database import Database
-from storage.stores import hash_lists, media_hashes, photos
-from storage.stores.media_hashes import StoredHash
+from storage.stores.moderation import hash_lists
+from storage.stores.photos import media_hashes, photos
+from storage.stores.photos.media_hashes import StoredHash
 from workers.jobs.findings import FindingRecorder, NoFindingMetrics
 from workers.jobs.listed_images import record_matches
 

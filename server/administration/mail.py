@@ -18,7 +18,8 @@ from server.errors import InputError
 from server.identity.passwords import Passwords, PasswordSettings
 from storage.errors import ConflictError, NotFoundError
 from storage.mails import TokenPurpose
-from storage.stores import email_addresses, one_time_tokens, sessions, usernames, users
+from storage.stores.accounts import email_addresses, usernames, users
+from storage.stores.credentials import one_time_tokens, sessions
 from workers.mails.letter import Letter
 from workers.mails.message import Identity, build_message, envelope_of
 from workers.mails.opening import open_transport

@@ -19,8 +19,8 @@ from storage.blobs.keys import original_key, variants_prefix
 from storage.blobs.port import BlobInfo, Blobs
 from storage.errors import NotFoundError
 from storage.postgres.database import Database
-from storage.stores import contents
-from storage.stores.contents import LEASE_TTL, Content, ContentState
+from storage.stores.media import contents
+from storage.stores.media.contents import LEASE_TTL, Content, ContentState
 from workers.jobs.contents import ContentRemover
 
 PAGE = 1000  # rows of one statement

@@ -17,8 +17,8 @@ from storage.models import Photo, PhotoItem, PhotoState
 from storage.perceptual_hashes import MediaHash
 from storage.postgres import migrate
 from storage.postgres.database import Database, Queryable
-from storage.stores import media_hashes, photos
-from storage.stores.photo_items import pictures_of
+from storage.stores.photos import media_hashes, photos
+from storage.stores.photos.photo_items import pictures_of
 from workers.images.decode import ImageRejectedError
 from workers.images.limits import DecoderLimits
 from workers.images.pool import Decoder

@@ -14,8 +14,8 @@ from server.config.settings import Settings
 from storage.cache.variant_states import VariantState, VariantStates
 from storage.media_types import VIDEO_TYPES
 from storage.postgres import migrate
-from storage.stores import contents, quarantine
-from storage.stores.contents import Content, ContentState
+from storage.stores.media import contents, quarantine
+from storage.stores.media.contents import Content, ContentState
 from workers.images.limits import DecoderLimits
 from workers.images.pool import Decoder
 from workers.jobs.variants import VariantHandlers

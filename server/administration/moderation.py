@@ -15,8 +15,8 @@ from storage.errors import NotFoundError
 from storage.models import Photo
 from storage.moderation import MAX_REASON, MAX_RULE, Decider, Decision, ModerationAction
 from storage.postgres import migrate
-from storage.stores import photo_moderation, photos
-from storage.stores.photo_moderation import Decided
+from storage.stores.photos import photo_moderation, photos
+from storage.stores.photos.photo_moderation import Decided
 from workers.jobs.permissions import LivePermissions
 from workers.jobs.photo_decisions import PhotoDecisions
 

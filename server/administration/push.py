@@ -9,7 +9,7 @@ from server.composition.push import push_contact, vapid_key
 from server.composition.roles import is_embedded
 from server.config.settings import Settings
 from server.errors import InputError
-from storage.stores import push_subscriptions
+from storage.stores.notifications import push_subscriptions
 from workers.web_push.vapid import VapidKey
 
 _NO_CONTACT = "; Apple refuses messages without push.contact, a mailto: URL of yours"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from server.administration.commands import open_database
 from server.config.settings import Settings
-from storage.stores import quarantine
-from storage.stores.quarantine import Quarantined
+from storage.stores.media import quarantine
+from storage.stores.media.quarantine import Quarantined
 
 _PAGE = 1000
 

@@ -11,8 +11,8 @@ from server.config.settings import Settings
 from storage.feeds.star_report import StarReport
 from storage.ids import encode
 from storage.redis.client import open_redis
-from storage.stores import stars
-from storage.stores.stars import ListedStar
+from storage.stores.social import stars
+from storage.stores.social.stars import ListedStar
 from workers.jobs.stars import STUCK_AFTER, seconds_since
 
 MAX_STARS = 10_000

@@ -12,8 +12,9 @@ from server.config.settings import Settings
 from storage.models import StarState
 from storage.postgres import migrate
 from storage.postgres.database import Database
-from storage.stores import stars, users
-from storage.stores.stars import ListedStar, Standing
+from storage.stores.accounts import users
+from storage.stores.social import stars
+from storage.stores.social.stars import ListedStar, Standing
 from workers.jobs.stars import STUCK_AFTER, reconsider
 
 

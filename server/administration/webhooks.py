@@ -11,7 +11,9 @@ from server.errors import InputError
 from storage import ids
 from storage.errors import NotFoundError
 from storage.events import WebhookNoticed
-from storage.stores import account_lists, users, webhook_attempts, webhook_endpoints
+from storage.stores import account_lists
+from storage.stores.accounts import users
+from storage.stores.webhooks import webhook_attempts, webhook_endpoints
 from storage.webhooks import Endpoint, EndpointScope, message_id
 
 

@@ -14,7 +14,7 @@ from server.edge.responses import AccountResponse, DeletionResponse, DeletionTer
 from server.identity.errors import SessionRevokedError
 from storage.errors import NotFoundError
 from storage.postgres.reads import Reads
-from storage.stores import users
+from storage.stores.accounts import users
 
 
 class AccountsApi:

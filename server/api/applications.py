@@ -17,7 +17,7 @@ from server.edge.oauth_responses import (
     AuthorizationResponse,
 )
 from server.identity.errors import AuthorizationRefusedError
-from storage.stores.oauth_clients import ApplicationFields
+from storage.stores.credentials.oauth_clients import ApplicationFields
 
 _TAG = "applications"
 _ALL = "/oauth/applications"

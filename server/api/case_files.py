@@ -22,7 +22,7 @@ from storage.models import Photo, PhotoState
 from storage.postgres.database import Queryable
 from storage.render.photo import photo_json
 from storage.reports import SubjectKind
-from storage.stores import moderated_subjects
+from storage.stores.moderation import moderated_subjects
 
 _NO_PHOTO = b'"photo":null'
 

@@ -30,7 +30,7 @@ from server.edge.requests import ListQuery
 from server.edge.responses import ListResponse
 from storage.postgres.database import Queryable
 from storage.reports import Case, CaseState
-from storage.stores import appeals, cases, decisions, moderated_subjects
+from storage.stores.moderation import appeals, cases, decisions, moderated_subjects
 
 _TAG = "moderation"
 _CASE = "/moderation/cases/{id}"

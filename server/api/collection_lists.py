@@ -25,8 +25,10 @@ from storage.models import Collection, Photo
 from storage.postgres.database import Queryable
 from storage.postgres.reads import Reads
 from storage.render.collection import collection_json
-from storage.stores import collection_items, photo_collections, photo_lists, users
-from storage.stores.collection_items import Places
+from storage.stores.accounts import users
+from storage.stores.photos import photo_lists
+from storage.stores.saved import collection_items, photo_collections
+from storage.stores.saved.collection_items import Places
 
 TAG = "collections"
 

@@ -15,8 +15,8 @@ from server.edge.responses import ListResponse
 from storage.models import CommentOrder
 from storage.postgres.reads import Reads
 from storage.render.comment import comment_json
-from storage.stores import comment_lists
-from storage.stores.comment_lists import Place
+from storage.stores.comments import comment_lists
+from storage.stores.comments.comment_lists import Place
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -18,7 +18,7 @@ from storage.exports import Export
 from storage.ids import encode
 from storage.postgres.database import Queryable
 from storage.postgres.reads import Reads
-from storage.stores import exports
+from storage.stores.archives import exports
 
 _TAG = "exports"
 

@@ -14,7 +14,8 @@ from server.edge.responses import ListResponse
 from storage.imports import ImportItem
 from storage.postgres.database import Queryable
 from storage.postgres.reads import Reads
-from storage.stores import import_items, imports
+from storage.stores.archives import imports
+from storage.stores.photos import import_items
 
 _TAG = "imports"
 

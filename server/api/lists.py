@@ -18,7 +18,8 @@ from storage.errors import NotFoundError
 from storage.models import AccountList
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.reads import Reads
-from storage.stores import account_lists, list_members, lists
+from storage.stores import account_lists
+from storage.stores.social import list_members, lists
 
 _TAG = "lists"
 

@@ -18,7 +18,8 @@ from server.edge.preference_responses import (
 from server.edge.requests import ListQuery
 from server.edge.responses import ListResponse
 from storage.postgres.reads import Reads
-from storage.stores import muted_subjects, notification_sources
+from storage.stores.notifications import notification_sources
+from storage.stores.social import muted_subjects
 
 _TAG = "notifications"
 

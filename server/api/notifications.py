@@ -17,8 +17,8 @@ from storage.notifications import Notification, NotificationCounters, Notificati
 from storage.postgres.database import Queryable
 from storage.postgres.reads import Reads
 from storage.render.notification import counters_fields, notification_json
-from storage.stores import notifications
-from storage.stores.notification_marks import Selection
+from storage.stores.notifications import notifications
+from storage.stores.notifications.notification_marks import Selection
 
 
 class NotificationsApi:

@@ -10,7 +10,7 @@ from server.edge.endpoint import Endpoint
 from server.edge.media_responses import PhotoExifResponse
 from storage.postgres.database import Queryable
 from storage.postgres.reads import Reads
-from storage.stores import photo_exif
+from storage.stores.photos import photo_exif
 
 
 class PhotoExifApi:

@@ -11,7 +11,8 @@ from storage.feeds.highlights import Highlights, Place
 from storage.models import Photo
 from storage.postgres.database import Queryable
 from storage.postgres.reads import Reads
-from storage.stores import list_photos, photo_lists, tag_follows
+from storage.stores.photos import list_photos, photo_lists
+from storage.stores.social import tag_follows
 
 _HIGHLIGHTS = "highlights of the home feed"
 _TAGS = "feed of followed tags"

@@ -17,7 +17,8 @@ from storage.models import Photo
 from storage.postgres.database import Queryable
 from storage.postgres.reads import Reads
 from storage.render.photo import with_saved
-from storage.stores import collection_items, photo_lists, photos
+from storage.stores.photos import photo_lists, photos
+from storage.stores.saved import collection_items
 
 
 class PhotosApi:

@@ -16,7 +16,8 @@ from storage.ids import encode
 from storage.models import Photo
 from storage.postgres.database import Queryable
 from storage.postgres.reads import Reads
-from storage.stores import photo_lists, profiles, users
+from storage.stores.accounts import profiles, users
+from storage.stores.photos import photo_lists
 
 
 class ProfilesApi:

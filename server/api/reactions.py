@@ -16,7 +16,7 @@ from server.edge.responses import ListResponse, UserSummaryResponse
 from storage.models import UserSummary
 from storage.postgres.database import Queryable
 from storage.postgres.reads import Reads
-from storage.stores import likes, photos
+from storage.stores.photos import likes, photos
 
 
 class LikesApi:

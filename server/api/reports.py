@@ -16,7 +16,7 @@ from server.edge.requests import ListQuery
 from server.edge.responses import ListResponse
 from storage.postgres.reads import Reads
 from storage.reports import Category, SubjectKind
-from storage.stores import decisions, reports
+from storage.stores.moderation import decisions, reports
 
 _TAG = "reports"
 

@@ -23,8 +23,8 @@ from server.edge.search_responses import (
     SearchResponse,
 )
 from storage.search_text import SearchedText, parse
-from storage.stores.tag_search import FoundTag
-from storage.stores.user_search import FoundUser
+from storage.stores.discovery.tag_search import FoundTag
+from storage.stores.discovery.user_search import FoundUser
 
 R = TypeVar("R", FoundUser, FoundTag)
 

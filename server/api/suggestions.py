@@ -14,8 +14,8 @@ from storage.models import User
 from storage.postgres.database import Queryable
 from storage.postgres.reads import Reads
 from storage.render.timestamps import timestamp
-from storage.stores import account_suggestions
-from storage.stores.account_suggestions import MadeSuggestions
+from storage.stores.discovery import account_suggestions
+from storage.stores.discovery.account_suggestions import MadeSuggestions
 
 _LISTING = "suggested users"
 

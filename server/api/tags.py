@@ -13,7 +13,7 @@ from server.edge.problem import bad_field
 from server.edge.responses import ListResponse, TagResponse
 from storage import texts
 from storage.postgres.reads import Reads
-from storage.stores import tag_follows
+from storage.stores.social import tag_follows
 
 
 class TagsApi:

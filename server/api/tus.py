@@ -25,7 +25,7 @@ from server.media.upload_metrics import UploadMetrics, Way
 from server.media.video_checks import VideoUploadLimits, require_accepted
 from storage.ids import encode, milliseconds_of
 from storage.media_types import VIDEO_TYPES
-from storage.stores.uploads import MAX_PARTS, Upload
+from storage.stores.photos.uploads import MAX_PARTS, Upload
 
 VERSION = "1.0.0"
 EXTENSIONS = "creation,creation-with-upload,checksum,expiration,termination"

@@ -11,7 +11,7 @@ from typing import Any
 from server.actions.uploads import UploadActions
 from server.edge.problem import ProblemError
 from storage.errors import UnavailableError
-from storage.stores.uploads import Upload
+from storage.stores.photos.uploads import Upload
 
 RENEW_EVERY = 3.0  # seconds; much shorter than the lease
 

@@ -32,7 +32,7 @@ from server.edge.webhook_responses import (
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.reads import Reads
 from storage.render.webhook import attempt_json
-from storage.stores import webhook_attempts, webhook_endpoints
+from storage.stores.webhooks import webhook_attempts, webhook_endpoints
 from storage.webhooks import Attempt, EndpointState
 from workers.webhooks.payloads import EVENT_TYPES, PAYLOADS
 

@@ -24,7 +24,9 @@ from storage.blobs.port import Blobs
 from storage.errors import NotFoundError
 from storage.models import Photo, PhotoState
 from storage.postgres.database import Database
-from storage.stores import account_fields, comment_lists, photo_lists, photos, users
+from storage.stores.accounts import account_fields, users
+from storage.stores.comments import comment_lists
+from storage.stores.photos import photo_lists, photos
 
 FOLDER = Path(__file__).parent / "photos"
 READY_DEADLINE = 60.0  # seconds for the media worker to make all variants

@@ -7,7 +7,7 @@ from datetime import datetime
 from server.edge.responses import ResponseModel, Time
 from storage.mails import ChangeProgress, Recipient
 from storage.render.timestamps import timestamp
-from storage.stores.email_changes import EmailChange
+from storage.stores.accounts.email_changes import EmailChange
 
 
 class WaitingChange(ResponseModel):

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from server.edge.responses import Id, ResponseModel, Time
 from storage import models
-from storage.stores.photo_exif import LOCATION
+from storage.stores.photos.photo_exif import LOCATION
 
 
 class UploadResponse(ResponseModel):

@@ -8,8 +8,8 @@ from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from server.edge.requests import AltText, Caption, Id, Location, PhotoTime, RequestModel, Tags
 from storage.models import PhotoAudience
-from storage.stores.photo_item_edits import ItemEdit
-from storage.stores.photo_items import MAX_ITEMS
+from storage.stores.photos.photo_item_edits import ItemEdit
+from storage.stores.photos.photo_items import MAX_ITEMS
 
 
 class PhotoMetadata(RequestModel):

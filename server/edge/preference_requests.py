@@ -11,7 +11,7 @@ from server.edge.requests import RequestModel
 from storage.notification_channels import KINDS, Audience, Channel, choices, default_audience
 from storage.notifications import NotificationKind
 from storage.quiet_hours import WEEK, QuietHours, Weekday, find_zone
-from storage.stores.notification_preferences import DigestFrequency
+from storage.stores.notifications.notification_preferences import DigestFrequency
 
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 

@@ -13,10 +13,10 @@ from storage.notification_channels import KINDS, Audience, Channel, Preferences,
 from storage.notifications import NotificationKind
 from storage.quiet_hours import WEEK, QuietHours, Weekday
 from storage.render.timestamps import timestamp
-from storage.stores.muted_subjects import MutedSubject
-from storage.stores.notification_preferences import DigestFrequency, Schedule
-from storage.stores.notification_sources import SourceComment
-from storage.stores.notification_text import excerpt_of
+from storage.stores.notifications.notification_preferences import DigestFrequency, Schedule
+from storage.stores.notifications.notification_sources import SourceComment
+from storage.stores.notifications.notification_text import excerpt_of
+from storage.stores.social.muted_subjects import MutedSubject
 
 
 class ChannelPreferenceResponse(ResponseModel):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from server.edge.responses import ResponseModel, Time
 from storage.render.timestamps import timestamp
-from storage.stores.identities import Identity
+from storage.stores.credentials.identities import Identity
 
 
 class ProviderResponse(ResponseModel):

@@ -25,7 +25,7 @@ from storage.reports import (
     ReportOutcome,
     SubjectKind,
 )
-from storage.stores.moderated_subjects import ModeratedAccount, ModeratedComment
+from storage.stores.moderation.moderated_subjects import ModeratedAccount, ModeratedComment
 
 Accounts = Mapping[int, ModeratedAccount]
 

@@ -15,7 +15,7 @@ from channels.contract.ports import Presence
 from storage import models
 from storage.render.timestamps import timestamp, timestamp_of
 from storage.render.user_summary import banner_url, user_summary_fields
-from storage.stores.account_suggestions import AccountSuggestion, SuggestionReason
+from storage.stores.discovery.account_suggestions import AccountSuggestion, SuggestionReason
 
 Id = Annotated[str, Field(min_length=13, max_length=13, pattern="^[0-9A-HJKMNP-TV-Z]{13}$", examples=["01K3S9C0XG4Q7"])]
 Time = Annotated[str, Field(json_schema_extra={"format": "date-time"}, examples=["2026-11-20T12:00:00.000Z"])]

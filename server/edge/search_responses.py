@@ -5,8 +5,8 @@ from __future__ import annotations
 from server.edge.photo_responses import PhotoResponse
 from server.edge.responses import ListResponse, ResponseModel, UserFields
 from storage.render.user_summary import user_summary_fields
-from storage.stores.tag_search import FoundTag
-from storage.stores.user_search import FoundUser
+from storage.stores.discovery.tag_search import FoundTag
+from storage.stores.discovery.user_search import FoundUser
 
 
 class FoundUserResponse(UserFields):

@@ -11,8 +11,8 @@ from server.edge.responses import Id, ResponseModel, Time
 from server.identity.clients import device_name
 from storage.ids import encode
 from storage.render.timestamps import timestamp
-from storage.stores.passkeys import Passkey
-from storage.stores.session_lists import ListedSession
+from storage.stores.credentials.passkeys import Passkey
+from storage.stores.credentials.session_lists import ListedSession
 
 SessionId = Annotated[str, Field(json_schema_extra={"format": "uuid"})]
 

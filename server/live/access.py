@@ -30,7 +30,9 @@ from storage.errors import NotFoundError
 from storage.limits.tickets import Tickets
 from storage.postgres.database import Queryable
 from storage.postgres.reads import Reads
-from storage.stores import blocks, photos, relations, webhook_endpoints
+from storage.stores.photos import photos
+from storage.stores.social import blocks, relations
+from storage.stores.webhooks import webhook_endpoints
 from workers.jobs import publications
 from workers.jobs.publications import FEED, NOTIFICATIONS, PRESENCE, WEBHOOK
 

@@ -25,7 +25,7 @@ from server.identity.rate_limiter import RateLimiter
 from server.identity.rate_limits import READ_QUOTA
 from storage.notifications import NotificationMark
 from storage.postgres.reads import Reads
-from storage.stores.notification_marks import Selection
+from storage.stores.notifications.notification_marks import Selection
 
 Run = Callable[[int, Any], Awaitable[bytes]]
 

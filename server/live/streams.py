@@ -18,8 +18,14 @@ from storage.ids import shard_of
 from storage.postgres.database import Queryable
 from storage.render.images import Sign
 from storage.render.photo import assemble, with_suggestions
-from storage.stores import notification_counters, notification_marks, notification_removal, notifications, photo_exif
-from storage.stores.notification_marks import Selection
+from storage.stores.notifications import (
+    notification_counters,
+    notification_marks,
+    notification_removal,
+    notifications,
+)
+from storage.stores.notifications.notification_marks import Selection
+from storage.stores.photos import photo_exif
 from workers.jobs.publications import (
     FEED,
     NOTIFICATIONS,

@@ -23,7 +23,9 @@ from storage.models import Photo, User
 from storage.postgres.database import Queryable
 from storage.postgres.reads import Reads
 from storage.search_text import parse
-from storage.stores import photo_lists, relations, users
+from storage.stores.accounts import users
+from storage.stores.photos import photo_lists
+from storage.stores.social import relations
 
 MAX_RELATIONSHIPS = 80  # of one request
 

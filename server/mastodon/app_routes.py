@@ -20,8 +20,8 @@ from server.mastodon.request import MastodonRequest, respond
 from storage.ids import encode
 from storage.oauth import Application
 from storage.postgres.database import Queryable
-from storage.stores import oauth_clients
-from storage.stores.oauth_clients import ApplicationFields
+from storage.stores.credentials import oauth_clients
+from storage.stores.credentials.oauth_clients import ApplicationFields
 
 
 def _lines(value: Any) -> Any:

@@ -13,7 +13,7 @@ from server.identity.opaque_tokens import is_opaque
 from server.identity.tokens import TokenError
 from storage.errors import NotFoundError, UnavailableError
 from storage.postgres.database import Queryable
-from storage.stores import oauth_clients
+from storage.stores.credentials import oauth_clients
 
 KNOWN = 10_000  # applications
 

@@ -14,7 +14,7 @@ from server.mastodon.texts import Links
 from server.media.image_checks import UploadLimits
 from server.media.video_checks import VideoUploadLimits
 from storage.media_types import VIDEO_TYPES
-from storage.stores.photo_items import MAX_ITEMS
+from storage.stores.photos.photo_items import MAX_ITEMS
 from storage.texts import MAX_ALT_TEXT, MAX_CAPTION
 
 # The version whose interface apps may expect; from 4.3 on they would ask for grouped notifications.

@@ -19,7 +19,7 @@ from server.mastodon.texts import Links
 from storage.models import AccountList, User
 from storage.postgres.database import Database
 from storage.postgres.reads import Reads
-from storage.stores import list_members, lists
+from storage.stores.social import list_members, lists
 
 _BASE = "/api/v1/lists"
 

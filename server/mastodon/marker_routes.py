@@ -17,9 +17,9 @@ from storage.errors import NotFoundError
 from storage.notifications import NotificationMark
 from storage.postgres.database import Database
 from storage.render.timestamps import timestamp
-from storage.stores import timeline_markers
-from storage.stores.notification_marks import Selection
-from storage.stores.timeline_markers import TIMELINES, TimelineMarker
+from storage.stores.accounts import timeline_markers
+from storage.stores.accounts.timeline_markers import TIMELINES, TimelineMarker
+from storage.stores.notifications.notification_marks import Selection
 
 
 def _names(value: Any) -> Any:

@@ -34,8 +34,8 @@ from storage.blobs.port import Blobs
 from storage.errors import NotFoundError
 from storage.media_types import VIDEO_TYPES
 from storage.postgres.database import Database
-from storage.stores import uploads
-from storage.stores.uploads import Upload
+from storage.stores.photos import uploads
+from storage.stores.photos.uploads import Upload
 
 
 class Description(QueryModel):

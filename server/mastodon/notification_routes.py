@@ -15,7 +15,7 @@ from server.mastodon.request import MastodonRequest, respond
 from server.mastodon.texts import Links
 from storage.errors import NotFoundError
 from storage.notifications import Notification, NotificationMark
-from storage.stores.notification_marks import Selection
+from storage.stores.notifications.notification_marks import Selection
 from workers.web_push.app_messages import KINDS
 
 _BASE = "/api/v1/notifications"

@@ -18,7 +18,9 @@ from storage.notifications import Notification, NotificationKind
 from storage.postgres.database import Queryable
 from storage.postgres.reads import Reads
 from storage.render.timestamps import timestamp
-from storage.stores import nested_comments, notifications, photo_lists
+from storage.stores.nested import nested_comments
+from storage.stores.notifications import notifications
+from storage.stores.photos import photo_lists
 from workers.web_push.app_messages import KINDS
 
 _WITHOUT_STATUS = {"follow", "follow_request"}

@@ -26,8 +26,9 @@ from storage.postgres.database import Queryable
 from storage.postgres.reads import Reads
 from storage.render.timestamps import timestamp_of
 from storage.reports import Category, SubjectKind
-from storage.stores import account_suggestions, users
-from storage.stores.account_suggestions import MadeSuggestions
+from storage.stores.accounts import users
+from storage.stores.discovery import account_suggestions
+from storage.stores.discovery.account_suggestions import MadeSuggestions
 
 _EMPTY = {
     "/api/v1/custom_emojis": "",

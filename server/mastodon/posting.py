@@ -31,9 +31,9 @@ from storage.errors import NotFoundError
 from storage.holds import HoldPolicy
 from storage.models import Photo, PhotoAudience, PhotoState
 from storage.postgres.database import Database, Transaction
-from storage.stores import photos
-from storage.stores.photo_item_edits import ItemEdit
-from storage.stores.photo_items import MAX_ITEMS, pictures_of
+from storage.stores.photos import photos
+from storage.stores.photos.photo_item_edits import ItemEdit
+from storage.stores.photos.photo_items import MAX_ITEMS, pictures_of
 
 IMAGE_PATIENCE = 3.0  # seconds that a response waits for the images of a new photo
 _POLL = (0.05, 0.4)  # seconds: the first and the longest pause between two looks at it

@@ -16,7 +16,7 @@ from server.mastodon.texts import Links
 from server.media.uploads import UploadReceiver
 from storage.models import ProfileImageKind, User
 from storage.postgres.database import Database
-from storage.stores import users
+from storage.stores.accounts import users
 
 _IMAGES = {"avatar": ProfileImageKind.AVATAR, "header": ProfileImageKind.BANNER}
 

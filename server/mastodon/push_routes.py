@@ -15,7 +15,7 @@ from server.mastodon.endpoint import Route, route
 from server.mastodon.request import MastodonRequest, respond
 from storage.postgres.database import Queryable
 from storage.push import PushPolicy, PushSubscription
-from storage.stores import push_subscriptions
+from storage.stores.notifications import push_subscriptions
 from workers.outbound.errors import UrlRefusedError
 from workers.web_push.keys import parse_auth, parse_browser_key
 

@@ -18,7 +18,7 @@ from server.mastodon.texts import Links
 from storage.models import User
 from storage.postgres.database import Queryable
 from storage.postgres.reads import Reads
-from storage.stores import relations
+from storage.stores.social import relations
 
 Action = Callable[[int, int], Awaitable[object]]
 

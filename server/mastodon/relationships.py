@@ -8,7 +8,7 @@ from server.mastodon.accounts import Entity, relationship
 from storage.models import Relation
 from storage.postgres.database import Queryable
 from storage.postgres.reads import Reads
-from storage.stores import relations
+from storage.stores.social import relations
 
 
 async def relationships(reads: Reads, viewer_id: int, user_ids: Sequence[int]) -> list[Entity]:

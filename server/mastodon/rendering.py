@@ -18,7 +18,8 @@ from storage.ids import decode
 from storage.models import Comment, Photo
 from storage.postgres.database import Queryable
 from storage.postgres.reads import Reads
-from storage.stores import account_lists, collection_items
+from storage.stores import account_lists
+from storage.stores.saved import collection_items
 
 
 class Renderer:

@@ -26,7 +26,8 @@ from storage.errors import NotFoundError
 from storage.ids import BadIdError, decode
 from storage.postgres.reads import Reads
 from storage.search_text import parse
-from storage.stores import tag_follows, usernames
+from storage.stores.accounts import usernames
+from storage.stores.social import tag_follows
 
 MAX = 40
 

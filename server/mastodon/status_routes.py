@@ -20,7 +20,8 @@ from server.mastodon.threads import Threads
 from storage.models import Comment, Photo, UserSummary
 from storage.postgres.database import Queryable
 from storage.postgres.reads import Reads
-from storage.stores import comment_lists, likes, photo_lists, photos
+from storage.stores.comments import comment_lists
+from storage.stores.photos import likes, photo_lists, photos
 
 
 class SeveralStatuses(QueryModel):

@@ -23,7 +23,7 @@ from server.mastodon.routing import render
 from storage import texts
 from storage.errors import NotFoundError
 from storage.postgres.reads import Reads
-from storage.stores import list_members
+from storage.stores.social import list_members
 from workers.jobs.publications import FEED, NOTIFICATIONS
 
 PATH = "/api/v1/streaming"

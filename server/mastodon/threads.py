@@ -10,8 +10,9 @@ from server.mastodon.rendering import Renderer
 from storage.models import Comment, Photo
 from storage.postgres.database import Queryable
 from storage.postgres.reads import Reads
-from storage.stores import comment_lists, photos
-from storage.stores.comment_lists import FIRST_REPLIES
+from storage.stores.comments import comment_lists
+from storage.stores.comments.comment_lists import FIRST_REPLIES
+from storage.stores.photos import photos
 
 MAX_COMMENTS = 200  # of a photo, the newest, and replies to one comment
 MAX_READ_ON = 20  # comments whose replies are read beyond the first ones

@@ -24,7 +24,8 @@ from storage.ids import decode
 from storage.models import Photo
 from storage.postgres.database import Queryable
 from storage.postgres.reads import Reads
-from storage.stores import collection_items, likes, list_photos, photo_collections, photo_lists
+from storage.stores.photos import likes, list_photos, photo_lists
+from storage.stores.saved import collection_items, photo_collections
 
 NEWEST_LIKES = 1000  # of a user, among which a page of favourites is
 

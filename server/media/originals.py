@@ -16,7 +16,9 @@ from storage.blobs.port import Blob, Blobs
 from storage.errors import NotFoundError, UnavailableError
 from storage.limits.tickets import Tickets
 from storage.postgres.database import Queryable
-from storage.stores import photo_contents, quarantine, sessions
+from storage.stores.credentials import sessions
+from storage.stores.media import quarantine
+from storage.stores.photos import photo_contents
 
 _SCOPE = "read:photos"  # of the tokens of applications
 

@@ -21,8 +21,8 @@ from storage.cache.variant_states import VariantState, VariantStates
 from storage.errors import NotFoundError, UnavailableError
 from storage.events import VariantWanted, VideoWanted
 from storage.postgres.database import Database
-from storage.stores import variants
-from storage.stores.variants import StoredVariant
+from storage.stores.media import variants
+from storage.stores.media.variants import StoredVariant
 
 log = structlog.get_logger(__name__)
 

@@ -9,8 +9,8 @@ import structlog
 
 from storage.errors import UnavailableError
 from storage.postgres.database import Queryable
-from storage.stores import variants
-from storage.stores.variants import StoredVariant
+from storage.stores.media import variants
+from storage.stores.media.variants import StoredVariant
 
 log = structlog.get_logger(__name__)
 

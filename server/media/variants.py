@@ -17,8 +17,9 @@ from storage.blobs.port import Blob, Blobs
 from storage.blobs.variants import FEED, REVIEW, THUMB, Variant, VariantRegistry
 from storage.errors import NotFoundError
 from storage.postgres.database import Queryable
-from storage.stores import contents, photo_contents, quarantine
-from storage.stores.variants import StoredVariant
+from storage.stores.media import contents, quarantine
+from storage.stores.media.variants import StoredVariant
+from storage.stores.photos import photo_contents
 
 YEAR = 365 * 86400  # seconds
 DAY = 86400  # seconds

@@ -14,8 +14,9 @@ from storage.models import Photo, User
 from storage.postgres.database import Queryable
 from storage.postgres.reads import Reads
 from storage.render.user_summary import avatar_url
-from storage.stores import photos, users
-from storage.stores.notification_text import excerpt_of
+from storage.stores.accounts import users
+from storage.stores.notifications.notification_text import excerpt_of
+from storage.stores.photos import photos
 
 OEMBED_PATH = "/oembed"
 

@@ -13,8 +13,8 @@ from html import escape
 
 from storage.ids import encode
 from storage.postgres.reads import Reads
-from storage.stores import indexed_photos
-from storage.stores.indexed_photos import IndexedPhoto
+from storage.stores.discovery import indexed_photos
+from storage.stores.discovery.indexed_photos import IndexedPhoto
 
 PHOTOS = 5_000  # the protocol allows 50,000 URLs
 LIFETIME = 3600.0  # seconds for which a sitemap is kept, because it costs a look at all shards

@@ -1,7 +1,7 @@
 """The port of the blob store: whole objects under keys, written once and read many times.
 
 The keys are in `storage.blobs.keys`. The adapters are in this package and pass one contract suite. No adapter
-coordinates writers with deletions of the same content; `storage.stores.contents` does.
+coordinates writers with deletions of the same content; `storage.stores.media.contents` does.
 """
 
 from __future__ import annotations

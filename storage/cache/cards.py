@@ -22,7 +22,7 @@ from storage.postgres.database import Queryable
 from storage.redis.client import Redis, redis_errors, values_of
 from storage.redis.scripts import Script
 from storage.render.photo import is_restricted, photo_card
-from storage.stores import photo_lists, photos
+from storage.stores.photos import photo_lists, photos
 
 # Times to live in milliseconds
 CARD_TTL = 24 * 3600 * 1000

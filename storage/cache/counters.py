@@ -24,7 +24,7 @@ from storage.postgres.fallback import DatabaseFallback
 from storage.redis.client import Redis, redis_errors, values_of
 from storage.redis.scripts import Call, Script
 from storage.render.photo import counters_suffix
-from storage.stores import likes, photos
+from storage.stores.photos import likes, photos
 
 TTL = 24 * 3600  # seconds
 MAX_LIKES = 10_000  # of one user

@@ -17,7 +17,7 @@ import orjson
 from storage import ids
 from storage.redis.client import Redis, redis_errors, values_of
 from storage.redis.scripts import Script
-from storage.stores.tag_uses import TaggedPhoto
+from storage.stores.discovery.tag_uses import TaggedPhoto
 from storage.trends import MIN_AUTHORS, tag_score
 
 DAYS = 7  # before the present one

@@ -24,7 +24,8 @@ from storage.ids import first_id_at
 from storage.models import Photo, StarState
 from storage.postgres.database import Queryable
 from storage.redis.client import Redis
-from storage.stores import follows, photo_lists, photos, relations, stars
+from storage.stores.photos import photo_lists, photos
+from storage.stores.social import follows, relations, stars
 
 WINDOW = 500  # photos
 FILL_ATTEMPTS = 5  # lists read from PostgreSQL for one build, each outdated by a concurrent edit

@@ -22,8 +22,9 @@ from storage.models import Photo
 from storage.postgres.database import Queryable
 from storage.postgres.reads import Reads
 from storage.redis.client import Redis
-from storage.stores import home_photos, photo_lists, users
-from storage.stores.home_photos import Reactions
+from storage.stores.accounts import users
+from storage.stores.photos import home_photos, photo_lists
+from storage.stores.photos.home_photos import Reactions
 from storage.trends import hotness
 
 _ATTEMPTS = 3  # to read the log, which is built in between

@@ -25,7 +25,7 @@ from storage.limits.tickets import revoked_key
 from storage.postgres.reads import Reads
 from storage.redis.client import Redis
 from storage.render.photo import LIKED, NOT_LIKED, PRIVATE, Render, counters_suffix, is_restricted, with_urls
-from storage.stores import photo_lists
+from storage.stores.photos import photo_lists
 
 _OK, _MISSING, _BUILDING, _REVOKED, _REFUSED = range(5)
 _UNLIKED = ord("-")

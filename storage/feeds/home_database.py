@@ -14,7 +14,7 @@ from storage.postgres.database import Queryable
 from storage.postgres.fallback import DatabaseFallback
 from storage.render.images import Sign
 from storage.render.photo import assemble
-from storage.stores import likes, photo_lists
+from storage.stores.photos import likes, photo_lists
 
 
 class DatabaseHome:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from storage.cache.photo_trends import AUTHOR_DISTANCE, PhotoTrends
 from storage.postgres.reads import Reads
-from storage.stores import photo_lists
+from storage.stores.photos import photo_lists
 
 _ROUNDS = 5  # reads of the list for one page, where the viewer may not see most of it
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from storage.postgres.fallback import DatabaseFallback
-from storage.stores import sessions
+from storage.stores.credentials import sessions
 
 
 class OpenSessions:

@@ -9,8 +9,8 @@ from storage.ids import SLOT_GROUPS, slot_group
 from storage.limits.tickets import Tickets
 from storage.postgres.database import Queryable
 from storage.redis.client import Redis, redis_errors, values_of
-from storage.stores import sessions
-from storage.stores.sessions import Ended
+from storage.stores.credentials import sessions
+from storage.stores.credentials.sessions import Ended
 
 _MARKS = [b"revocations:{%d}" % group for group in range(SLOT_GROUPS)]
 

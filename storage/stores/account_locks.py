@@ -2,13 +2,13 @@
 
 Two accounts are locked one after the other, the one with the smaller id first, since they may be in different shards;
 all transactions lock in this order, so none waits in a circle. Accounts are locked before photos
-(`storage.stores.photos`).
+(`storage.stores.photos.photos`).
 
 `users.remove` locks the account's row FOR UPDATE before it deletes anything. What belongs to the user is inserted under
 a lock FOR KEY SHARE, on the condition that the account is not deleted. So the deletion waits for the insert and then
 deletes its row too, or the insert waits for the deletion and inserts nothing. A foreign key takes the same lock, but
 after the insert and without the condition. A like takes no lock: one that is committed after the deletion is found when
-the grace period of the deletion ends (`storage.stores.erasure`).
+the grace period of the deletion ends (`storage.stores.accounts.erasure`).
 """
 
 from __future__ import annotations

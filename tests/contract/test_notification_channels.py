@@ -13,7 +13,9 @@ import pytest
 from storage.models import User
 from storage.notifications import Notification, NotificationKind
 from storage.postgres.database import Database
-from storage.stores import email_addresses, push_subscriptions, sessions
+from storage.stores.accounts import email_addresses
+from storage.stores.credentials import sessions
+from storage.stores.notifications import push_subscriptions
 from tests.support.community import new_users, ready_photo, record_notification
 from tests.support.deliveries import RecordingChannel
 from tests.support.push import push_settings, running_push_service

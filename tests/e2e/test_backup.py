@@ -26,7 +26,7 @@ from server.errors import BackupError, StartError
 from server.operation.data_dir import read_run_file
 from storage.blobs.keys import original_key
 from storage.postgres import migrate
-from storage.stores import counter_drift
+from storage.stores.photos import counter_drift
 from tests.e2e.load import Load
 from tests.support.api_user import ApiUser
 from tests.support.eventually import eventually

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from storage.events import PhotoDeleted
 from storage.postgres.database import Database
-from storage.stores import webhook_claims
+from storage.stores.webhooks import webhook_claims
 from tests.engines.private import free_port
 from tests.support.community import new_user
 from tests.support.eventually import eventually

@@ -16,7 +16,8 @@ from storage import ids
 from storage.models import Role
 from storage.postgres.database import Database
 from storage.render.timestamps import timestamp
-from storage.stores import follows, users
+from storage.stores.accounts import users
+from storage.stores.social import follows
 from tests.soak.api import Api
 from tests.soak.cluster import Cluster
 from tests.soak.device import BACKOFF, Device

@@ -38,8 +38,8 @@ from storage.postgres.database import Database
 from storage.postgres.fallback import DatabaseFallback
 from storage.postgres.reads import PrimaryReads
 from storage.redis.client import Redis
-from storage.stores import photo_processing, photos
-from storage.stores.photo_items import pictures_of
+from storage.stores.photos import photo_processing, photos
+from storage.stores.photos.photo_items import pictures_of
 from tests.support.api_user import ApiUser, Response
 from tests.support.community import decoded_items
 

@@ -16,7 +16,7 @@ from storage.api_tokens import FoundToken
 from storage.errors import NotFoundError
 from storage.models import Role
 from storage.postgres.database import Database
-from storage.stores import api_tokens
+from storage.stores.credentials import api_tokens
 from tests.support.memory_quotas import MemoryQuotas
 
 

@@ -8,7 +8,7 @@ from aiohttp import FormData
 
 from server.identity.opaque_tokens import TokenKind, digest, new_token
 from storage import ids
-from storage.stores import api_tokens
+from storage.stores.credentials import api_tokens
 from tests.support.api import Api
 from tests.support.api_user import ApiUser, Response
 from tests.support.pictures import encoded, halves

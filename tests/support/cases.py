@@ -6,7 +6,7 @@ from typing import Any
 
 from storage import ids
 from storage.models import Photo, Role
-from storage.stores import users
+from storage.stores.accounts import users
 from tests.support.api import Api
 from tests.support.api_user import ApiUser
 from tests.support.community import ready_photo

@@ -13,20 +13,13 @@ from storage.ids import IdGenerator
 from storage.models import Photo, PhotoItem, User
 from storage.notifications import Activity, Notification, NotificationKind
 from storage.postgres.database import Database, Transaction
-from storage.stores import (
-    account_fields,
-    blocks,
-    follows,
-    inbox_lock,
-    notification_groups,
-    notifications,
-    photo_items,
-    photo_processing,
-    photos,
-    users,
-)
-from storage.stores.notification_lookup import look_up
-from storage.stores.photo_items import DecodedItem
+from storage.stores import inbox_lock
+from storage.stores.accounts import account_fields, users
+from storage.stores.notifications import notification_groups, notifications
+from storage.stores.notifications.notification_lookup import look_up
+from storage.stores.photos import photo_items, photo_processing, photos
+from storage.stores.photos.photo_items import DecodedItem
+from storage.stores.social import blocks, follows
 
 _contents = itertools.count(1)
 

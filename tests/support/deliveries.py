@@ -14,7 +14,8 @@ from storage.models import Photo, User
 from storage.notification_channels import KINDS, Audience, Channel
 from storage.notifications import Notification
 from storage.postgres.database import Database
-from storage.stores import comments, notification_preferences
+from storage.stores.comments import comments
+from storage.stores.notifications import notification_preferences
 from tests.support.community import new_users
 from tests.support.stage import Stage
 from workers.deliveries.port import NoDeliveryMetrics, NotificationChannel, SendOutcome, Sent

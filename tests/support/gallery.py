@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 
 from storage.postgres.database import Database
-from storage.stores import account_fields, follows, photo_deletion, photo_processing, photos, users
+from storage.stores.accounts import account_fields, users
+from storage.stores.photos import photo_deletion, photo_processing, photos
+from storage.stores.social import follows
 
 _numbers = itertools.count(1)
 

@@ -13,7 +13,7 @@ from storage.feeds.highlights import Highlights, HighlightsPage, Place
 from storage.ids import slot_group
 from storage.postgres.database import Database
 from storage.postgres.reads import PrimaryReads, Reads
-from storage.stores import blocks
+from storage.stores.social import blocks
 from tests.support.driver_commands import commands
 from tests.support.gallery import Gallery
 

@@ -8,8 +8,8 @@ from storage.models import Photo, User
 from storage.notifications import Notification, NotificationCounters, NotificationKind
 from storage.postgres.database import Database
 from storage.render.notification import counters_fields
-from storage.stores import notification_marks, notifications
-from storage.stores.notification_marks import Selection
+from storage.stores.notifications import notification_marks, notifications
+from storage.stores.notifications.notification_marks import Selection
 from tests.support.community import record_notification, retract_notification
 
 

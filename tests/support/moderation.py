@@ -9,8 +9,8 @@ from typing import Any
 from storage.models import Photo
 from storage.moderation import Decider, Decision, ModerationAction
 from storage.postgres.database import Database
-from storage.stores import photo_moderation
-from storage.stores.photo_moderation import Decided
+from storage.stores.photos import photo_moderation
+from storage.stores.photos.photo_moderation import Decided
 
 HIDE, HOLD, SENSITIVE, ALLOW = (
     ModerationAction.HIDE,

@@ -34,7 +34,8 @@ from storage.limits.recent import RecentMembers
 from storage.limits.tickets import Tickets
 from storage.models import Photo, PhotoCounters, User
 from storage.postgres.database import Database
-from storage.stores import likes, notifications
+from storage.stores.notifications import notifications
+from storage.stores.photos import likes
 from tests.support.driver_commands import commands, driver_client
 from tests.support.eventually import DEADLINE
 from tests.support.listener import Listener

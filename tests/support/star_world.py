@@ -20,7 +20,7 @@ from storage.feeds.window_log import TIME_TO_LIVE, Filled, WindowLog
 from storage.ids import pack_ids, slot_group, unpack_ids
 from storage.models import StarState
 from storage.redis.client import Redis
-from storage.stores.stars import Standing
+from storage.stores.social.stars import Standing
 from tests.support.driver_commands import commands
 from tests.support.window_logs import ANN, BOB, DAN
 

@@ -22,7 +22,7 @@ from storage.events import Event
 from storage.feeds.notification_log import NotificationLog
 from storage.models import User
 from storage.postgres.database import Database
-from storage.stores import webhook_deliveries, webhook_endpoints
+from storage.stores.webhooks import webhook_deliveries, webhook_endpoints
 from storage.webhooks import Endpoint, EndpointScope, EndpointState, message_id
 from tests.support.eventually import eventually
 from workers.handlers import EventOrigin, handling

@@ -2,7 +2,7 @@
 
 A package is a folder of modules. The modules right below `channels`, `workers` and `server` are packages of their own,
 because some are imported by every sibling folder and others import every folder; those right below `storage`
-(the domain) are one package.
+(the domain) are one package. So are the stores, whose folders have a list of arrows of their own.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+STORES = "storage/stores"
 TOPS = ("storage", "channels", "workers", "server", "loadtest")
 OUTSIDE = {"tests", "bench", "mutation"}  # the product never imports these
 
@@ -31,7 +32,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "storage/blobs": "storage",
         "storage/embedded": "storage",
         "storage/render": "storage storage/blobs",
-        "storage/stores": "storage storage/postgres",
+        STORES: "storage storage/postgres",
         "storage/limits": "storage storage/postgres storage/redis storage/stores",
         "storage/cache": "storage storage/blobs storage/postgres storage/redis storage/render storage/stores",
         "storage/feeds": (
@@ -224,6 +225,8 @@ def package_of(module: str) -> str | None:
     parts = module.split(".")
     if parts[0] in OUTSIDE:
         return parts[0]
+    if parts[:2] == STORES.split("/"):
+        return STORES
     if parts[0] not in TOPS:
         return None
     while parts and ".".join(parts) not in MODULES and f"{'.'.join(parts)}.__init__" not in MODULES:

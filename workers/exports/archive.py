@@ -10,9 +10,10 @@ from storage.blobs.port import Blob, Blobs
 from storage.errors import NotFoundError
 from storage.models import User
 from storage.postgres.database import Queryable
-from storage.stores import export_contents, quarantine
-from storage.stores.export_contents import BLOCKS, FOLLOWS
-from storage.stores.photo_items import pictures_of
+from storage.stores.archives import export_contents
+from storage.stores.archives.export_contents import BLOCKS, FOLLOWS
+from storage.stores.media import quarantine
+from storage.stores.photos.photo_items import pictures_of
 from workers.exports import activity_streams, documents, security_documents
 from workers.exports.offline_page import offline_page
 from workers.exports.zip_stream import ZipStream

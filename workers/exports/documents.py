@@ -19,8 +19,10 @@ from storage.render.notification import notification_fields
 from storage.render.photo import description_fields
 from storage.render.timestamps import timestamp
 from storage.reports import Decision, Report
-from storage.stores import export_contents, imports, list_members, lists, tag_follows, webhook_endpoints
-from storage.stores.photo_items import pictures_of
+from storage.stores.archives import export_contents, imports
+from storage.stores.photos.photo_items import pictures_of
+from storage.stores.social import list_members, lists, tag_follows
+from storage.stores.webhooks import webhook_endpoints
 
 _ALL_LISTS = lists.MAX
 

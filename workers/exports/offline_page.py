@@ -12,8 +12,8 @@ from storage.ids import encode
 from storage.media_types import VIDEO_TYPES
 from storage.models import Photo, PhotoState, User
 from storage.postgres.database import Queryable
-from storage.stores import export_contents
-from storage.stores.photo_items import pictures_of
+from storage.stores.archives import export_contents
+from storage.stores.photos.photo_items import pictures_of
 from workers.exports.documents import picture_names
 
 _HEAD = """<!doctype html>

@@ -11,7 +11,7 @@ import orjson
 from storage.models import User
 from storage.postgres.database import Queryable
 from storage.render.timestamps import timestamp
-from storage.stores import oauth_clients, passkeys, second_factors, session_lists, token_lists
+from storage.stores.credentials import oauth_clients, passkeys, second_factors, session_lists, token_lists
 
 
 async def security(db: Queryable, user: User) -> AsyncIterator[bytes]:

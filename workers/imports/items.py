@@ -12,7 +12,7 @@ import orjson
 from storage import texts
 from storage.imports import ImportSource
 from storage.models import PhotoAudience
-from storage.stores.photo_items import MAX_ITEMS
+from storage.stores.photos.photo_items import MAX_ITEMS
 from workers.imports.port import BadArchiveError
 
 VIDEO_SUFFIXES = (".mp4", ".mov", ".m4v")

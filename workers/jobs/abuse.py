@@ -20,7 +20,9 @@ from storage.events import (
 )
 from storage.postgres.database import Database
 from storage.reports import SubjectKind
-from storage.stores import comments, photos, users
+from storage.stores.accounts import users
+from storage.stores.comments import comments
+from storage.stores.photos import photos
 from workers.handlers import EventHandler, event_origin, on
 from workers.jobs.context import Handlers, WorkerContext
 from workers.jobs.findings import FindingRecorder

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from storage import ids
 from storage.postgres.database import Database
-from storage.stores import findings, hash_lists
+from storage.stores.moderation import findings, hash_lists
 from workers.jobs.janitor import PeriodicTask
 
 FINDINGS_DAYS = 180

@@ -11,8 +11,11 @@ from storage.cache.cards import Cards
 from storage.events import AccountOpened, CollectionsOutdated, CopiesOutdated, UserFollowed
 from storage.feeds.feeds import Feeds
 from storage.postgres.database import Database
-from storage.stores import collection_items, comments, follows, photo_lists
-from storage.stores.account_fields import COMMENTS_AT_ONCE
+from storage.stores.accounts.account_fields import COMMENTS_AT_ONCE
+from storage.stores.comments import comments
+from storage.stores.photos import photo_lists
+from storage.stores.saved import collection_items
+from storage.stores.social import follows
 from workers.handlers import EventHandler, on
 from workers.jobs.notify import NotifyHandlers
 from workers.jobs.relations import CARDS_AT_ONCE

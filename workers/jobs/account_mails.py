@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from storage.mails import ChangeEnd, TokenPurpose
-from storage.stores import email_addresses, email_changes
+from storage.stores.accounts import email_addresses, email_changes
 from workers.jobs.mail_requests import MailRequest
 from workers.mails.letter import Button, Letter
 

@@ -15,7 +15,7 @@ from storage.blobs.port import Blobs
 from storage.events import AccountDeleted, CommentDeleted, LikeRemoved
 from storage.ids import shard_of
 from storage.postgres.database import Database
-from storage.stores import erasure
+from storage.stores.accounts import erasure
 from workers.handlers import EventHandler, on
 from workers.jobs.comments import CommentHandlers
 from workers.jobs.contents import ContentRemover

@@ -13,8 +13,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from storage.cache.photo_trends import PhotoTrends
 from storage.models import User
 from storage.postgres.database import Database
-from storage.stores import account_suggestions, likes, photo_lists, suggestion_sources, usernames
-from storage.stores.account_suggestions import AccountSuggestion, SuggestionReason
+from storage.stores.accounts import usernames
+from storage.stores.discovery import account_suggestions, suggestion_sources
+from storage.stores.discovery.account_suggestions import AccountSuggestion, SuggestionReason
+from storage.stores.photos import likes, photo_lists
 
 MAX_SUGGESTIONS = 50
 MAX_OF_REASON = 20

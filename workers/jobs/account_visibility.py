@@ -10,7 +10,8 @@ from __future__ import annotations
 from storage.cache.cards import Cards
 from storage.feeds.feeds import Feeds
 from storage.postgres.database import Queryable
-from storage.stores import photo_lists, users
+from storage.stores.accounts import users
+from storage.stores.photos import photo_lists
 from workers.jobs.permissions import LivePermissions
 
 

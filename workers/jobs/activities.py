@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from storage.notifications import Activity, NotificationKind
 from storage.postgres.rows import Row
-from storage.stores import security_notices
+from storage.stores.notifications import security_notices
 
 
 class Operation(StrEnum):
@@ -18,7 +18,7 @@ class Operation(StrEnum):
 
 
 def waiting_activity(row: Row) -> tuple[Operation, Activity]:
-    """Return the operation and the activity in a row of `storage.stores.waiting_activities`."""
+    """Return the operation and the activity in a row of `storage.stores.notifications.waiting_activities`."""
     fields = {name: row[name] for name in ("recipient_id", "actor_id", "photo_id", "source_id")}
     activity = Activity(
         kind=NotificationKind(row["kind"]), security=security_notices.from_document(row["details"]), **fields

@@ -9,7 +9,8 @@ from storage.feeds.feeds import Feeds
 from storage.models import PhotoAudience
 from storage.postgres.database import Queryable
 from storage.render.photo import is_restricted
-from storage.stores import close_friends, follows, photos
+from storage.stores.photos import photos
+from storage.stores.social import close_friends, follows
 
 
 class AudienceFeeds:

@@ -15,7 +15,9 @@ from storage.ids import shard_of
 from storage.models import PhotoState
 from storage.notifications import Activity, NotificationKind
 from storage.postgres.database import Database
-from storage.stores import bells, notification_removal, photos
+from storage.stores.notifications import notification_removal
+from storage.stores.photos import photos
+from storage.stores.social import bells
 from workers.handlers import EventHandler, on
 from workers.jobs.inbox import Inbox
 

@@ -9,16 +9,10 @@ from storage.cache.cards import Cards
 from storage.errors import NotFoundError
 from storage.postgres.database import Database, Transaction
 from storage.reports import Case, CaseAction, Decision, SubjectKind
-from storage.stores import (
-    account_restrictions,
-    case_numbers,
-    cases,
-    decisions,
-    hidden_comments,
-    moderation_audit,
-    photo_deletion,
-    users,
-)
+from storage.stores.accounts import account_restrictions, users
+from storage.stores.comments import hidden_comments
+from storage.stores.moderation import case_numbers, cases, decisions, moderation_audit
+from storage.stores.photos import photo_deletion
 from workers.jobs.janitor import PeriodicTask
 
 _BATCH = 100

@@ -32,15 +32,9 @@ from storage.models import Comment, CommentState, PhotoCounters
 from storage.notifications import Activity, NotificationKind
 from storage.postgres.database import Database
 from storage.render.comment import comment_json
-from storage.stores import (
-    blocks,
-    comment_deletion,
-    comment_likes,
-    comment_threads,
-    comments,
-    mentions,
-    notification_removal,
-)
+from storage.stores.comments import comment_deletion, comment_likes, comment_threads, comments
+from storage.stores.notifications import notification_removal
+from storage.stores.social import blocks, mentions
 from workers.handlers import EventHandler, on
 from workers.jobs import photo_counters, publications
 from workers.jobs.inbox import Inbox

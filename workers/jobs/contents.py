@@ -10,8 +10,8 @@ from storage.blobs.keys import original_key, variants_prefix
 from storage.blobs.port import Blobs
 from storage.errors import UnavailableError
 from storage.postgres.database import Database
-from storage.stores import contents
-from storage.stores.contents import Removal
+from storage.stores.media import contents
+from storage.stores.media.contents import Removal
 
 REMOVAL_TIMEOUT = 60.0  # seconds; much shorter than `contents.REMOVAL_STALE`, after which another process takes over
 _BATCH = 100  # contents whose leases expired, of one turn

@@ -6,8 +6,8 @@ from typing import Protocol
 
 from storage.cache.counters import CounterCache
 from storage.postgres.database import Database
-from storage.stores import counter_drift
-from storage.stores.counter_drift import RepairedPhoto
+from storage.stores.photos import counter_drift
+from storage.stores.photos.counter_drift import RepairedPhoto
 from workers.jobs import photo_counters
 
 PAGE = 100  # photos or accounts that one statement counts; each may have very many rows

@@ -15,8 +15,8 @@ from storage.events import NotificationChanged
 from storage.notification_channels import MAILED_AT_ONCE, Audience, Channel
 from storage.notifications import NotificationKind
 from storage.postgres.database import Database
-from storage.stores import deliveries, notification_preferences
-from storage.stores.deliveries import NewDelivery
+from storage.stores.notifications import deliveries, notification_preferences
+from storage.stores.notifications.deliveries import NewDelivery
 from workers.deliveries.port import NotificationChannel
 from workers.handlers import EventHandler, event_origin, on
 from workers.jobs.context import Handlers, WorkerContext

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from storage.postgres.database import Database
-from storage.stores import deliveries
+from storage.stores.notifications import deliveries
 from workers.jobs.janitor import PeriodicTask
 
 _BATCH = 1_000  # rows of one transaction

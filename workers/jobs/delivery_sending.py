@@ -9,7 +9,7 @@ import structlog
 
 from storage.errors import StorageError
 from storage.postgres.database import Database
-from storage.stores import deliveries, delivery_claims
+from storage.stores.notifications import deliveries, delivery_claims
 from workers.deliveries.port import DeliveryMetrics
 from workers.jobs.delivery_turns import DeliveryTurns
 

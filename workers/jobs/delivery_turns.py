@@ -30,9 +30,9 @@ from storage.deliveries import (
 )
 from storage.errors import StorageError
 from storage.postgres.database import Database, Transaction
-from storage.stores import deliveries, delivery_claims, delivery_context
-from storage.stores.delivery_claims import Turn
-from storage.stores.delivery_context import Context
+from storage.stores.notifications import deliveries, delivery_claims, delivery_context
+from storage.stores.notifications.delivery_claims import Turn
+from storage.stores.notifications.delivery_context import Context
 from workers.deliveries.port import DeliveryMetrics, NotificationChannel, SendOutcome, Sent, SummaryChannel
 from workers.jobs.digests import Digests
 from workers.web_push.notices import MOST_MISSED

@@ -9,8 +9,8 @@ from typing import Protocol
 from storage.deliveries import Decision, Delivery, Drop, Postpone, Reason, Send
 from storage.postgres.database import Database
 from storage.quiet_hours import WEEK, UnknownZoneError, Weekday, next_allowed, next_time
-from storage.stores import digests
-from storage.stores.notification_preferences import DigestFrequency, Schedule
+from storage.stores.notifications import digests
+from storage.stores.notifications.notification_preferences import DigestFrequency, Schedule
 from workers.deliveries.port import Sent
 
 MINUTE = 8 * 60  # of the day

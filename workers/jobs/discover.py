@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from storage.cache.tag_trends import TagTrends
 from storage.events import PhotoAudienceChanged, PhotoEdited, PhotoReady, PhotoRestored, SuggestionsWanted
 from storage.postgres.database import Database
-from storage.stores import account_suggestions, tag_uses
+from storage.stores.discovery import account_suggestions, tag_uses
 from workers.handlers import EventHandler, on
 from workers.jobs.account_suggestions import SuggestionMaker
 from workers.jobs.context import Handlers, WorkerContext

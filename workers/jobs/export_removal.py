@@ -9,7 +9,7 @@ from storage.blobs.port import Blobs
 from storage.exports import ExportState
 from storage.ids import BadIdError, decode, encode
 from storage.postgres.database import Database
-from storage.stores import exports
+from storage.stores.archives import exports
 from workers.jobs.janitor import PeriodicTask
 
 LOST_AFTER = timedelta(days=1)  # longer than the attempts at any job

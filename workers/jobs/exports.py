@@ -21,7 +21,8 @@ from storage.exports import Export, ExportState
 from storage.ids import encode
 from storage.notifications import Activity, NotificationKind
 from storage.postgres.database import Database
-from storage.stores import exports, users
+from storage.stores.accounts import users
+from storage.stores.archives import exports
 from workers.exports.archive import AccountArchive
 from workers.exports.port import ExportMetrics, NoExportMetrics
 from workers.handlers import on

@@ -24,8 +24,9 @@ from storage.models import Photo, PhotoAudience, PhotoCounters
 from storage.postgres.database import Database
 from storage.render.images import Sign
 from storage.render.photo import is_restricted
-from storage.stores import follows, photo_exif, photo_lists, stars
-from storage.stores.follows import Bound
+from storage.stores.photos import photo_exif, photo_lists
+from storage.stores.social import follows, stars
+from storage.stores.social.follows import Bound
 from workers.handlers import EventHandler, on
 from workers.jobs import publications
 from workers.jobs.audience_feeds import AudienceFeeds

@@ -13,7 +13,8 @@ from storage.abuse import AbuseAction, Finding
 from storage.moderation import Decider, Decision, ModerationAction
 from storage.postgres.database import Transaction
 from storage.reports import SubjectKind
-from storage.stores import automatic_cases, findings, photo_moderation
+from storage.stores.moderation import automatic_cases, findings
+from storage.stores.photos import photo_moderation
 from workers.errors import Retry
 
 log = structlog.get_logger(__name__)

@@ -10,8 +10,8 @@ from channels.bus.publisher import LivePublisher
 from storage.ids import shard_of
 from storage.models import StarState
 from storage.postgres.database import Queryable
-from storage.stores import follows, stars
-from storage.stores.follows import Bound
+from storage.stores.social import follows, stars
+from storage.stores.social.follows import Bound
 from workers.jobs.photo_feeds import message
 
 CHUNK = 4_000  # followers; as many as one script call of the publisher takes

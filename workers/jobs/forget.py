@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from storage.events import MediaForget
 from storage.postgres.database import Database
-from storage.stores import contents
+from storage.stores.media import contents
 from workers.caches.port import HiddenImages
 from workers.caches.purger import Purger
 from workers.handlers import EventHandler, on

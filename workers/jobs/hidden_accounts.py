@@ -7,7 +7,7 @@ that have its profile or a photo of it open receive it on the topics of these (`
 from __future__ import annotations
 
 from storage.postgres.database import Queryable
-from storage.stores import account_restrictions
+from storage.stores.accounts import account_restrictions
 from workers.jobs import publications
 from workers.jobs.follower_publications import FollowerPublications
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from storage.errors import NotFoundError
 from storage.holds import HoldPolicy
 from storage.postgres.database import Database
-from storage.stores import new_photos, photo_moderation
+from storage.stores.media import new_photos
+from storage.stores.photos import photo_moderation
 from workers.jobs.janitor import PeriodicTask
 from workers.jobs.photo_decisions import ModerationMetrics, NoModerationMetrics, PhotoDecisions
 

@@ -14,7 +14,8 @@ from storage.blobs.variants import VariantRegistry, content_type_of
 from storage.errors import NotFoundError
 from storage.perceptual_hashes import MediaHash
 from storage.postgres.database import Database
-from storage.stores import contents, users
+from storage.stores.accounts import users
+from storage.stores.media import contents
 from workers.errors import Retry
 from workers.images.decode import Decoded
 from workers.images.pool import Decoder

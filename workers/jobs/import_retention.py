@@ -6,7 +6,8 @@ from datetime import timedelta
 
 from storage.blobs.port import Blobs
 from storage.postgres.database import Database
-from storage.stores import import_items, imports
+from storage.stores.archives import imports
+from storage.stores.photos import import_items
 from workers.jobs.janitor import PeriodicTask
 from workers.jobs.uploads import remove_uploads
 

@@ -21,7 +21,8 @@ from storage.events import ImportRequested
 from storage.imports import Import, ImportItem, ImportItemState, ImportSource, PhotoOrigin
 from storage.models import PhotoAudience
 from storage.postgres.database import Database, Transaction
-from storage.stores import import_items, imports, photo_contents, uploads
+from storage.stores.archives import imports
+from storage.stores.photos import import_items, photo_contents, uploads
 from workers.handlers import on
 from workers.imports.items import ArchivedPhoto
 from workers.imports.port import AcceptedFile, BadArchiveError, ImportedPhoto, ImportSettings, RefusedItemError

@@ -5,8 +5,9 @@ So what is published is committed, and of two changes at the same moment, in wha
 includes both.
 
 Of the changes that wait for an inbox in this process, one task carries out all in one transaction and publishes each
-entry once. If several wait already, a further activity is stored for them (`storage.stores.waiting_activities`): its
-handler ends at once, so the handlers of a busy inbox leave the worker free for other ones.
+entry once. If several wait already, a further activity is stored for them
+(`storage.stores.notifications.waiting_activities`): its handler ends at once, so the handlers of a busy inbox leave the
+worker free for other ones.
 """
 
 from __future__ import annotations
@@ -24,18 +25,18 @@ from storage.feeds.notification_log import NotificationLog
 from storage.notifications import Activity, Notification, NotificationCounters
 from storage.postgres.database import Database, Transaction
 from storage.postgres.rows import Row
-from storage.stores import (
+from storage.stores import inbox_lock
+from storage.stores.notifications import (
     hidden_actors,
-    inbox_lock,
     notification_actors,
     notification_groups,
     notification_removal,
     notifications,
     waiting_activities,
 )
-from storage.stores.hidden_actors import Placed
-from storage.stores.notification_groups import Recorded
-from storage.stores.notification_lookup import Situation, look_up
+from storage.stores.notifications.hidden_actors import Placed
+from storage.stores.notifications.notification_groups import Recorded
+from storage.stores.notifications.notification_lookup import Situation, look_up
 from workers.jobs import publications
 from workers.jobs.activities import Operation, waiting_activity
 from workers.jobs.inbox_metrics import InboxMetrics, NoInboxMetrics

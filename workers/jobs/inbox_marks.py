@@ -13,8 +13,9 @@ from storage.errors import UnavailableError
 from storage.feeds.notification_log import MARKS, REMOVALS, NotificationLog
 from storage.notifications import NotificationMark
 from storage.postgres.database import Database
-from storage.stores import inbox_lock, notification_counters, notification_marks, notification_removal
-from storage.stores.notification_marks import Selection
+from storage.stores import inbox_lock
+from storage.stores.notifications import notification_counters, notification_marks, notification_removal
+from storage.stores.notifications.notification_marks import Selection
 from workers.jobs import publications
 
 DELETED_AT_ONCE = 500  # entries in one transaction

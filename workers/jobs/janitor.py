@@ -21,17 +21,12 @@ from storage.errors import StorageError
 from storage.limits.revocations import Revocations
 from storage.postgres import outbox
 from storage.postgres.database import Database
-from storage.stores import (
-    account_deletion,
-    erasure,
-    idempotency,
-    notification_drift,
-    photo_processing,
-    profile_images,
-    sessions,
-    usernames,
-    variants,
-)
+from storage.stores import idempotency
+from storage.stores.accounts import account_deletion, erasure, usernames
+from storage.stores.credentials import sessions
+from storage.stores.media import profile_images, variants
+from storage.stores.notifications import notification_drift
+from storage.stores.photos import photo_processing
 from workers.jobs.contents import ContentRemover
 from workers.jobs.counter_repair import CounterRepair
 from workers.jobs.search_index import SearchIndexer

@@ -21,7 +21,8 @@ from storage.events import MailRequested, PasswordResetRequested, WebhookNoticed
 from storage.limits.quotas import QuotaPolicy, Quotas
 from storage.mails import MailKind, Recipient
 from storage.postgres.database import Database
-from storage.stores import email_addresses, mail_opt_outs, mails
+from storage.stores.accounts import email_addresses
+from storage.stores.notifications import mail_opt_outs, mails
 from workers.errors import Discard, Retry
 from workers.handlers import EventHandler, event_origin, on
 from workers.jobs.context import Handlers, WorkerContext

@@ -13,7 +13,7 @@ from typing import Any
 
 from storage.mails import Recipient, TokenPurpose
 from storage.postgres.database import Database
-from storage.stores import one_time_tokens
+from storage.stores.credentials import one_time_tokens
 from workers.mails.letter import Letter
 from workers.mails.tokens import MailTokens, digest_of
 

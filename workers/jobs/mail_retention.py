@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from storage.postgres.database import Database, Transaction
-from storage.stores import email_changes, one_time_tokens
+from storage.stores.accounts import email_changes
+from storage.stores.credentials import one_time_tokens
 from workers.jobs.janitor import PeriodicTask
 
 _BATCH = 1_000  # rows of one transaction

@@ -1,7 +1,7 @@
 """Handle uploads and deletions of photos: make an original's variants, and remove contents that no photo uses.
 
 Blobs are named by their content, so several photos may share them. Variants are written under a lease of the content
-(`storage.stores.contents`), which keeps a deletion of the same content from removing them. Every handler can be
+(`storage.stores.media.contents`), which keeps a deletion of the same content from removing them. Every handler can be
 repeated at any point.
 """
 
@@ -16,9 +16,11 @@ from storage.blobs.variants import MOTION, VariantRegistry
 from storage.events import PhotoDeferred, PhotoDeleted, PhotoItemRemoved, PhotoUnscanned, PhotoUploaded, VariantWanted
 from storage.models import Photo, PhotoItem, PhotoState
 from storage.postgres.database import Database
-from storage.stores import contents, hash_lists, media_hashes, photo_exif, photo_processing, photos
-from storage.stores.contents import Lease
-from storage.stores.photo_items import DecodedItem, pictures_of
+from storage.stores.media import contents
+from storage.stores.media.contents import Lease
+from storage.stores.moderation import hash_lists
+from storage.stores.photos import media_hashes, photo_exif, photo_processing, photos
+from storage.stores.photos.photo_items import DecodedItem, pictures_of
 from storage.suggestions import suggestions
 from workers.handlers import EventHandler, on
 from workers.images.decode import Decoded, ImageRejectedError

@@ -12,7 +12,7 @@ from storage.events import AppealAnswered, CaseDecided
 from storage.notifications import Activity, NotificationKind
 from storage.postgres.database import Database
 from storage.reports import CaseAction, Decision, ReportOutcome, SubjectKind
-from storage.stores import decisions, reports
+from storage.stores.moderation import decisions, reports
 from workers.handlers import EventHandler, on
 from workers.jobs.inbox import Inbox
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from storage.ids import encode
 from storage.notifications import NotificationKind
-from storage.stores import decision_notices, webhook_notices
+from storage.stores.notifications import decision_notices, webhook_notices
 from workers.jobs.mail_requests import MailRequest
 from workers.mails.letter import Button, Letter
 

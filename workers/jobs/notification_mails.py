@@ -12,7 +12,8 @@ from storage.mail_events import MailRequested
 from storage.mails import MailKind
 from storage.notifications import Notification
 from storage.postgres.database import Database
-from storage.stores import email_addresses, notifications
+from storage.stores.accounts import email_addresses
+from storage.stores.notifications import notifications
 from workers.deliveries.port import SendOutcome, Sent
 from workers.jobs.mail_requests import MailRequest
 from workers.mails.letter import Button, Item, Letter

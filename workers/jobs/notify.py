@@ -29,7 +29,7 @@ from storage.events import (
 from storage.models import PhotoState
 from storage.notifications import Activity, NotificationKind, SecurityEvent, SecurityNotice
 from storage.postgres.database import Database
-from storage.stores import photos
+from storage.stores.photos import photos
 from workers.handlers import EventHandler, on
 from workers.jobs import photo_counters, publications
 from workers.jobs.bells import BellHandlers

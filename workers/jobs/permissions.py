@@ -9,7 +9,7 @@ from __future__ import annotations
 from channels.bus.envelope import control_body
 from channels.bus.publisher import LivePublisher
 from storage.postgres.database import Queryable
-from storage.stores import blocks, relations
+from storage.stores.social import blocks, relations
 from workers.jobs import publications
 
 

@@ -7,7 +7,7 @@ from storage.errors import NotFoundError
 from storage.events import PhotoTrending
 from storage.models import PhotoCounters
 from storage.postgres.database import Database
-from storage.stores import photo_trends
+from storage.stores.discovery import photo_trends
 
 
 async def read(db: Database, photo_id: int, user_id: int) -> PhotoCounters | None:

@@ -11,8 +11,9 @@ from storage.cache.cards import Cards
 from storage.errors import UnavailableError
 from storage.moderation import Decision
 from storage.postgres.database import Database, Transaction
-from storage.stores import cases, moderation_audit, photo_moderation
-from storage.stores.photo_moderation import Decided
+from storage.stores.moderation import cases, moderation_audit
+from storage.stores.photos import photo_moderation
+from storage.stores.photos.photo_moderation import Decided
 from workers.jobs.permissions import LivePermissions
 
 log = structlog.get_logger(__name__)

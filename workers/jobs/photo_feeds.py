@@ -18,8 +18,8 @@ from storage.ids import SHARDS, shard_of
 from storage.postgres.database import Database
 from storage.render.images import Sign
 from storage.render.photo import assemble, with_suggestions
-from storage.stores import follows, stars
-from storage.stores.follows import Bound
+from storage.stores.social import follows, stars
+from storage.stores.social.follows import Bound
 from workers.jobs import publications
 from workers.jobs.stars import Stars
 

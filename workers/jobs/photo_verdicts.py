@@ -6,8 +6,9 @@ from storage import ids
 from storage.errors import ConflictError
 from storage.moderation import Decider, Decision
 from storage.postgres.database import Database
-from storage.stores import photo_moderation, webhook_endpoints
-from storage.stores.photo_moderation import Decided
+from storage.stores.photos import photo_moderation
+from storage.stores.photos.photo_moderation import Decided
+from storage.stores.webhooks import webhook_endpoints
 from workers.jobs.photo_decisions import PhotoDecisions
 from workers.webhooks.verdicts import Verdict
 

@@ -8,8 +8,9 @@ from storage.abuse import AbuseAction
 from storage.events import ProfileImageRemoved, ProfileImageUploaded
 from storage.models import ProfileImageKind
 from storage.postgres.database import Database
-from storage.stores import contents, hash_lists, profile_images
-from storage.stores.profile_images import ProfileImage
+from storage.stores.media import contents, profile_images
+from storage.stores.media.profile_images import ProfileImage
+from storage.stores.moderation import hash_lists
 from workers.handlers import EventHandler, on
 from workers.images.decode import Decoded, ImageRejectedError
 from workers.jobs.contents import ContentRemover

@@ -21,8 +21,8 @@ from storage.render.photo import description_fields
 from storage.render.timestamps import timestamp_of
 from storage.render.user_summary import banner_url, user_summary_fields
 from storage.render.webhook import attempt_fields
-from storage.stores.notification_marks import Selection
-from storage.stores.photo_items import pictures_of
+from storage.stores.notifications.notification_marks import Selection
+from storage.stores.photos.photo_items import pictures_of
 from storage.webhooks import Attempt, EndpointState
 
 FEED = "feed"

@@ -16,7 +16,8 @@ from dataclasses import dataclass, replace
 from storage.events import CachePurge, MediaForget, MediaPurge
 from storage.postgres.database import Database, Queryable
 from storage.postgres.outbox import LONGEST_AFTER
-from storage.stores import contents, photo_contents
+from storage.stores.media import contents
+from storage.stores.photos import photo_contents
 from workers.caches.opening import open_caches
 from workers.caches.port import Cache
 from workers.caches.purger import CIRCUIT, Purger

@@ -14,7 +14,8 @@ import structlog
 from storage.models import Relation
 from storage.postgres.database import Database
 from storage.push import PushSubscription
-from storage.stores import notification_counters, push_subscriptions, relations
+from storage.stores.notifications import notification_counters, push_subscriptions
+from storage.stores.social import relations
 from workers.jobs.context import WorkerContext
 from workers.outbound.client import OutboundClient
 from workers.web_push.app_messages import app_message_of, asks_for, needs_relation, permits

@@ -25,7 +25,8 @@ from storage.events import (
 )
 from storage.feeds.feeds import Feeds
 from storage.postgres.database import Database
-from storage.stores import photo_lists, users
+from storage.stores.accounts import users
+from storage.stores.photos import photo_lists
 from workers.handlers import EventHandler, on
 from workers.jobs import publications
 from workers.jobs.account_visibility import AccountVisibility

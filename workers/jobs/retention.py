@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from storage.postgres import outbox
 from storage.postgres.database import Database
-from storage.stores import notification_retention
+from storage.stores.notifications import notification_retention
 from workers.jobs.janitor import PeriodicTask
 
 _BATCH = 1_000  # rows of one transaction

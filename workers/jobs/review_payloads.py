@@ -18,7 +18,8 @@ from storage.moderation import ModerationAction
 from storage.postgres.database import Queryable
 from storage.render.images import Sign, review_prefix
 from storage.render.timestamps import timestamp_of
-from storage.stores import media_hashes, users
+from storage.stores.accounts import users
+from storage.stores.photos import media_hashes
 from workers.webhooks.payloads import EventAuthor, ReviewMedia, ReviewPicture
 from workers.webhooks.verdict_tokens import VerdictTokens
 

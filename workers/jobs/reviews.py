@@ -17,8 +17,8 @@ from storage.models import Photo, PhotoState
 from storage.moderation import Decider
 from storage.postgres.database import Database
 from storage.render.images import Sign, review_prefix
-from storage.stores import photo_moderation, photos
-from storage.stores.photo_items import pictures_of
+from storage.stores.photos import photo_moderation, photos
+from storage.stores.photos.photo_items import pictures_of
 from workers.errors import Retry
 from workers.handlers import EventHandler, on
 from workers.jobs.context import Handlers, WorkerContext

@@ -23,9 +23,10 @@ from storage.models import Photo
 from storage.postgres.database import Database
 from storage.postgres.outbox import LONGEST_AFTER
 from storage.reports import Category, SubjectKind
-from storage.stores import contents, photo_contents, photo_processing, profile_images, quarantine
-from storage.stores.photo_items import pictures_of
-from storage.stores.profile_images import ProfileImage
+from storage.stores.media import contents, profile_images, quarantine
+from storage.stores.media.profile_images import ProfileImage
+from storage.stores.photos import photo_contents, photo_processing
+from storage.stores.photos.photo_items import pictures_of
 from workers.errors import Retry
 from workers.jobs.contents import ContentRemover
 from workers.jobs.context import WorkerContext

@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from storage.postgres.database import Database
-from storage.stores import search_fill, tag_counts
+from storage.stores.discovery import search_fill, tag_counts
 
 _BATCH = 500  # rows of one transaction
 

@@ -13,7 +13,7 @@ from channels.bus.publisher import LivePublisher
 from storage.events import SessionEnded
 from storage.limits.tickets import REVOCATION_MARGIN, Tickets
 from storage.postgres.database import Database
-from storage.stores import push_subscriptions
+from storage.stores.notifications import push_subscriptions
 from workers.handlers import EventHandler, on
 
 

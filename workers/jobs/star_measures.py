@@ -6,7 +6,7 @@ from typing import Protocol
 
 from storage.feeds.star_report import StarReport
 from storage.postgres.database import Database
-from storage.stores import stars
+from storage.stores.social import stars
 from workers.jobs.janitor import PeriodicTask
 
 

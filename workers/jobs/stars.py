@@ -18,8 +18,8 @@ from storage.feeds.feeds import Feeds
 from storage.ids import milliseconds_of, shard_of
 from storage.models import StarState
 from storage.postgres.database import Database
-from storage.stores import follows, stars
-from storage.stores.stars import Standing
+from storage.stores.social import follows, stars
+from storage.stores.social.stars import Standing
 from workers.handlers import EventHandler, on
 
 DEMOTED_AT = 0.8  # of the followers that make a star: a number that goes up and down does not change it each time

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from storage.postgres.database import Database, Transaction
-from storage.stores import oauth_clients, oauth_codes, sessions, token_lists
+from storage.stores.credentials import oauth_clients, oauth_codes, sessions, token_lists
 from workers.jobs.janitor import PeriodicTask
 
 _SESSIONS = 500  # of a deleted application that end in one transaction

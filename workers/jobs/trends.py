@@ -9,7 +9,7 @@ from storage.cache.photo_trends import PhotoTrends
 from storage.cache.tag_trends import TagTrends
 from storage.ids import MAX_ID
 from storage.postgres.database import Database
-from storage.stores import photo_trends, tag_uses
+from storage.stores.discovery import photo_trends, tag_uses
 from storage.trends import newness
 from workers.jobs.janitor import PeriodicTask
 

@@ -9,7 +9,7 @@ from storage.blobs.keys import incoming_prefix
 from storage.blobs.port import Blobs
 from storage.ids import BadIdError, decode, encode
 from storage.postgres.database import Database
-from storage.stores import uploads
+from storage.stores.photos import uploads
 
 _BATCH = 100  # expired uploads of one turn
 # An object is written before its upload's row says so, and a deleted account's rows are deleted before their objects.

@@ -22,7 +22,8 @@ from storage.errors import NotFoundError, UnavailableError
 from storage.events import VariantWanted, VideoWanted
 from storage.media_types import VIDEO_TYPES
 from storage.postgres.database import Database
-from storage.stores import contents, photo_contents, variants
+from storage.stores.media import contents, variants
+from storage.stores.photos import photo_contents
 from workers.handlers import EventHandler, on
 from workers.images.decode import ImageRejectedError
 from workers.images.pool import Decoder

@@ -23,8 +23,10 @@ from storage.errors import NotFoundError, UnavailableError
 from storage.events import VideoUnscanned, VideoUploaded, VideoWanted
 from storage.models import PhotoState, Video
 from storage.postgres.database import Database
-from storage.stores import contents, hash_lists, media_hashes, photo_processing, photos, variants
-from storage.stores.variants import StoredVariant
+from storage.stores.media import contents, variants
+from storage.stores.media.variants import StoredVariant
+from storage.stores.moderation import hash_lists
+from storage.stores.photos import media_hashes, photo_processing, photos
 from workers.errors import Retry
 from workers.handlers import EventHandler, on
 from workers.images.decode import Decoded, ImageRejectedError

@@ -17,8 +17,9 @@ from storage.errors import NotFoundError
 from storage.events import PhotoReady, PhotoTrending
 from storage.limits.quotas import QuotaPolicy, Quotas
 from storage.postgres.database import Database
-from storage.stores import photos, users
-from storage.stores.photo_items import pictures_of
+from storage.stores.accounts import users
+from storage.stores.photos import photos
+from storage.stores.photos.photo_items import pictures_of
 from workers.caches.nginx import NginxCache
 from workers.caches.opening import open_caches
 from workers.caches.paths import eager_paths

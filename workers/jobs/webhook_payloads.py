@@ -15,8 +15,11 @@ from storage.models import PhotoState
 from storage.moderation import Decider
 from storage.postgres.database import Queryable
 from storage.render.timestamps import timestamp
-from storage.stores import account_lists, comments, photo_moderation, photos, webhook_subjects
-from storage.stores.notification_text import excerpt_of
+from storage.stores import account_lists
+from storage.stores.comments import comments
+from storage.stores.notifications.notification_text import excerpt_of
+from storage.stores.photos import photo_moderation, photos
+from storage.stores.webhooks import webhook_subjects
 from storage.webhooks import PING, Delivery, Endpoint, EndpointScope
 from workers.jobs.review_payloads import ReviewPayloads
 from workers.webhooks import payloads

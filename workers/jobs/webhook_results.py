@@ -12,8 +12,8 @@ from channels.bus.publisher import LivePublisher
 from channels.contract.errors import LiveUnavailableError
 from storage.events import WebhookNoticed
 from storage.postgres.database import Database, Transaction
-from storage.stores import webhook_attempts, webhook_claims, webhook_endpoints
-from storage.stores.webhook_claims import Finished
+from storage.stores.webhooks import webhook_attempts, webhook_claims, webhook_endpoints
+from storage.stores.webhooks.webhook_claims import Finished
 from storage.webhooks import PING, Attempt, Delivery, DeliveryState, Endpoint, EndpointHealth, EndpointState
 from workers.jobs import publications
 from workers.webhooks.health import after_failure, after_success

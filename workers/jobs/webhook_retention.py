@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from storage.postgres.database import Database, Transaction
-from storage.stores import webhook_retention
+from storage.stores.webhooks import webhook_retention
 from workers.jobs.janitor import PeriodicTask
 
 PAYLOAD_DAYS = 7

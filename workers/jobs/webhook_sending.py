@@ -18,8 +18,8 @@ import structlog
 from channels.bus.publisher import LivePublisher
 from storage.errors import ConflictError, NotFoundError, StorageError
 from storage.postgres.database import Database
-from storage.stores import webhook_claims, webhook_deliveries
-from storage.stores.webhook_claims import Claim
+from storage.stores.webhooks import webhook_claims, webhook_deliveries
+from storage.stores.webhooks.webhook_claims import Claim
 from storage.webhooks import Delivery, Endpoint, EndpointHealth, message_id
 from workers.jobs.photo_verdicts import PhotoVerdicts
 from workers.jobs.webhook_payloads import PayloadBuilder

@@ -28,8 +28,8 @@ from storage.events import (
 )
 from storage.notifications import Activity, NotificationKind
 from storage.postgres.database import Database
-from storage.stores import webhook_deliveries
-from storage.stores.webhook_deliveries import Watcher
+from storage.stores.webhooks import webhook_deliveries
+from storage.stores.webhooks.webhook_deliveries import Watcher
 from storage.webhooks import WebhookEvent
 from workers.handlers import EventHandler, event_origin, on
 from workers.jobs.context import Handlers, WorkerContext

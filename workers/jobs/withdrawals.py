@@ -18,7 +18,10 @@ from storage.events import (
     UserBlocked,
 )
 from storage.postgres.database import Database
-from storage.stores import account_lists, blocks, comment_deletion, hidden_actors, notification_actors
+from storage.stores import account_lists
+from storage.stores.comments import comment_deletion
+from storage.stores.notifications import hidden_actors, notification_actors
+from storage.stores.social import blocks
 from workers.handlers import EventHandler, on
 from workers.jobs.inbox import Inbox
 

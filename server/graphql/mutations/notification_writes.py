@@ -17,8 +17,8 @@ from server.graphql.resolution.node_ids import NodeKind
 from storage.notification_channels import Audience
 from storage.notifications import NotificationKind, NotificationMark
 from storage.quiet_hours import Weekday
-from storage.stores.notification_marks import Selection
-from storage.stores.notification_preferences import DigestFrequency
+from storage.stores.notifications.notification_marks import Selection
+from storage.stores.notifications.notification_preferences import DigestFrequency
 
 # Fields of the REST bodies whose arguments have other names.
 QUIET_NAMES = {"from": "begins", "until": "ends"}

@@ -18,7 +18,8 @@ from server.graphql.resolution.node_ids import NodeKind, node_ids
 from server.graphql.resolution.rules import permitted
 from storage import models
 from storage.ids import decode
-from storage.stores import collection_items, nested_photos, nested_users
+from storage.stores.nested import nested_photos, nested_users
+from storage.stores.saved import collection_items
 
 _Item = tuple[int, models.Photo]
 

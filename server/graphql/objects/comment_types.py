@@ -18,7 +18,7 @@ from server.graphql.resolution.node_ids import NodeKind, node_ids
 from server.graphql.resolution.rules import permitted
 from storage import models
 from storage.ids import decode
-from storage.stores import nested_comments
+from storage.stores.nested import nested_comments
 
 
 async def _photos(comments: Sequence[Source], context: RequestContext) -> Results[Source | None]:

@@ -24,8 +24,8 @@ from server.graphql.resolution.context import RequestContext, Source
 from server.graphql.resolution.described import object_type
 from server.graphql.resolution.rules import permitted
 from storage import models
-from storage.stores import nested_photos
-from storage.stores.account_suggestions import SuggestionReason
+from storage.stores.discovery.account_suggestions import SuggestionReason
+from storage.stores.nested import nested_photos
 
 
 async def _photos(

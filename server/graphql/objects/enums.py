@@ -9,8 +9,8 @@ from typing import NamedTuple
 from server.graphql.resolution.described import enum_type
 from storage import models, notification_channels, notifications, quiet_hours, reports
 from storage.moderation import Decider, ModerationState
-from storage.stores.account_suggestions import SuggestionReason
-from storage.stores.notification_preferences import DigestFrequency
+from storage.stores.discovery.account_suggestions import SuggestionReason
+from storage.stores.notifications.notification_preferences import DigestFrequency
 
 
 class FeedSource(Enum):

@@ -20,7 +20,7 @@ from server.graphql.resolution.node_ids import NodeKind, node_ids
 from server.graphql.resolution.rules import permitted
 from storage import notification_channels, notifications, quiet_hours
 from storage.ids import decode
-from storage.stores.notification_preferences import DigestFrequency
+from storage.stores.notifications.notification_preferences import DigestFrequency
 
 
 async def _photos(entries: Sequence[Source], context: RequestContext) -> Results[Source | None]:

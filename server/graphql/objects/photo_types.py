@@ -31,8 +31,8 @@ from storage import models
 from storage.ids import decode
 from storage.moderation import Decider, ModerationState
 from storage.render.images import opened, urls_of
-from storage.stores import nested_comments, nested_users
-from storage.stores.comment_lists import Place
+from storage.stores.comments.comment_lists import Place
+from storage.stores.nested import nested_comments, nested_users
 
 if TYPE_CHECKING:
     from server.graphql.objects.comment_types import Comment

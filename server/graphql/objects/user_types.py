@@ -20,8 +20,8 @@ from storage.models import Collection as StoredCollection
 from storage.models import Photo as StoredPhoto
 from storage.render.timestamps import timestamp_of
 from storage.render.user_summary import user_summary_fields
-from storage.stores import nested_collections, nested_photos, nested_users
-from storage.stores.nested_users import Listed
+from storage.stores.nested import nested_collections, nested_photos, nested_users
+from storage.stores.nested.nested_users import Listed
 
 if TYPE_CHECKING:
     from server.graphql.objects.collection_types import Collection

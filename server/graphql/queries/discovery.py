@@ -37,9 +37,9 @@ from storage import texts
 from storage.models import Photo as StoredPhoto
 from storage.render.user_summary import user_summary_fields
 from storage.search_text import parse
-from storage.stores import photo_lists
-from storage.stores.tag_search import FoundTag
-from storage.stores.user_search import FoundUser
+from storage.stores.discovery.tag_search import FoundTag
+from storage.stores.discovery.user_search import FoundUser
+from storage.stores.photos import photo_lists
 
 F = TypeVar("F", FoundUser, FoundTag)
 

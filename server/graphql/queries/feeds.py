@@ -29,8 +29,8 @@ from storage.ids import encode
 from storage.postgres.database import Queryable
 from storage.render.images import unopened
 from storage.render.timestamps import timestamp
-from storage.stores import account_suggestions
-from storage.stores.account_suggestions import MadeSuggestions
+from storage.stores.discovery import account_suggestions
+from storage.stores.discovery.account_suggestions import MadeSuggestions
 
 ListId = Annotated[
     strawberry.ID | None, strawberry.argument(description="With the source LIST, the id of one of your lists.")

@@ -20,7 +20,7 @@ from server.graphql.resolution.context import RequestContext, Source
 from storage import notifications
 from storage.errors import UnavailableError
 from storage.render.notification import counters_fields, notification_fields
-from storage.stores import notifications as inbox
+from storage.stores.notifications import notifications as inbox
 
 Kinds = Annotated[
     list[notifications.NotificationKind] | None, strawberry.argument(description="The kinds to list; all without any.")

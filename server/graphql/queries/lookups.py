@@ -14,7 +14,9 @@ from server.graphql.resolution.context import RequestContext, Source
 from server.graphql.resolution.node_ids import NodeKind, parse
 from storage.errors import NotFoundError
 from storage.render.notification import notification_fields
-from storage.stores import decisions, notifications, profiles
+from storage.stores.accounts import profiles
+from storage.stores.moderation import decisions
+from storage.stores.notifications import notifications
 
 MAX_NODES = 100
 

@@ -38,16 +38,10 @@ from storage import models
 from storage.errors import NotFoundError
 from storage.postgres.database import Queryable
 from storage.render.user_summary import user_summary_fields
-from storage.stores import (
-    collection_items,
-    decisions,
-    lists,
-    photo_collections,
-    relations,
-    reports,
-    tag_follows,
-    users,
-)
+from storage.stores.accounts import users
+from storage.stores.moderation import decisions, reports
+from storage.stores.saved import collection_items, photo_collections
+from storage.stores.social import lists, relations, tag_follows
 
 R = TypeVar("R")
 

@@ -31,16 +31,11 @@ from storage.postgres.database import Queryable
 from storage.render.collection import collection_json
 from storage.render.comment import comment_fields
 from storage.render.user_summary import user_summary_fields
-from storage.stores import (
-    account_lists,
-    collection_items,
-    lists,
-    nested_collections,
-    nested_comments,
-    nested_photos,
-    profiles,
-    tag_follows,
-)
+from storage.stores import account_lists
+from storage.stores.accounts import profiles
+from storage.stores.nested import nested_collections, nested_comments, nested_photos
+from storage.stores.saved import collection_items
+from storage.stores.social import lists, tag_follows
 
 T = TypeVar("T")
 Source = dict[str, Any]  # the value of an object: what the REST API represents it by

@@ -14,7 +14,7 @@ from storage import ids
 from storage.models import ProfileImageKind
 from storage.postgres.database import Database
 from storage.redis.client import Redis
-from storage.stores import profile_images
+from storage.stores.media import profile_images
 from tests.support.api_user import ApiUser
 from tests.support.cached_api import CachedApi, cached_api, former_paths_of, paths_of, sha256_of
 from tests.support.eventually import eventually

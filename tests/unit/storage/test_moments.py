@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from server.edge.photo_requests import PhotoUpdate
-from storage.stores.photo_exif import taken_at
+from storage.stores.photos.photo_exif import taken_at
 
 TAKEN = {"DateTimeOriginal": "2026:11:20 10:00:00", "OffsetTimeOriginal": "+01:00"}
 

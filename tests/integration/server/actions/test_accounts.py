@@ -15,7 +15,8 @@ from storage import events, ids
 from storage.errors import ConflictError, NotFoundError
 from storage.limits.tickets import revoked_key
 from storage.redis.client import Redis
-from storage.stores import sessions, users
+from storage.stores.accounts import users
+from storage.stores.credentials import sessions
 from tests.support.api import InspectableServices, with_limits, with_passwords
 from tests.support.driver_commands import commands
 from workers.jobs.context import open_handlers

@@ -8,7 +8,7 @@ import pytest
 
 from storage.errors import NotFoundError
 from storage.postgres.database import Database
-from storage.stores import lists
+from storage.stores.social import lists
 from tests.support.api import InspectableServices
 from tests.support.eventually import DEADLINE
 from tests.support.gallery import Gallery

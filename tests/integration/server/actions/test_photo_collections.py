@@ -11,7 +11,7 @@ import pytest
 from server.actions.photo_collections import CollectionActions
 from storage.errors import NotFoundError
 from storage.postgres.database import Database
-from storage.stores import photo_collections
+from storage.stores.saved import photo_collections
 from tests.support.api import InspectableServices
 from tests.support.gallery import Gallery
 from tests.support.locks import wait_for_blocked_transaction

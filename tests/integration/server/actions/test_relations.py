@@ -13,7 +13,7 @@ from storage.errors import ConflictError, NotFoundError, UnavailableError
 from storage.feeds.feeds import Feeds
 from storage.models import Relation
 from storage.postgres.database import Database
-from storage.stores import relations
+from storage.stores.social import relations
 from tests.support.api import InspectableServices
 from tests.support.eventually import DEADLINE
 from tests.support.gallery import Gallery

@@ -18,8 +18,8 @@ from storage.blobs.presign import Presigner, SignedRequest
 from storage.errors import ConflictError, NotFoundError
 from storage.ids import encode
 from storage.postgres.database import Database
-from storage.stores import uploads
-from storage.stores.uploads import UploadWay
+from storage.stores.photos import uploads
+from storage.stores.photos.uploads import UploadWay
 from tests.support.community import new_user
 
 pytestmark = pytest.mark.engines

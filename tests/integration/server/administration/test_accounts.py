@@ -15,10 +15,10 @@ from storage.devices import Device
 from storage.errors import NotFoundError
 from storage.models import Role, User
 from storage.postgres.database import Database
-from storage.stores import api_tokens, oauth_clients, second_factors
-from storage.stores import sessions as session_rows
-from storage.stores.api_tokens import NewToken
-from storage.stores.oauth_clients import ApplicationFields
+from storage.stores.credentials import api_tokens, oauth_clients, second_factors
+from storage.stores.credentials import sessions as session_rows
+from storage.stores.credentials.api_tokens import NewToken
+from storage.stores.credentials.oauth_clients import ApplicationFields
 from tests.integration.server.administration.test_doctor import settings_of
 
 pytestmark = pytest.mark.engines

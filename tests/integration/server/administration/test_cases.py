@@ -17,7 +17,8 @@ from storage.ids import encode
 from storage.models import Role, User
 from storage.postgres.database import Database
 from storage.reports import AppealState, CaseAction, CaseState, Category, SubjectKind
-from storage.stores import account_restrictions, appeals, decisions, users
+from storage.stores.accounts import account_restrictions, users
+from storage.stores.moderation import appeals, decisions
 from tests.integration.server.administration.test_doctor import settings_of
 from tests.support.community import new_user, new_users
 

@@ -15,7 +15,7 @@ from storage.models import PhotoState
 from storage.perceptual_hashes import MediaHash
 from storage.postgres.database import Database
 from storage.reports import Category
-from storage.stores import media_hashes, photos
+from storage.stores.photos import media_hashes, photos
 from tests.support.community import new_users, ready_photo
 from tests.support.pictures import photograph
 

@@ -10,7 +10,7 @@ from server.errors import InputError
 from server.identity.passwords import Passwords
 from storage.errors import ConflictError, NotFoundError
 from storage.postgres.database import Database
-from storage.stores import email_addresses, users
+from storage.stores.accounts import email_addresses, users
 from tests.support.mails import mail_server, silent_server
 
 pytestmark = pytest.mark.engines

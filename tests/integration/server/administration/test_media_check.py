@@ -15,8 +15,8 @@ from storage.blobs.file import FileBlobs
 from storage.blobs.keys import original_key, variant_key
 from storage.models import User
 from storage.postgres.database import Database
-from storage.stores import contents
-from storage.stores.contents import LEASE_TTL
+from storage.stores.media import contents
+from storage.stores.media.contents import LEASE_TTL
 from tests.support.community import new_user
 from tests.support.objects import has
 from tests.support.originals import post, post_several

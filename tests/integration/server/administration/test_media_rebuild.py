@@ -13,7 +13,7 @@ from storage.blobs.file import FileBlobs
 from storage.blobs.keys import original_key, poster_key, variant_key
 from storage.blobs.variants import VariantRegistry
 from storage.postgres.database import Database
-from storage.stores import contents, quarantine
+from storage.stores.media import contents, quarantine
 from tests.support.community import new_user
 from tests.support.objects import has
 from tests.support.originals import post

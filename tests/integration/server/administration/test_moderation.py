@@ -16,7 +16,7 @@ from storage.ids import encode
 from storage.models import PhotoState
 from storage.moderation import Decider
 from storage.postgres.database import Database
-from storage.stores import photos
+from storage.stores.photos import photos
 from tests.integration.server.administration.test_doctor import settings_of
 from tests.support.community import new_user, processing_photo, ready_photo
 from tests.support.moderation import HIDE, decide

@@ -7,7 +7,7 @@ from pydantic import SecretStr
 from server.administration.push import create_key, inspect_push
 from server.config.settings import Settings
 from storage.postgres.database import Database
-from storage.stores import push_subscriptions
+from storage.stores.notifications import push_subscriptions
 from tests.support.deliveries import users_with_devices
 
 

@@ -9,7 +9,7 @@ import pytest
 from server.administration import quarantine as administration
 from server.config.settings import Settings
 from storage.postgres.database import Database
-from storage.stores import contents, quarantine
+from storage.stores.media import contents, quarantine
 
 pytestmark = pytest.mark.engines
 

@@ -19,7 +19,8 @@ from storage.errors import NotFoundError
 from storage.feeds.star_report import StarReport
 from storage.models import StarState, User
 from storage.postgres.database import Database
-from storage.stores import stars, users
+from storage.stores.accounts import users
+from storage.stores.social import stars
 from tests.integration.server.administration.test_doctor import settings_of
 from tests.support.community import follow, new_users, ready_photo
 from tests.support.documents import ROOT

@@ -17,7 +17,8 @@ from storage import events, ids
 from storage.blobs.keys import variant_key
 from storage.blobs.variants import THUMB
 from storage.errors import NotFoundError
-from storage.stores import account_deletion, stars
+from storage.stores.accounts import account_deletion
+from storage.stores.social import stars
 from tests.support.api import Api, InspectableServices, running_api, with_accounts, with_limits
 from tests.support.api_user import PASSWORD, ApiUser, Response
 from tests.support.pictures import photograph

@@ -14,8 +14,8 @@ from server.identity import totp
 from server.identity.totp import PERIOD
 from storage import events, ids
 from storage.notifications import SecurityEvent, SecurityNotice
-from storage.stores.passkeys import MOST
-from storage.stores.security_notices import text_of
+from storage.stores.credentials.passkeys import MOST
+from storage.stores.notifications.security_notices import text_of
 from tests.support.api import Api, InspectableServices, running_api, with_limits
 from tests.support.api_user import PASSWORD, ApiUser, Response
 from tests.support.authenticator import Authenticator

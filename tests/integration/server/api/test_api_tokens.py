@@ -17,7 +17,8 @@ from server.identity.scopes import ANY
 from server.live.access import LiveAuthenticator
 from storage import ids
 from storage.models import Role
-from storage.stores import account_restrictions, sessions
+from storage.stores.accounts import account_restrictions
+from storage.stores.credentials import sessions
 from tests.support.api import Api
 from tests.support.api_tokens import issue_token
 from tests.support.api_user import ApiUser

@@ -23,7 +23,8 @@ from storage.cache.photo_trends import PhotoTrends
 from storage.feeds.log_format import Entry
 from storage.models import PhotoAudience
 from storage.moderation import Decider
-from storage.stores import photo_collections, photo_lists
+from storage.stores.photos import photo_lists
+from storage.stores.saved import photo_collections
 from storage.trends import PhotoTrend
 from tests.support.api import Api
 from tests.support.api_user import ApiUser

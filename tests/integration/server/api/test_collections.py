@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from storage import ids
-from storage.stores import collection_items, collection_order, photo_collections, users
-from storage.stores.collection_order import GAP
+from storage.stores.accounts import users
+from storage.stores.saved import collection_items, collection_order, photo_collections
+from storage.stores.saved.collection_order import GAP
 from tests.support.api import Api
 from tests.support.api_user import ApiUser
 from tests.support.community import new_users, ready_photo

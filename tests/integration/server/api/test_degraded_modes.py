@@ -15,7 +15,7 @@ from storage import ids
 from storage.blobs.keys import variant_key
 from storage.cache.cards import card_key
 from storage.models import PhotoAudience
-from storage.stores import users
+from storage.stores.accounts import users
 from tests.engines.private import free_port
 from tests.support.api_user import PASSWORD, ApiUser, Response
 from tests.support.community import ready_photo

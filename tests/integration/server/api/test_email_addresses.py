@@ -10,7 +10,7 @@ import pytest
 from server.identity.passwords import Passwords
 from storage import ids
 from storage.postgres.database import Database
-from storage.stores import users
+from storage.stores.accounts import users
 from tests.support.api import Api, InspectableServices, running_api, with_limits, with_passwords
 from tests.support.api_user import PASSWORD, ApiUser
 from tests.support.mails import Postbox, send_mails

@@ -10,7 +10,7 @@ import pytest
 from server.api.table import endpoints
 from server.media import urls
 from storage import ids
-from storage.stores import account_fields
+from storage.stores.accounts import account_fields
 from tests.support.api import Api, InspectableServices, running_api, with_limits
 from tests.support.api_user import ApiUser, Response
 from tests.support.pictures import photograph

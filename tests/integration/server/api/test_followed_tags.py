@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from storage import ids
-from storage.stores import account_fields, blocks, tag_follows, users
+from storage.stores.accounts import account_fields, users
+from storage.stores.social import blocks, tag_follows
 from tests.support.api import Api
 from tests.support.api_user import ApiUser
 from tests.support.community import new_users, ready_photo

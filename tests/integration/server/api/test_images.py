@@ -20,7 +20,7 @@ from storage.blobs.keys import variant_key
 from storage.blobs.port import Blob, Blobs
 from storage.cache.variant_states import VariantStates
 from storage.errors import UnavailableError
-from storage.stores import variants
+from storage.stores.media import variants
 from tests.support.api import SECRET, Api, InspectableServices, running_api, with_blobs, with_media
 from tests.support.api_user import ApiUser
 from tests.support.eventually import eventually

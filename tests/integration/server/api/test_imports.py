@@ -20,7 +20,7 @@ from server.edge.import_responses import ImportItemResponse, ImportResponse
 from storage import events, ids
 from storage.errors import InvalidValueError
 from storage.events import ExportRequested, ImportRequested, PhotoImported
-from storage.stores import photo_processing
+from storage.stores.photos import photo_processing
 from tests.support.api import Api, running_api, with_accounts
 from tests.support.api_user import ApiUser
 from tests.support.archives import POSTED, POSTS, archive, instagram, picshare, post

@@ -8,7 +8,8 @@ import pytest
 
 from storage import ids
 from storage.models import PhotoAudience, User
-from storage.stores import list_members, lists, users
+from storage.stores.accounts import users
+from storage.stores.social import list_members, lists
 from tests.support.api import Api, InspectableServices, running_api, with_limits
 from tests.support.api_user import ApiUser
 from tests.support.community import new_users, ready_photo

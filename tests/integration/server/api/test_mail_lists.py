@@ -7,7 +7,7 @@ from aiohttp import FormData
 
 from server.composition.signing import mail_tokens
 from storage import ids
-from storage.stores import mail_opt_outs
+from storage.stores.notifications import mail_opt_outs
 from tests.support.api import Api
 
 pytestmark = pytest.mark.engines

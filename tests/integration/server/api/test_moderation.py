@@ -14,7 +14,9 @@ from storage import ids
 from storage.holds import HoldPolicy
 from storage.models import Role
 from storage.moderation import Decider, Decision, ModerationAction
-from storage.stores import photo_deletion, photo_moderation, users, webhook_endpoints
+from storage.stores.accounts import users
+from storage.stores.photos import photo_deletion, photo_moderation
+from storage.stores.webhooks import webhook_endpoints
 from storage.webhooks import EndpointScope, EndpointState
 from tests.support.api import Api, InspectableServices, running_api, with_moderation
 from tests.support.api_user import ApiUser

@@ -12,7 +12,8 @@ import pytest
 from storage import ids
 from storage.models import User
 from storage.postgres.database import Database
-from storage.stores import deliveries, email_addresses, users
+from storage.stores.accounts import email_addresses, users
+from storage.stores.notifications import deliveries
 from tests.support.api import Api
 from tests.support.api_user import ApiUser
 from tests.support.community import ready_photo

@@ -12,7 +12,7 @@ from storage.models import User
 from storage.notification_channels import KINDS, Audience, Channel
 from storage.notifications import NotificationKind
 from storage.postgres.database import Database
-from storage.stores import users
+from storage.stores.accounts import users
 from tests.support.api import Api
 from tests.support.api_user import ApiUser
 from tests.support.community import follow, new_users, ready_photo

@@ -12,7 +12,8 @@ from yarl import URL
 
 from server.edge.provider_responses import IdentitiesResponse, ProvidersResponse
 from storage import ids
-from storage.stores import account_restrictions, email_addresses, identities, users
+from storage.stores.accounts import account_restrictions, email_addresses, users
+from storage.stores.credentials import identities
 from tests.integration.server.api.test_account_security import Phone
 from tests.support.api import Api, InspectableServices, running_api, with_accounts, with_limits, with_providers
 from tests.support.api_user import API, PASSWORD, ApiUser, Response

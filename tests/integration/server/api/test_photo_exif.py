@@ -9,7 +9,7 @@ import pytest
 from server.edge.photo_responses import PhotoResponse
 from storage import ids
 from storage.models import LocationMetadata
-from storage.stores import photo_exif
+from storage.stores.photos import photo_exif
 from tests.support.api import Api
 from tests.support.api_user import ApiUser
 from tests.support.pictures import photograph

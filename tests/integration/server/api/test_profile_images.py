@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 
 from storage.models import ProfileImageKind
-from storage.stores import profile_images
+from storage.stores.media import profile_images
 from tests.support.api import Api
 from tests.support.api_user import ApiUser, Response
 from tests.support.pictures import photograph

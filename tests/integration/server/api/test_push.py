@@ -12,7 +12,8 @@ from server.edge.push_responses import PushKeyResponse, PushSubscriptionResponse
 from storage import ids
 from storage.events import SessionEnded
 from storage.push import PushSubscription
-from storage.stores import push_subscriptions, sessions
+from storage.stores.credentials import sessions
+from storage.stores.notifications import push_subscriptions
 from tests.support.api import Api, InspectableServices, running_api, with_push
 from tests.support.api_user import ApiUser, Response
 from tests.support.push import Browser

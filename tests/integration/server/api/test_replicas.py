@@ -25,7 +25,8 @@ from storage.models import User
 from storage.notifications import NotificationKind
 from storage.postgres.migrate import migrate
 from storage.redis.client import open_redis
-from storage.stores import account_fields, follows, users
+from storage.stores.accounts import account_fields, users
+from storage.stores.social import follows
 from tests.engines.postgres_pair import PostgresPair, postgres_pair
 from tests.support.api import SECRET
 from tests.support.api_user import ApiUser

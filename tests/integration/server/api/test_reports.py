@@ -11,7 +11,7 @@ from storage import ids
 from storage.errors import ConflictError
 from storage.models import Role
 from storage.reports import Category, SubjectKind
-from storage.stores import users
+from storage.stores.accounts import users
 from tests.support.api import Api, running_api, with_limits
 from tests.support.api_user import ApiUser
 from tests.support.cases import case_about, cases_of, comment_on, decide, moderator, photo_of, report

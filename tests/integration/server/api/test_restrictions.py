@@ -10,7 +10,8 @@ from channels.contract.errors import TokenInvalidError
 from server.live.access import LiveAuthenticator
 from storage import ids
 from storage.limits.tickets import Tickets
-from storage.stores import cases, profile_images
+from storage.stores.media import profile_images
+from storage.stores.moderation import cases
 from tests.support.api import Api
 from tests.support.api_user import PASSWORD, ApiUser
 from tests.support.cases import case_about, comment_on, decide, moderator, photo_of, report

@@ -15,7 +15,7 @@ from storage import ids
 from storage.events import PhotoHeld, PhotoReady
 from storage.models import Photo
 from storage.moderation import Decider
-from storage.stores import photo_moderation, photos
+from storage.stores.photos import photo_moderation, photos
 from tests.support import moderation
 from tests.support.api import Api
 from tests.support.api_user import ApiUser

@@ -9,7 +9,7 @@ import pytest
 from server.composition.workers import worker_context
 from storage import ids
 from storage.events import PhotoUploaded
-from storage.stores import quarantine
+from storage.stores.media import quarantine
 from tests.support.api import Api
 from tests.support.pictures import photograph
 from tests.support.scripted_peer import responds, scripted_peer

@@ -11,7 +11,7 @@ import pytest
 from server.media.local_uploads import content_digest
 from storage import ids
 from storage.blobs.keys import incoming_key, original_key
-from storage.stores import uploads
+from storage.stores.photos import uploads
 from tests.support.api import Api
 from tests.support.api_user import ApiUser, Response
 from tests.support.objects import has

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from storage import ids
-from storage.stores import account_suggestions
-from storage.stores.account_suggestions import AccountSuggestion, SuggestionReason
+from storage.stores.discovery import account_suggestions
+from storage.stores.discovery.account_suggestions import AccountSuggestion, SuggestionReason
 from tests.support.api import Api
 from tests.support.community import topics
 

@@ -9,8 +9,8 @@ import pytest
 
 from server.identity.opaque_tokens import TokenKind, shard_in
 from storage import ids
-from storage.stores import token_lists
-from storage.stores.oauth_clients import MOST
+from storage.stores.credentials import token_lists
+from storage.stores.credentials.oauth_clients import MOST
 from tests.support.api import Api
 from tests.support.api_user import PASSWORD, ApiUser
 from tests.support.oauth import code_for, exchange, post, register, with_token

@@ -11,7 +11,10 @@ from storage import ids
 from storage.cache.photo_trends import PhotoTrends
 from storage.cache.tag_trends import TagTrends
 from storage.models import Photo, User
-from storage.stores import account_fields, blocks, follows, likes, photo_deletion, photo_trends, tag_uses
+from storage.stores.accounts import account_fields
+from storage.stores.discovery import photo_trends, tag_uses
+from storage.stores.photos import likes, photo_deletion
+from storage.stores.social import blocks, follows
 from tests.support.api import Api
 from tests.support.api_user import ApiUser
 from tests.support.community import new_user, old_users, ready_photo

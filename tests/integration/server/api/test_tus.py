@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 
 from storage import ids
 from storage.blobs.keys import original_key
-from storage.stores import uploads
+from storage.stores.photos import uploads
 from tests.support.api import Api, running_api
 from tests.support.api_user import ApiUser, Response
 from tests.support.eventually import eventually

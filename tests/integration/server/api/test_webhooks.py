@@ -12,7 +12,7 @@ from server.edge.webhook_responses import AttemptResponse, NewSecretResponse, We
 from storage import ids
 from storage.events import PhotoDeleted
 from storage.models import Role
-from storage.stores import users
+from storage.stores.accounts import users
 from tests.support.api import Api
 from tests.support.api_user import ApiUser, Response
 from tests.support.webhooks import WebhookScene, answer

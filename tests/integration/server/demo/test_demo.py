@@ -16,7 +16,8 @@ from server.identity.passwords import Passwords
 from storage.blobs.file import FileBlobs
 from storage.errors import UnavailableError
 from storage.postgres.database import Database
-from storage.stores import photo_processing, users
+from storage.stores.accounts import users
+from storage.stores.photos import photo_processing
 from tests.support.api import InspectableServices
 
 pytestmark = pytest.mark.engines

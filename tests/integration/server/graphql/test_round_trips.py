@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from storage import ids
-from storage.stores import comments, likes, users
+from storage.stores.accounts import users
+from storage.stores.comments import comments
+from storage.stores.photos import likes
 from tests.support.api import Api
 from tests.support.api_user import ApiUser
 from tests.support.commandstats import calls

@@ -13,7 +13,7 @@ import pytest
 from channels.contract.settings import LiveSettings
 from storage import events, ids
 from storage.redis.client import Redis
-from storage.stores import follows
+from storage.stores.social import follows
 from tests.support.api import Api, InspectableServices
 from tests.support.api_user import ApiUser
 from tests.support.eventually import PROMPTLY, eventually

@@ -11,7 +11,7 @@ from mastodon.errors import MastodonNotFoundError
 
 from storage.notifications import NotificationKind
 from storage.push import PushSubscription
-from storage.stores import notifications, push_subscriptions
+from storage.stores.notifications import notifications, push_subscriptions
 from tests.support.api import SECRET, Api, InspectableServices, running_api, with_outbound, with_push
 from tests.support.apps import AppUser, register_app
 from tests.support.community import record_notification

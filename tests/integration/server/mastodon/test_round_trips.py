@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from storage.notifications import NotificationKind
-from storage.stores import comments
-from storage.stores import users as accounts
+from storage.stores.accounts import users as accounts
+from storage.stores.comments import comments
 from tests.support.api import Api
 from tests.support.apps import AppUser
 from tests.support.community import follow, new_user, ready_photo, record_notification

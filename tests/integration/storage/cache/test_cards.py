@@ -11,7 +11,7 @@ import pytest
 from storage.cache.cards import CHANGING_TTL, Cards, card_key
 from storage.postgres.database import Database
 from storage.render.photo import assemble
-from storage.stores import photo_edits, photo_processing, photos
+from storage.stores.photos import photo_edits, photo_processing, photos
 from tests.support.driver_commands import commands
 from tests.support.eventually import eventually
 from tests.support.gallery import Gallery

@@ -11,7 +11,8 @@ from storage import ids
 from storage.cache.counters import MARKER, TTL, CounterCache, covers, liked_key, pack_ids_each
 from storage.models import PhotoCounters
 from storage.postgres.database import Database
-from storage.stores import comments, likes
+from storage.stores.comments import comments
+from storage.stores.photos import likes
 from tests.support.driver_commands import commands
 from tests.support.gallery import Gallery
 

@@ -13,7 +13,10 @@ from storage.cache.counters import CounterCache
 from storage.cache.photo_trends import AUTHOR_DISTANCE, LIST_SECONDS, TOP, PhotoTrends
 from storage.models import Photo, PhotoCounters, User
 from storage.postgres.database import Database
-from storage.stores import account_fields, comments, likes, photo_trends
+from storage.stores.accounts import account_fields
+from storage.stores.comments import comments
+from storage.stores.discovery import photo_trends
+from storage.stores.photos import likes
 from storage.trends import PhotoTrend
 from tests.support.community import follow, in_the_past, new_user, new_users, old_users, ready_photo
 from tests.support.driver_commands import commands

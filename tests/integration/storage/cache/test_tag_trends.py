@@ -11,8 +11,9 @@ from storage import ids
 from storage.cache.tag_trends import DAYS, HOURS, TagTrends
 from storage.models import User
 from storage.postgres.database import Database
-from storage.stores import account_fields, tag_uses
-from storage.stores.tag_uses import TaggedPhoto
+from storage.stores.accounts import account_fields
+from storage.stores.discovery import tag_uses
+from storage.stores.discovery.tag_uses import TaggedPhoto
 from storage.trends import MIN_AUTHORS
 from tests.support.community import in_the_past, new_user, old_users, ready_photo
 from tests.support.driver_commands import commands

@@ -11,7 +11,7 @@ from server.composition.delivery import delivery_script
 from storage.cache.cards import Cards
 from storage.feeds.feeds import Feeds
 from storage.postgres.database import Database
-from storage.stores import blocks
+from storage.stores.social import blocks
 from tests.support.databases import NoDatabase
 from tests.support.driver_commands import commands
 from tests.support.gallery import Gallery

@@ -14,7 +14,7 @@ from storage.feeds.frozen_lists import FRESH, TTL, FrozenLists
 from storage.ids import milliseconds_of
 from storage.postgres.database import Database
 from storage.postgres.reads import Reads
-from storage.stores import users
+from storage.stores.accounts import users
 from tests.support.driver_commands import commands
 from tests.support.highlights_world import HighlightsWorld, Scroll, ids_of
 from tests.support.statements import StatementLog

@@ -24,7 +24,8 @@ from storage.postgres.database import Database
 from storage.postgres.reads import PrimaryReads
 from storage.redis.client import Redis
 from storage.render.photo import with_urls
-from storage.stores import account_fields, likes, photo_lists
+from storage.stores.accounts import account_fields
+from storage.stores.photos import likes, photo_lists
 from tests.support.databases import NoDatabase
 from tests.support.driver_commands import commands
 from tests.support.eventually import eventually

@@ -12,7 +12,7 @@ from storage.cache.counters import CounterCache
 from storage.feeds.public_cards import PublicCards
 from storage.models import PhotoAudience
 from storage.postgres.database import Database
-from storage.stores import likes, photo_deletion
+from storage.stores.photos import likes, photo_deletion
 from tests.support.community import new_users, ready_photo
 
 pytestmark = pytest.mark.engines

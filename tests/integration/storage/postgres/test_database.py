@@ -16,7 +16,8 @@ from storage.notifications import Activity, NotificationKind
 from storage.postgres import outbox
 from storage.postgres.database import Database, Transaction
 from storage.postgres.row_locks import LockableRow, RowLock
-from storage.stores import users, waiting_activities
+from storage.stores.accounts import users
+from storage.stores.notifications import waiting_activities
 from tests.support.community import new_user, new_users
 from tests.support.eventually import DEADLINE, eventually
 from tests.support.statements import StatementLog

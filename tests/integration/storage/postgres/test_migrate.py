@@ -19,7 +19,7 @@ from storage import texts
 from storage.errors import ConflictError, ConnectionLostError, SchemaError, UnavailableError
 from storage.postgres.database import Database
 from storage.postgres.migrate import FOLDER, LockWaits, check, migrate
-from storage.stores import notification_drift
+from storage.stores.notifications import notification_drift
 from tests.support.eventually import eventually
 from workers.broker.routing import queues_of
 

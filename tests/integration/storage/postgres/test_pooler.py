@@ -14,7 +14,9 @@ from server.config.loading import load_settings
 from storage.errors import UnavailableError
 from storage.events import LikeAdded
 from storage.postgres.database import Database
-from storage.stores import follows, inbox_lock, relations, users
+from storage.stores import inbox_lock
+from storage.stores.accounts import users
+from storage.stores.social import follows, relations
 from tests.engines.pgbouncer import Pgbouncer, pgbouncer
 from tests.support.community import new_users
 from workers.broker.claims import ClaimConnection

@@ -20,7 +20,7 @@ from storage.postgres.database import Database, Queryable
 from storage.postgres.migrate import migrate
 from storage.postgres.primary_server import PrimaryServer
 from storage.postgres.wal_position import START
-from storage.stores import account_fields, users
+from storage.stores.accounts import account_fields, users
 from tests.engines.postgres_pair import PostgresPair, postgres_pair
 from tests.support.community import new_user, new_users
 from tests.support.eventually import PROMPTLY, eventually

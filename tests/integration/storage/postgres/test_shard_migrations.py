@@ -17,7 +17,11 @@ import pytest
 from storage.errors import ConflictError, ConnectionLostError
 from storage.postgres.database import Database
 from storage.postgres.migrate import migrate
-from storage.stores import email_addresses, notifications, photo_lists, relations, sessions, users
+from storage.stores.accounts import email_addresses, users
+from storage.stores.credentials import sessions
+from storage.stores.notifications import notifications
+from storage.stores.photos import photo_lists
+from storage.stores.social import relations
 from tests.support import unsharded_installation
 from tests.support.community import new_user
 from tests.support.eventually import eventually

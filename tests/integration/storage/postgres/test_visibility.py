@@ -13,7 +13,7 @@ from storage.postgres import visibility
 from storage.postgres.database import Database
 from storage.postgres.rows import PHOTOS
 from storage.postgres.sharding import shard
-from storage.stores import account_fields
+from storage.stores.accounts import account_fields
 from tests.support.community import new_user, new_users, processing_photo, ready_photo
 
 pytestmark = [pytest.mark.engines, pytest.mark.usefixtures("neighbours")]

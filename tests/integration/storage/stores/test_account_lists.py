@@ -6,7 +6,9 @@ import pytest
 
 from storage.models import User, UserSummary
 from storage.postgres.database import Database
-from storage.stores import account_fields, account_lists, follows, relations, users
+from storage.stores import account_lists
+from storage.stores.accounts import account_fields, users
+from storage.stores.social import follows, relations
 from tests.support.community import block, follow, new_user, new_users
 
 pytestmark = pytest.mark.engines

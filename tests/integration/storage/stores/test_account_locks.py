@@ -15,31 +15,17 @@ from storage.errors import NotFoundError
 from storage.models import Photo, ProfileImageKind, User
 from storage.notifications import NotificationKind
 from storage.postgres.database import Database, Transaction
-from storage.stores import (
-    account_fields,
-    account_locks,
-    blocks,
-    close_friends,
-    comment_lists,
-    comments,
-    erasure,
-    exports,
-    follows,
-    idempotency,
-    likes,
-    list_members,
-    lists,
-    photo_collections,
-    photo_processing,
-    photos,
-    profile_images,
-    sessions,
-    tag_follows,
-    uploads,
-    users,
-    webhook_endpoints,
-)
-from storage.stores.uploads import UploadWay
+from storage.stores import account_locks, idempotency
+from storage.stores.accounts import account_fields, erasure, users
+from storage.stores.archives import exports
+from storage.stores.comments import comment_lists, comments
+from storage.stores.credentials import sessions
+from storage.stores.media import profile_images
+from storage.stores.photos import likes, photo_processing, photos, uploads
+from storage.stores.photos.uploads import UploadWay
+from storage.stores.saved import photo_collections
+from storage.stores.social import blocks, close_friends, follows, list_members, lists, tag_follows
+from storage.stores.webhooks import webhook_endpoints
 from storage.webhooks import EndpointScope
 from tests.support.community import follow, new_users, ready_photo, record_notification, topics
 from tests.support.eventually import DEADLINE

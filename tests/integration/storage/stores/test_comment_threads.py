@@ -10,20 +10,10 @@ from storage import events
 from storage.errors import ConflictError, NotFoundError
 from storage.models import Comment, CommentOrder, Photo, User
 from storage.postgres.database import Database
-from storage.stores import (
-    account_fields,
-    comment_deletion,
-    comment_likes,
-    comment_lists,
-    comment_pins,
-    comments,
-    erasure,
-    photo_deletion,
-    photo_edits,
-    photo_lists,
-    users,
-)
-from storage.stores.comment_lists import Place
+from storage.stores.accounts import account_fields, erasure, users
+from storage.stores.comments import comment_deletion, comment_likes, comment_lists, comment_pins, comments
+from storage.stores.comments.comment_lists import Place
+from storage.stores.photos import photo_deletion, photo_edits, photo_lists
 from tests.support.community import block, new_user, new_users, ready_photo, topics
 
 pytestmark = pytest.mark.engines

@@ -10,8 +10,10 @@ import pytest
 from storage.errors import UnavailableError
 from storage.models import ProfileImageKind
 from storage.postgres.database import Database, Transaction
-from storage.stores import account_fields, contents, photo_deletion, photos, profile_images, variants
-from storage.stores.contents import Content, ContentState, Lease, Removal
+from storage.stores.accounts import account_fields
+from storage.stores.media import contents, profile_images, variants
+from storage.stores.media.contents import Content, ContentState, Lease, Removal
+from storage.stores.photos import photo_deletion, photos
 from tests.support.community import new_user, processing_photo, ready_photo
 from tests.support.eventually import DEADLINE
 from tests.support.locks import wait_for_blocked_transaction

@@ -11,24 +11,13 @@ import pytest
 from storage.errors import ConflictError, NotFoundError
 from storage.notifications import NotificationKind
 from storage.postgres.database import Database, Transaction
-from storage.stores import (
-    account_fields,
-    blocks,
-    comment_deletion,
-    comment_likes,
-    comment_pins,
-    comments,
-    erasure,
-    follows,
-    inbox_lock,
-    likes,
-    notification_actors,
-    notification_marks,
-    photo_deletion,
-    photo_processing,
-    users,
-)
-from storage.stores.notification_marks import Selection
+from storage.stores import inbox_lock
+from storage.stores.accounts import account_fields, erasure, users
+from storage.stores.comments import comment_deletion, comment_likes, comment_pins, comments
+from storage.stores.notifications import notification_actors, notification_marks
+from storage.stores.notifications.notification_marks import Selection
+from storage.stores.photos import likes, photo_deletion, photo_processing
+from storage.stores.social import blocks, follows
 from tests.support.community import new_users, processing_photo, record_notification, retract_notification
 
 pytestmark = pytest.mark.engines

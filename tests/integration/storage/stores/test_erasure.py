@@ -15,29 +15,15 @@ from storage.models import User
 from storage.notifications import Activity, NotificationKind
 from storage.postgres.database import Database
 from storage.reports import Category, SubjectKind
-from storage.stores import (
-    account_fields,
-    account_suggestions,
-    blocks,
-    close_friends,
-    collection_items,
-    comment_lists,
-    comments,
-    erasure,
-    findings,
-    follows,
-    likes,
-    list_members,
-    lists,
-    photo_collections,
-    photo_edits,
-    photo_trends,
-    push_subscriptions,
-    sessions,
-    tag_follows,
-    users,
-    waiting_activities,
-)
+from storage.stores.accounts import account_fields, erasure, users
+from storage.stores.comments import comment_lists, comments
+from storage.stores.credentials import sessions
+from storage.stores.discovery import account_suggestions, photo_trends
+from storage.stores.moderation import findings
+from storage.stores.notifications import push_subscriptions, waiting_activities
+from storage.stores.photos import likes, photo_edits
+from storage.stores.saved import collection_items, photo_collections
+from storage.stores.social import blocks, close_friends, follows, list_members, lists, tag_follows
 from tests.support.community import follow, new_user, new_users, old_users, ready_photo, topics
 from tests.support.locks import wait_for_blocked_transaction
 from tests.support.push import Browser

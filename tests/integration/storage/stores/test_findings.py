@@ -12,7 +12,8 @@ from storage.abuse import AbuseAction, Finding, FindingKind, HashEntries
 from storage.models import User
 from storage.postgres.database import Database
 from storage.reports import Category, SubjectKind
-from storage.stores import findings, hash_lists, users
+from storage.stores.accounts import users
+from storage.stores.moderation import findings, hash_lists
 from tests.support.community import new_user, new_users
 from workers.jobs.abuse_tasks import AbuseTasks
 from workers.jobs.findings import FindingRecorder, NoFindingMetrics

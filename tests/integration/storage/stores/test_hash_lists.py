@@ -11,7 +11,7 @@ from storage.errors import NotFoundError
 from storage.perceptual_hashes import MAX_DISTANCE, MediaHash, orientations, text_of
 from storage.postgres.database import Database
 from storage.reports import Category
-from storage.stores import hash_lists
+from storage.stores.moderation import hash_lists
 
 pytestmark = pytest.mark.engines
 

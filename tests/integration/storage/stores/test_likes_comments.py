@@ -10,16 +10,9 @@ import pytest
 from storage.errors import NotFoundError
 from storage.models import Comment, Photo, PhotoCounters, User
 from storage.postgres.database import Database
-from storage.stores import (
-    account_fields,
-    comment_deletion,
-    comment_lists,
-    comments,
-    likes,
-    photo_deletion,
-    photos,
-    users,
-)
+from storage.stores.accounts import account_fields, users
+from storage.stores.comments import comment_deletion, comment_lists, comments
+from storage.stores.photos import likes, photo_deletion, photos
 from tests.support.community import block, new_user, new_users, processing_photo, ready_photo, topics
 from tests.support.eventually import DEADLINE
 from tests.support.locks import wait_for_blocked_transaction

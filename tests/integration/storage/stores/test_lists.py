@@ -12,7 +12,10 @@ import pytest
 from storage.errors import ConflictError, NotFoundError
 from storage.models import Photo, User
 from storage.postgres.database import Database, Transaction
-from storage.stores import account_locks, blocks, follows, list_members, list_photos, lists, photo_deletion, users
+from storage.stores import account_locks
+from storage.stores.accounts import users
+from storage.stores.photos import list_photos, photo_deletion
+from storage.stores.social import blocks, follows, list_members, lists
 from tests.support.community import block, follow, new_user, new_users, ready_photo
 from tests.support.locks import wait_for_blocked_transaction
 from tests.support.meanwhile import Meanwhile

@@ -11,20 +11,10 @@ import pytest
 from storage.errors import NotFoundError
 from storage.models import Photo, PhotoCounters, User
 from storage.postgres.database import Database, Transaction
-from storage.stores import (
-    account_fields,
-    blocks,
-    comment_deletion,
-    comments,
-    follows,
-    likes,
-    photo_deletion,
-    photo_edits,
-    photo_processing,
-    photos,
-    relations,
-    users,
-)
+from storage.stores.accounts import account_fields, users
+from storage.stores.comments import comment_deletion, comments
+from storage.stores.photos import likes, photo_deletion, photo_edits, photo_processing, photos
+from storage.stores.social import blocks, follows, relations
 from tests.support.community import block, follow, new_user, new_users, processing_photo, ready_photo, topics
 from tests.support.locks import wait_for_blocked_transaction
 

@@ -11,22 +11,13 @@ import pytest
 from storage.errors import NotFoundError
 from storage.models import Comment, CommentOrder, Photo, PhotoAudience, User
 from storage.postgres.database import Database
-from storage.stores import (
-    collection_items,
-    comment_lists,
-    comment_pins,
-    comments,
-    likes,
-    nested_comments,
-    nested_photos,
-    nested_users,
-    photo_collections,
-    photo_lists,
-    photos,
-    profiles,
-    relations,
-)
-from storage.stores.comment_lists import Place
+from storage.stores.accounts import profiles
+from storage.stores.comments import comment_lists, comment_pins, comments
+from storage.stores.comments.comment_lists import Place
+from storage.stores.nested import nested_comments, nested_photos, nested_users
+from storage.stores.photos import likes, photo_lists, photos
+from storage.stores.saved import collection_items, photo_collections
+from storage.stores.social import relations
 from tests.support.community import block, follow, new_user, new_users, ready_photo
 
 pytestmark = pytest.mark.engines

@@ -6,11 +6,8 @@ import pytest
 
 from storage.notifications import NotificationKind
 from storage.postgres.database import Database
-from storage.stores import (
-    notification_actors,
-    notification_drift,
-    photo_deletion,
-)
+from storage.stores.notifications import notification_actors, notification_drift
+from storage.stores.photos import photo_deletion
 from tests.support.community import (
     new_users,
     ready_photo,

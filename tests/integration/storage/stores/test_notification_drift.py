@@ -7,7 +7,7 @@ import pytest
 from storage.models import User
 from storage.notifications import Notification
 from storage.postgres.database import Database
-from storage.stores import notification_drift
+from storage.stores.notifications import notification_drift
 from tests.support.community import new_users, ready_photo
 from tests.support.inboxes import inbox_of, note_like, note_unlike
 

@@ -9,13 +9,11 @@ import pytest
 
 from storage.notifications import NotificationKind
 from storage.postgres.database import Database
-from storage.stores import (
-    blocks,
-    comments,
-    notifications,
-    photo_processing,
-    users,
-)
+from storage.stores.accounts import users
+from storage.stores.comments import comments
+from storage.stores.notifications import notifications
+from storage.stores.photos import photo_processing
+from storage.stores.social import blocks
 from tests.support.community import (
     block,
     new_users,

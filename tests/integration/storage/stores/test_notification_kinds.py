@@ -7,8 +7,9 @@ import pytest
 from storage.models import User
 from storage.notifications import NotificationKind
 from storage.postgres.database import Database
-from storage.stores import account_restrictions, notification_counters, notification_marks, notifications
-from storage.stores.notification_marks import Selection
+from storage.stores.accounts import account_restrictions
+from storage.stores.notifications import notification_counters, notification_marks, notifications
+from storage.stores.notifications.notification_marks import Selection
 from tests.support.community import follow, new_users, ready_photo, record_notification
 from tests.support.inboxes import counters, inbox_of, note_like
 

@@ -9,20 +9,12 @@ import pytest
 from storage.models import User
 from storage.notifications import Activity, NotificationKind
 from storage.postgres.database import Database
-from storage.stores import (
-    account_fields,
-    bells,
-    blocks,
-    comment_deletion,
-    comment_likes,
-    comments,
-    decision_notices,
-    follows,
-    likes,
-    photo_deletion,
-    users,
-)
-from storage.stores.notification_lookup import Situation, look_up
+from storage.stores.accounts import account_fields, users
+from storage.stores.comments import comment_deletion, comment_likes, comments
+from storage.stores.notifications import decision_notices
+from storage.stores.notifications.notification_lookup import Situation, look_up
+from storage.stores.photos import likes, photo_deletion
+from storage.stores.social import bells, blocks, follows
 from tests.support.community import new_users, ready_photo, record_notification, retract_notification
 
 pytestmark = pytest.mark.engines

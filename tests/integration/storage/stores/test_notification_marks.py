@@ -6,12 +6,8 @@ import pytest
 
 from storage.notifications import NotificationMark
 from storage.postgres.database import Database
-from storage.stores import (
-    notification_counters,
-    notification_marks,
-    notifications,
-)
-from storage.stores.notification_marks import Selection
+from storage.stores.notifications import notification_counters, notification_marks, notifications
+from storage.stores.notifications.notification_marks import Selection
 from tests.support.community import (
     new_users,
     ready_photo,

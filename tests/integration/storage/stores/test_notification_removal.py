@@ -8,8 +8,9 @@ from storage.errors import NotFoundError
 from storage.models import Photo, User
 from storage.notifications import NotificationKind
 from storage.postgres.database import Database
-from storage.stores import notification_marks, notification_removal, photo_deletion
-from storage.stores.notification_marks import Selection
+from storage.stores.notifications import notification_marks, notification_removal
+from storage.stores.notifications.notification_marks import Selection
+from storage.stores.photos import photo_deletion
 from tests.support.community import new_users, ready_photo, record_notification
 from tests.support.inboxes import inbox_of, note_like, note_unlike
 

@@ -7,12 +7,9 @@ import pytest
 from storage.models import User
 from storage.notifications import Activity, NotificationKind
 from storage.postgres.database import Database
-from storage.stores import (
-    notification_counters,
-    notification_groups,
-    photo_deletion,
-)
-from storage.stores.notification_lookup import look_up
+from storage.stores.notifications import notification_counters, notification_groups
+from storage.stores.notifications.notification_lookup import look_up
+from storage.stores.photos import photo_deletion
 from tests.support.community import (
     new_users,
     ready_photo,

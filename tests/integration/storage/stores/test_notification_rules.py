@@ -9,7 +9,7 @@ import pytest
 from storage.notification_channels import KINDS, OF_USERS, Audience, Channel, Preferences, choices
 from storage.notifications import Activity, NotificationKind
 from storage.postgres.database import Database
-from storage.stores.notification_lookup import look_up
+from storage.stores.notifications.notification_lookup import look_up
 from tests.support.community import follow, new_users, ready_photo
 from tests.support.deliveries import choose
 

@@ -6,14 +6,10 @@ import pytest
 
 from storage.models import UserSummary
 from storage.postgres.database import Database
-from storage.stores import (
-    comment_deletion,
-    comments,
-    notification_counters,
-    notifications,
-    photo_deletion,
-    users,
-)
+from storage.stores.accounts import users
+from storage.stores.comments import comment_deletion, comments
+from storage.stores.notifications import notification_counters, notifications
+from storage.stores.photos import photo_deletion
 from tests.support.community import (
     new_users,
     ready_photo,

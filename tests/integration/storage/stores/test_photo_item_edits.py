@@ -12,8 +12,9 @@ from storage import events
 from storage.errors import ConflictError, NotFoundError
 from storage.models import Photo, PhotoItem
 from storage.postgres.database import Database
-from storage.stores import contents, photo_deletion, photo_edits, photo_exif, photo_item_edits, photos
-from storage.stores.photo_item_edits import ItemEdit
+from storage.stores.media import contents
+from storage.stores.photos import photo_deletion, photo_edits, photo_exif, photo_item_edits, photos
+from storage.stores.photos.photo_item_edits import ItemEdit
 from tests.support.community import new_user, new_users, processing_post, ready_photo, ready_post, topics
 
 pytestmark = pytest.mark.engines

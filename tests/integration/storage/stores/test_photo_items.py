@@ -10,16 +10,9 @@ import pytest
 from storage import events
 from storage.models import LocationMetadata, Photo, User
 from storage.postgres.database import Database
-from storage.stores import (
-    account_fields,
-    contents,
-    photo_contents,
-    photo_deletion,
-    photo_edits,
-    photo_lists,
-    photos,
-    users,
-)
+from storage.stores.accounts import account_fields, users
+from storage.stores.media import contents
+from storage.stores.photos import photo_contents, photo_deletion, photo_edits, photo_lists, photos
 from tests.support.community import (
     follow,
     new_user,

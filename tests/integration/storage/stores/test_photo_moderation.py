@@ -12,8 +12,9 @@ from storage.errors import NotFoundError
 from storage.models import Photo, PhotoAudience, PhotoState
 from storage.moderation import Decider, ModerationAction
 from storage.postgres.database import Database
-from storage.stores import (
-    contents,
+from storage.stores.accounts import users
+from storage.stores.media import contents
+from storage.stores.photos import (
     counter_drift,
     photo_audience,
     photo_deletion,
@@ -21,7 +22,6 @@ from storage.stores import (
     photo_moderation,
     photo_processing,
     photos,
-    users,
 )
 from tests.support.community import new_user, processing_photo, ready_photo, ready_post, topics
 from tests.support.moderation import ALLOW, HIDE, HOLD, SENSITIVE, decide, decision

@@ -10,9 +10,8 @@ import pytest
 from storage.errors import NotFoundError
 from storage.models import Photo, PhotoState, User
 from storage.postgres.database import Database
-from storage.stores import (
-    account_fields,
-    blocks,
+from storage.stores.accounts import account_fields, users
+from storage.stores.photos import (
     likes,
     photo_contents,
     photo_deletion,
@@ -21,8 +20,8 @@ from storage.stores import (
     photo_lists,
     photo_processing,
     photos,
-    users,
 )
+from storage.stores.social import blocks
 from tests.support.community import block, exif_of, follow, new_user, new_users, processing_photo, ready_photo, topics
 from tests.support.meanwhile import Meanwhile
 

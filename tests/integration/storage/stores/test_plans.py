@@ -12,17 +12,12 @@ from storage.ids import MAX_ID
 from storage.models import CommentOrder
 from storage.notifications import Activity, NotificationKind
 from storage.postgres.database import Database, Queryable
-from storage.stores import (
-    comment_lists,
-    follows,
-    list_members,
-    list_photos,
-    notification_actors,
-    notifications,
-    photo_lists,
-)
-from storage.stores.comment_lists import Place
-from storage.stores.notification_lookup import look_up
+from storage.stores.comments import comment_lists
+from storage.stores.comments.comment_lists import Place
+from storage.stores.notifications import notification_actors, notifications
+from storage.stores.notifications.notification_lookup import look_up
+from storage.stores.photos import list_photos, photo_lists
+from storage.stores.social import follows, list_members
 from tests.support.community import record_notification, retract_notification
 
 pytestmark = [pytest.mark.engines, pytest.mark.fresh_database]

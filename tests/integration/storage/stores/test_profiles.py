@@ -8,7 +8,8 @@ from storage import ids
 from storage.errors import NotFoundError
 from storage.models import PresenceAudience, Relation
 from storage.postgres.database import Database
-from storage.stores import account_fields, blocks, profiles, relations, users
+from storage.stores.accounts import account_fields, profiles, users
+from storage.stores.social import blocks, relations
 from tests.support.community import block, follow, new_users
 
 pytestmark = pytest.mark.engines

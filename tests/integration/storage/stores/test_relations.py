@@ -11,7 +11,8 @@ from storage import ids
 from storage.errors import ConflictError, NotFoundError
 from storage.models import PresenceAudience, Relation, User
 from storage.postgres.database import Database, Transaction
-from storage.stores import account_fields, blocks, follows, relations, users
+from storage.stores.accounts import account_fields, users
+from storage.stores.social import blocks, follows, relations
 from tests.support.community import block, follow, new_user, new_users, one_sided_edges, topics
 from tests.support.locks import wait_for_blocked_transaction
 from workers.jobs.photo_feeds import lanes

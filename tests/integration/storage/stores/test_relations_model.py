@@ -14,7 +14,7 @@ from storage.errors import NotFoundError
 from storage.events import Event, UserBlocked, UserFollowed, UserMuted, UserUnblocked, UserUnfollowed
 from storage.models import Relation, User
 from storage.postgres.database import Database
-from storage.stores import blocks, follows, relations
+from storage.stores.social import blocks, follows, relations
 from tests.support.community import new_user, new_users
 
 pytestmark = pytest.mark.engines

@@ -10,17 +10,10 @@ from storage.ids import MAX_ID
 from storage.models import Photo, PhotoAudience, User
 from storage.postgres.database import Database
 from storage.search_text import key, parse
-from storage.stores import (
-    account_fields,
-    blocks,
-    photo_audience,
-    photo_deletion,
-    photo_edits,
-    photo_search,
-    tag_search,
-    user_search,
-    users,
-)
+from storage.stores.accounts import account_fields, users
+from storage.stores.discovery import tag_search, user_search
+from storage.stores.photos import photo_audience, photo_deletion, photo_edits, photo_search
+from storage.stores.social import blocks
 from tests.support.community import block, follow, new_user, new_users, processing_photo, ready_photo
 from workers.jobs.search_index import SearchIndexer
 

@@ -10,7 +10,8 @@ from storage.ids import MAX_ID
 from storage.models import Photo
 from storage.postgres.database import Database
 from storage.search_text import parse
-from storage.stores import photo_search, tag_search, user_search
+from storage.stores.discovery import tag_search, user_search
+from storage.stores.photos import photo_search
 from tests.integration.storage.stores.test_plans import Explaining
 
 pytestmark = [pytest.mark.engines, pytest.mark.fresh_database]

@@ -12,8 +12,9 @@ from storage import ids
 from storage.events import SessionEnded, decode
 from storage.models import Role, User
 from storage.postgres.database import Database
-from storage.stores import sessions, users
-from storage.stores.sessions import Rotation
+from storage.stores.accounts import users
+from storage.stores.credentials import sessions
+from storage.stores.credentials.sessions import Rotation
 from tests.support.community import new_user, new_users, topics
 from tests.support.eventually import DEADLINE
 from tests.support.locks import wait_for_blocked_transaction

@@ -8,7 +8,8 @@ from datetime import timedelta
 import pytest
 
 from storage.postgres.database import Database
-from storage.stores import photo_edits, search_fill, tag_counts
+from storage.stores.discovery import search_fill, tag_counts
+from storage.stores.photos import photo_edits
 from tests.support.community import new_user, new_users, ready_photo
 from workers.jobs.search_index import SearchIndexer
 

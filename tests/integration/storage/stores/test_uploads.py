@@ -10,8 +10,9 @@ import pytest
 from storage.errors import ConflictError, NotFoundError
 from storage.models import User
 from storage.postgres.database import Database
-from storage.stores import uploads, users
-from storage.stores.uploads import Upload, UploadWay
+from storage.stores.accounts import users
+from storage.stores.photos import uploads
+from storage.stores.photos.uploads import Upload, UploadWay
 from tests.support.community import new_users
 
 pytestmark = pytest.mark.engines

@@ -10,7 +10,9 @@ from storage.errors import ConflictError, NotFoundError
 from storage.events import CopiesOutdated, UserChanged
 from storage.models import User
 from storage.postgres.database import Database
-from storage.stores import account_fields, comments, mentions, usernames, users
+from storage.stores.accounts import account_fields, usernames, users
+from storage.stores.comments import comments
+from storage.stores.social import mentions
 from tests.support.community import new_user, new_users, ready_photo
 
 pytestmark = pytest.mark.engines

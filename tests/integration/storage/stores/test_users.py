@@ -10,7 +10,10 @@ from storage import ids
 from storage.errors import ConflictError, InvalidValueError, NotFoundError
 from storage.models import PresenceAudience, Role, User
 from storage.postgres.database import Database
-from storage.stores import account_fields, comment_lists, comments, photo_lists, photos, sessions, usernames, users
+from storage.stores.accounts import account_fields, usernames, users
+from storage.stores.comments import comment_lists, comments
+from storage.stores.credentials import sessions
+from storage.stores.photos import photo_lists, photos
 from tests.support.community import block, new_user, new_users, processing_photo, ready_photo, topics
 
 pytestmark = pytest.mark.engines

@@ -15,8 +15,10 @@ from storage.limits.recent import RecentMembers
 from storage.models import Photo, User
 from storage.postgres.database import Database
 from storage.reports import SubjectKind
-from storage.stores import account_locks, comment_deletion, comments, findings
-from storage.stores.findings import RecordedFinding
+from storage.stores import account_locks
+from storage.stores.comments import comment_deletion, comments
+from storage.stores.moderation import findings
+from storage.stores.moderation.findings import RecordedFinding
 from tests.support.community import new_user, new_users, ready_photo
 from tests.support.locks import wait_for_blocked_transaction
 from workers.errors import Retry

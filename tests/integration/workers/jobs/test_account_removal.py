@@ -14,18 +14,12 @@ from storage.errors import NotFoundError
 from storage.ids import encode
 from storage.models import Photo, User
 from storage.postgres.database import Database
-from storage.stores import (
-    comment_lists,
-    comments,
-    contents,
-    likes,
-    notifications,
-    photo_contents,
-    photo_processing,
-    photos,
-    users,
-)
-from storage.stores.photo_items import pictures_of
+from storage.stores.accounts import users
+from storage.stores.comments import comment_lists, comments
+from storage.stores.media import contents
+from storage.stores.notifications import notifications
+from storage.stores.photos import likes, photo_contents, photo_processing, photos
+from storage.stores.photos.photo_items import pictures_of
 from tests.support.community import follow, new_user, new_users, ready_photo
 from tests.support.objects import has
 from tests.support.originals import REMOVALS_AGE, post, post_several

@@ -15,7 +15,8 @@ from storage.feeds.feeds import Feeds
 from storage.feeds.window_log import Inserted
 from storage.ids import encode
 from storage.models import Photo, PhotoAudience, User
-from storage.stores import close_friends, follows, photo_audience, photo_deletion
+from storage.stores.photos import photo_audience, photo_deletion
+from storage.stores.social import close_friends, follows
 from tests.support.community import new_user, new_users, ready_photo, ready_post
 from tests.support.stage import Stage
 from workers.jobs.audience_feeds import AudienceFeeds

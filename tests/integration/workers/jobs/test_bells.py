@@ -11,7 +11,9 @@ from storage.events import PhotoReady
 from storage.ids import encode
 from storage.models import Photo, User
 from storage.moderation import Decider, Decision, ModerationAction
-from storage.stores import account_deletion, bells, blocks, follows, photo_moderation, relations
+from storage.stores.accounts import account_deletion
+from storage.stores.photos import photo_moderation
+from storage.stores.social import bells, blocks, follows, relations
 from tests.support.community import block, follow, new_users, processing_photo, ready_photo
 from tests.support.stage import Stage, inbox, start_clean
 

@@ -14,16 +14,16 @@ from storage.events import LikeAdded, decode
 from storage.models import Photo, User
 from storage.notifications import Activity, NotificationKind
 from storage.postgres.rows import Row
-from storage.stores import (
-    blocks,
-    comments,
-    inbox_lock,
+from storage.stores import inbox_lock
+from storage.stores.comments import comments
+from storage.stores.notifications import (
     notification_drift,
     notification_marks,
     notifications,
     waiting_activities,
 )
-from storage.stores.notification_marks import Selection
+from storage.stores.notifications.notification_marks import Selection
+from storage.stores.social import blocks
 from tests.support.community import block, new_users, ready_photo
 from tests.support.eventually import eventually
 from tests.support.stage import Stage, inbox, kinds, start_clean

@@ -10,18 +10,11 @@ from storage.events import CommentEdited, CommentLiked, PhotoReady
 from storage.ids import encode
 from storage.models import Comment, Photo, User
 from storage.render.comment import comment_fields
-from storage.stores import (
-    account_fields,
-    blocks,
-    comment_deletion,
-    comment_likes,
-    comment_pins,
-    comments,
-    notifications,
-    photo_deletion,
-    photo_edits,
-    users,
-)
+from storage.stores.accounts import account_fields, users
+from storage.stores.comments import comment_deletion, comment_likes, comment_pins, comments
+from storage.stores.notifications import notifications
+from storage.stores.photos import photo_deletion, photo_edits
+from storage.stores.social import blocks
 from tests.support.community import block, follow, new_users, ready_photo
 from tests.support.inboxes import counters_json
 from tests.support.stage import Stage, inbox, start_clean

@@ -27,7 +27,8 @@ from storage.limits.revocations import Revocations
 from storage.models import Photo, PhotoState, User
 from storage.postgres.database import Database
 from storage.redis.client import open_redis
-from storage.stores import contents, photo_deletion, photos
+from storage.stores.media import contents
+from storage.stores.photos import photo_deletion, photos
 from tests.support.community import new_user
 from tests.support.eventually import DEADLINE
 from tests.support.originals import (

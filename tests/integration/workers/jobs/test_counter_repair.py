@@ -14,7 +14,10 @@ from storage.cache.photo_trends import PhotoTrends
 from storage.ids import milliseconds_of, pack_ids
 from storage.models import Photo, PhotoAudience, PhotoCounters, User
 from storage.postgres.database import Database
-from storage.stores import comments, counter_drift, follows, likes, photo_trends, photos
+from storage.stores.comments import comments
+from storage.stores.discovery import photo_trends
+from storage.stores.photos import counter_drift, likes, photos
+from storage.stores.social import follows
 from storage.trends import NEW_ACCOUNT
 from tests.support.community import new_user, new_users, old_users, ready_photo
 from tests.support.eventually import eventually

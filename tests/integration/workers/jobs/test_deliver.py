@@ -13,13 +13,10 @@ from storage.ids import encode
 from storage.notification_channels import Audience, Channel
 from storage.notifications import NotificationKind, NotificationMark
 from storage.quiet_hours import QuietHours
-from storage.stores import (
-    blocks,
-    comment_deletion,
-    muted_subjects,
-    notification_preferences,
-)
-from storage.stores.notification_marks import Selection
+from storage.stores.comments import comment_deletion
+from storage.stores.notifications import notification_preferences
+from storage.stores.notifications.notification_marks import Selection
+from storage.stores.social import blocks, muted_subjects
 from tests.support.community import block, follow, ready_photo
 from tests.support.deliveries import Deliveries, choose, comment, users_with_devices
 from tests.support.inboxes import inbox_of

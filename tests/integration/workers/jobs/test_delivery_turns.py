@@ -11,12 +11,8 @@ import pytest
 from storage.deliveries import DeliveryChannel, Limits
 from storage.errors import UnavailableError
 from storage.models import User
-from storage.stores import (
-    deliveries,
-    delivery_claims,
-    notification_preferences,
-)
-from storage.stores.notification_preferences import DigestFrequency
+from storage.stores.notifications import deliveries, delivery_claims, notification_preferences
+from storage.stores.notifications.notification_preferences import DigestFrequency
 from tests.support.community import ready_photo
 from tests.support.deliveries import Deliveries, comment, users_with_devices
 from tests.support.eventually import eventually

@@ -13,8 +13,11 @@ from storage.cache.tag_trends import TagTrends
 from storage.events import Event, PhotoReady, SuggestionsWanted
 from storage.models import User
 from storage.postgres.database import Database
-from storage.stores import account_fields, account_suggestions, blocks, likes, users
-from storage.stores.account_suggestions import SuggestionReason
+from storage.stores.accounts import account_fields, users
+from storage.stores.discovery import account_suggestions
+from storage.stores.discovery.account_suggestions import SuggestionReason
+from storage.stores.photos import likes
+from storage.stores.social import blocks
 from storage.trends import MIN_AUTHORS
 from tests.support.community import follow, new_user, new_users, old_users, ready_photo, topics
 from workers.jobs.account_suggestions import SuggestionMaker

@@ -29,42 +29,20 @@ from storage.ids import encode
 from storage.models import LocationMetadata, Photo, User
 from storage.postgres.database import Database
 from storage.reports import CaseAction, Category, DecisionSource, Report, SubjectKind
-from storage.stores import (
-    account_fields,
-    account_restrictions,
-    api_tokens,
-    blocks,
-    cases,
-    close_friends,
-    collection_items,
-    comment_deletion,
-    comment_likes,
-    comments,
-    contents,
-    decisions,
-    erasure,
-    exports,
-    imports,
-    likes,
-    list_members,
-    lists,
-    notifications,
-    oauth_clients,
-    passkeys,
-    photo_collections,
-    photo_deletion,
-    photo_exif,
-    quarantine,
-    second_factors,
-    sessions,
-    tag_follows,
-    uploads,
-    users,
-    webhook_endpoints,
-)
-from storage.stores.api_tokens import NewToken
-from storage.stores.oauth_clients import ApplicationFields
-from storage.stores.uploads import UploadWay
+from storage.stores.accounts import account_fields, account_restrictions, erasure, users
+from storage.stores.archives import exports, imports
+from storage.stores.comments import comment_deletion, comment_likes, comments
+from storage.stores.credentials import api_tokens, oauth_clients, passkeys, second_factors, sessions
+from storage.stores.credentials.api_tokens import NewToken
+from storage.stores.credentials.oauth_clients import ApplicationFields
+from storage.stores.media import contents, quarantine
+from storage.stores.moderation import cases, decisions
+from storage.stores.notifications import notifications
+from storage.stores.photos import likes, photo_deletion, photo_exif, uploads
+from storage.stores.photos.uploads import UploadWay
+from storage.stores.saved import collection_items, photo_collections
+from storage.stores.social import blocks, close_friends, list_members, lists, tag_follows
+from storage.stores.webhooks import webhook_endpoints
 from storage.webhooks import EndpointScope
 from tests.support.community import block, follow, new_user, new_users, processing_photo, ready_photo, ready_post
 from tests.support.objects import has
@@ -265,7 +243,7 @@ async def _report(db: Database, reporter: User, subject: User) -> Report:
 
 async def test_pages_are_joined(exporter: Exporter, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every row of several pages is there once, also of likes of one moment."""
-    monkeypatch.setattr("storage.stores.export_contents.PAGE", 2)
+    monkeypatch.setattr("storage.stores.archives.export_contents.PAGE", 2)
     ada, *others = await new_users(exporter.db, "ada", *(f"user{number}" for number in range(5)))
     photos = [await exporter.photo(ada, str(number).encode(), caption=str(number)) for number in range(5)]
     for other in others:

@@ -17,7 +17,7 @@ from storage.blobs.variants import Variant
 from storage.events import PhotoDeferred, PhotoDeleted, PhotoUploaded
 from storage.models import Photo, PhotoState, User
 from storage.postgres.database import Database
-from storage.stores import photos
+from storage.stores.photos import photos
 from tests.support.broker_kits import QUICK, consuming
 from tests.support.community import new_users, processing_photo, topics
 from tests.support.eventually import DEADLINE, eventually

@@ -10,7 +10,8 @@ import pytest
 from storage.events import FanoutChunk, PhotoDeleted, PhotoReady, UserFollowed
 from storage.ids import encode, shard_of
 from storage.models import Photo, User
-from storage.stores import blocks, follows, photo_deletion, photo_edits
+from storage.stores.photos import photo_deletion, photo_edits
+from storage.stores.social import blocks, follows
 from tests.support.community import follow, new_user, new_users, processing_photo, ready_photo, topics
 from tests.support.stage import Stage, kinds
 from tests.support.statements import StatementLog

@@ -13,7 +13,7 @@ from storage.blobs.variants import VariantRegistry
 from storage.events import PhotoUploaded
 from storage.postgres.database import Database
 from storage.render.photo import photo_json
-from storage.stores import photos
+from storage.stores.photos import photos
 from tests.support.community import new_user
 from tests.support.originals import post_several
 from tests.support.pictures import photograph

@@ -12,7 +12,8 @@ from storage.events import UserChanged
 from storage.ids import encode
 from storage.models import StarState, User
 from storage.postgres.database import Database
-from storage.stores import account_deletion, account_restrictions, stars, users
+from storage.stores.accounts import account_deletion, account_restrictions, users
+from storage.stores.social import stars
 from tests.support.community import follow, new_user, new_users, ready_photo
 from tests.support.stage import Stage, start_clean
 from workers.jobs.follower_publications import FollowerPublications

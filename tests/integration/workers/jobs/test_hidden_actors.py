@@ -9,16 +9,10 @@ import pytest
 
 from storage.events import ActorVisibilityChanged
 from storage.models import Photo, User
-from storage.stores import (
-    account_deletion,
-    account_restrictions,
-    comment_deletion,
-    comments,
-    notification_counters,
-    notification_drift,
-    notification_removal,
-)
-from storage.stores.hidden_actors import Placed
+from storage.stores.accounts import account_deletion, account_restrictions
+from storage.stores.comments import comment_deletion, comments
+from storage.stores.notifications import notification_counters, notification_drift, notification_removal
+from storage.stores.notifications.hidden_actors import Placed
 from tests.support.community import follow, new_users, ready_photo
 from tests.support.inboxes import counters
 from tests.support.stage import Stage, inbox, start_clean

@@ -13,14 +13,9 @@ from storage.events import PhotoHidden, PhotoRestored
 from storage.ids import encode
 from storage.models import Photo, PhotoAudience, User
 from storage.moderation import Decider, ModerationAction
-from storage.stores import (
-    account_fields,
-    close_friends,
-    follows,
-    photo_audience,
-    photo_deletion,
-    photo_processing,
-)
+from storage.stores.accounts import account_fields
+from storage.stores.photos import photo_audience, photo_deletion, photo_processing
+from storage.stores.social import close_friends, follows
 from tests.support import moderation
 from tests.support.community import follow, new_user, new_users, processing_photo, ready_photo
 from tests.support.moderation import ALLOW, HIDE, HOLD, SENSITIVE

@@ -16,8 +16,8 @@ from storage.models import User
 from storage.notifications import Activity, NotificationKind, NotificationMark
 from storage.postgres.database import Database, Transaction
 from storage.stores import inbox_lock
-from storage.stores.notification_lookup import Situation, look_up
-from storage.stores.notification_marks import Selection
+from storage.stores.notifications.notification_lookup import Situation, look_up
+from storage.stores.notifications.notification_marks import Selection
 from tests.support.community import new_users, ready_photo, record_notification
 from tests.support.driver_commands import commands
 from tests.support.eventually import DEADLINE

@@ -25,21 +25,14 @@ from storage.models import ProfileImageKind, User
 from storage.notifications import NotificationKind
 from storage.postgres.database import Database
 from storage.redis.client import open_redis
-from storage.stores import (
-    account_deletion,
-    account_fields,
-    contents,
-    erasure,
-    follows,
-    idempotency,
-    notifications,
-    profile_images,
-    sessions,
-    uploads,
-    users,
-    variants,
-)
-from storage.stores.uploads import UploadWay
+from storage.stores import idempotency
+from storage.stores.accounts import account_deletion, account_fields, erasure, users
+from storage.stores.credentials import sessions
+from storage.stores.media import contents, profile_images, variants
+from storage.stores.notifications import notifications
+from storage.stores.photos import uploads
+from storage.stores.photos.uploads import UploadWay
+from storage.stores.social import follows
 from tests.support.community import new_user, new_users, processing_photo, ready_photo, record_notification, topics
 from tests.support.driver_commands import commands
 from tests.support.eventually import eventually

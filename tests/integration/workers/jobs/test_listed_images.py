@@ -13,8 +13,8 @@ from storage.abuse import AbuseAction, FindingKind, HashEntries
 from storage.events import PhotoUploaded
 from storage.models import PhotoState
 from storage.reports import Category, SubjectKind
-from storage.stores import findings, hash_lists
-from storage.stores.findings import RecordedFinding
+from storage.stores.moderation import findings, hash_lists
+from storage.stores.moderation.findings import RecordedFinding
 from tests.integration.workers.jobs.test_media import Scene, decoder, scene
 from tests.support.originals import post_several
 from tests.support.pictures import photograph

@@ -16,7 +16,10 @@ from storage.mails import TokenPurpose
 from storage.models import User
 from storage.postgres.database import Database
 from storage.redis.client import Redis
-from storage.stores import email_changes, mail_opt_outs, one_time_tokens, users, webhook_endpoints
+from storage.stores.accounts import email_changes, users
+from storage.stores.credentials import one_time_tokens
+from storage.stores.notifications import mail_opt_outs
+from storage.stores.webhooks import webhook_endpoints
 from storage.webhooks import EndpointScope
 from tests.support.community import new_user
 from tests.support.mails import Postbox

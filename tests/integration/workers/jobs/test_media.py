@@ -16,7 +16,8 @@ from storage.blobs.variants import Variant, VariantRegistry
 from storage.events import PhotoDeleted, PhotoUploaded
 from storage.models import LocationMetadata, Photo, PhotoState, User
 from storage.postgres.database import Database
-from storage.stores import account_fields, photo_deletion, photos
+from storage.stores.accounts import account_fields
+from storage.stores.photos import photo_deletion, photos
 from tests.support.community import exif_of, new_user, topics
 from tests.support.eventually import eventually
 from tests.support.objects import has

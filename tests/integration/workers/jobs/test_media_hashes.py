@@ -12,8 +12,8 @@ from server.config.settings import Settings
 from storage.blobs.file import FileBlobs
 from storage.blobs.keys import original_key
 from storage.postgres.database import Database
-from storage.stores import media_hashes, photo_item_edits
-from storage.stores.photo_item_edits import ItemEdit
+from storage.stores.photos import media_hashes, photo_item_edits
+from storage.stores.photos.photo_item_edits import ItemEdit
 from tests.integration.workers.jobs.test_media import Scene, decoder, scene
 from tests.support.originals import post, post_several
 from tests.support.pictures import photograph

@@ -14,8 +14,8 @@ from storage.blobs.variants import Variant, VariantRegistry
 from storage.events import PhotoDeleted, PhotoItemRemoved
 from storage.models import Photo, PhotoState
 from storage.postgres.database import Database
-from storage.stores import photo_item_edits, photos
-from storage.stores.photo_item_edits import ItemEdit
+from storage.stores.photos import photo_item_edits, photos
+from storage.stores.photos.photo_item_edits import ItemEdit
 from tests.integration.workers.jobs.test_media import ALL, Scene, decoder, scene
 from tests.support.community import topics
 from tests.support.objects import has

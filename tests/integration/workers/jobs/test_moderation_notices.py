@@ -12,7 +12,10 @@ from storage.events import AppealAnswered, CaseDecided
 from storage.limits.tickets import Tickets
 from storage.models import Role, User
 from storage.reports import CaseAction, Category, SubjectKind
-from storage.stores import account_restrictions, cases, comments, erasure, notifications, reports, users
+from storage.stores.accounts import account_restrictions, erasure, users
+from storage.stores.comments import comments
+from storage.stores.moderation import cases, reports
+from storage.stores.notifications import notifications
 from tests.support.community import follow, new_user, new_users, ready_photo
 from tests.support.stage import Stage, inbox, kinds, start_clean
 from workers.jobs.permissions import LivePermissions

@@ -18,7 +18,7 @@ from storage.events import PhotoDeleted, PhotoUploaded, VariantWanted
 from storage.models import Photo, PhotoState, User
 from storage.postgres.database import Database
 from storage.render.photo import photo_json
-from storage.stores import photo_contents, photo_deletion, photos
+from storage.stores.photos import photo_contents, photo_deletion, photos
 from tests.support.animations import animated, frames_of
 from tests.support.community import new_user
 from tests.support.objects import has

@@ -11,9 +11,10 @@ from storage.ids import encode
 from storage.notification_events import NotificationChanged
 from storage.notifications import Activity, NotificationKind, NotificationMark
 from storage.postgres.database import Database
-from storage.stores import inbox_lock, notification_groups
-from storage.stores.notification_lookup import look_up
-from storage.stores.notification_marks import Selection
+from storage.stores import inbox_lock
+from storage.stores.notifications import notification_groups
+from storage.stores.notifications.notification_lookup import look_up
+from storage.stores.notifications.notification_marks import Selection
 from tests.support.community import new_users, ready_photo
 from tests.support.deliveries import reach
 from tests.support.inboxes import inbox_of

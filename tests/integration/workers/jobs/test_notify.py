@@ -13,15 +13,10 @@ from storage.events import CommentAdded, LikeAdded, LikeRemoved, PhotoRejected
 from storage.ids import encode
 from storage.models import Comment, Photo, PhotoCounters, User
 from storage.render.comment import comment_fields
-from storage.stores import (
-    blocks,
-    comment_deletion,
-    comments,
-    likes,
-    notifications,
-    photo_deletion,
-    photo_processing,
-)
+from storage.stores.comments import comment_deletion, comments
+from storage.stores.notifications import notifications
+from storage.stores.photos import likes, photo_deletion, photo_processing
+from storage.stores.social import blocks
 from tests.support.community import new_user, new_users, old_users, processing_photo, ready_photo
 from tests.support.eventually import eventually
 from tests.support.inboxes import counters_json

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from storage.events import UserFollowed
-from storage.stores import account_fields, follows, notification_counters
+from storage.stores.accounts import account_fields
+from storage.stores.notifications import notification_counters
+from storage.stores.social import follows
 from tests.support.community import follow, new_user, new_users
 from tests.support.stage import Stage, inbox, kinds, start_clean
 

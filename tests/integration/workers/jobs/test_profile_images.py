@@ -19,7 +19,9 @@ from storage.errors import NotFoundError
 from storage.models import ProfileImageKind, ProfileImageState, User
 from storage.postgres.database import Database
 from storage.reports import FIRST, Category, SubjectKind
-from storage.stores import cases, contents, hash_lists, profile_images, quarantine, users
+from storage.stores.accounts import users
+from storage.stores.media import contents, profile_images, quarantine
+from storage.stores.moderation import cases, hash_lists
 from tests.support.community import new_user, topics
 from tests.support.objects import has
 from tests.support.originals import post

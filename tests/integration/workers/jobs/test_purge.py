@@ -14,7 +14,8 @@ from storage.events import CachePurge, Event, MediaForget, MediaPurge
 from storage.ids import MAX_ID
 from storage.models import Photo, User
 from storage.postgres.database import Database
-from storage.stores import account_fields, erasure, photo_deletion, users
+from storage.stores.accounts import account_fields, erasure, users
+from storage.stores.photos import photo_deletion
 from tests.support.community import new_user, processing_photo, ready_photo, ready_post
 from workers.caches.port import CacheError, HiddenImages
 from workers.caches.purger import CIRCUIT, Purger

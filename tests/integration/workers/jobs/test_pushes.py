@@ -16,8 +16,9 @@ from storage.models import User
 from storage.notifications import Notification, NotificationKind
 from storage.postgres.database import Database
 from storage.push import PushSubscription
-from storage.stores import notifications, push_subscriptions, sessions
-from storage.stores.push_subscriptions import MAX_FAILURES
+from storage.stores.credentials import sessions
+from storage.stores.notifications import notifications, push_subscriptions
+from storage.stores.notifications.push_subscriptions import MAX_FAILURES
 from tests.support.community import new_users, ready_photo, record_notification
 from tests.support.push import PUBLIC_URL, Browser, PushService, push_settings, running_push_service
 from workers.jobs.notification_pushes import NotificationPush

@@ -14,7 +14,9 @@ from storage.events import UserChanged
 from storage.ids import encode
 from storage.models import User
 from storage.render.photo import PRIVATE, assemble
-from storage.stores import account_fields, blocks, comment_lists, comments, follows, relations, users
+from storage.stores.accounts import account_fields, users
+from storage.stores.comments import comment_lists, comments
+from storage.stores.social import blocks, follows, relations
 from tests.support.community import block, follow, new_user, new_users, ready_photo
 from tests.support.stage import Stage, kinds, start_clean
 from workers.jobs import publications

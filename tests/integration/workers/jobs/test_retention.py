@@ -12,7 +12,8 @@ from storage.events import UserChanged
 from storage.notifications import NotificationKind
 from storage.postgres import outbox
 from storage.postgres.database import Database
-from storage.stores import idempotency, notification_retention
+from storage.stores import idempotency
+from storage.stores.notifications import notification_retention
 from tests.support.community import new_users, ready_photo, record_notification
 from workers.jobs.retention import Retention
 

@@ -16,7 +16,9 @@ from storage.cache.variant_states import VariantStates
 from storage.events import PhotoUploaded, ProfileImageUploaded, VariantWanted
 from storage.models import Photo, PhotoState, ProfileImageKind, User
 from storage.postgres.database import Database
-from storage.stores import account_fields, contents, photo_deletion, photos, profile_images
+from storage.stores.accounts import account_fields
+from storage.stores.media import contents, profile_images
+from storage.stores.photos import photo_deletion, photos
 from tests.support.community import new_user
 from tests.support.originals import post
 from tests.support.pictures import exif_with_gps, photograph

@@ -13,7 +13,9 @@ from storage.blobs.keys import original_key
 from storage.events import PhotoUploaded
 from storage.models import PhotoState
 from storage.reports import FIRST, Category, SubjectKind
-from storage.stores import cases, contents, findings, photo_contents, quarantine
+from storage.stores.media import contents, quarantine
+from storage.stores.moderation import cases, findings
+from storage.stores.photos import photo_contents
 from tests.integration.workers.jobs.test_media import Scene, decoder, scene
 from tests.support.community import new_user, topics
 from tests.support.objects import has

@@ -6,7 +6,7 @@ import pytest
 
 from storage.events import SecurityNoticed
 from storage.notifications import SecurityEvent
-from storage.stores import notification_removal, security_notices
+from storage.stores.notifications import notification_removal, security_notices
 from tests.support.community import new_user
 from tests.support.stage import Stage, inbox, start_clean
 

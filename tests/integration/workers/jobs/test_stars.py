@@ -14,16 +14,9 @@ from storage.events import PhotoReady, StarChunk
 from storage.feeds.log_format import LogView
 from storage.models import Photo, PhotoAudience, StarState, User
 from storage.postgres.database import Database
-from storage.stores import (
-    blocks,
-    close_friends,
-    follows,
-    photo_audience,
-    photo_deletion,
-    photo_processing,
-    stars,
-    users,
-)
+from storage.stores.accounts import users
+from storage.stores.photos import photo_audience, photo_deletion, photo_processing
+from storage.stores.social import blocks, close_friends, follows, stars
 from tests.support.community import follow, new_user, new_users, processing_photo, ready_photo
 from tests.support.driver_commands import commands
 from tests.support.meanwhile import Meanwhile

@@ -11,9 +11,10 @@ from storage import ids
 from storage.models import User
 from storage.oauth import Application
 from storage.postgres.database import Database
-from storage.stores import api_tokens, oauth_clients, oauth_codes, sessions, token_lists, users
-from storage.stores.api_tokens import NewToken
-from storage.stores.oauth_clients import ApplicationFields
+from storage.stores.accounts import users
+from storage.stores.credentials import api_tokens, oauth_clients, oauth_codes, sessions, token_lists
+from storage.stores.credentials.api_tokens import NewToken
+from storage.stores.credentials.oauth_clients import ApplicationFields
 from tests.support.community import new_user, new_users
 from workers.jobs.token_retention import TokenRetention
 

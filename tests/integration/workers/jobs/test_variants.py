@@ -26,8 +26,8 @@ from storage.limits.revocations import Revocations
 from storage.models import Photo
 from storage.postgres.database import Database
 from storage.redis.client import Redis, open_redis
-from storage.stores import photo_deletion, photo_processing
-from storage.stores.variants import REFUSED_DAYS, StoredVariant
+from storage.stores.media.variants import REFUSED_DAYS, StoredVariant
+from storage.stores.photos import photo_deletion, photo_processing
 from tests.support.broker_kits import QUICK, consuming
 from tests.support.community import new_user
 from tests.support.driver_commands import commands

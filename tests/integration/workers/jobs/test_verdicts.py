@@ -14,16 +14,9 @@ from storage.models import Photo, PhotoAudience, PhotoState, Role, User
 from storage.moderation import Decider
 from storage.perceptual_hashes import MIN_QUALITY, MediaHash
 from storage.postgres.database import Database
-from storage.stores import (
-    account_fields,
-    media_hashes,
-    photo_deletion,
-    photo_moderation,
-    photo_processing,
-    photos,
-    webhook_attempts,
-    webhook_endpoints,
-)
+from storage.stores.accounts import account_fields
+from storage.stores.photos import media_hashes, photo_deletion, photo_moderation, photo_processing, photos
+from storage.stores.webhooks import webhook_attempts, webhook_endpoints
 from storage.webhooks import Endpoint, EndpointScope, EndpointState
 from tests.support import moderation
 from tests.support.community import new_user, new_users, processing_photo, ready_photo, ready_post

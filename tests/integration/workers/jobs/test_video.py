@@ -20,8 +20,9 @@ from storage.events import PhotoDeleted, PhotoUploaded, VariantWanted, VideoUnsc
 from storage.models import Photo, PhotoState, User
 from storage.postgres.database import Database
 from storage.render.photo import photo_json
-from storage.stores import media_hashes, photo_contents, photo_deletion, photo_processing, photos, variants
-from storage.stores.variants import StoredVariant
+from storage.stores.media import variants
+from storage.stores.media.variants import StoredVariant
+from storage.stores.photos import media_hashes, photo_contents, photo_deletion, photo_processing, photos
 from tests.support.community import new_user
 from tests.support.objects import has
 from tests.support.originals import NOTHING, post, remains

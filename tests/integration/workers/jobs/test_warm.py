@@ -14,7 +14,8 @@ from storage.limits.quotas import QuotaPolicy, Quotas
 from storage.models import Photo, User
 from storage.postgres.database import Database
 from storage.redis.client import Redis
-from storage.stores import account_fields, photo_deletion, users
+from storage.stores.accounts import account_fields, users
+from storage.stores.photos import photo_deletion
 from tests.support.community import follow, new_user, new_users, ready_photo, ready_post
 from workers.caches.nginx import NginxCache
 from workers.caches.port import CacheError

@@ -9,8 +9,9 @@ import pytest
 from storage.events import WebhookNoticed
 from storage.ids import encode
 from storage.models import User
-from storage.stores import notification_marks, notifications, webhook_endpoints
-from storage.stores.notification_marks import Selection
+from storage.stores.notifications import notification_marks, notifications
+from storage.stores.notifications.notification_marks import Selection
+from storage.stores.webhooks import webhook_endpoints
 from storage.webhooks import Endpoint, EndpointScope
 from tests.support.community import new_user
 from tests.support.stage import Stage

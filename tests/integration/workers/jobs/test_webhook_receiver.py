@@ -16,7 +16,7 @@ import pytest
 from channels.bus.publisher import LivePublisher
 from storage.events import PhotoReady
 from storage.postgres.database import Database
-from storage.stores import webhook_attempts
+from storage.stores.webhooks import webhook_attempts
 from storage.webhooks import EndpointState
 from tests.engines.private import free_port
 from tests.support.community import new_user, ready_photo

@@ -10,7 +10,8 @@ import pytest
 from storage.events import PhotoReady
 from storage.models import User
 from storage.postgres.database import Database
-from storage.stores import erasure, users, webhook_endpoints
+from storage.stores.accounts import erasure, users
+from storage.stores.webhooks import webhook_endpoints
 from storage.webhooks import Endpoint, EndpointState
 from tests.support.community import new_user, new_users, ready_photo
 from tests.support.webhooks import WebhookScene, answer

@@ -17,7 +17,7 @@ from storage.events import PhotoReady
 from storage.ids import encode
 from storage.models import User
 from storage.postgres.database import Database, Transaction
-from storage.stores import webhook_attempts, webhook_claims, webhook_deliveries, webhook_endpoints
+from storage.stores.webhooks import webhook_attempts, webhook_claims, webhook_deliveries, webhook_endpoints
 from storage.webhooks import Endpoint, EndpointHealth, EndpointState
 from tests.support.community import new_user, new_users, ready_photo
 from tests.support.eventually import eventually

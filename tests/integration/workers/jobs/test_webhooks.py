@@ -14,18 +14,11 @@ from storage.events import CommentAdded, LikeAdded, PhotoDeleted, PhotoReady, Ph
 from storage.ids import encode
 from storage.models import Photo, Role, User
 from storage.postgres.database import Database
-from storage.stores import (
-    account_restrictions,
-    blocks,
-    comment_deletion,
-    comments,
-    follows,
-    likes,
-    photo_deletion,
-    photo_processing,
-    users,
-    webhook_endpoints,
-)
+from storage.stores.accounts import account_restrictions, users
+from storage.stores.comments import comment_deletion, comments
+from storage.stores.photos import likes, photo_deletion, photo_processing
+from storage.stores.social import blocks, follows
+from storage.stores.webhooks import webhook_endpoints
 from storage.webhooks import EndpointScope, EndpointState
 from tests.support.community import new_user, new_users, processing_photo, ready_photo
 from tests.support.webhooks import WebhookScene, answer

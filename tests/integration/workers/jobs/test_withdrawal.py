@@ -11,16 +11,11 @@ from storage.events import CommentAdded
 from storage.ids import encode
 from storage.models import Comment, Photo, User
 from storage.notifications import NotificationKind
-from storage.stores import (
-    blocks,
-    comment_lists,
-    comments,
-    erasure,
-    follows,
-    notification_counters,
-    photo_deletion,
-    users,
-)
+from storage.stores.accounts import erasure, users
+from storage.stores.comments import comment_lists, comments
+from storage.stores.notifications import notification_counters
+from storage.stores.photos import photo_deletion
+from storage.stores.social import blocks, follows
 from tests.support.community import block, follow, new_user, new_users, ready_photo, record_notification
 from tests.support.inboxes import counters, counters_json
 from tests.support.locks import wait_for_blocked_transaction

@@ -8,7 +8,7 @@ from server.administration import star_check
 from server.administration.star_check import judge
 from storage.ids import EPOCH_MS, SEQUENCE_BITS, SHARD_BITS, encode
 from storage.models import StarState
-from storage.stores.stars import ListedStar
+from storage.stores.social.stars import ListedStar
 from workers.jobs.stars import STUCK_AFTER
 
 BEGAN = 1_000_000.0  # seconds after the epoch of ids

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from storage.notifications import NotificationKind
-from storage.stores.notification_text import excerpt_of, sentence
+from storage.stores.notifications.notification_text import excerpt_of, sentence
 
 
 @pytest.mark.parametrize(

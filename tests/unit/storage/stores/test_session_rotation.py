@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from storage.stores.sessions import Outcome, decide
+from storage.stores.credentials.sessions import Outcome, decide
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 

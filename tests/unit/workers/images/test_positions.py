@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from storage.models import LocationMetadata
-from storage.stores.photo_exif import with_location
+from storage.stores.photos.photo_exif import with_location
 from workers.images.exif import parse_exif, read_exif
 
 WHOLE = {1: "S", 2: (33.0, 51.0, 24.12), 3: "W", 4: (151.0, 12.0, 0.0), 5: b"\x01", 6: 12.34, 29: "2026:11:20"}

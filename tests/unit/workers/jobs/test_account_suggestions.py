@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from storage.models import LocationMetadata, PresenceAudience, Role, User
-from storage.stores.account_suggestions import SuggestionReason
+from storage.stores.discovery.account_suggestions import SuggestionReason
 from workers.jobs.account_suggestions import ENOUGH, MAX_OF_REASON, MAX_SUGGESTIONS, ranked
 
 ANN = User(

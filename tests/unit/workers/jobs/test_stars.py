@@ -6,7 +6,7 @@ import pytest
 
 from storage.ids import EPOCH_MS, SEQUENCE_BITS, SHARD_BITS
 from storage.models import StarState
-from storage.stores.stars import Standing
+from storage.stores.social.stars import Standing
 from workers.jobs.stars import RESTART_AFTER, due
 
 BEGAN = 1_000_000.0  # seconds after the epoch of ids

@@ -1,0 +1,1 @@
+"""Accounts with their names, addresses, restrictions and erasure."""

@@ -1,0 +1,1 @@
+"""Comments with their threads, likes and pins."""

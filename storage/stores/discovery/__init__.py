@@ -1,0 +1,1 @@
+"""What search, suggestions and trends read."""

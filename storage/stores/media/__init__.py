@@ -1,0 +1,1 @@
+"""Files of pictures: contents, variants, profile images, and what is under quarantine."""

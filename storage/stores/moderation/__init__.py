@@ -1,0 +1,1 @@
+"""Reports, cases, decisions and appeals, and what is found without a report."""

@@ -1,0 +1,1 @@
+"""Lists for many parents at once, with a page of each, in one statement."""

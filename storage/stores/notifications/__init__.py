@@ -1,0 +1,1 @@
+"""The inbox, and what is delivered outside the page: mails and pushes."""

@@ -1,0 +1,1 @@
+"""Saved photos and collections."""

@@ -1,0 +1,1 @@
+"""How accounts are related: follows, blocks, mutes, lists, close friends, bells and stars."""

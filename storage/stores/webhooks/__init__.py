@@ -1,0 +1,1 @@
+"""Endpoints of webhooks with their deliveries and attempts."""
