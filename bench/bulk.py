@@ -31,6 +31,8 @@ BROKERS = ("local", "RabbitMQ")
 GOAL = 2.0
 LIMIT = "the same service when it is idle, in the same round: the share of a second user who is as busy"
 LIKES_AT_ONCE, UPLOADS_AT_ONCE = 10, 4  # between two looks at the work
+# An account is deleted at once, and not after the days in which its user can return.
+ENV = {"PICSHARE_ACCOUNTS__DELETION_GRACE": "0"}
 LEAST = 5  # looks in which the idle service is measured
 # Looks in a row at which a queue is empty when the work is done. RabbitMQ does not count a message in progress; that of
 # a batch is followed by the next one in far less than a second.
@@ -141,7 +143,7 @@ async def _scene(broker: str) -> AsyncIterator[Scene]:
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="psb-")))
         node = stack.enter_context(rabbit_node(folder)) if broker == "RabbitMQ" else None
-        service = await stack.enter_async_context(live_service(node.url if node else "local:"))
+        service = await stack.enter_async_context(live_service(node.url if node else "local:", env=ENV))
         db = await Database.connect(service.dsn, routes=queues_of, max_size=4)
         stack.push_async_callback(db.close)
         http = await stack.enter_async_context(aiohttp.ClientSession())
