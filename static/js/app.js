@@ -18,6 +18,7 @@ import { photoPage } from "./photo/photo_page.js";
 import { photoShortcuts } from "./photo/photo_viewer.js";
 import { Photos } from "./photo/photos.js";
 import { profilePage } from "./profile/profile.js";
+import { AUTOMATIC, PageLanguage } from "./service/page_language.js";
 import { Push } from "./notifications/push.js";
 import { forgetSearches } from "./discover/recent_searches.js";
 import { proveIdentity } from "./account/reauthentication.js";
@@ -27,6 +28,7 @@ import { SETTINGS_PATHS } from "./settings/settings_paths.js";
 import { Shell } from "./shell.js";
 import { handleShortcuts } from "./elements/shortcuts.js";
 import { signInPage, signUpPage } from "./account/sign_in.js";
+import { t } from "./elements/texts.js";
 import { keepTimesUpdated } from "./elements/time.js";
 import { Toasts } from "./elements/toasts.js";
 import { uploadPage } from "./post/upload.js";
@@ -73,6 +75,8 @@ const ROUTES = [
   ["/email-change", emailChangePage],
   ["/oauth/authorize", authorizationPage],
 ];
+/** The catalogues of the languages other than English. */
+const CATALOGUES = { de: () => import("../texts/de.js"), ar: () => import("../texts/ar.js") };
 const SIGNED_OUT_PAGES = new Set([signInPage, signUpPage, providerSignInPage]);
 /** Pages without navigation that are open to signed-in users and visitors alike. */
 const OPEN_PAGES = new Set([forgotPage, resetPage, verifyPage, emailChangePage]);
@@ -93,6 +97,7 @@ class App extends EventTarget {
     super();
     this.api = new Api();
     this.api.prove = () => proveIdentity(this);
+    this.language = new PageLanguage(async (name) => (await CATALOGUES[name]()).TEXTS);
     this.session = new Session(this.api);
     this.photos = new Photos();
     this.accounts = new Accounts();
@@ -114,17 +119,19 @@ class App extends EventTarget {
 
   async start() {
     try {
-      const started = this.session.start();
+      const started = Promise.all([this.session.start(), this.language.start()]);
       if (this.api.hasSession()) this.#requestAhead();
       await started;
+      await this.#useLanguageOfAccount();
     } catch (error) {
-      const again = h("button.button", { type: "button", onclick: () => location.reload() }, "Try again");
-      fill(this.root, emptyPage("cloud", "PicShare is not responding", error.message, again));
+      const again = h("button.button", { type: "button", onclick: () => location.reload() }, t("Try again"));
+      fill(this.root, emptyPage("cloud", t("PicShare is not responding"), error.message, again));
       return;
     }
     fill(this.root, this.shell.element, this.toasts.element);
     this.session.addEventListener("change", ({ detail }) => this.#userChanged(detail));
     this.live.addEventListener("state", ({ detail }) => detail.state === "stopped" && detail.reason && this.#disconnected());
+    this.language.addEventListener("chosen", () => this.session.user && (this.session.user.language = this.language.chosen));
     this.router.addEventListener("shown", () => this.shell.markCurrentLink());
     this.live.on("feed", ({ data }) => data.type === "photo.removed" && this.photos.remove(data.photo_id));
     this.live.on("feed", ({ data }) => this.accounts.received(data));
@@ -135,6 +142,13 @@ class App extends EventTarget {
     this.push.register();
     if (this.session.user) this.#begin();
     this.router.start();
+  }
+
+  /** Show the page in the language that the user has chosen, perhaps in another browser. */
+  async #useLanguageOfAccount() {
+    const chosen = this.session.user?.language ?? AUTOMATIC;
+    // Without its catalogue the page stays in the language that it has.
+    if (chosen !== AUTOMATIC && chosen !== this.language.chosen) await this.language.choose(chosen).catch(() => {});
   }
 
   /** Request what the first page shows while the account of the user is being loaded. */
@@ -229,6 +243,7 @@ class App extends EventTarget {
       return;
     }
     this.live.stop();
+    this.#useLanguageOfAccount();
     this.uploads.clear();
     this.lists.clear();
     this.#bare = null;
@@ -253,8 +268,8 @@ class App extends EventTarget {
 }
 
 function notFoundPage() {
-  const element = emptyPage("search", "Page not found", "There is no page at this address.", h("a.button", { href: "/" }, "Go to your feed"));
-  return { title: "Page not found", element };
+  const element = emptyPage("search", t("Page not found"), t("There is no page at this address."), h("a.button", { href: "/" }, t("Go to your feed")));
+  return { title: t("Page not found"), element };
 }
 
 new App(document.getElementById("app")).start();

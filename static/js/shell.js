@@ -1,8 +1,9 @@
 /** The frame around every page: navigation with the badge, the connection status, the uploads. */
 
 import { ConnectionStatus } from "./elements/connection_status.js";
-import { fill, h, icon } from "./elements/dom.js";
+import { fill, h, icon, unseenNumber } from "./elements/dom.js";
 import { isModerator } from "./moderation/moderation.js";
+import { t } from "./elements/texts.js";
 import { avatar, profilePath } from "./users/user.js";
 
 export class Shell {
@@ -51,11 +52,11 @@ export class Shell {
   #nav() {
     const user = this.#app.session.user;
     const entries = [
-      ["/", icon("home"), "Home"],
-      ["/discover", icon("search"), "Discover"],
-      ["/new", icon("plus"), "New photo"],
-      ["/notifications", [icon("bell"), this.#badge], "Notifications"],
-      [profilePath(user), avatar(user, "tiny"), "Profile"],
+      ["/", icon("home"), t("Home")],
+      ["/discover", icon("search"), t("Discover")],
+      ["/new", icon("plus"), t("New photo")],
+      ["/notifications", [icon("bell"), this.#badge], t("Notifications")],
+      [profilePath(user), avatar(user, "tiny"), t("Profile")],
     ];
     const items = entries.map(([path, symbol, label]) => {
       const [first, ...rest] = [symbol].flat();
@@ -63,10 +64,10 @@ export class Shell {
       this.#links.set(path, link);
       return h("li", {}, link);
     });
-    const settings = [isModerator(user) && h("a.secondary", { href: "/moderation" }, "Moderation"), h("a.secondary", { href: "/settings" }, "Settings")];
+    const settings = [isModerator(user) && h("a.secondary", { href: "/moderation" }, t("Moderation")), h("a.secondary", { href: "/settings" }, t("Settings"))];
     return h(
       "nav.nav",
-      { "aria-label": "Main" },
+      { "aria-label": t("Main") },
       this.#wordmarkCurrentLink(),
       h("ul", {}, items),
       h("div.nav-foot.small", {}, this.#connectionStatus.sidebar.element, settings),
@@ -75,6 +76,6 @@ export class Shell {
 
   #setCount(unseen) {
     this.#badge.hidden = unseen === 0;
-    fill(this.#badge, unseen > 99 ? "99+" : String(unseen), h("span.visually-hidden", {}, " new"));
+    fill(this.#badge, unseenNumber(unseen));
   }
 }

@@ -2,57 +2,58 @@
 
 import { fill, h, icon } from "../elements/dom.js";
 import { field, form } from "../elements/form.js";
+import { t } from "../elements/texts.js";
 
 /** Create the page at "/forgot": it requests a link to choose a new password. */
 export function forgotPage(app) {
-  const email = field("email", "E-mail", {
+  const email = field("email", t("E-mail"), {
     kind: "email",
-    hint: "The address of your account.",
+    hint: t("The address of your account."),
     attributes: { autocomplete: "email", "data-focus": "" },
   });
   const sheet = form({
     inputs: [email],
-    action: "Send a link",
+    action: t("Send a link"),
     submit: async () => {
       const address = email.input.value.trim();
       await app.api.post("/password-resets", { email: address }, { anonymous: true });
       page.show(
-        "Look into your mail",
-        h("p", {}, "If an account has the address ", h("bdi", {}, address), ", a link to choose a new password is on its way. It is valid for an hour."),
-        h("p.secondary.small", {}, "Nothing there? Look into the folder for spam, or try the other addresses that you have."),
-        h("a.button.full", { href: "/signin" }, "Back to sign in"),
+        t("Look into your mail"),
+        h("p", {}, t("If an account has the address {email}, a link to choose a new password is on its way. It is valid for an hour.", { email: h("bdi", {}, address) })),
+        h("p.secondary.small", {}, t("Nothing there? Look into the folder for spam, or try the other addresses that you have.")),
+        h("a.button.full", { href: "/signin" }, t("Back to sign in")),
       );
     },
   });
-  const page = linkPage("Forgotten your password?", sheet, h("p.other", {}, h("a", { href: "/signin" }, "Back to sign in")));
+  const page = linkPage(t("Forgotten your password?"), sheet, h("p.other", {}, h("a", { href: "/signin" }, t("Back to sign in"))));
   return page;
 }
 
 /** Create the page at "/reset#token": it chooses a new password. */
 export function resetPage(app) {
   const token = tokenOfAddress();
-  const page = linkPage("Choose a new password", h("p.secondary", {}, "One moment …"));
+  const page = linkPage(t("Choose a new password"), h("p.secondary", {}, t("One moment …")));
   page.load(async () => {
     const { username, deletion_due_at: dueAt } = await app.api.request("GET", path("password-resets", token), { anonymous: true });
-    page.show("Choose a new password", ...resetForm(app, page, { token, username, deleted: dueAt !== null }));
+    page.show(t("Choose a new password"), ...resetForm(app, page, { token, username, deleted: dueAt !== null }));
   }, requestAnother);
   return page;
 }
 
 function resetForm(app, page, { token, username, deleted }) {
-  const password = field("password", "New password", {
+  const password = field("password", t("New password"), {
     kind: "password",
-    hint: "At least 8 characters. All devices are signed out.",
+    hint: t("At least 8 characters. All devices are signed out."),
     attributes: { autocomplete: "new-password", "data-focus": "" },
   });
   const sheet = form({
     inputs: [password],
-    action: "Set password",
+    action: t("Set password"),
     submit: async () => {
       await app.api.post(path("password-resets", token), { password: password.input.value }, { anonymous: true });
       forgetToken();
-      const text = deleted ? "You can sign in with it, and restore your account." : "You can sign in with it now.";
-      page.show("Your password is set", h("p", {}, text), h("a.button.full", { href: "/signin" }, "Sign in"));
+      const text = deleted ? t("You can sign in with it, and restore your account.") : t("You can sign in with it now.");
+      page.show(t("Your password is set"), h("p", {}, text), h("a.button.full", { href: "/signin" }, t("Sign in")));
       // This browser may have been signed in to the account, whose sessions have ended.
       if (app.session.user) await app.session.check().catch(() => {});
     },
@@ -60,7 +61,7 @@ function resetForm(app, page, { token, username, deleted }) {
   // For password managers, which keep a password with its user name.
   const hidden = h("input", { type: "text", name: "username", autocomplete: "username", value: username, hidden: true, readonly: true });
   sheet.prepend(hidden);
-  return [h("p", {}, "For the account ", h("bdi", {}, `@${username}`), "."), sheet];
+  return [h("p", {}, t("For the account {name}.", { name: h("bdi", {}, `@${username}`) })), sheet];
 }
 
 /** Create the page at "/verify#token": it verifies an address, once its button is used. */
@@ -68,20 +69,20 @@ export function verifyPage(app) {
   const token = tokenOfAddress();
   const sheet = form({
     inputs: [],
-    action: "Verify my address",
+    action: t("Verify my address"),
     submit: async () => {
       try {
         const { email } = await app.api.post(path("email-verifications", token), {}, { anonymous: true });
         forgetToken();
-        page.show("Thank you", h("p", {}, h("bdi", {}, email), " is verified."), h("a.button.full", { href: "/" }, "Go to PicShare"));
+        page.show(t("Thank you"), h("p", {}, t("{email} is verified.", { email: h("bdi", {}, email) })), h("a.button.full", { href: "/" }, t("Go to PicShare")));
       } catch (error) {
-        page.fail(error, () => h("a.button.full", { href: "/settings/account" }, "Go to your settings"));
+        page.fail(error, () => h("a.button.full", { href: "/settings/account" }, t("Go to your settings")));
       }
     },
   });
-  const text = "Press the button to show that this address is yours. Programs that only look into your mail cannot do that.";
-  const page = linkPage("Verify your address", h("p", {}, text), sheet);
-  if (!token) page.fail(new Error("This link is not complete. Open it as it is in the mail."));
+  const text = t("Press the button to show that this address is yours. Programs that only look into your mail cannot do that.");
+  const page = linkPage(t("Verify your address"), h("p", {}, text), sheet);
+  if (!token) page.fail(new Error(t("This link is not complete. Open it as it is in the mail.")));
   return page;
 }
 
@@ -92,24 +93,24 @@ export function emailChangePage(app) {
     try {
       const { state, email } = await app.api.post(path("email-changes", token), { action }, { anonymous: true });
       forgetToken();
-      page.show(...outcome(state, email), h("a.button.full", { href: "/" }, "Go to PicShare"));
+      page.show(...outcome(state, email), h("a.button.full", { href: "/" }, t("Go to PicShare")));
     } catch (error) {
       page.fail(error);
     }
   };
-  const stop = h("button.button.plain.full", { type: "button", onclick: () => answer("stop") }, "Stop the change");
-  const sheet = form({ inputs: [], action: "Confirm the change", submit: () => answer("confirm"), extra: stop });
-  const text = "The e-mail address of an account is to be changed. The mail with this link says which. If that was not you, stop the change.";
-  const page = linkPage("Change of an address", h("p", {}, text), sheet);
-  if (!token) page.fail(new Error("This link is not complete. Open it as it is in the mail."));
+  const stop = h("button.button.plain.full", { type: "button", onclick: () => answer("stop") }, t("Stop the change"));
+  const sheet = form({ inputs: [], action: t("Confirm the change"), submit: () => answer("confirm"), extra: stop });
+  const text = t("The e-mail address of an account is to be changed. The mail with this link says which. If that was not you, stop the change.");
+  const page = linkPage(t("Change of an address"), h("p", {}, text), sheet);
+  if (!token) page.fail(new Error(t("This link is not complete. Open it as it is in the mail.")));
   return page;
 }
 
 function outcome(state, email) {
-  if (state === "stopped") return ["The change is stopped", h("p", {}, "The account keeps its address.")];
+  if (state === "stopped") return [t("The change is stopped"), h("p", {}, t("The account keeps its address."))];
   const address = h("bdi", {}, email ?? "");
-  if (state === "changed") return ["The address is changed", h("p", {}, "The address of the account is ", address, " now.")];
-  return ["One confirmation is missing", h("p", {}, "The address becomes ", address, " when the other address has confirmed it, too.")];
+  if (state === "changed") return [t("The address is changed"), h("p", {}, t("The address of the account is {email} now.", { email: address }))];
+  return [t("One confirmation is missing"), h("p", {}, t("The address becomes {email} when the other address has confirmed it, too.", { email: address }))];
 }
 
 /** Return a page with one sheet, whose content can be replaced by `show` and `fail`. */
@@ -125,13 +126,13 @@ function linkPage(heading, ...content) {
     fill(sheet, h("h1", { tabindex: "-1" }, title), parts);
     sheet.firstChild.focus();
   };
-  const fail = (error, action = () => null) => show("That did not work", h("p.form-error", { role: "alert" }, error.message), action());
+  const fail = (error, action = () => null) => show(t("That did not work"), h("p.form-error", { role: "alert" }, error.message), action());
   const load = (work, action) => work().catch((error) => fail(error, action));
   return { title: heading, element, show, fail, load };
 }
 
 function requestAnother() {
-  return h("a.button.full", { href: "/forgot" }, icon("forward"), "Request another link");
+  return h("a.button.full", { href: "/forgot" }, icon("forward"), t("Request another link"));
 }
 
 function path(resource, token) {

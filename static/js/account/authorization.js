@@ -1,14 +1,15 @@
 /** The page on which a user approves or denies what an application asks for (OAuth 2.1). */
 
 import { emptyPage, fill, h, icon } from "../elements/dom.js";
+import { t } from "../elements/texts.js";
 
 /** Create the page at "/oauth/authorize". */
 export function authorizationPage(app) {
   const request = location.search.slice(1);
-  const content = h("div", {}, h("div.spinner", { role: "status", "aria-label": "Loading" }));
+  const content = h("div", {}, h("div.spinner", { role: "status", "aria-label": t("Loading") }));
   // Users should see whose page this is before they approve anything.
   const wordmark = h("span.wordmark", {}, h("img", { src: "/static/icons/picshare.svg", alt: "" }), "PicShare");
-  const element = h("div.provider-page.authorization", {}, wordmark, h("h1.visually-hidden", {}, "Authorize an application"), content);
+  const element = h("div.provider-page.authorization", {}, wordmark, h("h1.visually-hidden", {}, t("Authorize an application")), content);
   const load = async () => {
     try {
       const asked = await app.api.get(`/oauth/authorization?${request}`);
@@ -20,15 +21,15 @@ export function authorizationPage(app) {
   const answer = async (approve) => {
     const { redirect_to: address, code } = await app.api.post("/oauth/authorization", { request, approve });
     if (address) leave(address);
-    else fill(content, code ? codeSheet(code) : emptyPage("check", "Access denied", "The application gets no access. You can close this page."));
+    else fill(content, code ? codeSheet(code) : emptyPage("check", t("Access denied"), t("The application gets no access. You can close this page.")));
   };
   load();
-  return { title: "Authorize an application", element };
+  return { title: t("Authorize an application"), element };
 }
 
 /** Leave for an address of the application. The server has checked it; a script must never be run, whatever it says. */
 function leave(address) {
-  if (/^(javascript|data|vbscript|blob):/i.test(address)) throw new Error("This address is not one of an application.");
+  if (/^(javascript|data|vbscript|blob):/i.test(address)) throw new Error(t("This address is not one of an application."));
   location.replace(address);
 }
 
@@ -36,8 +37,8 @@ function consentSheet(app, { application, scopes, returns_to: returnsTo }, answe
   const { user } = app.session;
   const error = h("p.form-error", { role: "alert", hidden: true });
   const buttons = [
-    h("button.button.full", { type: "button", onclick: () => send(true) }, "Approve"),
-    h("button.button.plain.full", { type: "button", onclick: () => send(false) }, "Deny"),
+    h("button.button.full", { type: "button", onclick: () => send(true) }, t("Approve")),
+    h("button.button.plain.full", { type: "button", onclick: () => send(false) }, t("Deny")),
   ];
   const send = async (approve) => {
     if (buttons[0].getAttribute("aria-disabled")) return;
@@ -46,28 +47,29 @@ function consentSheet(app, { application, scopes, returns_to: returnsTo }, answe
     try {
       await answer(approve);
     } catch (problem) {
-      error.textContent = problem.message;
+      fill(error, problem.message);
       error.hidden = false;
       for (const button of buttons) button.removeAttribute("aria-disabled");
     }
   };
   const website = application.website_host
-    ? h("p.secondary", {}, "Its website: ", h("a.link", { href: application.website, rel: "noopener noreferrer", target: "_blank" }, h("bdi", {}, application.website_host)))
-    : h("p.secondary", {}, "It has not named a website.");
+    ? h("p.secondary", {}, t("Its website: {website}", { website: h("a.link", { href: application.website, rel: "noopener noreferrer", target: "_blank" }, h("bdi", {}, application.website_host)) }))
+    : h("p.secondary", {}, t("It has not named a website."));
   return h(
     "div.sheet.form.consent",
     {},
-    h("h2", {}, h("bdi", {}, application.name), " asks for access to your account"),
+    h("h2", {}, t("{application} asks for access to your account", { application: h("bdi", {}, application.name) })),
     website,
-    h("p", {}, "Signed in as ", h("b", {}, `@${user.username}`), "."),
-    h("div", {}, h("p", {}, "It may:"), scopeList(scopes)),
+    h("p", {}, t("Signed in as {name}.", { name: h("b", {}, h("bdi", {}, `@${user.username}`)) })),
+    h("div", {}, h("p", {}, t("It may:")), scopeList(scopes)),
     error,
     buttons,
     h(
       "p.secondary.small",
       {},
-      "PicShare has not reviewed this application. It never learns your password, and you can end its access in the settings at any time. ",
-      returnsTo ? ["Then you return to ", h("b", {}, h("bdi", {}, returnsTo)), "."] : "Then you get a code to copy.",
+      t("PicShare has not reviewed this application. It never learns your password, and you can end its access in the settings at any time."),
+      " ",
+      returnsTo ? t("Then you return to {address}.", { address: h("b", {}, h("bdi", {}, returnsTo)) }) : t("Then you get a code to copy."),
     ),
   );
 }
@@ -81,25 +83,25 @@ function codeSheet(code) {
   return h(
     "div.sheet.form.consent",
     {},
-    h("h2", {}, "Copy this code"),
-    h("p.secondary", {}, "Enter it in the application within ten minutes. Give it to no one else."),
+    h("h2", {}, t("Copy this code")),
+    h("p.secondary", {}, t("Enter it in the application within ten minutes. Give it to no one else.")),
     h("code.webhook-secret", { tabindex: "0" }, code),
   );
 }
 
 /** Return what is shown of a request that is not valid: the application is informed of it if the user returns there. */
 function refusal({ problem, redirect_to: address, returns_to: returnsTo }) {
-  const back = h("button.button", { type: "button", onclick: () => leave(address) }, "Return to ", h("bdi", {}, returnsTo));
+  const back = h("button.button", { type: "button", onclick: () => leave(address) }, t("Return to {address}", { address: h("bdi", {}, returnsTo) }));
   return invalidRequest(problem, back);
 }
 
 function failure(error) {
-  const home = h("a.button", { href: "/" }, "Go to your feed");
+  const home = h("a.button", { href: "/" }, t("Go to your feed"));
   if (error.code === "authorization_invalid") return invalidRequest(error.message, home);
-  return emptyPage("cloud", "Could not load this page", error.message, home);
+  return emptyPage("cloud", t("Could not load this page"), error.message, home);
 }
 
 function invalidRequest(problem, action) {
-  const text = `${problem} Go back to the application, and inform its developer if this happens again.`;
-  return emptyPage("lock", "This request is not valid", text, action);
+  const text = [problem, " ", t("Go back to the application, and inform its developer if this happens again.")];
+  return emptyPage("lock", t("This request is not valid"), text, action);
 }

@@ -1,6 +1,7 @@
 /** The part of the settings about sign-in with providers: which are linked, with buttons to link and unlink them. */
 
 import { confirmDialog, fill, h } from "../elements/dom.js";
+import { t } from "../elements/texts.js";
 import { dateElement } from "../elements/time.js";
 
 /** Return the part; it is hidden if the site has no providers and none is linked. */
@@ -9,8 +10,8 @@ export function linkedProviders(app) {
   const element = h(
     "section",
     { hidden: true },
-    h("h2", {}, "Sign-in with providers"),
-    h("p.secondary", {}, "With a linked provider you can sign in without your password."),
+    h("h2", {}, t("Sign-in with providers")),
+    h("p.secondary", {}, t("With a linked provider you can sign in without your password.")),
     content,
   );
   const load = async () => {
@@ -22,7 +23,7 @@ export function linkedProviders(app) {
       fill(content, h("ul.user-list.panel", {}, rows.map((item) => h("li", {}, item))));
     } catch (error) {
       element.hidden = false;
-      const again = h("button.button.plain", { type: "button", onclick: load }, "Try again");
+      const again = h("button.button.plain", { type: "button", onclick: load }, t("Try again"));
       fill(content, h("p.form-error", { role: "alert" }, error.message), again);
     }
   };
@@ -31,7 +32,7 @@ export function linkedProviders(app) {
 }
 
 function row(app, { name, label }, identity, reload) {
-  const facts = identity ? [identity.email && h("bdi", {}, identity.email), identity.email && ", ", "linked on ", dateElement(identity.created_at)] : "Not linked";
+  const facts = identity ? [identity.email && h("bdi", {}, identity.email), identity.email && ", ", t("linked on {date}", { date: dateElement(identity.created_at) })] : t("Not linked");
   const act = async (button) => {
     button.disabled = true;
     try {
@@ -42,23 +43,24 @@ function row(app, { name, label }, identity, reload) {
     }
     button.disabled = false;
   };
-  const action = identity ? "Unlink" : "Link";
+  const action = identity ? t("Unlink") : t("Link");
+  const full = identity ? t("Unlink {provider}", { provider: label }) : t("Link {provider}", { provider: label });
   return h(
     "div.user-row",
     {},
     h("span.user-names", {}, h("span.name", {}, label), h("span.secondary.small", {}, facts)),
-    h("button.button.plain.compact", { type: "button", "aria-label": `${action} ${label}`, onclick: (event) => act(event.currentTarget) }, action),
+    h("button.button.plain.compact", { type: "button", "aria-label": full, onclick: (event) => act(event.currentTarget) }, action),
   );
 }
 
 async function unlink(app, { name, label }, reload) {
   const confirmed = await confirmDialog({
-    heading: `Unlink ${label}?`,
-    text: `You cannot sign in with ${label} any more. You can link it again at any time.`,
-    action: "Unlink",
+    heading: t("Unlink {provider}?", { provider: label }),
+    text: t("You cannot sign in with {provider} any more. You can link it again at any time.", { provider: label }),
+    action: t("Unlink"),
   });
   if (!confirmed) return;
   await app.api.delete(`/users/me/identities/${name}`);
-  app.toasts.show(`${label} is unlinked.`);
+  app.toasts.show(t("{provider} is unlinked.", { provider: label }));
   await reload();
 }

@@ -3,23 +3,24 @@
 import { confirmDialog, fill, h, icon } from "../elements/dom.js";
 import { field, form } from "../elements/form.js";
 import { makePasskey, passkeysAvailable } from "./passkeys.js";
+import { t } from "../elements/texts.js";
 import { timeElement } from "../elements/time.js";
 
 export class PasskeyList {
   #app;
-  #content = h("div.settings-state", {}, h("div.spinner", { role: "status", "aria-label": "Loading" }));
+  #content = h("div.settings-state", {}, h("div.spinner", { role: "status", "aria-label": t("Loading") }));
   element;
 
   constructor(app) {
     this.#app = app;
-    const add = h("button.button.plain", { type: "button", onclick: () => this.#try(() => this.#add()) }, icon("plus"), "Add a passkey");
+    const add = h("button.button.plain", { type: "button", onclick: () => this.#try(() => this.#add()) }, icon("plus"), t("Add a passkey"));
     this.element = h(
       "section",
-      { "aria-label": "Passkeys" },
-      h("h2", {}, "Passkeys"),
-      h("p.secondary", {}, "Sign in with your finger, your face or a security key, without a password."),
+      { "aria-label": t("Passkeys") },
+      h("h2", {}, t("Passkeys")),
+      h("p.secondary", {}, t("Sign in with your finger, your face or a security key, without a password.")),
       this.#content,
-      passkeysAvailable() ? h("div", {}, add) : h("p.secondary.small", {}, "This browser makes no passkeys at this address: they need https and a domain."),
+      passkeysAvailable() ? h("div", {}, add) : h("p.secondary.small", {}, t("This browser makes no passkeys at this address: they need https and a domain.")),
     );
     this.#load();
   }
@@ -27,17 +28,17 @@ export class PasskeyList {
   async #load() {
     try {
       const { items } = await this.#app.api.get("/users/me/passkeys");
-      if (items.length === 0) fill(this.#content, h("p", {}, "You have none yet."));
+      if (items.length === 0) fill(this.#content, h("p", {}, t("You have none yet.")));
       else fill(this.#content, h("ul.user-list.panel", {}, items.map((passkey) => h("li", {}, this.#row(passkey)))));
     } catch (error) {
-      const again = h("button.button.plain", { type: "button", onclick: () => this.#load() }, "Try again");
+      const again = h("button.button.plain", { type: "button", onclick: () => this.#load() }, t("Try again"));
       fill(this.#content, h("p.form-error", { role: "alert" }, error.message), again);
     }
   }
 
   #row({ id, name, created_at: createdAt, last_used_at: lastUsedAt }) {
-    const act = (label, action) =>
-      h("button.button.plain.compact", { type: "button", "aria-label": `${label} ${name}`, onclick: () => this.#try(action) }, label);
+    const act = (label, full, action) =>
+      h("button.button.plain.compact", { type: "button", "aria-label": full, onclick: () => this.#try(action) }, label);
     return h(
       "div.user-row",
       {},
@@ -48,13 +49,13 @@ export class PasskeyList {
         h(
           "span.secondary.small",
           {},
-          "Added ",
-          timeElement(createdAt, { inSentence: true }),
-          lastUsedAt && [", used ", timeElement(lastUsedAt, { inSentence: true })],
+          lastUsedAt
+            ? t("Added {added}, used {used}", { added: timeElement(createdAt, { inSentence: true }), used: timeElement(lastUsedAt, { inSentence: true }) })
+            : t("Added {added}", { added: timeElement(createdAt, { inSentence: true }) }),
         ),
       ),
-      act("Rename", () => this.#rename(id, name)),
-      act("Delete", () => this.#delete(id, name)),
+      act(t("Rename"), t("Rename {name}", { name }), () => this.#rename(id, name)),
+      act(t("Delete"), t("Delete {name}", { name }), () => this.#delete(id, name)),
     );
   }
 
@@ -71,23 +72,23 @@ export class PasskeyList {
     const credential = await makePasskey(options);
     if (!credential) return;
     await this.#app.api.post("/users/me/passkeys", { credential, name: thisDevice() });
-    this.#app.toasts.show("The passkey is added.", { iconName: "check" });
+    this.#app.toasts.show(t("The passkey is added."), { iconName: "check" });
     this.#load();
   }
 
   #rename(id, name) {
-    const chosen = field("name", "Name", { attributes: { maxlength: 60, value: name, dir: "auto" } });
+    const chosen = field("name", t("Name"), { attributes: { maxlength: 60, value: name, dir: "auto" } });
     const sheet = form({
       inputs: [chosen],
-      action: "Rename",
-      extra: h("button.button.plain.full", { type: "button", onclick: () => dialog.close() }, "Cancel"),
+      action: t("Rename"),
+      extra: h("button.button.plain.full", { type: "button", onclick: () => dialog.close() }, t("Cancel")),
       submit: async () => {
         await this.#app.api.patch(`/users/me/passkeys/${id}`, { name: chosen.input.value.trim() });
         dialog.close();
         this.#load();
       },
     });
-    const dialog = h("dialog.keep", { "aria-labelledby": "passkey-heading" }, h("h2", { id: "passkey-heading" }, "Rename the passkey"), sheet);
+    const dialog = h("dialog.keep", { "aria-labelledby": "passkey-heading" }, h("h2", { id: "passkey-heading" }, t("Rename the passkey")), sheet);
     dialog.addEventListener("close", () => dialog.remove());
     document.body.append(dialog);
     dialog.showModal();
@@ -95,9 +96,9 @@ export class PasskeyList {
 
   async #delete(id, name) {
     const sure = await confirmDialog({
-      heading: "Delete this passkey?",
-      text: `You cannot sign in with “${name}” any more. Remove it from your device as well.`,
-      action: "Delete",
+      heading: t("Delete this passkey?"),
+      text: t("You cannot sign in with “{name}” any more. Remove it from your device as well.", { name }),
+      action: t("Delete"),
     });
     if (!sure) return;
     await this.#app.api.delete(`/users/me/passkeys/${id}`);
@@ -108,5 +109,5 @@ export class PasskeyList {
 /** Return a name for a passkey that is made in this browser. */
 function thisDevice() {
   const system = /iPhone|iPad|Android|Windows|Mac|CrOS|Linux/.exec(navigator.userAgent)?.[0] ?? "";
-  return system ? `Passkey (${system})` : "Passkey";
+  return system ? t("Passkey ({system})", { system }) : t("Passkey");
 }

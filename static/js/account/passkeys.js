@@ -1,5 +1,7 @@
 /** Passkeys in this browser (WebAuthn Level 3): options and answers as JSON, in which bytes are in base64url. */
 
+import { t } from "../elements/texts.js";
+
 /** Return whether this browser makes and uses passkeys at this address: it must be secure and have a domain. */
 export function passkeysAvailable() {
   return Boolean(window.PublicKeyCredential) && isSecureContext && !/^[\d.]+$|^\[/.test(location.hostname);
@@ -47,7 +49,7 @@ async function orNull(promise) {
   } catch (error) {
     // Browsers do not say whether the user cancelled, there is no passkey, or the time is over.
     if (error.name === "NotAllowedError" || error.name === "AbortError") return null;
-    if (error.name === "InvalidStateError") throw new Error("There is a passkey for this account on this device already.");
+    if (error.name === "InvalidStateError") throw new Error(t("There is a passkey for this account on this device already."));
     throw error;
   }
 }

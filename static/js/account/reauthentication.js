@@ -1,8 +1,9 @@
 /** The dialog in which users prove that it is them, before a dangerous step. */
 
-import { h } from "../elements/dom.js";
+import { fill, h } from "../elements/dom.js";
 import { field, form } from "../elements/form.js";
 import { answerByPasskey, passkeysAvailable } from "./passkeys.js";
+import { t } from "../elements/texts.js";
 
 /** Ask for a proof; resolves to true once one is accepted, false if the user cancels. */
 export function proveIdentity(app) {
@@ -11,33 +12,33 @@ export function proveIdentity(app) {
       await app.api.post("/users/me/reauthentication", body);
       dialog.close("yes");
     };
-    const password = field("password", "Password", { kind: "password", attributes: { autocomplete: "current-password" } });
-    const code = field("code", "Code", {
-      hint: "Of your authenticator application, or a recovery code.",
+    const password = field("password", t("Password"), { kind: "password", attributes: { autocomplete: "current-password" } });
+    const code = field("code", t("Code"), {
+      hint: t("Of your authenticator application, or a recovery code."),
       attributes: { autocomplete: "one-time-code", autocapitalize: "none", spellcheck: "false", maxlength: 40 },
     });
     const byPassword = form({
       inputs: [password],
-      action: "Continue",
+      action: t("Continue"),
       submit: async () => {
-        require(password, "Enter your password.");
+        require(password, t("Enter your password."));
         await prove({ password: password.input.value });
       },
     });
     const byCode = form({
       inputs: [code],
-      action: "Continue",
+      action: t("Continue"),
       submit: async () => {
-        require(code, "Enter a code.");
+        require(code, t("Enter a code."));
         await prove({ code: code.input.value.trim() });
       },
     });
     byCode.hidden = true;
-    const change = h("button.button.plain.full", { type: "button" }, "Use a code");
+    const change = h("button.button.plain.full", { type: "button" }, t("Use a code"));
     change.addEventListener("click", () => {
       byCode.hidden = !byCode.hidden;
       byPassword.hidden = !byCode.hidden;
-      change.textContent = byCode.hidden ? "Use a code" : "Use your password";
+      fill(change, byCode.hidden ? t("Use a code") : t("Use your password"));
       (byCode.hidden ? password : code).input.focus();
     });
     const passkeyError = h("p.form-error", { role: "alert", hidden: true });
@@ -52,11 +53,11 @@ export function proveIdentity(app) {
         passkeyError.hidden = false;
       }
     };
-    const note = h("p.secondary", {}, "You signed in some time ago, and this step is for you alone.");
+    const note = h("p.secondary", {}, t("You signed in some time ago, and this step is for you alone."));
     const dialog = h(
       "dialog.keep.proof-dialog",
       { "aria-labelledby": "proof-heading" },
-      h("h2", { id: "proof-heading" }, "Confirm that it is you"),
+      h("h2", { id: "proof-heading" }, t("Confirm that it is you")),
       note,
       byPassword,
       byCode,
@@ -64,9 +65,9 @@ export function proveIdentity(app) {
         "div.proof-ways",
         {},
         passkeyError,
-        passkeysAvailable() && h("button.button.plain.full", { type: "button", onclick: usePasskey }, "Use a passkey"),
+        passkeysAvailable() && h("button.button.plain.full", { type: "button", onclick: usePasskey }, t("Use a passkey")),
         change,
-        h("button.button.plain.full", { type: "button", onclick: () => dialog.close("") }, "Cancel"),
+        h("button.button.plain.full", { type: "button", onclick: () => dialog.close("") }, t("Cancel")),
       ),
     );
     dialog.addEventListener("close", () => {
@@ -83,7 +84,7 @@ export function proveIdentity(app) {
         byPassword.hidden = true;
         change.hidden = true;
         byCode.hidden = false;
-        note.textContent = "You signed in some time ago, and this step is for you alone. Use a passkey or a code if you have one. If not, sign out, and sign in with your provider again.";
+        fill(note, t("You signed in some time ago, and this step is for you alone. Use a passkey or a code if you have one. If not, sign out, and sign in with your provider again."));
       })
       .catch(() => {});
   });

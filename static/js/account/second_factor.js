@@ -2,20 +2,21 @@
 
 import { confirmDialog, fill, h } from "../elements/dom.js";
 import { field, form } from "../elements/form.js";
+import { t, tn } from "../elements/texts.js";
 import { dateElement } from "../elements/time.js";
 
 export class SecondFactor {
   #app;
-  #content = h("div.settings-state", {}, h("div.spinner", { role: "status", "aria-label": "Loading" }));
+  #content = h("div.settings-state", {}, h("div.spinner", { role: "status", "aria-label": t("Loading") }));
   element;
 
   constructor(app) {
     this.#app = app;
     this.element = h(
       "section",
-      { "aria-label": "Two-factor sign-in" },
-      h("h2", {}, "Two-factor sign-in"),
-      h("p.secondary", {}, "After your password, a sign-in asks for a code of an application on your phone."),
+      { "aria-label": t("Two-factor sign-in") },
+      h("h2", {}, t("Two-factor sign-in")),
+      h("p.secondary", {}, t("After your password, a sign-in asks for a code of an application on your phone.")),
       this.#content,
     );
     this.#load();
@@ -25,7 +26,7 @@ export class SecondFactor {
     try {
       this.#draw(await this.#app.api.get("/users/me/totp"));
     } catch (error) {
-      const again = h("button.button.plain", { type: "button", onclick: () => this.#load() }, "Try again");
+      const again = h("button.button.plain", { type: "button", onclick: () => this.#load() }, t("Try again"));
       fill(this.#content, h("p.form-error", { role: "alert" }, error.message), again);
     }
   }
@@ -33,14 +34,14 @@ export class SecondFactor {
   #draw({ enabled, enabled_at: since, recovery_codes: left }) {
     const button = (label, act) => h("button.button.plain", { type: "button", onclick: () => this.#try(act) }, label);
     if (!enabled) {
-      fill(this.#content, h("p", {}, "It is off."), h("div", {}, button("Turn on", () => this.#begin())));
+      fill(this.#content, h("p", {}, t("It is off.")), h("div", {}, button(t("Turn on"), () => this.#begin())));
       return;
     }
-    const codes = `${left} ${left === 1 ? "recovery code is" : "recovery codes are"} left.`;
+    const codes = tn("{count} recovery code is left.", "{count} recovery codes are left.", left);
     fill(
       this.#content,
-      h("p", {}, "It is on since ", dateElement(since), `. ${codes}`),
-      h("div.buttons", {}, button("New recovery codes", () => this.#renew()), button("Turn off", () => this.#turnOff())),
+      h("p", {}, t("It is on since {date}.", { date: dateElement(since) }), " ", codes),
+      h("div.buttons", {}, button(t("New recovery codes"), () => this.#renew()), button(t("Turn off"), () => this.#turnOff())),
     );
   }
 
@@ -54,18 +55,18 @@ export class SecondFactor {
 
   async #begin() {
     const factor = await this.#app.api.post("/users/me/totp");
-    const code = field("code", "Code", {
-      hint: "The six digits that the application shows now.",
+    const code = field("code", t("Code"), {
+      hint: t("The six digits that the application shows now."),
       attributes: { autocomplete: "one-time-code", inputmode: "numeric", maxlength: 7 },
     });
     const sheet = form({
       inputs: [code],
-      action: "Turn on",
-      extra: h("button.button.plain.full", { type: "button", onclick: () => dialog.close() }, "Cancel"),
+      action: t("Turn on"),
+      extra: h("button.button.plain.full", { type: "button", onclick: () => dialog.close() }, t("Cancel")),
       submit: async () => {
         const digits = code.input.value.replaceAll(/\s/g, "");
         if (!/^\d{6}$/.test(digits)) {
-          throw Object.assign(new Error("Enter six digits."), { fields: { code: "Enter the six digits that the application shows." } });
+          throw Object.assign(new Error(t("Enter six digits.")), { fields: { code: t("Enter the six digits that the application shows.") } });
         }
         const { recovery_codes: codes } = await this.#app.api.post("/users/me/totp/confirmation", { code: digits });
         dialog.close();
@@ -75,11 +76,11 @@ export class SecondFactor {
     });
     const dialog = open(
       "factor-heading",
-      "Turn on two-factor sign-in",
-      h("p.secondary", {}, "Scan the code with an authenticator application, or type the key into it."),
+      t("Turn on two-factor sign-in"),
+      h("p.secondary", {}, t("Scan the code with an authenticator application, or type the key into it.")),
       // The picture is a document of its own, which the page does not parse.
-      h("img.qr-code", { alt: "QR code for your authenticator application", src: `data:image/svg+xml,${encodeURIComponent(factor.qr_svg)}` }),
-      h("code.webhook-secret", { tabindex: "0", "aria-label": "Key" }, factor.secret.replaceAll(/(.{4})(?=.)/g, "$1 ")),
+      h("img.qr-code", { alt: t("QR code for your authenticator application"), src: `data:image/svg+xml,${encodeURIComponent(factor.qr_svg)}` }),
+      h("code.webhook-secret", { tabindex: "0", "aria-label": t("Key") }, factor.secret.replaceAll(/(.{4})(?=.)/g, "$1 ")),
       sheet,
     );
     code.input.focus();
@@ -87,9 +88,9 @@ export class SecondFactor {
 
   async #renew() {
     const sure = await confirmDialog({
-      heading: "Replace the recovery codes?",
-      text: "Those that you have stop working.",
-      action: "Replace",
+      heading: t("Replace the recovery codes?"),
+      text: t("Those that you have stop working."),
+      action: t("Replace"),
       danger: false,
     });
     if (!sure) return;
@@ -100,9 +101,9 @@ export class SecondFactor {
 
   async #turnOff() {
     const sure = await confirmDialog({
-      heading: "Turn off two-factor sign-in?",
-      text: "Your password alone will be enough to sign in.",
-      action: "Turn off",
+      heading: t("Turn off two-factor sign-in?"),
+      text: t("Your password alone will be enough to sign in."),
+      action: t("Turn off"),
     });
     if (!sure) return;
     await this.#app.api.delete("/users/me/totp");
@@ -113,7 +114,7 @@ export class SecondFactor {
     const copy = async () => {
       try {
         await navigator.clipboard.writeText(codes.join("\n"));
-        this.#app.toasts.show("Copied", { iconName: "check" });
+        this.#app.toasts.show(t("Copied"), { iconName: "check" });
       } catch {
         // Without a secure context there is no clipboard; the codes can be selected.
         getSelection().selectAllChildren(list);
@@ -122,14 +123,14 @@ export class SecondFactor {
     const list = h("ul.recovery-codes", {}, codes.map((code) => h("li", {}, h("code", {}, code))));
     const dialog = open(
       "codes-heading",
-      "Your recovery codes",
-      h("p.secondary", {}, "Each replaces a code once, if you lose your phone. They are shown only now: keep them where no one else can read them."),
+      t("Your recovery codes"),
+      h("p.secondary", {}, t("Each replaces a code once, if you lose your phone. They are shown only now: keep them where no one else can read them.")),
       list,
       h(
         "div.dialog-actions",
         {},
-        h("button.button.plain", { type: "button", onclick: copy }, "Copy"),
-        h("button.button", { type: "button", onclick: () => dialog.close() }, "Done"),
+        h("button.button.plain", { type: "button", onclick: copy }, t("Copy")),
+        h("button.button", { type: "button", onclick: () => dialog.close() }, t("Done")),
       ),
     );
   }

@@ -4,10 +4,12 @@ import { signInOrRestore } from "./account_deletion.js";
 import { suspendedAccount } from "../reports/decisions.js";
 import { fill, h, icon } from "../elements/dom.js";
 import { field, form } from "../elements/form.js";
+import { visitorLanguage } from "./language_choice.js";
 import { PasskeyAutofill } from "./passkey_autofill.js";
 import { answerByPasskey, passkeysAvailable } from "./passkeys.js";
 import { squareFrame } from "../photo/photo_image.js";
 import { providerLinks } from "./providers.js";
+import { t } from "../elements/texts.js";
 
 /** From this window width on, photos are shown next to the form; css/forms.css has the same value. */
 const WIDE_WINDOW = "(min-width: 54rem)";
@@ -15,16 +17,16 @@ const SAMPLE_COUNT = 6;
 
 /** Create the page at "/signin". */
 export function signInPage(app) {
-  const username = field("username", "User name or e-mail", {
+  const username = field("username", t("User name or e-mail"), {
     attributes: { autocomplete: "username webauthn", autocapitalize: "none", spellcheck: "false", "data-focus": "" },
   });
-  const password = field("password", "Password", { kind: "password", attributes: { autocomplete: "current-password" } });
+  const password = field("password", t("Password"), { kind: "password", attributes: { autocomplete: "current-password" } });
   const passkeys = passkeySignIn(app, (error) => continueOrThrow(error));
   const sheet = form({
     inputs: [username, password],
-    action: "Sign in",
+    action: t("Sign in"),
     submit: async () => {
-      requireValues([username, "Enter your user name or e-mail."], [password, "Enter your password."]);
+      requireValues([username, t("Enter your user name or e-mail.")], [password, t("Enter your password.")]);
       try {
         await signInOrRestore(app, username.input.value.trim(), password.input.value);
       } catch (error) {
@@ -32,7 +34,7 @@ export function signInPage(app) {
       }
     },
     extra: [
-      h("p.other", {}, h("a", { href: "/forgot" }, "Forgot password?")),
+      h("p.other", {}, h("a", { href: "/forgot" }, t("Forgot password?"))),
       passkeys.element,
     ],
   });
@@ -47,7 +49,7 @@ export function signInPage(app) {
     username.input.focus();
   };
   const steps = h("div.sign-in-steps", {}, sheet);
-  const page = accountPage(app, "Sign in", steps, "New here?", "/signup", "Create an account");
+  const page = accountPage(app, t("Sign in"), steps, t("New here?"), "/signup", t("Create an account"));
   return { ...page, leave: () => passkeys.stop() };
 }
 
@@ -85,21 +87,21 @@ function passkeySignIn(app, failed) {
     if (!app.session.user) autofill.start();
   };
   autofill.start();
-  const button = h("button.button.plain.full", { type: "button", onclick: ask }, icon("key"), "Sign in with a passkey");
+  const button = h("button.button.plain.full", { type: "button", onclick: ask }, icon("key"), t("Sign in with a passkey"));
   return { element: h("div.passkey-way", {}, error, button), stop: () => autofill.stop() };
 }
 
 /** Return the step that asks for a code; `back()` returns to the first one, and `failed(error)` shows a suspended account. */
 export function codeStep(app, challenge, { back, failed }) {
-  const code = field("code", "Code", {
-    hint: "Of your authenticator application, or one of your recovery codes.",
+  const code = field("code", t("Code"), {
+    hint: t("Of your authenticator application, or one of your recovery codes."),
     attributes: { autocomplete: "one-time-code", autocapitalize: "none", spellcheck: "false", maxlength: 40 },
   });
   const sheet = form({
     inputs: [code],
-    action: "Continue",
+    action: t("Continue"),
     submit: async () => {
-      requireValues([code, "Enter the code."]);
+      requireValues([code, t("Enter the code.")]);
       try {
         await app.session.signInByCode(challenge, code.input.value.trim());
       } catch (error) {
@@ -107,7 +109,7 @@ export function codeStep(app, challenge, { back, failed }) {
         else failed(error);
       }
     },
-    extra: h("button.button.plain.full", { type: "button", onclick: () => back() }, "Back"),
+    extra: h("button.button.plain.full", { type: "button", onclick: () => back() }, t("Back")),
   });
   setTimeout(() => code.input.focus());
   return sheet;
@@ -115,28 +117,28 @@ export function codeStep(app, challenge, { back, failed }) {
 
 /** Create the page at "/signup". */
 export function signUpPage(app) {
-  const username = field("username", "User name", {
-    hint: "Letters, digits, dots and underscores. Others can find you by it.",
+  const username = field("username", t("User name"), {
+    hint: t("Letters, digits, dots and underscores. Others can find you by it."),
     attributes: { autocomplete: "username", autocapitalize: "none", spellcheck: "false", "data-focus": "", maxlength: 30 },
   });
-  const email = field("email", "E-mail", { kind: "email", hint: "Never shown to others.", attributes: { autocomplete: "email" } });
-  const displayName = field("display_name", "Name", { hint: "Optional. Shown with your photos.", attributes: { autocomplete: "name", maxlength: 60 } });
-  const password = field("password", "Password", { kind: "password", attributes: { autocomplete: "new-password" } });
+  const email = field("email", t("E-mail"), { kind: "email", hint: t("Never shown to others."), attributes: { autocomplete: "email" } });
+  const displayName = field("display_name", t("Name"), { hint: t("Optional. Shown with your photos."), attributes: { autocomplete: "name", maxlength: 60 } });
+  const password = field("password", t("Password"), { kind: "password", attributes: { autocomplete: "new-password" } });
   const sheet = form({
     inputs: [username, email, displayName, password],
-    action: "Create account",
+    action: t("Create account"),
     submit: async () => {
-      requireValues([username, "Choose a user name."], [email, "Enter your e-mail."], [password, "Choose a password."]);
+      requireValues([username, t("Choose a user name.")], [email, t("Enter your e-mail.")], [password, t("Choose a password.")]);
       await app.session.signUp({
         username: username.input.value.trim(),
         email: email.input.value.trim(),
         displayName: displayName.input.value.trim(),
         password: password.input.value,
       });
-      app.toasts.show("Welcome! Open the link in the mail that we have sent to you, to verify your address.");
+      app.toasts.show(t("Welcome! Open the link in the mail that we have sent to you, to verify your address."));
     },
   });
-  return accountPage(app, "Create an account", sheet, "Already have an account?", "/signin", "Sign in");
+  return accountPage(app, t("Create an account"), sheet, t("Already have an account?"), "/signin", t("Sign in"));
 }
 
 function accountPage(app, heading, sheet, question, path, answer) {
@@ -147,11 +149,11 @@ function accountPage(app, heading, sheet, question, path, answer) {
       "div.intro",
       {},
       h("span.wordmark", {}, h("img", { src: "/static/icons/picshare.svg", alt: "" }), "PicShare"),
-      h("h1", {}, "Photos from your friends, the moment they share them."),
-      h("p", {}, "New photos, likes and comments appear without reloading."),
+      h("h1", {}, t("Photos from your friends, the moment they share them.")),
+      h("p", {}, t("New photos, likes and comments appear without reloading.")),
       samplePhotos(app),
     ),
-    h("div.sheet.form", {}, h("h2", {}, heading), sheet, providerLinks(app), h("p.other", {}, `${question} `, h("a", { href: path }, answer))),
+    h("div.sheet.form", {}, h("h2", {}, heading), sheet, providerLinks(app), h("p.other", {}, question, " ", h("a", { href: path }, answer)), visitorLanguage(app)),
   );
   return { title: heading, element };
 }
@@ -173,7 +175,7 @@ function samplePhotos(app) {
 function requireValues(...pairs) {
   const empty = pairs.filter(([item]) => item.input.value.trim() === "");
   if (empty.length === 0) return;
-  throw Object.assign(new Error("Fill in the missing fields."), {
+  throw Object.assign(new Error(t("Fill in the missing fields.")), {
     fields: Object.fromEntries(empty.map(([item, message]) => [item.name, message])),
   });
 }

@@ -5,17 +5,18 @@ import { emptyState, h } from "../elements/dom.js";
 import { followTagButton } from "./followed_tags.js";
 import { PhotoList } from "../photo/photo_list.js";
 import { Search } from "./search.js";
+import { t } from "../elements/texts.js";
 import { suggestedUsers } from "../users/suggested_users.js";
 import { trends } from "./trends.js";
 
 /** Create the page at "/discover". */
 export function discoverPage(app) {
   const list = grid(app, {}, () =>
-    emptyState("image", "No photos yet", "Be the first to share one.", h("a.button", { href: "/new" }, "Share a photo")),
+    emptyState("image", t("No photos yet"), t("Be the first to share one."), h("a.button", { href: "/new" }, t("Share a photo"))),
   );
   const trending = trends(app);
   const users = suggestedUsers(app, 3);
-  const photos = h("div", {}, trending.element, users.element, h("h2.section-head", {}, "New photos"), list.element);
+  const photos = h("div", {}, trending.element, users.element, h("h2.section-head", {}, t("New photos")), list.element);
   const search = new Search(app, {
     onActive: (active) => {
       photos.hidden = active;
@@ -24,7 +25,7 @@ export function discoverPage(app) {
   const element = h(
     "div",
     {},
-    h("div.page-head", {}, h("h1", {}, "Discover"), h("a.text-button", { href: "/discover/tags" }, "Tags you follow")),
+    h("div.page-head", {}, h("h1", {}, t("Discover")), h("a.text-button", { href: "/discover/tags" }, t("Tags you follow"))),
     search.element,
     photos,
   );
@@ -36,12 +37,12 @@ export function discoverPage(app) {
     trending.leave();
     list.leave();
   };
-  return { title: "Discover", element, wide: true, keep: true, leave };
+  return { title: t("Discover"), element, wide: true, keep: true, leave };
 }
 
 /** Create the page at "/tag/:tag". */
 export function tagPage(app, { tag }) {
-  const list = grid(app, { tag }, () => emptyState("image", `No photos with #${tag}`, "Photos with this tag appear here."));
+  const list = grid(app, { tag }, () => emptyState("image", t("No photos with {tag}", { tag: `#${tag}` }), t("Photos with this tag appear here.")));
   const element = h("div", {}, h("div.page-head", {}, h("h1", {}, `#${tag}`), followTagButton(app, tag)), list.element);
   return { title: `#${tag}`, element, wide: true, keep: true, leave: () => list.leave() };
 }

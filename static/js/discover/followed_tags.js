@@ -2,6 +2,7 @@
 
 import { photoCell } from "../photo/card.js";
 import { emptyState, fill, h } from "../elements/dom.js";
+import { t } from "../elements/texts.js";
 import { feedSources } from "../photo/feed_sources.js";
 import { PhotoList } from "../photo/photo_list.js";
 
@@ -11,7 +12,7 @@ export function followTagButton(app, tag) {
   let followed = false;
   const show = () => {
     button.hidden = false;
-    button.textContent = followed ? "Following" : "Follow";
+    fill(button, followed ? t("Following") : t("Follow"));
     button.classList.toggle("plain", followed);
     button.setAttribute("aria-pressed", String(followed));
   };
@@ -47,7 +48,7 @@ export function followedTagsPage(app) {
     className: "grid",
     load: (cursor) => app.api.get("/feed", { source: "tags", cursor, limit: 30 }),
     draw: (photo) => photoCell(app, photo),
-    empty: () => emptyState("image", "No photos yet", "Follow a tag on its page, and photos with it appear here."),
+    empty: () => emptyState("image", t("No photos yet"), t("Follow a tag on its page, and photos with it appear here.")),
   });
   const tags = h("ul.chips");
   const load = async () => {
@@ -60,11 +61,11 @@ export function followedTagsPage(app) {
   };
   load();
   const sources = feedSources(app, "/discover/tags");
-  const head = h("div.page-head", {}, h("h1", {}, "Tags you follow"));
-  const element = h("div.with-sources", {}, sources.element, head, tags, h("h2.section-head", {}, "Photos"), list.element);
+  const head = h("div.page-head", {}, h("h1", {}, t("Tags you follow")));
+  const element = h("div.with-sources", {}, sources.element, head, tags, h("h2.section-head", {}, t("Photos")), list.element);
   const leave = () => {
     sources.leave();
     list.leave();
   };
-  return { title: "Tags you follow", element, wide: true, leave };
+  return { title: t("Tags you follow"), element, wide: true, leave };
 }

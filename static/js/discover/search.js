@@ -9,6 +9,7 @@ import { emptyState, fill, h, icon } from "../elements/dom.js";
 import { searchedWords } from "../elements/highlight.js";
 import { forgetSearches, recentSearches, rememberSearch } from "./recent_searches.js";
 import { noResults, photoResults, tagResults, userResults } from "./search_results.js";
+import { lineDirection, t, tn } from "../elements/texts.js";
 
 /** A search is sent after this time without a keystroke, in milliseconds. */
 const TYPING_PAUSE_MS = 150;
@@ -17,10 +18,10 @@ const MAX_LENGTH = 100;
 const FEW = 6;
 const PAGE = 30;
 const TABS = [
-  ["all", "All"],
-  ["users", "People"],
-  ["tags", "Tags"],
-  ["photos", "Photos"],
+  ["all", t("All")],
+  ["users", t("People")],
+  ["tags", t("Tags")],
+  ["photos", t("Photos")],
 ];
 
 export class Search {
@@ -42,8 +43,8 @@ export class Search {
     this.#onActive = onActive;
     this.input = h("input", {
       type: "search",
-      placeholder: "Search",
-      "aria-label": "Search people, tags and photos",
+      placeholder: t("Search"),
+      "aria-label": t("Search people, tags and photos"),
       autocomplete: "off",
       autocapitalize: "none",
       spellcheck: "false",
@@ -52,7 +53,7 @@ export class Search {
       oninput: () => this.#typed(),
       onfocus: () => this.#showRecent(),
     });
-    this.#tabs = h("div.tabs", { role: "tablist", "aria-label": "Kinds of results", hidden: true }, TABS.map((tab) => this.#tab(...tab)));
+    this.#tabs = h("div.tabs", { role: "tablist", "aria-label": t("Kinds of results"), hidden: true }, TABS.map((tab) => this.#tab(...tab)));
     this.field = h("div.search", { role: "search" }, icon("search"), this.input);
     this.results = h("div.search-results", { onclick: (event) => this.#opened(event) }, this.#recent, this.#tabs, this.#status, this.#list);
     this.element = h("div", { onkeydown: (event) => this.#pressed(event) }, this.field, this.results);
@@ -111,7 +112,7 @@ export class Search {
       const found = await this.#fetch(text, { signal, limit: this.#type === "all" ? FEW : PAGE });
       if (!signal.aborted) this.#show(text, found, signal);
     } catch (error) {
-      if (!signal.aborted) this.#replace(emptyState("cloud", "Could not search", error.message));
+      if (!signal.aborted) this.#replace(emptyState("cloud", t("Could not search"), error.message));
     }
   }
 
@@ -124,16 +125,16 @@ export class Search {
     const parts = this.#type === "all" ? this.#best(found, words) : this.#page(text, found, words, signal);
     const number = this.#type === "all" ? found.users.length + found.tags.length + found.photos.length : found.items.length;
     if (number === 0) parts.push(noResults(text));
-    if (found.partial) parts.push(h("p.secondary.small.partial", {}, "The search took too long, so results may be missing."));
+    if (found.partial) parts.push(h("p.secondary.small.partial", {}, t("The search took too long, so results may be missing.")));
     this.#replace(...parts);
-    fill(this.#status, number === 0 ? "Nothing found" : `${number} results`);
+    fill(this.#status, number === 0 ? t("Nothing found") : tn("{count} result", "{count} results", number));
   }
 
   /** Return the best results of each kind, with a button that shows all of the kind. */
   #best({ users, tags, photos }, words) {
     const lists = { users, tags, photos };
     return TABS.filter(([type]) => lists[type]?.length > 0).map(([type, label]) => {
-      const more = h("button.link-button", { type: "button", onclick: () => this.#select(type) }, "Show all");
+      const more = h("button.link-button", { type: "button", onclick: () => this.#select(type) }, t("Show all"));
       const head = h("div.section-head", {}, h("h2", {}, label), lists[type].length === FEW && more);
       return h("section", {}, head, this.#draw(type, lists[type], words));
     });
@@ -144,7 +145,7 @@ export class Search {
     const tail = h("div");
     const body = h("div", {}, items.length > 0 && this.#draw(this.#type, items, words));
     const showButton = (cursor) => {
-      const more = h("button.button.plain", { type: "button", onclick: () => load(cursor) }, "Show more");
+      const more = h("button.button.plain", { type: "button", onclick: () => load(cursor) }, t("Show more"));
       fill(tail, cursor && h("div.empty-state", {}, more));
     };
     const load = async (cursor) => {
@@ -207,11 +208,11 @@ export class Search {
         "li.recent",
         {},
         h("button.recent-text", { type: "button", onclick: () => this.#repeat(text) }, icon("search"), h("span", { dir: "auto" }, text)),
-        h("button.icon-button", { type: "button", "aria-label": `Forget ${text}`, onclick: () => forget(text) }, icon("close")),
+        h("button.icon-button", { type: "button", "aria-label": t("Forget {text}", { text }), onclick: () => forget(text) }, icon("close")),
       ),
     );
-    const all = h("button.link-button", { type: "button", onclick: () => forget(null) }, "Forget all");
-    fill(this.#recent, h("div.section-head", {}, h("h2", {}, "Recent"), all), h("ul.panel", {}, rows));
+    const all = h("button.link-button", { type: "button", onclick: () => forget(null) }, t("Forget all"));
+    fill(this.#recent, h("div.section-head", {}, h("h2", {}, t("Recent")), all), h("ul.panel", {}, rows));
   }
 
   #repeat(text) {
@@ -230,7 +231,7 @@ export class Search {
     if (event.isComposing) return;
     const tabs = [...this.#tabs.children];
     if (tabs.includes(event.target) && (event.key === "ArrowRight" || event.key === "ArrowLeft")) {
-      const step = event.key === "ArrowRight" ? 1 : tabs.length - 1;
+      const step = (event.key === "ArrowRight") === (lineDirection() === 1) ? 1 : tabs.length - 1;
       const next = tabs[(tabs.indexOf(event.target) + step) % tabs.length];
       event.preventDefault();
       this.#select(next.dataset.type);

@@ -3,6 +3,7 @@
 import { photoCell } from "../photo/card.js";
 import { emptyState, fill, h } from "../elements/dom.js";
 import { highlighted } from "../elements/highlight.js";
+import { t, tn } from "../elements/texts.js";
 import { userRow } from "../users/user.js";
 
 /** Return a list of users. */
@@ -26,11 +27,11 @@ export function photoResults(app, photos) {
 
 /** Return what is shown for a search without results. */
 export function noResults(text) {
-  return emptyState("search", "Nothing found", `Nothing fits “${text}”. Try fewer letters, or another spelling.`);
+  return emptyState("search", t("Nothing found"), t("Nothing fits “{text}”. Try fewer letters, or another spelling.", { text }));
 }
 
 function userResult(user, words) {
-  const row = userRow(user, user.following && h("span.follows-you", {}, "Following"));
+  const row = userRow(user, user.following && h("span.follows-you", {}, t("Following")));
   for (const part of row.querySelectorAll(".name, .handle")) fill(part, highlighted(part.textContent, words));
   return row;
 }
@@ -44,7 +45,7 @@ function tagResult({ tag, photos }, words) {
       "div.user-names",
       {},
       h("a.name", { href: `/tag/${encodeURIComponent(tag)}` }, highlighted(tag, words)),
-      h("span.handle.secondary.small", {}, photos === 1 ? "1 photo" : `${photos.toLocaleString()} photos`),
+      h("span.handle.secondary.small", {}, tn("{count} photo", "{count} photos", photos)),
     ),
   );
 }

@@ -2,6 +2,7 @@
 
 import { photoCell } from "../photo/card.js";
 import { emptyState, fill, h } from "../elements/dom.js";
+import { t, tn } from "../elements/texts.js";
 import { PhotoList } from "../photo/photo_list.js";
 
 /** So many photos fill whole rows on every screen. */
@@ -30,8 +31,8 @@ export function trends(app) {
     } catch (error) {
       if (left) return;
       element.hidden = false;
-      const again = h("button.button.plain", { type: "button", onclick: load }, "Try again");
-      fill(element, emptyState("cloud", "Could not load what trends", error.message, again));
+      const again = h("button.button.plain", { type: "button", onclick: load }, t("Try again"));
+      fill(element, emptyState("cloud", t("Could not load what trends"), error.message, again));
     }
   };
   load();
@@ -44,10 +45,10 @@ export function trendingPage(app) {
     className: "grid",
     load: (cursor) => app.api.get("/photos/trending", { cursor, limit: 30 }),
     draw: (photo) => photoCell(app, photo),
-    empty: () => emptyState("image", "Nothing trends at present", "Photos that many people like appear here."),
+    empty: () => emptyState("image", t("Nothing trends at present"), t("Photos that many people like appear here.")),
   });
-  const element = h("div", {}, h("div.page-head", {}, h("h1", {}, "Trending photos")), list.element);
-  return { title: "Trending photos", element, wide: true, keep: true, leave: () => list.leave() };
+  const element = h("div", {}, h("div.page-head", {}, h("h1", {}, t("Trending photos"))), list.element);
+  return { title: t("Trending photos"), element, wide: true, keep: true, leave: () => list.leave() };
 }
 
 /** Return `{element, leave}`: a cell that disappears when its photo is removed. */
@@ -64,18 +65,18 @@ function cellOf(app, photo) {
 function tagsOf(tags) {
   if (tags.length === 0) return null;
   const links = tags.map(({ tag, authors }) =>
-    h("li", {}, h("a.chip", { href: `/tag/${encodeURIComponent(tag)}`, title: `Used by ${authors} people in the last hours` }, `#${tag}`)),
+    h("li", {}, h("a.chip", { href: `/tag/${encodeURIComponent(tag)}`, title: tn("Used by {count} person in the last hours", "Used by {count} people in the last hours", authors) }, `#${tag}`)),
   );
-  return h("section", { "aria-labelledby": "trending-tags" }, h("h2.section-head", { id: "trending-tags" }, "Trending tags"), h("ul.chips", {}, links));
+  return h("section", { "aria-labelledby": "trending-tags" }, h("h2.section-head", { id: "trending-tags" }, t("Trending tags")), h("ul.chips", {}, links));
 }
 
 function photosOf(cells, next) {
   if (cells.length === 0) return null;
-  const more = next && h("a", { href: "/discover/trending" }, "Show all");
+  const more = next && h("a", { href: "/discover/trending" }, t("Show all"));
   return h(
     "section",
     { "aria-labelledby": "trending-photos" },
-    h("h2.section-head", {}, h("span", { id: "trending-photos" }, "Trending photos"), more),
+    h("h2.section-head", {}, h("span", { id: "trending-photos" }, t("Trending photos")), more),
     h("div.grid", {}, cells.map((cell) => cell.element)),
   );
 }

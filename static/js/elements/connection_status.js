@@ -1,16 +1,17 @@
 /** The status of the live connection: unobtrusive while connected, otherwise prominent and with a retry button. */
 
 import { fill, h } from "./dom.js";
+import { t } from "./texts.js";
 
 /** Interruptions shorter than this are not shown. */
 const SHOW_AFTER_MS = 1200;
 
 const LABELS = {
-  live: "Live",
-  connecting: "Connecting…",
-  waiting: "Reconnecting…",
-  offline: "Offline",
-  stopped: "Disconnected",
+  live: t("Live"),
+  connecting: t("Connecting…"),
+  waiting: t("Reconnecting…"),
+  offline: t("Offline"),
+  stopped: t("Disconnected"),
 };
 const NOT_CONNECTED = new Set(["waiting", "offline", "stopped"]);
 
@@ -20,7 +21,7 @@ export class ConnectionStatus {
   /** The state to show when the timer runs out. */
   #next = "connecting";
   #label = h("span", { role: "status" });
-  #retry = h("button", { type: "button", hidden: true, onclick: () => this.#connect() }, "Retry now");
+  #retry = h("button", { type: "button", hidden: true, onclick: () => this.#connect() }, t("Retry now"));
   element = h("div.connection-status", {}, this.#label, this.#retry);
 
   constructor(live) {

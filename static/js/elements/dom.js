@@ -3,6 +3,9 @@
  * PicShare's pages parses a string as markup.
  */
 
+import { nodesOf, setAttribute } from "./shown_texts.js";
+import { Message, number, t, tn, written } from "./texts.js";
+
 const SVG = "http://www.w3.org/2000/svg";
 
 /**
@@ -10,7 +13,7 @@ const SVG = "http://www.w3.org/2000/svg";
  *
  * `tag` may carry classes ("a.button.plain"). A property named `on…` is a listener, `style` is an object of
  * CSS properties, `data` an object for `dataset`; `true` sets an empty attribute; null, undefined and false set
- * nothing. Children are nodes, strings, numbers, or arrays of these; null and false are left out.
+ * nothing. Children are nodes, strings, numbers, messages (texts.js), or arrays of these; null and false are left out.
  */
 export function h(tag, properties = {}, ...children) {
   const [name, ...classes] = tag.split(".");
@@ -30,15 +33,16 @@ function apply(element, key, value) {
   } else if (key === "data") {
     Object.assign(element.dataset, value);
   } else {
-    element.setAttribute(key, value === true ? "" : String(value));
+    setAttribute(element, key, value === true ? "" : value);
   }
 }
 
-/** Append nodes, strings, numbers and arrays of these to an element. */
+/** Append nodes, strings, numbers, messages and arrays of these to an element. */
 export function append(element, children) {
   for (const child of children.flat(Infinity)) {
     if (child === null || child === undefined || child === false) continue;
-    element.append(child instanceof Node ? child : String(child));
+    if (child instanceof Message) element.append(...nodesOf(child));
+    else element.append(child instanceof Node ? child : String(child));
   }
 }
 
@@ -63,15 +67,20 @@ export function icon(name) {
   return svg;
 }
 
+/** Return a number of new things as a badge shows it. */
+export function unseenNumber(unseen) {
+  return [written(() => (unseen > 99 ? `${number(99)}+` : number(unseen))), " ", visuallyHidden(tn("new", "new", unseen))];
+}
+
 /** Return a text for screen readers only. */
-export function visuallyHidden(text) {
+export function visuallyHidden(...text) {
   return h("span.visually-hidden", {}, text);
 }
 
 /** Return a message with a capital letter and a full stop. */
 export function asSentence(text) {
-  const words = text.trim();
-  return words ? words[0].toUpperCase() + words.slice(1) + (/[.!?]$/.test(words) ? "" : ".") : words;
+  const words = String(text).trim();
+  return words ? words[0].toUpperCase() + words.slice(1) + (/[.!?\u061f]$/.test(words) ? "" : ".") : words;
 }
 
 /** Return what a page shows when it has no content: an icon, a heading, a sentence, and actions. */
@@ -95,7 +104,7 @@ export function confirmDialog({ heading, text, action, danger = true }) {
       h(
         "div.dialog-actions",
         {},
-        h("button.button.plain", { type: "button", onclick: () => dialog.close("") }, "Cancel"),
+        h("button.button.plain", { type: "button", onclick: () => dialog.close("") }, t("Cancel")),
         h(danger ? "button.button.danger" : "button.button", { type: "button", onclick: () => dialog.close("yes") }, action),
       ),
     );

@@ -1,10 +1,11 @@
 /** Accept photos that are dropped anywhere on the page. */
 
 import { h, icon } from "./dom.js";
+import { t } from "./texts.js";
 
 /** Call `dropped(files)` for dropped files while `allowed()` is true; lasts as long as the page. */
 export function acceptDrops(dropped, allowed) {
-  const overlay = h("div.drop-overlay", { hidden: true }, icon("image"), "Drop to share");
+  const overlay = h("div.drop-overlay", { hidden: true }, icon("image"), t("Drop to share"));
   document.body.append(overlay);
   // `dragenter` and `dragleave` fire for every element under the pointer, so they are counted.
   let depth = 0;

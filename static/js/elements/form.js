@@ -1,6 +1,8 @@
 /** Forms: each field has a label and a place for its error, the form a place for all other errors. */
 
-import { asSentence, h } from "./dom.js";
+import { asSentence, fill, h } from "./dom.js";
+import { setAttribute } from "./shown_texts.js";
+import { t } from "./texts.js";
 
 let fields = 0;
 
@@ -18,7 +20,7 @@ export function field(name, label, { kind = "text", hint = null, attributes = {}
   const control = kind === "password" ? withReveal(input) : input;
   const element = h("div.field", {}, h("label", { for: id }, label), control, hint && h("p.hint", { id: `${id}-hint` }, hint), error);
   const setError = (message) => {
-    error.textContent = message ?? "";
+    fill(error, message ?? "");
     error.hidden = !message;
     element.classList.toggle("wrong", Boolean(message));
     if (message) input.setAttribute("aria-invalid", "true");
@@ -95,12 +97,12 @@ function show(error, inputs, errorText) {
 }
 
 function withReveal(input) {
-  const button = h("button", { type: "button", "aria-label": "Show password" }, "Show");
+  const button = h("button", { type: "button", "aria-label": t("Show password") }, t("Show"));
   button.addEventListener("click", () => {
     const hidden = input.type === "password";
     input.type = hidden ? "text" : "password";
-    button.textContent = hidden ? "Hide" : "Show";
-    button.setAttribute("aria-label", hidden ? "Hide password" : "Show password");
+    fill(button, hidden ? t("Hide") : t("Show"));
+    setAttribute(button, "aria-label", hidden ? t("Hide password") : t("Show password"));
   });
   return h("div.password", {}, input, button);
 }

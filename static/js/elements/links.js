@@ -1,13 +1,14 @@
 /** Links to photos and profiles: share them with the system's share sheet, copy them, embed a photo in another page. */
 
 import { h } from "./dom.js";
+import { t } from "./texts.js";
 
 /** Return the menu items for the link to a path: its share sheet, where the browser has one, and its copy. */
 export function linkItems(app, path, title) {
   const url = new URL(path, location.origin).href;
   return [
-    navigator.share && ["forward", "Share", () => share(app, { url, title })],
-    ["link", "Copy link", () => copy(app, url, "Link copied")],
+    navigator.share && ["forward", t("Share"), () => share(app, { url, title })],
+    ["link", t("Copy link"), () => copy(app, url, t("Link copied"))],
   ].filter(Boolean);
 }
 
@@ -15,19 +16,19 @@ export function linkItems(app, path, title) {
 export function embedDialog(app, path) {
   const src = new URL(`${path}/embed`, location.origin).href;
   const frame = `<iframe src="${src}" width="640" height="736" loading="lazy" style="border:0;border-radius:12px;max-width:100%" title="PicShare"></iframe>`;
-  const code = h("textarea", { readonly: true, rows: 4, "aria-label": "HTML code" }, frame);
+  const code = h("textarea", { readonly: true, rows: 4, "aria-label": t("HTML code") }, frame);
   code.addEventListener("focus", () => code.select());
   const dialog = h(
     "dialog",
     { "aria-labelledby": "embed-heading" },
-    h("h2", { id: "embed-heading" }, "Embed this photo"),
-    h("p.secondary", {}, "Paste this code into the HTML of a page. It shows the photo as long as everyone may see it."),
+    h("h2", { id: "embed-heading" }, t("Embed this photo")),
+    h("p.secondary", {}, t("Paste this code into the HTML of a page. It shows the photo as long as everyone may see it.")),
     h("div.field", {}, code),
     h(
       "div.dialog-actions",
       {},
-      h("button.button.plain", { type: "button", onclick: () => dialog.close() }, "Close"),
-      h("button.button", { type: "button", onclick: () => copy(app, code.value, "Code copied") }, "Copy code"),
+      h("button.button.plain", { type: "button", onclick: () => dialog.close() }, t("Close")),
+      h("button.button", { type: "button", onclick: () => copy(app, code.value, t("Code copied")) }, t("Copy code")),
     ),
   );
   dialog.addEventListener("close", () => dialog.remove());
@@ -40,7 +41,7 @@ async function share(app, data) {
     await navigator.share(data);
   } catch (error) {
     // Closing the sheet is no failure.
-    if (error.name !== "AbortError") await copy(app, data.url, "Link copied");
+    if (error.name !== "AbortError") await copy(app, data.url, t("Link copied"));
   }
 }
 

@@ -1,6 +1,8 @@
 /** The motion of an animation, over the image of its first frame: it plays while it is visible, until it is paused. */
 
 import { fill, h, icon } from "./dom.js";
+import { setAttribute } from "./shown_texts.js";
+import { t } from "./texts.js";
 
 /** The part of an animation that is visible when it plays. */
 const VISIBLE = 0.5;
@@ -61,7 +63,7 @@ class Motion {
   }
 
   #show() {
-    this.#button.setAttribute("aria-label", this.#plays ? "Pause the animation" : "Play the animation");
+    setAttribute(this.#button, "aria-label", this.#plays ? t("Pause the animation") : t("Play the animation"));
     fill(this.#button, icon(this.#plays ? "pause" : "play"));
     if (!(this.#plays && this.#isVisible)) {
       this.#image?.remove();

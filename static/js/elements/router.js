@@ -7,6 +7,7 @@
  */
 
 import { emptyPage, h } from "./dom.js";
+import { languageChanges, t } from "./texts.js";
 
 /** Pages kept alive after the user has left them. */
 const MAX_KEPT_PAGES = 4;
@@ -58,6 +59,7 @@ export class Router extends EventTarget {
   start() {
     history.scrollRestoration = "manual";
     addEventListener("popstate", () => this.#popped());
+    languageChanges.addEventListener("change", () => this.#current && this.setTitle(this.#current.title));
     document.addEventListener("click", (event) => this.#clicked(event));
     if (!history.state?.key) history.replaceState({ key: newKey() }, "");
     this.#show();
@@ -150,8 +152,8 @@ export class Router extends EventTarget {
     try {
       page = await promise;
     } catch {
-      const again = h("button.button", { type: "button", onclick: () => location.reload() }, "Try again");
-      page = { title: "", element: emptyPage("cloud", "This page did not load", "Check your connection, then try again.", again) };
+      const again = h("button.button", { type: "button", onclick: () => location.reload() }, t("Try again"));
+      page = { title: "", element: emptyPage("cloud", t("This page did not load"), t("Check your connection, then try again."), again) };
     }
     if (this.#awaited !== promise) {
       page.leave?.();

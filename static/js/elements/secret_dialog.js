@@ -1,13 +1,14 @@
 /** The dialog with a secret, which is shown once and can be copied. */
 
 import { h } from "./dom.js";
+import { t } from "./texts.js";
 
 /** Show a value under a heading and an explanation. */
 export function showSecret(app, { heading, text, value }) {
   const copy = async () => {
     try {
       await navigator.clipboard.writeText(value);
-      app.toasts.show("Copied", { iconName: "check" });
+      app.toasts.show(t("Copied"), { iconName: "check" });
     } catch {
       // Without a secure context there is no clipboard; the text can be selected.
       getSelection().selectAllChildren(shown);
@@ -23,8 +24,8 @@ export function showSecret(app, { heading, text, value }) {
     h(
       "div.dialog-actions",
       {},
-      h("button.button.plain", { type: "button", onclick: copy }, "Copy"),
-      h("button.button", { type: "button", onclick: () => dialog.close() }, "Done"),
+      h("button.button.plain", { type: "button", onclick: copy }, t("Copy")),
+      h("button.button", { type: "button", onclick: () => dialog.close() }, t("Done")),
     ),
   );
   dialog.addEventListener("close", () => dialog.remove());

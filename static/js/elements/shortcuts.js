@@ -1,6 +1,7 @@
 /** Keyboard shortcuts of a page, and the list of them, which "?" opens. */
 
 import { h } from "./dom.js";
+import { t } from "./texts.js";
 
 /** The lists that are handled, the oldest first. */
 const handled = [];
@@ -36,13 +37,13 @@ export function handleShortcuts(shortcuts) {
 
 /** Show the shortcuts. */
 export function shortcutsDialog(shortcuts) {
-  const rows = [...shortcuts, ["?", "Show this list"]].map(([key, label]) => [h("dt", {}, h("kbd", {}, key === " " ? "Space" : key)), h("dd", {}, label)]);
+  const rows = [...shortcuts, ["?", t("Show this list")]].map(([key, label]) => [h("dt", {}, h("kbd", {}, key === " " ? t("Space") : key)), h("dd", {}, label)]);
   const dialog = h(
     "dialog",
     { "aria-labelledby": "shortcuts-heading" },
-    h("h2", { id: "shortcuts-heading" }, "Keyboard shortcuts"),
+    h("h2", { id: "shortcuts-heading" }, t("Keyboard shortcuts")),
     h("dl.shortcuts", {}, rows),
-    h("div.dialog-actions", {}, h("button.button", { type: "button", onclick: () => dialog.close() }, "Close")),
+    h("div.dialog-actions", {}, h("button.button", { type: "button", onclick: () => dialog.close() }, t("Close"))),
   );
   dialog.addEventListener("close", () => dialog.remove());
   document.body.append(dialog);

@@ -1,6 +1,7 @@
 /** Toasts: short messages that disappear after a few seconds and are announced by screen readers. */
 
 import { asSentence, fill, h, icon } from "./dom.js";
+import { t } from "./texts.js";
 
 /** A message is shown for this long. */
 const DURATION_MS = 6000;
@@ -12,7 +13,7 @@ export class Toasts {
   /** Show a message; `href` makes it a link, `iconName` puts an icon before it, `action` [label, run] a button after it. */
   show(text, { href = null, iconName = null, action = null } = {}) {
     const toast = h("div.toast");
-    const dismiss = h("button.icon-button", { type: "button", "aria-label": "Dismiss", onclick: () => this.#leave(toast) }, icon("close"));
+    const dismiss = h("button.icon-button", { type: "button", "aria-label": t("Dismiss"), onclick: () => this.#leave(toast) }, icon("close"));
     const act = () => {
       this.#leave(toast);
       action[1]();

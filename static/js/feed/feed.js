@@ -5,10 +5,11 @@
  */
 
 import { photoCard } from "../photo/card.js";
-import { emptyState, h, icon, visuallyHidden } from "../elements/dom.js";
+import { emptyState, fill, h, icon, visuallyHidden } from "../elements/dom.js";
 import { feedSources } from "../photo/feed_sources.js";
 import { firstFeed } from "./first_feed.js";
 import { OrderButtons, highlights } from "./highlights.js";
+import { t, tn } from "../elements/texts.js";
 import { PhotoList } from "../photo/photo_list.js";
 import { fetchSaved } from "../photo/saving.js";
 import { VisiblePhotos } from "../photo/visible_photos.js";
@@ -56,7 +57,7 @@ class Feed {
     this.#newest = h("div", {}, this.#list.element, this.#below?.element);
     this.#shown = h("div", {}, this.#newest);
     this.#sources = feedSources(app, "/");
-    const heading = h("h1.visually-hidden", {}, "Home");
+    const heading = h("h1.visually-hidden", {}, t("Home"));
     this.element = h("div.home", {}, heading, this.#sources.element, this.#orders.element, this.#newPhotosButton, this.#shown);
     this.#stops = [
       app.live.on("feed", ({ data }) => this.#received(data)),
@@ -163,8 +164,8 @@ class Feed {
   #updateButton() {
     const number = this.#pending.size;
     this.#newPhotosButton.hidden = number === 0;
-    const text = number === 1 ? "1 new photo" : `${number} new photos`;
-    this.#newPhotosButton.replaceChildren(icon("up"), text, visuallyHidden(", show"));
+    const hint = (text) => visuallyHidden(text);
+    fill(this.#newPhotosButton, icon("up"), tn("{count} new photo<hint>, show</hint>", "{count} new photos<hint>, show</hint>", number, { hint }));
   }
 
   #linkClickedAgain = () => {
@@ -179,9 +180,9 @@ class Feed {
 function emptyFeed() {
   return emptyState(
     "image",
-    "Your feed is empty",
-    "Photos from people you follow appear here as soon as they share them.",
-    h("a.button", { href: "/discover" }, "Find people to follow"),
-    h("a.button.plain", { href: "/new" }, "Share your first photo"),
+    t("Your feed is empty"),
+    t("Photos from people you follow appear here as soon as they share them."),
+    h("a.button", { href: "/discover" }, t("Find people to follow")),
+    h("a.button.plain", { href: "/new" }, t("Share your first photo")),
   );
 }

@@ -2,6 +2,7 @@
 
 import { photoCell } from "../photo/card.js";
 import { h } from "../elements/dom.js";
+import { t } from "../elements/texts.js";
 import { PhotoList } from "../photo/photo_list.js";
 import { suggestedUsers } from "../users/suggested_users.js";
 
@@ -23,7 +24,7 @@ export function firstFeed(app) {
       return null;
     },
   });
-  const heading = h("h2.section-head", {}, "Photos you might like", h("a", { href: "/discover" }, "Discover"));
+  const heading = h("h2.section-head", {}, t("Photos you might like"), h("a", { href: "/discover" }, t("Discover")));
   const element = h("div.first-feed", {}, users.element, heading, photos.element);
   const leave = () => {
     users.leave();

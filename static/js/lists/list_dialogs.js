@@ -2,17 +2,18 @@
 
 import { confirmDialog, fill, h } from "../elements/dom.js";
 import { field, form } from "../elements/form.js";
+import { t } from "../elements/texts.js";
 import { menu } from "../photo/photo_menu.js";
 
 const TITLE_LENGTH = 80;
 
 /** Ask for the title of a list; `save(title)` sends it. */
 export function listDialog({ heading, action, title = "", save }) {
-  const input = field("title", "Title", { attributes: { maxlength: TITLE_LENGTH, value: title, dir: "auto" } });
+  const input = field("title", t("Title"), { attributes: { maxlength: TITLE_LENGTH, value: title, dir: "auto" } });
   const sheet = form({
     inputs: [input],
     action,
-    extra: h("button.button.plain.full", { type: "button", onclick: () => dialog.close() }, "Cancel"),
+    extra: h("button.button.plain.full", { type: "button", onclick: () => dialog.close() }, t("Cancel")),
     submit: async () => {
       await save(input.input.value);
       dialog.close();
@@ -31,17 +32,17 @@ export async function listsOfUserDialog(app, user) {
     return;
   }
   const rows = h("ul.keep-list");
-  const none = h("p.secondary.small", {}, "You have no lists yet.");
+  const none = h("p.secondary.small", {}, t("You have no lists yet."));
   const add = (list, member) => {
     rows.append(row(app, list, user, member));
     none.hidden = true;
   };
   for (const list of app.lists.items) add(list, containing.some(({ id }) => id === list.id));
-  const title = field("title", "New list", { attributes: { maxlength: TITLE_LENGTH, dir: "auto" } });
+  const title = field("title", t("New list"), { attributes: { maxlength: TITLE_LENGTH, dir: "auto" } });
   const sheet = form({
     inputs: [title],
-    action: "Create and add",
-    extra: h("button.button.plain.full", { type: "button", onclick: () => dialog.close() }, "Done"),
+    action: t("Create and add"),
+    extra: h("button.button.plain.full", { type: "button", onclick: () => dialog.close() }, t("Done")),
     submit: async () => {
       const created = await app.lists.create(title.input.value);
       title.input.value = "";
@@ -51,15 +52,15 @@ export async function listsOfUserDialog(app, user) {
       rows.lastElementChild.querySelector("input").checked = true;
     },
   });
-  const dialog = open("list-heading", `Lists with @${user.username}`, none, rows, sheet);
+  const dialog = open("list-heading", t("Lists with {name}", { name: `@${user.username}` }), none, rows, sheet);
 }
 
 /** Return a button with the menu of a list; `deleted()` is called after it was deleted. */
 export function listMenu(app, list, deleted) {
   const rename = () =>
-    listDialog({ heading: "Rename list", action: "Save", title: list.title, save: (title) => app.lists.rename(list, title) });
+    listDialog({ heading: t("Rename list"), action: t("Save"), title: list.title, save: (title) => app.lists.rename(list, title) });
   const remove = async () => {
-    const agreed = await confirmDialog({ heading: "Delete this list?", text: "Nothing changes for the people in it.", action: "Delete" });
+    const agreed = await confirmDialog({ heading: t("Delete this list?"), text: t("Nothing changes for the people in it."), action: t("Delete") });
     if (!agreed) return;
     try {
       await app.lists.delete(list);
@@ -68,10 +69,10 @@ export function listMenu(app, list, deleted) {
       app.toasts.error(error);
     }
   };
-  return menu(`Options of ${list.title}`, [
-    ["people", "People in this list", () => app.router.go(`/lists/${list.id}/accounts`)],
-    ["pencil", "Rename list", rename],
-    ["trash", "Delete list", remove, "danger"],
+  return menu(t("Options of {title}", { title: list.title }), [
+    ["people", t("People in this list"), () => app.router.go(`/lists/${list.id}/accounts`)],
+    ["pencil", t("Rename list"), rename],
+    ["trash", t("Delete list"), remove, "danger"],
   ]);
 }
 

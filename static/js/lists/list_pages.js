@@ -5,6 +5,7 @@ import { ChosenUsers } from "../users/chosen_users.js";
 import { emptyPage, emptyState, fill, h, icon } from "../elements/dom.js";
 import { feedSources } from "../photo/feed_sources.js";
 import { listDialog, listMenu } from "./list_dialogs.js";
+import { t, tn } from "../elements/texts.js";
 import { PhotoList } from "../photo/photo_list.js";
 import { VisiblePhotos } from "../photo/visible_photos.js";
 
@@ -13,12 +14,12 @@ const PAGE_SIZE = 50;
 /** Create the page at "/lists". */
 export function listsPage(app) {
   const sources = feedSources(app, "/lists");
-  const content = h("div", {}, h("div.spinner", { role: "status", "aria-label": "Loading your lists" }));
+  const content = h("div", {}, h("div.spinner", { role: "status", "aria-label": t("Loading your lists") }));
   let loaded = false;
   const draw = () => {
     if (!loaded) return;
     const rows = app.lists.items.map((list) => h("li", {}, listRow(app, list)));
-    fill(content, rows.length > 0 ? h("ul.user-list.list-rows.panel", {}, rows) : emptyState("people", "No lists yet", "A list shows the photos of the people in it, and no others."));
+    fill(content, rows.length > 0 ? h("ul.user-list.list-rows.panel", {}, rows) : emptyState("people", t("No lists yet"), t("A list shows the photos of the people in it, and no others.")));
   };
   const load = async () => {
     try {
@@ -26,27 +27,27 @@ export function listsPage(app) {
       loaded = true;
       draw();
     } catch (error) {
-      const again = h("button.button.plain", { type: "button", onclick: load }, "Try again");
-      fill(content, emptyState("cloud", "Could not load your lists", error.message, again));
+      const again = h("button.button.plain", { type: "button", onclick: load }, t("Try again"));
+      fill(content, emptyState("cloud", t("Could not load your lists"), error.message, again));
     }
   };
   app.lists.addEventListener("change", draw);
   load();
-  const create = () => listDialog({ heading: "New list", action: "Create", save: (title) => app.lists.create(title) });
-  const button = h("button.button.plain.compact", { type: "button", onclick: create }, icon("plus"), "New list");
+  const create = () => listDialog({ heading: t("New list"), action: t("Create"), save: (title) => app.lists.create(title) });
+  const button = h("button.button.plain.compact", { type: "button", onclick: create }, icon("plus"), t("New list"));
   const element = h(
     "div.with-sources",
     {},
     sources.element,
-    h("div.page-head", {}, h("h1", {}, "Lists"), button),
-    h("p.secondary.page-text", {}, "Read the photos of some people apart, whether you follow them or not. Only you can see your lists."),
+    h("div.page-head", {}, h("h1", {}, t("Lists")), button),
+    h("p.secondary.page-text", {}, t("Read the photos of some people apart, whether you follow them or not. Only you can see your lists.")),
     content,
   );
   const leave = () => {
     sources.leave();
     app.lists.removeEventListener("change", draw);
   };
-  return { title: "Lists", element, leave };
+  return { title: t("Lists"), element, leave };
 }
 
 function listRow(app, list) {
@@ -62,7 +63,7 @@ function listRow(app, list) {
 /** Create the page at "/lists/:id". */
 export function listPage(app, { id }) {
   const page = new ListPage(app, id);
-  return { title: "List", element: page.element, keep: true, leave: () => page.leave() };
+  return { title: t("List"), element: page.element, keep: true, leave: () => page.leave() };
 }
 
 class ListPage {
@@ -149,16 +150,16 @@ class ListPage {
   #missing({ status }) {
     const missing = status === 404 || status === 400;
     if (missing && !this.#left) {
-      fill(this.element, this.#sources.element, emptyPage("people", "List not available", "It was deleted, or it is not yours."));
-      this.#setTitle("List not available");
+      fill(this.element, this.#sources.element, emptyPage("people", t("List not available"), t("It was deleted, or it is not yours.")));
+      this.#setTitle(t("List not available"));
     }
     return missing;
   }
 
   #empty() {
-    const add = h("a.button", { href: `/lists/${this.#id}/accounts` }, "Add people");
-    if (this.#list?.accounts === 0) return emptyState("people", "This list is empty", "Add people, and their photos appear here.", add);
-    return emptyState("image", "No photos yet", "Photos of the people in this list appear here.", add);
+    const add = h("a.button", { href: `/lists/${this.#id}/accounts` }, t("Add people"));
+    if (this.#list?.accounts === 0) return emptyState("people", t("This list is empty"), t("Add people, and their photos appear here."), add);
+    return emptyState("image", t("No photos yet"), t("Photos of the people in this list appear here."), add);
   }
 
   #changed = ({ detail }) => {
@@ -174,25 +175,25 @@ export function listAccountsPage(app, { id }) {
   const chosen = new ChosenUsers(app, {
     load: (cursor) => app.api.get(`/lists/${id}/accounts`, { cursor, limit: PAGE_SIZE }),
     change: (user, add) => app.lists.setMember({ id }, user, add),
-    empty: () => emptyState("people", "This list is empty", "Find the people whose photos you want to read apart."),
+    empty: () => emptyState("people", t("This list is empty"), t("Find the people whose photos you want to read apart.")),
   });
-  const element = h("div", {}, h("div.spinner", { role: "status", "aria-label": "Loading the list" }));
+  const element = h("div", {}, h("div.spinner", { role: "status", "aria-label": t("Loading the list") }));
   let left = false;
   const load = async () => {
     try {
       const { title } = await app.api.get(`/lists/${id}`);
       if (left) return;
-      const back = h("a.icon-button", { href: `/lists/${id}`, "aria-label": "To the photos of this list" }, icon("back"));
-      const note = "They do not learn that they are in this list. You see the photos of theirs that you can see elsewhere.";
+      const back = h("a.icon-button", { href: `/lists/${id}`, "aria-label": t("To the photos of this list") }, icon("back"));
+      const note = t("They do not learn that they are in this list. You see the photos of theirs that you can see elsewhere.");
       fill(element, h("div.page-head.list-head", {}, back, h("h1", {}, h("bdi", {}, title))), h("p.secondary.page-text", {}, note), chosen.element);
       app.router.setTitle(title);
       chosen.more();
     } catch (error) {
       if (left) return;
       const missing = error.status === 404 || error.status === 400;
-      const again = h("button.button.plain", { type: "button", onclick: load }, "Try again");
-      fill(element, missing ? emptyPage("people", "List not available", "It was deleted, or it is not yours.") : emptyPage("cloud", "Could not load the list", error.message, again));
-      app.router.setTitle(missing ? "List not available" : "List");
+      const again = h("button.button.plain", { type: "button", onclick: load }, t("Try again"));
+      fill(element, missing ? emptyPage("people", t("List not available"), t("It was deleted, or it is not yours.")) : emptyPage("cloud", t("Could not load the list"), error.message, again));
+      app.router.setTitle(missing ? t("List not available") : t("List"));
     }
   };
   load();
@@ -200,10 +201,9 @@ export function listAccountsPage(app, { id }) {
     left = true;
     chosen.leave();
   };
-  return { title: "List", element, leave };
+  return { title: t("List"), element, leave };
 }
 
 function people(number) {
-  if (number === 0) return "No one yet";
-  return number === 1 ? "1 person" : `${number} people`;
+  return number === 0 ? t("No one yet") : tn("{count} person", "{count} people", number);
 }

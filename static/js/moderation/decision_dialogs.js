@@ -2,25 +2,26 @@
 
 import { h } from "../elements/dom.js";
 import { choice, field, form } from "../elements/form.js";
+import { t } from "../elements/texts.js";
 import { CATEGORIES } from "../reports/report_dialog.js";
 
 /** The actions in the order of their keys, and what they can be done to. */
 export const ACTIONS = {
-  none: { label: "Keep it", done: "Kept", of: ["photo", "comment", "user"], text: "Nothing changes. The reporters are told that it may stay." },
-  sensitive: { label: "Mark as sensitive", done: "Marked as sensitive", of: ["photo"], text: "The photo is blurred until a viewer wants to see it." },
-  hide: { label: "Hide", done: "Hidden", of: ["photo", "comment"], text: "A photo is shown to its author alone, a comment not at all." },
-  remove: { label: "Remove", done: "Removed", of: ["photo", "comment"], danger: true, text: "It is hidden at once, and erased after 30 days." },
-  limit: { label: "Limit the account", done: "Account limited", of: ["photo", "comment", "user"], danger: true, text: "Followers see the account as before. Others do not find it or what it posts." },
-  suspend: { label: "Suspend the account", done: "Account suspended", of: ["photo", "comment", "user"], danger: true, text: "The account is gone for all others at once, and deleted after 30 days." },
+  none: { label: t("Keep it"), done: t("Kept"), of: ["photo", "comment", "user"], text: t("Nothing changes. The reporters are told that it may stay.") },
+  sensitive: { label: t("Mark as sensitive"), done: t("Marked as sensitive"), of: ["photo"], text: t("The photo is blurred until a viewer wants to see it.") },
+  hide: { label: t("Hide"), done: t("Hidden"), of: ["photo", "comment"], text: t("A photo is shown to its author alone, a comment not at all.") },
+  remove: { label: t("Remove"), done: t("Removed"), of: ["photo", "comment"], danger: true, text: t("It is hidden at once, and erased after 30 days.") },
+  limit: { label: t("Limit the account"), done: t("Account limited"), of: ["photo", "comment", "user"], danger: true, text: t("Followers see the account as before. Others do not find it or what it posts.") },
+  suspend: { label: t("Suspend the account"), done: t("Account suspended"), of: ["photo", "comment", "user"], danger: true, text: t("The account is gone for all others at once, and deleted after 30 days.") },
 };
 
 /** Ask for the reasons of a decision, and make it; `done()` is called afterwards. */
 export function decisionDialog(app, found, action, done) {
   const { label, text } = ACTIONS[action];
-  const rule = choice("rule", "Rule", Object.entries(CATEGORIES), { value: found.category, hint: "The ground of the decision." });
-  const reason = long("reason", "Reason", action === "none" ? "Optional." : "The account concerned reads it.");
-  const facts = long("facts", "Facts", "Optional. What the decision relies on; the account concerned reads it.");
-  const note = long("note", "Note", "Optional. For moderators alone.");
+  const rule = choice("rule", t("Rule"), Object.entries(CATEGORIES), { value: found.category, hint: t("The ground of the decision.") });
+  const reason = long("reason", t("Reason"), action === "none" ? t("Optional.") : t("The account concerned reads it."));
+  const facts = long("facts", t("Facts"), t("Optional. What the decision relies on; the account concerned reads it."));
+  const note = long("note", t("Note"), t("Optional. For moderators alone."));
   const inputs = action === "none" ? [note] : [rule, reason, facts, note];
   const send = () =>
     app.api.post(`/moderation/cases/${found.id}/decisions`, {
@@ -31,7 +32,7 @@ export function decisionDialog(app, found, action, done) {
       note: note.input.value,
     });
   const submit = async () => {
-    if (action !== "none" && reason.input.value.trim() === "") throw missing("reason", "Say why.");
+    if (action !== "none" && reason.input.value.trim() === "") throw missing("reason", t("Say why."));
     await send();
     app.toasts.show(ACTIONS[action].done, { iconName: "check" });
   };
@@ -40,30 +41,30 @@ export function decisionDialog(app, found, action, done) {
 
 /** Ask why a decision is undone, and undo it. */
 export function reversalDialog(app, decision, done) {
-  const reason = long("reason", "Reason", "The account concerned reads it.");
+  const reason = long("reason", t("Reason"), t("The account concerned reads it."));
   const submit = () => app.api.post(`/moderation/decisions/${decision.id}/reversal`, { reason: reason.input.value });
-  open("Revert the decision", "What it did is undone.", [reason], "Revert", submit, done);
+  open(t("Revert the decision"), t("What it did is undone."), [reason], t("Revert"), submit, done);
 }
 
 /** Answer an appeal. */
 export function answerDialog(app, decision, done) {
   const outcome = choice(
     "outcome",
-    "Outcome",
+    t("Outcome"),
     [
-      ["upheld", "The decision stays"],
-      ["reverted", "The decision is reverted"],
+      ["upheld", t("The decision stays")],
+      ["reverted", t("The decision is reverted")],
     ],
-    { value: "upheld", hint: "The account concerned is notified." },
+    { value: "upheld", hint: t("The account concerned is notified.") },
   );
-  const answer = long("answer", "Answer", "The account concerned reads it.");
+  const answer = long("answer", t("Answer"), t("The account concerned reads it."));
   const submit = () => app.api.post(`/moderation/appeals/${decision.id}/answer`, { outcome: outcome.input.value, answer: answer.input.value });
-  open("Answer the appeal", "A moderator who has not made the decision answers.", [outcome, answer], "Answer", submit, done);
+  open(t("Answer the appeal"), t("A moderator who has not made the decision answers."), [outcome, answer], t("Answer"), submit, done);
 }
 
 /** Ask for a note, and call `send(note)`. */
 export function noteDialog(heading, action, send, done) {
-  const note = long("note", "Note", "Optional. Why.");
+  const note = long("note", t("Note"), t("Optional. Why."));
   open(heading, null, [note], action, () => send(note.input.value), done);
 }
 
@@ -79,7 +80,7 @@ function open(heading, text, inputs, action, submit, done) {
   const sheet = form({
     inputs,
     action,
-    extra: h("button.button.plain.full", { type: "button", onclick: () => dialog.close() }, "Cancel"),
+    extra: h("button.button.plain.full", { type: "button", onclick: () => dialog.close() }, t("Cancel")),
     submit: async () => {
       await submit();
       dialog.close();

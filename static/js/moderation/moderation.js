@@ -3,21 +3,28 @@
 import { emptyPage, emptyState, fill, h } from "../elements/dom.js";
 import { CATEGORIES } from "../reports/report_dialog.js";
 import { handleShortcuts, shortcutsDialog } from "../elements/shortcuts.js";
+import { t, tn } from "../elements/texts.js";
 import { timeElement } from "../elements/time.js";
 
 const PAGE_SIZE = 30;
 const TABS = [
-  ["active", "To decide"],
-  ["escalated", "Escalated"],
-  ["appeals", "Appeals"],
-  ["closed", "Closed"],
+  ["active", t("To decide")],
+  ["escalated", t("Escalated")],
+  ["appeals", t("Appeals")],
+  ["closed", t("Closed")],
 ];
-const KINDS = { photo: "Photo", comment: "Comment", user: "Account" };
+const SUBJECTS = {
+  photo: (name) => t("Photo of {name}", { name }),
+  comment: (name) => t("Comment of {name}", { name }),
+  user: (name) => t("Account of {name}", { name }),
+};
+const STATES = { open: t("open"), escalated: t("escalated"), closed: t("closed") };
+const DECIDED = { sensitive: t("Mark as sensitive"), hide: t("Hide"), remove: t("Remove"), limit: t("Limit the account"), suspend: t("Suspend the account") };
 const NOTHING = {
-  active: ["Nothing to decide", "Reports of users appear here, the most pressing first."],
-  escalated: ["Nothing is escalated", "Cases that moderators leave to administrators appear here."],
-  appeals: ["No appeals", "Appeals against decisions wait here for a moderator who has not made the decision."],
-  closed: ["No closed cases", "Cases appear here once they are decided."],
+  active: [t("Nothing to decide"), t("Reports of users appear here, the most pressing first.")],
+  escalated: [t("Nothing is escalated"), t("Cases that moderators leave to administrators appear here.")],
+  appeals: [t("No appeals"), t("Appeals against decisions wait here for a moderator who has not made the decision.")],
+  closed: [t("No closed cases"), t("Cases appear here once they are decided.")],
 };
 
 /** Return whether a user may work on cases. */
@@ -27,9 +34,9 @@ export function isModerator(user) {
 
 /** Create the page at "/moderation". */
 export function moderationPage(app) {
-  if (!isModerator(app.session.user)) return { title: "Moderation", element: emptyPage("lock", "For moderators", "This page is for accounts with the role of a moderator.") };
+  if (!isModerator(app.session.user)) return { title: t("Moderation"), element: emptyPage("lock", t("For moderators"), t("This page is for accounts with the role of a moderator.")) };
   const page = new QueuePage(app);
-  return { title: "Moderation", element: page.element, leave: () => page.leave() };
+  return { title: t("Moderation"), element: page.element, leave: () => page.leave() };
 }
 
 class QueuePage {
@@ -37,7 +44,7 @@ class QueuePage {
   #tab = "active";
   #cursor = null;
   #loads = 0;
-  #tabs = h("div.tabs.case-tabs", { role: "tablist", "aria-label": "Cases" });
+  #tabs = h("div.tabs.case-tabs", { role: "tablist", "aria-label": t("Cases") });
   #list = h("ul.cases.panel", { hidden: true });
   #tail = h("div");
   #stop;
@@ -46,14 +53,14 @@ class QueuePage {
   constructor(app) {
     this.#app = app;
     const shortcuts = [
-      ["j", "Next case", () => this.#move(1)],
-      ["k", "Previous case", () => this.#move(-1)],
-      ["r", "Load again", () => this.#show(this.#tab)],
+      ["j", t("Next case"), () => this.#move(1)],
+      ["k", t("Previous case"), () => this.#move(-1)],
+      ["r", t("Load again"), () => this.#show(this.#tab)],
       ...TABS.map(([tab, label], place) => [String(place + 1), label, () => this.#show(tab)]),
     ];
     this.#stop = handleShortcuts(shortcuts);
-    const help = h("button.button.plain.compact.shortcuts-button", { type: "button", onclick: () => shortcutsDialog(shortcuts) }, "Shortcuts");
-    this.element = h("div", {}, h("div.page-head", {}, h("h1", {}, "Moderation"), help), this.#tabs, this.#list, this.#tail);
+    const help = h("button.button.plain.compact.shortcuts-button", { type: "button", onclick: () => shortcutsDialog(shortcuts) }, t("Shortcuts"));
+    this.element = h("div", {}, h("div.page-head", {}, h("h1", {}, t("Moderation")), help), this.#tabs, this.#list, this.#tail);
     this.#show("active");
   }
 
@@ -75,7 +82,7 @@ class QueuePage {
 
   async #load() {
     const load = ++this.#loads;
-    fill(this.#tail, h("div.spinner", { role: "status", "aria-label": "Loading" }));
+    fill(this.#tail, h("div.spinner", { role: "status", "aria-label": t("Loading") }));
     try {
       const { items, next } = await this.#fetch();
       if (load !== this.#loads) return;
@@ -83,12 +90,12 @@ class QueuePage {
       for (const item of items) this.#list.append(this.#tab === "appeals" ? appealRow(item) : caseRow(item));
     } catch (error) {
       if (load !== this.#loads) return;
-      const again = h("button.button.plain", { type: "button", onclick: () => this.#load() }, "Try again");
-      fill(this.#tail, emptyState("cloud", "Could not load the cases", error.message, again));
+      const again = h("button.button.plain", { type: "button", onclick: () => this.#load() }, t("Try again"));
+      fill(this.#tail, emptyState("cloud", t("Could not load the cases"), error.message, again));
       return;
     }
     this.#list.hidden = this.#list.childElementCount === 0;
-    const more = h("button.button.plain", { type: "button", onclick: () => this.#load() }, "Show more");
+    const more = h("button.button.plain", { type: "button", onclick: () => this.#load() }, t("Show more"));
     if (this.#list.hidden) fill(this.#tail, emptyState("check", ...NOTHING[this.#tab]));
     else fill(this.#tail, this.#cursor && h("div.empty-state", {}, more));
   }
@@ -107,10 +114,19 @@ class QueuePage {
   }
 }
 
+/** Return what a case is about: "Photo of @ann". */
+export function subjectOf({ kind, account }) {
+  return SUBJECTS[kind](account ? `@${account.username}` : t("a deleted account"));
+}
+
+/** Return the state of a case in words. */
+export function stateOf({ state }) {
+  return STATES[state] ?? state;
+}
+
 /** Return how many users have reported the subject of a case; a case without reports was opened by an automatic rule. */
 export function numberOfReports(reports) {
-  if (reports === 0) return "Found automatically";
-  return reports === 1 ? "1 report" : `${reports} reports`;
+  return reports === 0 ? t("Found automatically") : tn("{count} report", "{count} reports", reports);
 }
 
 function caseRow({ id, kind, category, account, reports, priority, state, assigned_to: assignee, opened_at: openedAt }) {
@@ -121,15 +137,15 @@ function caseRow({ id, kind, category, account, reports, priority, state, assign
     h(
       "a.case-row",
       { href: `/moderation/${id}` },
-      h("span.case-priority", { title: "Priority" }, String(Math.round(priority)), h("span.visually-hidden", {}, " priority")),
+      h("span.case-priority", { title: t("Priority") }, String(Math.round(priority)), h("span.visually-hidden", {}, " ", t("priority"))),
       h(
         "span.case-text",
         {},
         h("b", {}, CATEGORIES[category] ?? category),
-        h("span", {}, `${KINDS[kind]} of `, account ? `@${account.username}` : "a deleted account"),
-        h("span.secondary.small", {}, facts.join(" · "), " · ", timeElement(openedAt)),
+        h("span", {}, subjectOf({ kind, account })),
+        h("span.secondary.small", {}, facts.map((fact) => [fact, " · "]), timeElement(openedAt)),
       ),
-      state === "escalated" && h("span.case-mark", {}, "Escalated"),
+      state === "escalated" && h("span.case-mark", {}, t("Escalated")),
     ),
   );
 }
@@ -144,9 +160,9 @@ function appealRow({ case_id: caseId, decision, account, text, created_at: creat
       h(
         "span.case-text",
         {},
-        h("b", {}, account ? `@${account.username}` : "A deleted account", ` objects to “${decision.action}”`),
+        h("b", {}, t("{name} objects to “{action}”", { name: account ? `@${account.username}` : t("A deleted account"), action: DECIDED[decision.action] ?? decision.action })),
         h("span", { dir: "auto" }, text),
-        h("span.secondary.small", {}, decision.decided_by ? `Decided by @${decision.decided_by.username} · ` : "", timeElement(createdAt)),
+        h("span.secondary.small", {}, decision.decided_by ? [t("Decided by {name}", { name: `@${decision.decided_by.username}` }), " · "] : "", timeElement(createdAt)),
       ),
     ),
   );

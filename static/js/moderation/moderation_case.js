@@ -2,42 +2,46 @@
 
 import { decisionDialog, ACTIONS, answerDialog, noteDialog, reversalDialog } from "./decision_dialogs.js";
 import { emptyPage, fill, h, icon } from "../elements/dom.js";
-import { isModerator, numberOfReports } from "./moderation.js";
+import { isModerator, numberOfReports, stateOf, subjectOf } from "./moderation.js";
 import { photoFrame } from "../photo/photo_image.js";
 import { CATEGORIES } from "../reports/report_dialog.js";
 import { handleShortcuts, shortcutsDialog } from "../elements/shortcuts.js";
+import { listed, t, tn } from "../elements/texts.js";
 import { timeElement } from "../elements/time.js";
 import { avatar, profilePath } from "../users/user.js";
 
-const KINDS = { photo: "photo", comment: "comment", user: "account" };
+const KINDS = { photo: t("photo"), comment: t("comment"), user: t("account") };
+const MARKS = { limited: t("limited"), suspended: t("suspended"), private: t("private"), moderator: t("moderator"), admin: t("administrator") };
+const PHOTO_STATES = { processing: t("being processed"), held: t("held"), hidden: t("hidden"), rejected: t("rejected"), removed: t("removed") };
+const APPEALS = { pending: t("pending"), upheld: t("upheld"), reverted: t("reverted") };
 const EVENTS = {
-  opened: "Opened",
-  found: "Found automatically",
-  assigned: "Assigned",
-  unassigned: "Not assigned",
-  escalated: "Escalated",
-  returned: "Returned to the moderators",
-  decided: "Decided",
-  reverted: "Reverted",
-  appealed: "The account concerned appealed",
-  appeal_upheld: "Appeal answered: upheld",
-  appeal_reverted: "Appeal answered: reverted",
-  erased: "Erased",
+  opened: t("Opened"),
+  found: t("Found automatically"),
+  assigned: t("Assigned"),
+  unassigned: t("Not assigned"),
+  escalated: t("Escalated"),
+  returned: t("Returned to the moderators"),
+  decided: t("Decided"),
+  reverted: t("Reverted"),
+  appealed: t("The account concerned appealed"),
+  appeal_upheld: t("Appeal answered: upheld"),
+  appeal_reverted: t("Appeal answered: reverted"),
+  erased: t("Erased"),
 };
 
 /** Decisions about a photo that were made outside of its case, by their actions. */
 const VERDICTS = {
-  allow: "allowed the photo",
-  sensitive: "marked the photo as sensitive",
-  hold: "held the photo",
-  hide: "hid the photo",
+  allow: (name) => t("{name} allowed the photo", { name }),
+  sensitive: (name) => t("{name} marked the photo as sensitive", { name }),
+  hold: (name) => t("{name} held the photo", { name }),
+  hide: (name) => t("{name} hid the photo", { name }),
 };
 
 /** Create the page at "/moderation/:id". */
 export function moderationCasePage(app, { id }) {
-  if (!isModerator(app.session.user)) return { title: "Moderation", element: emptyPage("lock", "For moderators", "This page is for accounts with the role of a moderator.") };
+  if (!isModerator(app.session.user)) return { title: t("Moderation"), element: emptyPage("lock", t("For moderators"), t("This page is for accounts with the role of a moderator.")) };
   const page = new CasePage(app, id);
-  return { title: "Case", element: page.element, wide: true, leave: () => page.leave() };
+  return { title: t("Case"), element: page.element, wide: true, leave: () => page.leave() };
 }
 
 class CasePage {
@@ -46,7 +50,7 @@ class CasePage {
   #case = null;
   #revealed = false;
   #stop = () => {};
-  element = h("div.case-page", {}, h("div.spinner", { role: "status", "aria-label": "Loading the case" }));
+  element = h("div.case-page", {}, h("div.spinner", { role: "status", "aria-label": t("Loading the case") }));
 
   constructor(app, id) {
     this.#app = app;
@@ -63,7 +67,7 @@ class CasePage {
       this.#show(await this.#app.api.get(this.#path));
     } catch (error) {
       const missing = error.status === 404 || error.status === 400;
-      fill(this.element, missing ? emptyPage("search", "Case not found", "There is no such case.") : emptyPage("cloud", "Could not load the case", error.message));
+      fill(this.element, missing ? emptyPage("search", t("Case not found"), t("There is no such case.")) : emptyPage("cloud", t("Could not load the case"), error.message));
     }
   }
 
@@ -72,18 +76,18 @@ class CasePage {
     this.#stop();
     const shortcuts = this.#shortcuts();
     this.#stop = handleShortcuts(shortcuts);
-    const { category, kind, reports, state, account } = found;
-    const title = `${CATEGORIES[category] ?? category}: ${KINDS[kind]} of ${account ? `@${account.username}` : "a deleted account"}`;
+    const { category, reports } = found;
+    const title = t("{category}: {subject}", { category: CATEGORIES[category] ?? category, subject: subjectOf(found) });
     fill(
       this.element,
       h(
         "div.page-head",
         {},
-        h("a.icon-button", { href: "/moderation", "aria-label": "Back to the queue" }, icon("back")),
+        h("a.icon-button", { href: "/moderation", "aria-label": t("Back to the queue") }, icon("back")),
         h("h1", {}, title),
-        h("button.button.plain.compact.shortcuts-button", { type: "button", onclick: () => shortcutsDialog(shortcuts) }, "Shortcuts"),
+        h("button.button.plain.compact.shortcuts-button", { type: "button", onclick: () => shortcutsDialog(shortcuts) }, t("Shortcuts")),
       ),
-      h("p.secondary.case-facts", {}, `${numberOfReports(reports)} · priority ${Math.round(found.priority)} · ${state} · `, timeElement(found.opened_at)),
+      h("p.secondary.case-facts", {}, numberOfReports(reports), " · ", t("priority {number}", { number: Math.round(found.priority) }), " · ", stateOf(found), " · ", timeElement(found.opened_at)),
       h("div.case-columns", {}, h("div", {}, this.#subject(), this.#concerned()), h("div", {}, this.#actions(), this.#reports(), this.#decisions(), this.#others(), this.#audit())),
     );
     this.#app.router.setTitle(title);
@@ -92,10 +96,10 @@ class CasePage {
   #shortcuts() {
     const open = this.#case.state !== "closed";
     return [
-      [" ", "Show or blur the photo", () => this.#reveal(!this.#revealed)],
+      [" ", t("Show or blur the photo"), () => this.#reveal(!this.#revealed)],
       ...(open ? this.#possible().map((action, place) => [String(place + 1), ACTIONS[action].label, () => this.#decide(action)]) : []),
-      ...(open ? [["a", "Assign to me", () => this.#assign(this.#app.session.id)], ["e", "Escalate", () => this.#escalate()]] : []),
-      ["u", "Back to the queue", () => this.#app.router.go("/moderation")],
+      ...(open ? [["a", t("Assign to me"), () => this.#assign(this.#app.session.id)], ["e", t("Escalate"), () => this.#escalate()]] : []),
+      ["u", t("Back to the queue"), () => this.#app.router.go("/moderation")],
     ];
   }
 
@@ -105,16 +109,16 @@ class CasePage {
 
   #subject() {
     const { kind, photo, comment } = this.#case;
-    if (kind === "comment") return h("blockquote.case-comment.panel", { dir: "auto" }, comment ? [comment.text, comment.hidden && h("span.case-mark", {}, "Hidden")] : "The comment is deleted.");
+    if (kind === "comment") return h("blockquote.case-comment.panel", { dir: "auto" }, comment ? [comment.text, comment.hidden && h("span.case-mark", {}, t("Hidden"))] : t("The comment is deleted."));
     if (kind !== "photo") return null;
-    if (!photo) return h("p.panel.case-comment", {}, "The photo is deleted.");
+    if (!photo) return h("p.panel.case-comment", {}, t("The photo is deleted."));
     const frame = photoFrame(photo);
-    const cover = h("button.case-cover", { type: "button", onclick: () => this.#reveal(true) }, h("span", {}, "Show the photo"));
+    const cover = h("button.case-cover", { type: "button", onclick: () => this.#reveal(true) }, h("span", {}, t("Show the photo")));
     return h(
       "figure.case-photo",
       { data: { revealed: String(this.#revealed) } },
       h("div.case-frame", {}, frame, cover),
-      h("figcaption", {}, photo.caption && h("p", { dir: "auto" }, photo.caption), photo.alt_text && h("p.secondary.small", { dir: "auto" }, photo.alt_text), photo.state !== "ready" && h("span.case-mark", {}, photo.state)),
+      h("figcaption", {}, photo.caption && h("p", { dir: "auto" }, photo.caption), photo.alt_text && h("p.secondary.small", { dir: "auto" }, photo.alt_text), photo.state !== "ready" && h("span.case-mark", {}, PHOTO_STATES[photo.state] ?? photo.state)),
     );
   }
 
@@ -128,14 +132,14 @@ class CasePage {
 
   #concerned() {
     const { concerned } = this.#case;
-    if (!concerned) return h("p.panel.case-comment", {}, "The account is deleted.");
+    if (!concerned) return h("p.panel.case-comment", {}, t("The account is deleted."));
     const marks = [concerned.limited_at && "limited", concerned.suspended_at && "suspended", concerned.private && "private", concerned.role !== "user" && concerned.role].filter(Boolean);
     return h(
       "div.panel.case-account",
       {},
-      h("a.user-row", { href: profilePath(concerned) }, avatar(concerned), h("span.user-names", {}, h("span.name", {}, concerned.display_name || concerned.username), h("span.secondary.small", {}, `@${concerned.username} · ${amount(concerned.followers, "follower")} · ${amount(concerned.photos, "photo")}`))),
+      h("a.user-row", { href: profilePath(concerned) }, avatar(concerned), h("span.user-names", {}, h("span.name", {}, concerned.display_name || concerned.username), h("span.secondary.small", {}, h("bdi", {}, `@${concerned.username}`), " · ", tn("{count} follower", "{count} followers", concerned.followers), " · ", tn("{count} photo", "{count} photos", concerned.photos)))),
       concerned.bio && h("p", { dir: "auto" }, concerned.bio),
-      h("p.secondary.small", {}, "Joined ", timeElement(concerned.created_at, { inSentence: true }), marks.length > 0 && ` · ${marks.join(", ")}`),
+      h("p.secondary.small", {}, t("Joined {time}", { time: timeElement(concerned.created_at, { inSentence: true }) }), marks.length > 0 && [" · ", listed(marks.map((mark) => MARKS[mark] ?? mark), "unit")]),
     );
   }
 
@@ -147,24 +151,24 @@ class CasePage {
     return h(
       "section.panel.case-section",
       {},
-      h("h2", {}, "Decide"),
+      h("h2", {}, t("Decide")),
       h("div.case-buttons", {}, this.#possible().map((action) => h(`button.button.compact${ACTIONS[action].danger ? ".danger" : ".plain"}`, { type: "button", onclick: () => this.#decide(action) }, ACTIONS[action].label))),
       h(
         "div.case-buttons",
         {},
-        h("button.button.plain.compact", { type: "button", onclick: () => this.#assign(mine ? null : this.#app.session.id) }, mine ? "Remove the assignment" : "Assign to me"),
-        h("button.button.plain.compact", { type: "button", onclick: () => this.#escalate() }, escalated ? "Return" : "Escalate"),
+        h("button.button.plain.compact", { type: "button", onclick: () => this.#assign(mine ? null : this.#app.session.id) }, mine ? t("Remove the assignment") : t("Assign to me")),
+        h("button.button.plain.compact", { type: "button", onclick: () => this.#escalate() }, escalated ? t("Return") : t("Escalate")),
       ),
-      assignee && h("p.secondary.small", {}, `Assigned to @${assignee.username}`),
+      assignee && h("p.secondary.small", {}, t("Assigned to {name}", { name: `@${assignee.username}` })),
     );
   }
 
   #reports() {
     if (this.#case.report_list.length === 0) return null;
     const rows = this.#case.report_list.map(({ category, text, reporter, trust, created_at: createdAt }) =>
-      h("li", {}, h("b", {}, CATEGORIES[category] ?? category), text && h("p", { dir: "auto" }, text), h("p.secondary.small", {}, reporter ? `@${reporter.username}` : "a deleted account", ` · trust ${trust} · `, timeElement(createdAt))),
+      h("li", {}, h("b", {}, CATEGORIES[category] ?? category), text && h("p", { dir: "auto" }, text), h("p.secondary.small", {}, reporter ? `@${reporter.username}` : t("a deleted account"), " · ", t("trust {number}", { number: trust }), " · ", timeElement(createdAt))),
     );
-    return h("section.panel.case-section", {}, h("h2", {}, "Reports"), h("ul", {}, rows));
+    return h("section.panel.case-section", {}, h("h2", {}, t("Reports")), h("ul", {}, rows));
   }
 
   #decisions() {
@@ -172,32 +176,32 @@ class CasePage {
     if (decisions.length === 0) return null;
     const rows = decisions.map((decision) => {
       const appeal = appeals.find((each) => each.decision_id === decision.id);
-      const name = decision.reverts ? "Reverted a decision" : ACTIONS[decision.action].done;
+      const name = decision.reverts ? t("Reverted a decision") : ACTIONS[decision.action].done;
       const revertible = decision.action !== "none" && !decision.reverted;
       return h(
         "li",
         {},
-        h("b", {}, name, decision.reverted && " (reverted)"),
+        h("b", {}, decision.reverted ? t("{decision} (reverted)", { decision: name }) : name),
         decision.reason && h("p", { dir: "auto" }, decision.reason),
-        decision.note && h("p.secondary", { dir: "auto" }, `Note: ${decision.note}`),
+        decision.note && h("p.secondary", { dir: "auto" }, t("Note: {note}", { note: decision.note })),
         h("p.secondary.small", {}, decision.decided_by ? `@${decision.decided_by.username}` : "PicShare", " · ", timeElement(decision.created_at)),
-        appeal && h("blockquote", { dir: "auto" }, appeal.text, h("span.secondary.small", {}, ` ${appeal.state}`), appeal.answer && h("p", {}, appeal.answer)),
+        appeal && h("blockquote", { dir: "auto" }, appeal.text, h("span.secondary.small", {}, " ", APPEALS[appeal.state] ?? appeal.state), appeal.answer && h("p", {}, appeal.answer)),
         h(
           "div.case-buttons",
           {},
-          appeal?.state === "pending" && h("button.button.compact", { type: "button", onclick: () => answerDialog(this.#app, decision, () => this.#load()) }, "Answer the appeal"),
-          revertible && h("button.button.plain.compact", { type: "button", onclick: () => reversalDialog(this.#app, decision, () => this.#load()) }, "Revert"),
+          appeal?.state === "pending" && h("button.button.compact", { type: "button", onclick: () => answerDialog(this.#app, decision, () => this.#load()) }, t("Answer the appeal")),
+          revertible && h("button.button.plain.compact", { type: "button", onclick: () => reversalDialog(this.#app, decision, () => this.#load()) }, t("Revert")),
         ),
       );
     });
-    return h("section.panel.case-section", {}, h("h2", {}, "Decisions"), h("ul", {}, rows));
+    return h("section.panel.case-section", {}, h("h2", {}, t("Decisions")), h("ul", {}, rows));
   }
 
   #others() {
     const others = this.#case.other_cases;
     if (others.length === 0) return null;
-    const rows = others.map(({ id, kind, category, state, opened_at: openedAt }) => h("li", {}, h("a", { href: `/moderation/${id}` }, `${CATEGORIES[category] ?? category} (${KINDS[kind]})`), h("span.secondary.small", {}, ` ${state} · `, timeElement(openedAt))));
-    return h("section.panel.case-section", {}, h("h2", {}, "Other cases about this account"), h("ul", {}, rows));
+    const rows = others.map(({ id, kind, category, state, opened_at: openedAt }) => h("li", {}, h("a", { href: `/moderation/${id}` }, t("{category} ({kind})", { category: CATEGORIES[category] ?? category, kind: KINDS[kind] })), h("span.secondary.small", {}, " ", stateOf({ state }), " · ", timeElement(openedAt))));
+    return h("section.panel.case-section", {}, h("h2", {}, t("Other cases about this account")), h("ul", {}, rows));
   }
 
   #audit() {
@@ -206,7 +210,7 @@ class CasePage {
       const more = details.note || details.rule || ACTIONS[details.action]?.label;
       return h("li", {}, EVENTS[action] ?? action, more && `: ${more}`, h("span.secondary.small", {}, actor && `@${actor.username} · `, timeElement(createdAt)));
     });
-    return h("section.panel.case-section", {}, h("h2", {}, "History"), h("ol", {}, rows));
+    return h("section.panel.case-section", {}, h("h2", {}, t("History")), h("ol", {}, rows));
   }
 
   #decide(action) {
@@ -219,7 +223,7 @@ class CasePage {
 
   #escalate() {
     if (this.#case.state === "escalated") this.#change({ state: "open" });
-    else noteDialog("Escalate to the administrators", "Escalate", (note) => this.#app.api.patch(this.#path, { state: "escalated", note }), () => this.#load());
+    else noteDialog(t("Escalate to the administrators"), t("Escalate"), (note) => this.#app.api.patch(this.#path, { state: "escalated", note }), () => this.#load());
   }
 
   async #change(fields) {
@@ -233,10 +237,6 @@ class CasePage {
 
 /** Return the entry of a decision that was made outside of the case. */
 function verdictRow({ verdict, by, note }, actor, createdAt) {
-  const decider = actor ? `@${actor.username}` : by === "moderator" ? "An operator" : "A service";
-  return h("li", {}, `${decider} ${VERDICTS[verdict] ?? verdict}`, note && `: ${note}`, h("span.secondary.small", {}, " · ", timeElement(createdAt)));
-}
-
-function amount(number, noun) {
-  return `${number} ${noun}${number === 1 ? "" : "s"}`;
+  const decider = actor ? `@${actor.username}` : by === "moderator" ? t("An operator") : t("A service");
+  return h("li", {}, VERDICTS[verdict]?.(decider) ?? `${decider} ${verdict}`, note && `: ${note}`, h("span.secondary.small", {}, " · ", timeElement(createdAt)));
 }

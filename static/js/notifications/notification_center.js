@@ -4,6 +4,7 @@
  */
 
 import { showAppBadge } from "./push.js";
+import { fromServer } from "../elements/texts.js";
 
 export class NotificationCenter extends EventTarget {
   #app;
@@ -77,7 +78,7 @@ export class NotificationCenter extends EventTarget {
     // The page that lists notifications cancels the event and so prevents the toast.
     const showToast = this.dispatchEvent(new CustomEvent("notification", { detail: notification, cancelable: true }));
     if (!showToast || notification.seen) return;
-    this.#app.toasts.show(notification.text, { href: "/notifications", iconName: iconOf(notification.kind) });
+    this.#app.toasts.show(fromServer(notification), { href: "/notifications", iconName: iconOf(notification.kind) });
   }
 
   /** Take over the counters of a response or publication. */

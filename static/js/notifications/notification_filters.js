@@ -1,19 +1,20 @@
 /** The filters of the list of notifications: groups of kinds, each with the number of unseen notifications. */
 
-import { fill, h, visuallyHidden } from "../elements/dom.js";
+import { fill, h, unseenNumber } from "../elements/dom.js";
+import { t } from "../elements/texts.js";
 
 /** [name in the address, label, kinds, empty state]; null is all kinds. */
 const FILTERS = [
-  ["all", "All", null, ["bell", "No notifications yet", "Likes, comments and new followers appear here at once."]],
-  ["likes", "Likes", ["like", "comment_like"], ["heart", "No likes yet", "Likes of your photos and comments appear here."]],
-  ["comments", "Comments", ["comment", "reply", "mention"], ["comment", "No comments yet", "Comments on your photos, replies to you and mentions of you appear here."]],
-  ["follows", "Followers", ["follow", "follow_request", "follow_accepted"], ["people", "No new followers", "New followers and requests to follow you appear here."]],
-  ["photos", "Photos", ["post_by"], ["camera", "No photos yet", "Turn on the bell on a profile, and each new photo of that account appears here."]],
+  ["all", t("All"), null, ["bell", t("No notifications yet"), t("Likes, comments and new followers appear here at once.")]],
+  ["likes", t("Likes"), ["like", "comment_like"], ["heart", t("No likes yet"), t("Likes of your photos and comments appear here.")]],
+  ["comments", t("Comments"), ["comment", "reply", "mention"], ["comment", t("No comments yet"), t("Comments on your photos, replies to you and mentions of you appear here.")]],
+  ["follows", t("Followers"), ["follow", "follow_request", "follow_accepted"], ["people", t("No new followers"), t("New followers and requests to follow you appear here.")]],
+  ["photos", t("Photos"), ["post_by"], ["camera", t("No photos yet"), t("Turn on the bell on a profile, and each new photo of that account appears here.")]],
   [
     "account",
-    "Account",
+    t("Account"),
     ["photo_rejected", "webhook_failing", "webhook_disabled", "export_ready", "moderation", "report_answered", "security"],
-    ["lock", "Nothing about your account", "Sign-ins from new devices and decisions about your photos appear here."],
+    ["lock", t("Nothing about your account"), t("Sign-ins from new devices and decisions about your photos appear here.")],
   ],
 ];
 
@@ -33,7 +34,7 @@ export class NotificationFilters {
       chosen();
     };
     for (const filter of FILTERS) this.#buttons.set(filter, h("button.chip", { type: "button", onclick: () => select(filter) }));
-    this.element = h("ul.chips.notification-filters", { "aria-label": "Kinds of notifications" }, [...this.#buttons.values()].map((button) => h("li", {}, button)));
+    this.element = h("ul.chips.notification-filters", { "aria-label": t("Kinds of notifications") }, [...this.#buttons.values()].map((button) => h("li", {}, button)));
     this.#mark();
     this.count({});
   }
@@ -57,7 +58,7 @@ export class NotificationFilters {
   count(counters) {
     for (const [[, label, kinds], button] of this.#buttons) {
       const unseen = kinds === null ? 0 : kinds.reduce((sum, kind) => sum + (counters[kind]?.unseen ?? 0), 0);
-      fill(button, label, unseen > 0 && h("span.chip-count", {}, unseen > 99 ? "99+" : String(unseen), visuallyHidden(" new")));
+      fill(button, label, unseen > 0 && h("span.chip-count", {}, unseenNumber(unseen)));
     }
   }
 

@@ -2,6 +2,7 @@
 
 import { h, icon } from "../elements/dom.js";
 import { iconOf } from "./notification_center.js";
+import { fromServer, t } from "../elements/texts.js";
 import { photoPath } from "../photo/photo_image.js";
 import { timeElement } from "../elements/time.js";
 import { avatar, profilePath } from "../users/user.js";
@@ -11,7 +12,8 @@ const SECURITY_PAGES = { new_sign_in: "/settings/sessions", token_created: "/set
 
 /** Create a row; `thumb` is an element for the photo, `on` has the functions `opened()` and `deleted()`. */
 export function notificationRow(notification, thumb, on) {
-  const { actors, comment, id, kind, position, seen, text } = notification;
+  const { actors, comment, id, kind, position, seen } = notification;
+  const text = fromServer(notification);
   const faces = actors.length > 0 ? actors.slice(0, 2).map((user) => avatar(user)) : h("span.notification-icon", {}, icon(iconOf(kind)));
   return h(
     "li",
@@ -24,12 +26,12 @@ export function notificationRow(notification, thumb, on) {
         "span.notification-text",
         {},
         h("p", {}, text),
-        comment && h("p.secondary.excerpt", {}, comment.excerpt),
+        comment && h("p.secondary.excerpt", { dir: "auto" }, comment.excerpt),
         h("span.secondary.small", {}, timeElement(notification.updated_at ?? notification.created_at)),
       ),
       thumb,
     ),
-    h("button.icon-button.small-icon", { type: "button", "aria-label": `Delete: ${text}`, title: "Delete", onclick: on.deleted }, icon("close")),
+    h("button.icon-button.small-icon", { type: "button", "aria-label": t("Delete: {text}", { text }), title: t("Delete"), onclick: on.deleted }, icon("close")),
   );
 }
 

@@ -6,20 +6,21 @@ import { MutedSubjects } from "../photo/muted_subjects.js";
 import { PreferenceMatrix } from "./preference_matrix.js";
 import { pushSwitch } from "./push_switch.js";
 import { quietHoursForm } from "./quiet_hours.js";
+import { t } from "../elements/texts.js";
 
 const FREQUENCIES = [
-  ["off", "Never"],
-  ["daily", "Every day"],
-  ["weekly", "Every Monday"],
+  ["off", t("Never")],
+  ["daily", t("Every day")],
+  ["weekly", t("Every Monday")],
 ];
 
 /** Create the page at "/settings/notifications". */
 export function notificationSection(app) {
-  const parts = h("div.settings-parts", {}, h("div.spinner", { role: "status", "aria-label": "Loading your choices" }));
+  const parts = h("div.settings-parts", {}, h("div.spinner", { role: "status", "aria-label": t("Loading your choices") }));
   const device = pushSwitch(app);
-  const element = h("div", {}, h("div.page-head", {}, h("h1", {}, "Notifications")), parts);
-  load(app, parts, h("section", { "aria-label": "On this device" }, h("h2", {}, "On this device"), device.element));
-  return { title: "Notifications", element, leave: () => device.leave() };
+  const element = h("div", {}, h("div.page-head", {}, h("h1", {}, t("Notifications"))), parts);
+  load(app, parts, h("section", { "aria-label": t("On this device") }, h("h2", {}, t("On this device")), device.element));
+  return { title: t("Notifications"), element, leave: () => device.leave() };
 }
 
 async function load(app, parts, device) {
@@ -36,24 +37,24 @@ async function load(app, parts, device) {
       new MutedSubjects(app).element,
     );
   } catch (error) {
-    const again = h("button.button.plain", { type: "button", onclick: () => load(app, parts, device) }, "Try again");
+    const again = h("button.button.plain", { type: "button", onclick: () => load(app, parts, device) }, t("Try again"));
     fill(parts, h("p.form-error", { role: "alert" }, error.message), again);
   }
 }
 
 function digestForm(app, { frequency }) {
-  const chosen = choice("frequency", "Mail about what is new", FREQUENCIES, {
+  const chosen = choice("frequency", t("Mail about what is new"), FREQUENCIES, {
     value: frequency,
-    hint: "At eight o'clock, and only if there is something you have not seen and you have not been here since the last one.",
+    hint: t("At eight o'clock, and only if there is something you have not seen and you have not been here since the last one."),
   });
   const sheet = form({
     inputs: [chosen],
-    action: "Save digest",
+    action: t("Save digest"),
     submit: async () => {
       const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
       const saved = await app.api.put("/notifications/digest", { frequency: chosen.input.value, zone });
-      app.toasts.show(saved.frequency === "off" ? "You get no digest" : "Saved", { iconName: "check" });
+      app.toasts.show(saved.frequency === "off" ? t("You get no digest") : t("Saved"), { iconName: "check" });
     },
   });
-  return h("section", { "aria-label": "Digest" }, h("h2", {}, "Digest"), sheet);
+  return h("section", { "aria-label": t("Digest") }, h("h2", {}, t("Digest")), sheet);
 }

@@ -7,11 +7,12 @@ import { notificationRow } from "./notification_row.js";
 import { squareFrame } from "../photo/photo_image.js";
 import { menu } from "../photo/photo_menu.js";
 import { pushOffer, pushSwitch } from "./push_switch.js";
+import { t } from "../elements/texts.js";
 
 /** Create the page at "/notifications". */
 export function notificationsPage(app) {
   const page = new NotificationsPage(app);
-  return { title: "Notifications", element: page.element, leave: () => page.leave() };
+  return { title: t("Notifications"), element: page.element, leave: () => page.leave() };
 }
 
 class NotificationsPage {
@@ -30,20 +31,20 @@ class NotificationsPage {
   #switch;
   #stops = [];
   #list = h("ul.notifications.panel");
-  #tail = h("div", {}, h("div.spinner", { role: "status", "aria-label": "Loading" }));
+  #tail = h("div", {}, h("div.spinner", { role: "status", "aria-label": t("Loading") }));
 
   constructor(app) {
     this.#app = app;
     this.#requests = new FollowRequests(app);
     this.#filters = new NotificationFilters(() => this.#filterChanged());
-    const options = menu("Options for notifications", [
-      ["check", "Mark all as read", () => this.#markRead()],
-      ["trash", "Delete all that are read", () => this.#deleteRead()],
+    const options = menu(t("Options for notifications"), [
+      ["check", t("Mark all as read"), () => this.#markRead()],
+      ["trash", t("Delete all that are read"), () => this.#deleteRead()],
     ]);
-    const head = h("div.page-head", {}, h("h1", {}, "Notifications"), options);
+    const head = h("div.page-head", {}, h("h1", {}, t("Notifications")), options);
     this.#offer = pushOffer(app);
     this.#switch = pushSwitch(app);
-    const device = h("section.push-device", {}, h("h2", {}, "On this device"), this.#switch.element);
+    const device = h("section.push-device", {}, h("h2", {}, t("On this device")), this.#switch.element);
     this.element = h("div", {}, head, this.#offer.element, this.#filters.element, this.#requests.element, this.#list, this.#tail, device);
     this.#list.hidden = true;
     const center = app.notificationCenter;
@@ -91,8 +92,8 @@ class NotificationsPage {
       if (found.counters) this.#app.notificationCenter.setCounters(found.counters);
       await this.#markSeen();
     } catch (error) {
-      const again = h("button.button.plain", { type: "button", onclick: () => this.#load(cursor) }, "Try again");
-      fill(this.#tail, emptyState("cloud", "Could not load notifications", error.message, again));
+      const again = h("button.button.plain", { type: "button", onclick: () => this.#load(cursor) }, t("Try again"));
+      fill(this.#tail, emptyState("cloud", t("Could not load notifications"), error.message, again));
     }
   }
 
@@ -102,7 +103,7 @@ class NotificationsPage {
     this.#list.hidden = true;
     this.#newest = "";
     this.#cursor = null;
-    fill(this.#tail, h("div.spinner", { role: "status", "aria-label": "Loading" }));
+    fill(this.#tail, h("div.spinner", { role: "status", "aria-label": t("Loading") }));
     this.#load();
   }
 
@@ -196,7 +197,7 @@ class NotificationsPage {
   #updateTail() {
     this.#list.hidden = this.#shown.size === 0;
     this.#offer.consider(this.#shown.size);
-    const more = h("button.button.plain", { type: "button", onclick: () => this.#load(this.#cursor) }, "Show older");
+    const more = h("button.button.plain", { type: "button", onclick: () => this.#load(this.#cursor) }, t("Show older"));
     if (this.#shown.size > 0) fill(this.#tail, this.#cursor && h("div.empty-state", {}, more));
     else if (this.#cursor) this.#load(this.#cursor);
     else fill(this.#tail, emptyState(...this.#filters.empty));
@@ -221,7 +222,7 @@ class NotificationsPage {
     this.#remove([id]);
     try {
       await this.#app.api.delete(`/notifications/${id}`);
-      this.#app.toasts.show("Notification deleted", { action: ["Undo", () => this.#undo(id)] });
+      this.#app.toasts.show(t("Notification deleted"), { action: [t("Undo"), () => this.#undo(id)] });
     } catch (error) {
       this.#gone.delete(id);
       this.#app.toasts.error(error);
@@ -244,9 +245,9 @@ class NotificationsPage {
 
   async #deleteRead() {
     const agreed = await confirmDialog({
-      heading: "Delete notifications?",
-      text: "All notifications here that you have opened, or marked as read, are deleted on all your devices.",
-      action: "Delete",
+      heading: t("Delete notifications?"),
+      text: t("All notifications here that you have opened, or marked as read, are deleted on all your devices."),
+      action: t("Delete"),
     });
     if (agreed) await this.#try(() => this.#app.api.request("DELETE", "/notifications", { query: { read: "true", up_to: this.#newest || null, kinds: this.#filters.kinds?.join() ?? null } }));
   }

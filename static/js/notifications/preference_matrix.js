@@ -1,33 +1,34 @@
 /** The matrix of notifications: for each kind and channel, whose activities use it. A change is saved at once. */
 
-import { h } from "../elements/dom.js";
+import { fill, h } from "../elements/dom.js";
+import { t } from "../elements/texts.js";
 
 const CHANNELS = [
-  ["inbox", "In the list"],
-  ["live", "On open pages"],
-  ["push", "Push"],
-  ["email", "Mail"],
+  ["inbox", t("In the list")],
+  ["live", t("On open pages")],
+  ["push", t("Push")],
+  ["email", t("Mail")],
 ];
 const LABELS = {
-  like: "Likes of your photos",
-  comment: "Comments on your photos",
-  follow: "New followers",
-  follow_request: "Requests to follow you",
-  follow_accepted: "Accepted requests",
-  mention: "Mentions of you",
-  reply: "Replies to your comments",
-  comment_like: "Likes of your comments",
-  post_by: "New photos of users whose bell is on",
-  photo_rejected: "Photos that could not be used",
-  webhook_failing: "Webhooks that fail",
-  webhook_disabled: "Webhooks that were turned off",
-  export_ready: "Exports that are ready",
-  moderation: "Decisions of moderators",
-  report_answered: "Answers to your reports",
-  security: "Security of your account",
+  like: t("Likes of your photos"),
+  comment: t("Comments on your photos"),
+  follow: t("New followers"),
+  follow_request: t("Requests to follow you"),
+  follow_accepted: t("Accepted requests"),
+  mention: t("Mentions of you"),
+  reply: t("Replies to your comments"),
+  comment_like: t("Likes of your comments"),
+  post_by: t("New photos of users whose bell is on"),
+  photo_rejected: t("Photos that could not be used"),
+  webhook_failing: t("Webhooks that fail"),
+  webhook_disabled: t("Webhooks that were turned off"),
+  export_ready: t("Exports that are ready"),
+  moderation: t("Decisions of moderators"),
+  report_answered: t("Answers to your reports"),
+  security: t("Security of your account"),
 };
-const AUDIENCES = { everyone: "Everyone", following: "Following", nobody: "Nobody" };
-const SWITCH = { everyone: "On", nobody: "Off" };
+const AUDIENCES = { everyone: t("Everyone"), following: t("Following"), nobody: t("Nobody") };
+const SWITCH = { everyone: t("On"), nobody: t("Off") };
 
 export class PreferenceMatrix {
   #app;
@@ -44,11 +45,11 @@ export class PreferenceMatrix {
     const others = items.filter(({ push }) => !push.choices.includes("following"));
     this.element = h(
       "section.preferences",
-      { "aria-label": "Channels" },
-      h("h2", {}, "What you are notified of"),
-      h("p.secondary", {}, "What is not in the list reaches you on no other way. A mail is sent if you have not read it for half an hour."),
-      this.#group("From other users", ofUsers),
-      this.#group("From PicShare", others),
+      { "aria-label": t("Channels") },
+      h("h2", {}, t("What you are notified of")),
+      h("p.secondary", {}, t("What is not in the list reaches you on no other way. A mail is sent if you have not read it for half an hour.")),
+      this.#group(t("From other users"), ofUsers),
+      this.#group(t("From PicShare"), others),
     );
   }
 
@@ -64,7 +65,7 @@ export class PreferenceMatrix {
       const { audience, choices } = item[channel];
       const words = choices.includes("following") ? AUDIENCES : SWITCH;
       const options = choices.map((value) => h("option", { value, selected: value === audience }, words[value]));
-      const select = h("select", { "aria-label": `${label}: ${name}` }, options);
+      const select = h("select", { "aria-label": t("{kind}: {channel}", { kind: label, channel: name }) }, options);
       select.addEventListener("change", () => this.#change(item, channel, select.value));
       this.#selects.set(`${item.kind} ${channel}`, select);
       return h("div.preference-cell", {}, h("span", { "aria-hidden": "true" }, name), select);
@@ -81,8 +82,8 @@ export class PreferenceMatrix {
       this.#selects.get(`${item.kind} ${channel}`).disabled = single || unreached;
     }
     const used = item.inbox.audience === "nobody" ? [] : CHANNELS.filter(([channel]) => item[channel].audience !== "nobody");
-    const words = used.map(([channel, name]) => (item[channel].audience === "following" ? `${name} (following)` : name));
-    this.#summaries.get(item.kind).textContent = words.join(" · ") || "Off";
+    const words = used.map(([channel, name]) => (item[channel].audience === "following" ? t("{channel} (following)", { channel: name }) : name));
+    fill(this.#summaries.get(item.kind), words.length > 0 ? words.flatMap((word, place) => (place > 0 ? [" · ", word] : [word])) : t("Off"));
   }
 
   #change(item, channel, audience) {
@@ -99,7 +100,7 @@ export class PreferenceMatrix {
     });
     try {
       await this.#app.api.put("/notifications/preferences", { items });
-      this.#app.toasts.show("Saved", { iconName: "check" });
+      this.#app.toasts.show(t("Saved"), { iconName: "check" });
     } catch (error) {
       this.#app.toasts.error(error);
     }

@@ -6,6 +6,8 @@
  * follows each change.
  */
 
+import { t } from "../elements/texts.js";
+
 const WORKER = "/sw.js";
 /** The key in localStorage for the user who has subscribed in this browser, and when the server got it. */
 const RECORD_KEY = "picshare.push";
@@ -89,7 +91,7 @@ export class Push extends EventTarget {
   async #begin() {
     await this.#registered;
     const user = this.#app.session.id;
-    if (!this.#registration?.pushManager || !("Notification" in globalThis)) {
+    if (!this.#registration?.pushManager || !(t("Notification") in globalThis)) {
       this.#set(isUninstalledOnIos() ? "install" : "unavailable");
       return;
     }

@@ -2,17 +2,18 @@
 
 import { fill, h, icon } from "../elements/dom.js";
 import { checkbox } from "../elements/form.js";
+import { t } from "../elements/texts.js";
 
 /** The key in localStorage for the time at which the user has declined the offer. */
 const DECLINED_KEY = "picshare.push-declined";
 const OFFER_AGAIN_MS = 60 * 24 * 3600 * 1000;
 
 const TEXTS = {
-  unavailable: "This browser cannot show notifications while PicShare is closed.",
-  install: "On iPhone and iPad, install PicShare first: choose Share, then Add to Home Screen, and open it from there.",
-  denied: "Your browser blocks notifications of PicShare. Allow them in the settings of this site, then open this page again.",
-  off: "Likes, comments and new followers can reach you on this device while PicShare is closed.",
-  on: "Notifications reach you on this device while PicShare is closed, until you sign out.",
+  unavailable: t("This browser cannot show notifications while PicShare is closed."),
+  install: t("On iPhone and iPad, install PicShare first: choose Share, then Add to Home Screen, and open it from there."),
+  denied: t("Your browser blocks notifications of PicShare. Allow them in the settings of this site, then open this page again."),
+  off: t("Likes, comments and new followers can reach you on this device while PicShare is closed."),
+  on: t("Notifications reach you on this device while PicShare is closed, until you sign out."),
 };
 
 /** Return `{element, leave}`: the switch of this device with its state. */
@@ -22,7 +23,7 @@ export function pushSwitch(app) {
     const { state } = app.push;
     element.dataset.state = state;
     const on = state === "on";
-    const button = (state === "on" || state === "off") && h("button.button.plain", { type: "button", onclick: toggle }, icon("bell"), on ? "Turn off notifications" : "Turn on notifications");
+    const button = (state === "on" || state === "off") && h("button.button.plain", { type: "button", onclick: toggle }, icon("bell"), on ? t("Turn off notifications") : t("Turn on notifications"));
     fill(element, h("p.secondary", { role: "status" }, TEXTS[state]), on && hiding(app), button && h("div", {}, button));
   };
   const toggle = ({ currentTarget }) => attempt(app, currentTarget, () => (app.push.state === "on" ? app.push.turnOff() : app.push.turnOn()));
@@ -33,7 +34,7 @@ export function pushSwitch(app) {
 
 /** Return `{element, consider, leave}`: an offer that shows after `consider(number)` of notifications, if it is worth it. */
 export function pushOffer(app) {
-  const element = h("section.push-offer.panel", { hidden: true, "aria-label": "Notifications on this device" });
+  const element = h("section.push-offer.panel", { hidden: true, "aria-label": t("Notifications on this device") });
   let engaged = false;
   const update = () => {
     element.hidden = !(engaged && app.push.isNew && !declinedLately());
@@ -41,7 +42,7 @@ export function pushOffer(app) {
   const turnOn = ({ currentTarget }) =>
     attempt(app, currentTarget, async () => {
       await app.push.turnOn();
-      if (app.push.state === "on") app.toasts.show("Notifications are on", { iconName: "bell" });
+      if (app.push.state === "on") app.toasts.show(t("Notifications are on"), { iconName: "bell" });
     });
   const decline = () => {
     localStorage.setItem(DECLINED_KEY, String(Date.now()));
@@ -49,9 +50,9 @@ export function pushOffer(app) {
   };
   fill(
     element,
-    h("p", {}, h("b", {}, "Stay up to date while PicShare is closed"), h("span.secondary.small", {}, TEXTS.off)),
-    h("button.button.compact", { type: "button", onclick: turnOn }, "Turn on"),
-    h("button.button.plain.compact", { type: "button", onclick: decline }, "Not now"),
+    h("p", {}, h("b", {}, t("Stay up to date while PicShare is closed")), h("span.secondary.small", {}, TEXTS.off)),
+    h("button.button.compact", { type: "button", onclick: turnOn }, t("Turn on")),
+    h("button.button.plain.compact", { type: "button", onclick: decline }, t("Not now")),
   );
   app.push.addEventListener("change", update);
   const consider = (number) => {
@@ -62,7 +63,7 @@ export function pushOffer(app) {
 }
 
 function hiding(app) {
-  const box = checkbox("hide_content", "Hide names and comments", "Notifications then say what has happened, but not by whom.", app.push.hidesContent);
+  const box = checkbox("hide_content", t("Hide names and comments"), t("Notifications then say what has happened, but not by whom."), app.push.hidesContent);
   box.input.addEventListener("change", () => attempt(app, box.input, () => app.push.hideContent(box.input.checked)));
   return box.element;
 }
@@ -74,7 +75,7 @@ async function attempt(app, control, work) {
     await work();
   } catch (error) {
     const refused = error.name === "AbortError" || error.name === "NotAllowedError";
-    app.toasts.error(refused ? new Error("The push service of your browser cannot be reached right now.") : error);
+    app.toasts.error(refused ? new Error(t("The push service of your browser cannot be reached right now.")) : error);
   } finally {
     control.disabled = false;
   }

@@ -3,6 +3,7 @@
 import { audienceMark, audienceName } from "../post/audience.js";
 import { append, fill, h, icon, visuallyHidden } from "../elements/dom.js";
 import { linked } from "../elements/entities.js";
+import { setAttribute } from "../elements/shown_texts.js";
 import { count, Like, likeButton, onDoubleTap, showHeart } from "./like.js";
 import { describe, photoPath, squareFrame } from "./photo_image.js";
 import { photoMenu } from "./photo_menu.js";
@@ -10,6 +11,7 @@ import { applyFields, PhotoPictures } from "./photo_pictures.js";
 import { markViewable, viewButton } from "./photo_viewer.js";
 import { saveButton } from "./saving.js";
 import { moderationNote, moderationText } from "./sensitive.js";
+import { listed, t, tn } from "../elements/texts.js";
 import { timeElement } from "../elements/time.js";
 import { avatar, displayName, nameLink, profilePath } from "../users/user.js";
 import { videoMark } from "./video.js";
@@ -21,7 +23,7 @@ export function photoCard(app, photo, { first = false } = {}) {
   const save = app.session.id && saveButton(app, photo);
   const comments = h("a.action", { href: photoPath(photo.id) });
   const showComments = () =>
-    fill(comments, icon("comment"), visuallyHidden("Comments, "), h("span", {}, count(photo.comments)));
+    fill(comments, icon("comment"), visuallyHidden(t("Comments"), ", "), h("span", {}, count(photo.comments)));
   showComments();
 
   const pictures = new PhotoPictures(photo, {
@@ -33,7 +35,7 @@ export function photoCard(app, photo, { first = false } = {}) {
   const text = h("div.card-text", {}, captionOf(photo));
   const element = h(
     "article.card",
-    { "aria-label": `Photo by ${displayName(photo.author)}`, data: { photo: photo.id } },
+    { "aria-label": t("Photo by {name}", { name: displayName(photo.author) }), data: { photo: photo.id } },
     head,
     h("div.view-area", {}, pictures.element, viewButton(app, () => element)),
     h("div.card-actions", {}, button, comments, save && save.button),
@@ -118,8 +120,9 @@ export function photoCell(app, photo) {
   markViewable(element, photo);
   const draw = () => {
     const number = photo.items?.length;
-    const details = [number && `${number} pictures`, audienceName(photo), photo.sensitive && "sensitive", moderationText(photo)].filter(Boolean).join(", ");
-    element.setAttribute("aria-label", details ? `${describe(photo)} (${details})` : describe(photo));
+    const details = [number && tn("{count} picture", "{count} pictures", number), audienceName(photo), photo.sensitive && t("sensitive"), moderationText(photo)].filter(Boolean);
+    const label = details.length > 0 ? t("{photo} ({details})", { photo: describe(photo), details: listed(details, "unit") }) : describe(photo);
+    setAttribute(element, "aria-label", label);
     const frame = squareFrame(photo, Math.min(innerWidth, 960) / 3, { refetch: photoFetcher(app, photo) });
     const withheld = photo.state === "hidden" && h("span.withheld", { title: moderationText(photo) }, icon("lock"));
     fill(element, frame, withheld, number ? h("span.several", {}, icon("layers")) : videoMark(photo), audienceMark(photo, { short: true }), counts);

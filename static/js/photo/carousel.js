@@ -1,11 +1,13 @@
 /** The pictures of a photo that has several, side by side: swiped, or turned by buttons, dots and arrow keys. */
 
 import { fill, h, icon } from "../elements/dom.js";
+import { setAttribute } from "../elements/shown_texts.js";
 import { frameRatio, photoFrame } from "./photo_image.js";
+import { lineDirection, t, tn } from "../elements/texts.js";
 
 /** Return a picture of a photo with the fields that a photo with one picture has. */
 export function pictureOf(photo, index) {
-  return { ...photo, ...photo.items[index], items: null, place: `${index + 1} of ${photo.items.length}` };
+  return { ...photo, ...photo.items[index], items: null, place: t("{place} of {count}", { place: index + 1, count: photo.items.length }) };
 }
 
 /**
@@ -24,22 +26,22 @@ class Carousel {
   #target = null;
   #slides;
   #position = h("span.carousel-position", { role: "status" });
-  #previous = arrow("Previous picture", "back", () => this.#step(-1));
-  #next = arrow("Next picture", "forward", () => this.#step(1));
+  #previous = arrow(t("Previous picture"), "back", () => this.#step(-1));
+  #next = arrow(t("Next picture"), "forward", () => this.#step(1));
   #dots;
 
   constructor(photo, first, refetch) {
     this.#count = photo.items.length;
     const ratio = frameRatio(pictureOf(photo, 0));
     const frames = photo.items.map((_, index) => slide(photo, index, { first: first && index === 0, refetch, ratio }));
-    this.#slides = h("div.slides", { tabindex: "0", role: "group", "aria-label": "Pictures" }, frames);
-    this.#dots = photo.items.map((_, index) => h("button.dot", { type: "button", "aria-label": `Picture ${index + 1} of ${this.#count}`, onclick: () => this.#show(index) }));
+    this.#slides = h("div.slides", { tabindex: "0", role: "group", "aria-label": t("Pictures") }, frames);
+    this.#dots = photo.items.map((_, index) => h("button.dot", { type: "button", "aria-label": t("Picture {place} of {count}", { place: index + 1, count: this.#count }), onclick: () => this.#show(index) }));
     const controls = h("div.carousel-controls", {}, this.#previous, this.#next, h("div.carousel-dots", {}, this.#dots));
     // A tap on a control is none on the photo.
     controls.addEventListener("click", (event) => event.stopPropagation());
     this.element = h(
       "section.carousel",
-      { "aria-roledescription": "carousel", "aria-label": `${this.#count} pictures`, style: { "aspect-ratio": String(ratio) } },
+      { "aria-roledescription": t("carousel"), "aria-label": tn("{count} picture", "{count} pictures", this.#count), style: { "aspect-ratio": String(ratio) } },
       this.#slides,
       controls,
       this.#position,
@@ -58,18 +60,18 @@ class Carousel {
     if (index < 0 || index >= this.#count) return;
     this.#target = index;
     const behavior = matchMedia("(prefers-reduced-motion: reduce)").matches ? "instant" : "smooth";
-    this.#slides.scrollTo({ left: index * this.#slides.clientWidth, behavior });
+    this.#slides.scrollTo({ left: lineDirection() * index * this.#slides.clientWidth, behavior });
   }
 
   #pressed(event) {
-    const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    const step = lineDirection() * ({ ArrowLeft: -1, ArrowRight: 1 }[event.key] ?? 0);
     if (!step || event.altKey || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
     this.#step(step);
   }
 
   #scrolled() {
-    const index = Math.round(this.#slides.scrollLeft / this.#slides.clientWidth);
+    const index = Math.round(Math.abs(this.#slides.scrollLeft) / this.#slides.clientWidth);
     if (index === this.#current || !(index >= 0 && index < this.#count)) return;
     this.#current = index;
     if (index === this.#target) this.#target = null;
@@ -77,7 +79,7 @@ class Carousel {
   }
 
   #update() {
-    fill(this.#position, `${this.#current + 1} of ${this.#count}`);
+    fill(this.#position, t("{place} of {count}", { place: this.#current + 1, count: this.#count }));
     // Not `disabled`: the button that has the focus would lose it at the end.
     this.#previous.setAttribute("aria-disabled", String(this.#current === 0));
     this.#next.setAttribute("aria-disabled", String(this.#current === this.#count - 1));
@@ -94,8 +96,8 @@ function slide(photo, index, { refetch, ...options }) {
   };
   const frame = photoFrame(pictureOf(photo, index), { ...options, refetch: refetch && refetchPicture });
   frame.setAttribute("role", "group");
-  frame.setAttribute("aria-roledescription", "slide");
-  frame.setAttribute("aria-label", `${index + 1} of ${photo.items.length}`);
+  setAttribute(frame, "aria-roledescription", t("slide"));
+  setAttribute(frame, "aria-label", t("{place} of {count}", { place: index + 1, count: photo.items.length }));
   return frame;
 }
 

@@ -2,13 +2,14 @@
 
 import { MAX_LENGTH } from "./comment_row.js";
 import { fill, h, icon } from "../elements/dom.js";
+import { t } from "../elements/texts.js";
 import { MentionCompletion } from "../users/mention_completion.js";
 
 export class CommentForm {
   #send;
   #answered = null;
-  #text = h("textarea", { rows: "1", maxlength: MAX_LENGTH, placeholder: "Add a comment…", "aria-label": "Your comment", enterkeyhint: "send" });
-  #button = h("button.text-button", { type: "submit", disabled: true }, "Post");
+  #text = h("textarea", { rows: "1", maxlength: MAX_LENGTH, placeholder: t("Add a comment…"), "aria-label": t("Your comment"), enterkeyhint: "send" });
+  #button = h("button.text-button", { type: "submit", disabled: true }, t("Post"));
   #target = h("div.reply-target.secondary.small", { hidden: true });
 
   /** `send(text, answered)` posts a comment, or a reply if `answered` is not null; it rejects if that fails. */
@@ -40,7 +41,7 @@ export class CommentForm {
     const cancel = () => this.#answer(null);
     fill(
       this.#target,
-      comment && [`Reply to @${comment.author.username}`, h("button.icon-button.small-icon", { type: "button", "aria-label": "Cancel the reply", onclick: cancel }, icon("close"))],
+      comment && [t("Reply to {name}", { name: `@${comment.author.username}` }), h("button.icon-button.small-icon", { type: "button", "aria-label": t("Cancel the reply"), onclick: cancel }, icon("close"))],
     );
   }
 

@@ -5,6 +5,7 @@ import { linked } from "../elements/entities.js";
 import { count } from "./like.js";
 import { muteItem } from "./muted_subjects.js";
 import { menu } from "./photo_menu.js";
+import { t, tn } from "../elements/texts.js";
 import { reportDialog } from "../reports/report_dialog.js";
 import { timeElement } from "../elements/time.js";
 import { avatar, nameLink, profilePath } from "../users/user.js";
@@ -44,7 +45,7 @@ export class CommentRow {
           {},
           timeElement(comment.created_at),
           this.#marks,
-          signedIn && h("button.text-button", { type: "button", onclick: () => on.reply(this.comment) }, "Reply", visuallyHidden(` to ${comment.author.username}`)),
+          signedIn && h("button.text-button", { type: "button", onclick: () => on.reply(this.comment) }, t("Reply<to> to {name}</to>", { name: comment.author.username, to: (text) => visuallyHidden(text) })),
         ),
       ),
       signedIn && this.#like,
@@ -64,10 +65,10 @@ export class CommentRow {
   #show() {
     const { comment } = this;
     fill(this.#text, nameLink(comment.author), " ", linked(comment.text, comment.entities));
-    fill(this.#marks, comment.edited_at && h("span", {}, "edited"), comment.pinned && h("span.pinned", {}, icon("pin"), "Pinned"));
-    const words = comment.likes === 1 ? "1 like" : `${comment.likes} likes`;
+    fill(this.#marks, comment.edited_at && h("span", {}, t("edited")), comment.pinned && h("span.pinned", {}, icon("pin"), t("Pinned")));
+    const words = tn("{count} like", "{count} likes", comment.likes);
     this.#like.setAttribute("aria-pressed", String(comment.liked));
-    fill(this.#like, icon("heart"), visuallyHidden("Like comment, "), comment.likes > 0 && h("span", { "aria-hidden": "true" }, count(comment.likes)), visuallyHidden(words));
+    fill(this.#like, icon("heart"), visuallyHidden(t("Like comment"), ", "), comment.likes > 0 && h("span", { "aria-hidden": "true" }, count(comment.likes)), visuallyHidden(words));
     if (!this.#editing) this.#showOptions();
   }
 
@@ -77,7 +78,7 @@ export class CommentRow {
     const names = items.map(([, text]) => text).join();
     if (this.#options.dataset.names === names) return;
     this.#options.dataset.names = names;
-    fill(this.#options, items.length > 0 && menu("Comment options", items));
+    fill(this.#options, items.length > 0 && menu(t("Comment options"), items));
   }
 
   #choices() {
@@ -86,11 +87,11 @@ export class CommentRow {
     const own = comment.author.id === me;
     const ownPhoto = this.#photo.author.id === me;
     const items = [];
-    if (own && !this.#editing) items.push(["pencil", "Edit comment", () => this.#edit()]);
-    if (ownPhoto && !comment.reply_to) items.push(["pin", comment.pinned ? "Unpin comment" : "Pin comment", () => this.#pin()]);
+    if (own && !this.#editing) items.push(["pencil", t("Edit comment"), () => this.#edit()]);
+    if (ownPhoto && !comment.reply_to) items.push(["pin", comment.pinned ? t("Unpin comment") : t("Pin comment"), () => this.#pin()]);
     if (me && !comment.reply_to) items.push(muteItem(this.#app, `/comments/${comment.id}/mute`, "thread"));
-    if (me && !own) items.push(["flag", "Report comment", () => reportDialog(this.#app, { kind: "comment", id: comment.id, what: "this comment", account: comment.author.username })]);
-    if (own || ownPhoto) items.push(["trash", "Delete comment", () => this.#delete(), "danger"]);
+    if (me && !own) items.push(["flag", t("Report comment"), () => reportDialog(this.#app, { kind: "comment", id: comment.id, what: t("Report this comment"), account: comment.author.username })]);
+    if (own || ownPhoto) items.push(["trash", t("Delete comment"), () => this.#delete(), "danger"]);
     return items;
   }
 
@@ -115,7 +116,7 @@ export class CommentRow {
   }
 
   #edit() {
-    const input = h("textarea", { rows: "2", maxlength: MAX_LENGTH, "aria-label": "Edit your comment" });
+    const input = h("textarea", { rows: "2", maxlength: MAX_LENGTH, "aria-label": t("Edit your comment") });
     input.value = this.comment.text;
     const end = () => {
       form.remove();
@@ -142,7 +143,7 @@ export class CommentRow {
       "form.comment-edit",
       { onsubmit: save },
       input,
-      h("div", {}, h("button.text-button", { type: "submit" }, "Save"), h("button.text-button", { type: "button", onclick: end }, "Cancel")),
+      h("div", {}, h("button.text-button", { type: "submit" }, t("Save")), h("button.text-button", { type: "button", onclick: end }, t("Cancel"))),
     );
     form.addEventListener("keydown", (event) => {
       if (event.key === "Escape") end();
@@ -164,8 +165,8 @@ export class CommentRow {
   }
 
   async #delete() {
-    const text = this.comment.replies > 0 ? "It will be removed for everyone, with the replies to it." : "It will be removed for everyone.";
-    const agreed = await confirmDialog({ heading: "Delete this comment?", text, action: "Delete" });
+    const text = this.comment.replies > 0 ? t("It will be removed for everyone, with the replies to it.") : t("It will be removed for everyone.");
+    const agreed = await confirmDialog({ heading: t("Delete this comment?"), text, action: t("Delete") });
     if (!agreed) return;
     try {
       await this.#app.api.delete(`/comments/${this.comment.id}`);

@@ -2,6 +2,7 @@
 
 import { CommentRow } from "./comment_row.js";
 import { fill, h } from "../elements/dom.js";
+import { t, tn } from "../elements/texts.js";
 
 export class CommentThread {
   #app;
@@ -10,7 +11,7 @@ export class CommentThread {
   #replies = new Map();
   #cursor = null;
   #loaded = false;
-  #list = h("ol.replies", { "aria-label": "Replies", hidden: true });
+  #list = h("ol.replies", { "aria-label": t("Replies"), hidden: true });
   #toggle = h("div.replies-toggle");
 
   /** `on` is that of the row; its `deleted` is called for replies, too. */
@@ -114,11 +115,11 @@ export class CommentThread {
     const replies = Math.max(this.comment.replies, this.#replies.size);
     const open = !this.#list.hidden;
     const button = (text, onclick) => h("button.text-button.small", { type: "button", "aria-expanded": String(open), onclick }, text);
-    const view = replies === 1 ? "View 1 reply" : `View ${replies} replies`;
+    const view = tn("View {count} reply", "View {count} replies", replies);
     if (replies === 0) this.#list.hidden = true;
     fill(
       this.#toggle,
-      replies > 0 && (open ? [this.#cursor && button("View more replies", () => this.#loadMore()), button("Hide replies", () => this.#hide())] : button(view, () => this.#show())),
+      replies > 0 && (open ? [this.#cursor && button(t("View more replies"), () => this.#loadMore()), button(t("Hide replies"), () => this.#hide())] : button(view, () => this.#show())),
     );
   }
 }

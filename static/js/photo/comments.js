@@ -4,9 +4,10 @@ import { idempotencyKey } from "../service/api.js";
 import { CommentForm } from "./comment_form.js";
 import { CommentThread } from "./comment_thread.js";
 import { fill, h } from "../elements/dom.js";
+import { t } from "../elements/texts.js";
 import { avatar, nameLink } from "../users/user.js";
 
-const ORDERS = { newest: "Newest", top: "Top" };
+const ORDERS = { newest: t("Newest"), top: t("Top") };
 
 export class Comments {
   #app;
@@ -17,10 +18,10 @@ export class Comments {
   /** What came live since the list was last fetched. */
   #arrived = new Set();
   #cursor = null;
-  #orders = h("div.comment-orders", { role: "group", "aria-label": "Order of the comments", hidden: true });
-  #list = h("ol.comments", { "aria-live": "polite", "aria-relevant": "additions", "aria-label": "Comments" });
+  #orders = h("div.comment-orders", { role: "group", "aria-label": t("Order of the comments"), hidden: true });
+  #list = h("ol.comments", { "aria-live": "polite", "aria-relevant": "additions", "aria-label": t("Comments") });
   #more = h("div.comments-more");
-  #none = h("p.secondary.comments", { hidden: true }, "No comments yet.");
+  #none = h("p.secondary.comments", { hidden: true }, t("No comments yet."));
 
   constructor(app, photo) {
     this.#app = app;
@@ -54,7 +55,7 @@ export class Comments {
       element.classList.add("linked");
       element.scrollIntoView({ block: "center" });
     } catch {
-      this.#app.toasts.show("This comment is not available any more.");
+      this.#app.toasts.show(t("This comment is not available any more."));
     }
   }
 
@@ -164,18 +165,16 @@ export class Comments {
     this.#none.hidden = size > 0;
     this.#orders.hidden = size < 2;
     const buttons = Object.entries(ORDERS).map(([order, name]) =>
-      h("button.text-button", { type: "button", "aria-pressed": String(order === this.#order), onclick: () => this.#sort(order) }, name),
+      h("button.text-button", { type: "button", "aria-pressed": String(order === this.#order), data: { order }, onclick: () => this.#sort(order) }, name),
     );
     if (!this.#orders.contains(document.activeElement)) fill(this.#orders, buttons);
-    fill(this.#more, this.#cursor && h("button.text-button", { type: "button", onclick: () => this.#loadMore() }, "Show more comments"));
+    fill(this.#more, this.#cursor && h("button.text-button", { type: "button", onclick: () => this.#loadMore() }, t("Show more comments")));
   }
 
   #sort(order) {
     if (order === this.#order) return;
     this.#order = order;
-    for (const [button, name] of [...this.#orders.children].map((each) => [each, each.textContent])) {
-      button.setAttribute("aria-pressed", String(name === ORDERS[order]));
-    }
+    for (const button of this.#orders.children) button.setAttribute("aria-pressed", String(button.dataset.order === order));
     this.#threads.clear();
     this.load();
   }
@@ -213,7 +212,7 @@ export class Comments {
   /** Show the user's own comment at once, paler, until the server has accepted it. */
   #pending(text) {
     const me = this.#app.session.user;
-    const body = h("div.comment-body", {}, h("p", {}, nameLink(me), " ", text), h("span.secondary.small", {}, "Sending…"));
+    const body = h("div.comment-body", {}, h("p", {}, nameLink(me), " ", text), h("span.secondary.small", {}, t("Sending…")));
     const row = h("li.sending", { data: { comment: "~" } }, h("div.comment-row", {}, avatar(me, "tiny"), body));
     this.#none.hidden = true;
     this.#list.insertBefore(row, this.#firstBelow("~"));

@@ -1,14 +1,15 @@
 /** The switch between the feeds: the home feed, the followed tags, and each list of the user. */
 
 import { fill, h } from "../elements/dom.js";
+import { t } from "../elements/texts.js";
 
 /** Return `{element, leave}`; `path` is that of the page on which the switch is. */
 export function feedSources(app, path) {
   const links = h("ul.feed-sources");
-  const element = h("nav", { "aria-label": "Feeds" }, links);
+  const element = h("nav", { "aria-label": t("Feeds") }, links);
   const draw = () => {
     const own = app.lists.items.map(({ id, title }) => link(`/lists/${id}`, title, path));
-    fill(links, link("/", "Home", path), link("/discover/tags", "Tags", path), link("/lists", "Lists", path), own);
+    fill(links, link("/", t("Home"), path), link("/discover/tags", t("Tags"), path), link("/lists", t("Lists"), path), own);
     showCurrent(links);
   };
   app.lists.addEventListener("change", draw);

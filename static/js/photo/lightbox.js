@@ -11,6 +11,7 @@ import { sizesOf } from "../elements/picture.js";
 import { fetchSaved, saveButton } from "./saving.js";
 import { isCovered } from "./sensitive.js";
 import { shortcutsDialog } from "../elements/shortcuts.js";
+import { t } from "../elements/texts.js";
 import { nameLink } from "../users/user.js";
 import { VisiblePhotos } from "./visible_photos.js";
 import { Zoom } from "./zoom.js";
@@ -46,21 +47,21 @@ class Lightbox {
   #status = h("span.visually-hidden", { role: "status" });
   #text = h("p.lightbox-text");
   #actions = h("div.lightbox-actions");
-  #previous = this.#button("Previous picture", "back", () => this.#step(-1), "lightbox-arrow");
-  #next = this.#button("Next picture", "forward", () => this.#step(1), "lightbox-arrow");
-  #zoomButton = this.#button("Enlarge", "zoom", () => this.#zoom.toggle());
+  #previous = this.#button(t("Previous picture"), "back", () => this.#step(-1), "lightbox-arrow");
+  #next = this.#button(t("Next picture"), "forward", () => this.#step(1), "lightbox-arrow");
+  #zoomButton = this.#button(t("Enlarge"), "zoom", () => this.#zoom.toggle());
   #resized = new ResizeObserver(() => this.#fit());
   #dialog;
 
   constructor(app) {
     this.#app = app;
     this.#visible = new VisiblePhotos(app);
-    const keys = h("button.icon-button.lightbox-keys", { type: "button", "aria-label": "Keyboard shortcuts", onclick: () => this.#showKeys() }, "?");
-    const close = this.#button("Close", "close", () => this.#close());
+    const keys = h("button.icon-button.lightbox-keys", { type: "button", "aria-label": t("Keyboard shortcuts"), onclick: () => this.#showKeys() }, "?");
+    const close = this.#button(t("Close"), "close", () => this.#close());
     close.autofocus = true;
     this.#dialog = h(
       "dialog.lightbox",
-      { "aria-label": "Photo at full size" },
+      { "aria-label": t("Photo at full size") },
       h("div.lightbox-head", {}, this.#author, this.#position, this.#zoomButton, keys, close),
       this.#stage,
       this.#previous,
@@ -119,7 +120,7 @@ class Lightbox {
     const likes = likeButton(photo, new Like(app, photo));
     const save = app.session.id && saveButton(app, photo);
     const comments = h("button.action", { type: "button", onclick: () => this.#comment() });
-    const showComments = () => fill(comments, icon("comment"), visuallyHidden("Comments, "), h("span", {}, count(photo.comments)));
+    const showComments = () => fill(comments, icon("comment"), visuallyHidden(t("Comments"), ", "), h("span", {}, count(photo.comments)));
     showComments();
     fill(this.#author, nameLink(photo.author));
     fill(this.#actions, likes.button, comments, save && save.button);
@@ -158,7 +159,7 @@ class Lightbox {
     const { length } = photo.items ?? [photo];
     this.#index = Math.min(index, length - 1);
     this.#shown = onePicture(photo, this.#index);
-    fill(this.#position, length > 1 && `${this.#index + 1} of ${length}`);
+    fill(this.#position, length > 1 && t("{place} of {count}", { place: this.#index + 1, count: length }));
     this.#describe();
     // Not `disabled`: the button that has the focus would lose it at the end.
     this.#previous.setAttribute("aria-disabled", String(!this.#place(-1)));
@@ -174,7 +175,7 @@ class Lightbox {
   #describe() {
     const covered = isCovered(this.#shown);
     fill(this.#text, !covered && this.#shown.alt_text);
-    fill(this.#status, covered ? "Sensitive content" : describe(this.#shown));
+    fill(this.#status, covered ? t("Sensitive content") : describe(this.#shown));
   }
 
   async #refetch() {
@@ -242,16 +243,16 @@ class Lightbox {
   #keys() {
     const click = (name) => () => this.#actions.querySelector(name)?.click();
     return [
-      ["ArrowLeft", "Previous picture", () => this.#step(-1), "←"],
-      ["ArrowRight", "Next picture", () => this.#step(1), "→"],
-      ["+", "Enlarge", () => this.#zoom.by(STEP)],
-      ["-", "Reduce", () => this.#zoom.by(1 / STEP)],
-      ["0", "Show the whole picture", () => this.#zoom.reset()],
-      ["Shift+Arrow", "Move the enlarged picture", () => {}, "Shift ← ↑ → ↓"],
-      ["l", "Like the photo, or take the like back", click(".like")],
-      ["c", "Comments", () => this.#comment()],
-      ["s", "Save the photo, or remove it from the saved ones", click(".save")],
-      ["Escape", "Close", () => this.#close(), "Esc"],
+      ["ArrowLeft", t("Previous picture"), () => this.#step(-1), "←"],
+      ["ArrowRight", t("Next picture"), () => this.#step(1), "→"],
+      ["+", t("Enlarge"), () => this.#zoom.by(STEP)],
+      ["-", t("Reduce"), () => this.#zoom.by(1 / STEP)],
+      ["0", t("Show the whole picture"), () => this.#zoom.reset()],
+      ["Shift+Arrow", t("Move the enlarged picture"), () => {}, t("Shift ← ↑ → ↓")],
+      ["l", t("Like the photo, or take the like back"), click(".like")],
+      ["c", t("Comments"), () => this.#comment()],
+      ["s", t("Save the photo, or remove it from the saved ones"), click(".save")],
+      ["Escape", t("Close"), () => this.#close(), "Esc"],
     ];
   }
 

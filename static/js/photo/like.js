@@ -2,6 +2,7 @@
 
 import { fill, h, icon, visuallyHidden } from "../elements/dom.js";
 import { OptimisticChange } from "../elements/optimistic_change.js";
+import { number, t, tn, written } from "../elements/texts.js";
 
 /** The viewer's like of a photo. */
 export class Like {
@@ -54,8 +55,9 @@ export function likeButton(photo, like) {
     const pressed = String(photo.liked);
     if (button.getAttribute("aria-pressed") === "false" && photo.liked) replayAnimation(button, "popped");
     button.setAttribute("aria-pressed", pressed);
-    const words = photo.likes === 1 ? " like" : " likes";
-    fill(button, icon("heart"), visuallyHidden("Like, "), h("span", {}, count(photo.likes)), visuallyHidden(words));
+    const likes = h("span", {}, count(photo.likes));
+    const words = (text) => visuallyHidden(text);
+    fill(button, icon("heart"), visuallyHidden(t("Like"), ", "), tn("{likes}<words> like</words>", "{likes}<words> likes</words>", photo.likes, { likes, words }));
   };
   update();
   return { button, update };
@@ -93,9 +95,9 @@ export function onDoubleTap(element, action, single) {
   });
 }
 
-/** Return a count in compact form: 999, 1.2K, 3M. */
-export function count(number) {
-  return new Intl.NumberFormat(undefined, { notation: "compact", maximumFractionDigits: 1 }).format(number);
+/** Return the message of a count in compact form: 999, 1.2K, 3M. */
+export function count(value) {
+  return written(() => number(value, { notation: "compact", maximumFractionDigits: 1 }));
 }
 
 function replayAnimation(element, name) {

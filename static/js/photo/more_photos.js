@@ -2,6 +2,7 @@
 
 import { photoCell } from "./card.js";
 import { fill, h } from "../elements/dom.js";
+import { t } from "../elements/texts.js";
 import { displayName, profilePath } from "../users/user.js";
 
 const SHOWN = 6;
@@ -18,15 +19,15 @@ export function morePhotos(app, photo) {
     if (left || others.length === 0) return null;
     const drawn = others.map((other) => ({ ...photoCell(app, other), author: other.author.id }));
     cells.push(...drawn);
-    const title = h("h2.section-head", {}, heading, h("a", { href, "aria-label": `${heading}: show all` }, "Show all"));
+    const title = h("h2.section-head", {}, heading, h("a", { href, "aria-label": t("{heading}: show all", { heading }) }, t("Show all")));
     return h("section", { "aria-label": heading }, title, h("div.grid", {}, drawn.map((cell) => cell.element)));
   };
   const load = async () => {
     const { author, tags } = photo;
     const limit = SHOWN + 1;
-    const parts = [part(`More from ${displayName(author)}`, profilePath(author), app.api.get(`/users/${author.id}/photos`, { limit }))];
+    const parts = [part(t("More from {name}", { name: displayName(author) }), profilePath(author), app.api.get(`/users/${author.id}/photos`, { limit }))];
     if (tags?.length > 0) {
-      parts.push(part(`More with #${tags[0]}`, `/tag/${encodeURIComponent(tags[0])}`, app.api.get("/photos", { tag: tags[0], limit })));
+      parts.push(part(t("More with {tag}", { tag: `#${tags[0]}` }), `/tag/${encodeURIComponent(tags[0])}`, app.api.get("/photos", { tag: tags[0], limit })));
     }
     // It is no part of the photo: where it cannot be loaded, the page goes without.
     const loaded = await Promise.allSettled(parts);

@@ -2,18 +2,23 @@
 
 import { append, fill, h } from "../elements/dom.js";
 import { photoPath } from "./photo_image.js";
+import { t } from "../elements/texts.js";
 
 const PAGE_SIZE = 20;
+const MUTED = {
+  photo: t("You get no more notifications about this photo"),
+  thread: t("You get no more notifications about this thread"),
+};
 
 /** Return the item of a menu that mutes a photo or a comment's thread; `what` is "photo" or "thread". */
 export function muteItem(app, path, what) {
-  return ["mute", "Mute notifications", () => mute(app, path, what)];
+  return ["mute", t("Mute notifications"), () => mute(app, path, what)];
 }
 
 async function mute(app, path, what) {
   try {
     await app.api.put(path);
-    app.toasts.show(`You get no more notifications about this ${what}`, { iconName: "check", href: "/settings/notifications" });
+    app.toasts.show(MUTED[what], { iconName: "check", href: "/settings/notifications" });
   } catch (error) {
     app.toasts.error(error);
   }
@@ -24,24 +29,24 @@ export class MutedSubjects {
   #cursor = null;
   #list = h("ul.muted-list.panel", { hidden: true });
   #tail = h("div");
-  #heading = h("h2", { tabindex: "-1" }, "Muted photos and threads");
+  #heading = h("h2", { tabindex: "-1" }, t("Muted photos and threads"));
   element;
 
   constructor(app) {
     this.#app = app;
-    this.element = h("section", { "aria-label": "Muted photos and threads" }, this.#heading, this.#list, this.#tail);
+    this.element = h("section", { "aria-label": t("Muted photos and threads") }, this.#heading, this.#list, this.#tail);
     this.#load();
   }
 
   async #load() {
-    fill(this.#tail, h("div.spinner", { role: "status", "aria-label": "Loading" }));
+    fill(this.#tail, h("div.spinner", { role: "status", "aria-label": t("Loading") }));
     try {
       const { items, next } = await this.#app.api.get("/notifications/mutes", { cursor: this.#cursor, limit: PAGE_SIZE });
       this.#cursor = next;
       append(this.#list, items.map((item) => this.#row(item)));
       this.#drawTail();
     } catch (error) {
-      const again = h("button.button.plain", { type: "button", onclick: () => this.#load() }, "Try again");
+      const again = h("button.button.plain", { type: "button", onclick: () => this.#load() }, t("Try again"));
       fill(this.#tail, h("p.form-error", { role: "alert" }, error.message), again);
     }
   }
@@ -49,14 +54,14 @@ export class MutedSubjects {
   #drawTail() {
     const empty = this.#list.childElementCount === 0;
     this.#list.hidden = empty;
-    if (this.#cursor) fill(this.#tail, h("button.button.plain", { type: "button", onclick: () => this.#load() }, "Show more"));
-    else fill(this.#tail, empty && h("p.secondary", {}, "There are none. The menus of photos and comments have “Mute notifications”."));
+    if (this.#cursor) fill(this.#tail, h("button.button.plain", { type: "button", onclick: () => this.#load() }, t("Show more")));
+    else fill(this.#tail, empty && h("p.secondary", {}, t("There are none. The menus of photos and comments have “Mute notifications”.")));
   }
 
   #row(item) {
     const path = item.comment_id ? `/comments/${item.comment_id}/mute` : `/photos/${item.photo_id}/mute`;
-    const link = h("a", { href: photoPath(item.photo_id) }, item.comment_id ? threadText(item) : "Photo");
-    const button = h("button.button.plain.compact", { type: "button" }, "Unmute");
+    const link = h("a", { href: photoPath(item.photo_id) }, item.comment_id ? threadText(item) : t("Photo"));
+    const button = h("button.button.plain.compact", { type: "button" }, t("Unmute"));
     const row = h("li", {}, link, button);
     if (!item.comment_id) this.#name(link, item.photo_id);
     button.addEventListener("click", () => this.#unmute(path, row, button));
@@ -67,9 +72,9 @@ export class MutedSubjects {
   async #name(link, photoId) {
     try {
       const photo = await this.#app.api.get(`/photos/${photoId}`);
-      link.textContent = photo.caption || `A photo of ${photo.author.username}`;
+      fill(link, photo.caption || t("A photo of {name}", { name: photo.author.username }));
     } catch {
-      link.textContent = "A photo that you cannot see any more";
+      fill(link, t("A photo that you cannot see any more"));
     }
   }
 
@@ -89,5 +94,5 @@ export class MutedSubjects {
 }
 
 function threadText({ comment }) {
-  return comment ? `Comments below “${comment.excerpt}”` : "Comments that you cannot see any more";
+  return comment ? t("Comments below “{comment}”", { comment: comment.excerpt }) : t("Comments that you cannot see any more");
 }

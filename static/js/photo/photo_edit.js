@@ -4,6 +4,7 @@ import { ChosenPictures } from "../post/chosen_pictures.js";
 import { h } from "../elements/dom.js";
 import { field, form } from "../elements/form.js";
 import { itemsOf } from "./photo_pictures.js";
+import { t } from "../elements/texts.js";
 import { suggestFor } from "../post/suggestions.js";
 import { parseTags, photoFields } from "../post/upload.js";
 
@@ -28,7 +29,7 @@ export async function editPhoto(app, { id }) {
     return;
   }
   const { caption, altText, tags, location, audience, sensitive } = photoFields(photo.audience);
-  const taken = field("taken_at", "Taken", { kind: "datetime-local", hint: "In your time zone. Everyone who can see the photo can find it; empty for none." });
+  const taken = field("taken_at", t("Taken"), { kind: "datetime-local", hint: t("In your time zone. Everyone who can see the photo can find it; empty for none.") });
   caption.input.value = photo.caption;
   altText.input.value = photo.alt_text;
   tags.input.value = photo.tags.join(", ");
@@ -40,10 +41,10 @@ export async function editPhoto(app, { id }) {
   taken.input.value = localTime(photo.taken_at);
   for (const each of [caption, altText]) suggestFor(each, photo.suggestions?.[each.name]);
   const shownTime = taken.input.value;
-  const cancel = h("button.button.plain.full", { type: "button", onclick: () => dialog.close() }, "Cancel");
+  const cancel = h("button.button.plain.full", { type: "button", onclick: () => dialog.close() }, t("Cancel"));
   const sheet = form({
     inputs: [caption, altText, tags, location, taken, audience, sensitive],
-    action: "Save",
+    action: t("Save"),
     extra: cancel,
     submit: async () => {
       const body = {
@@ -58,10 +59,10 @@ export async function editPhoto(app, { id }) {
       if (taken.input.value !== shownTime) body.taken_at = taken.input.value && new Date(taken.input.value).toISOString();
       app.photos.patch(id, descriptionOf(await app.api.patch(`/photos/${id}`, body)));
       dialog.close();
-      app.toasts.show("Saved", { iconName: "check" });
+      app.toasts.show(t("Saved"), { iconName: "check" });
     },
   });
-  const dialog = h("dialog.edit-photo", { "aria-labelledby": "edit-photo-heading" }, h("h2", { id: "edit-photo-heading" }, "Edit photo"), pictures?.element, sheet);
+  const dialog = h("dialog.edit-photo", { "aria-labelledby": "edit-photo-heading" }, h("h2", { id: "edit-photo-heading" }, t("Edit photo")), pictures?.element, sheet);
   dialog.addEventListener("close", () => dialog.remove());
   document.body.append(dialog);
   dialog.showModal();

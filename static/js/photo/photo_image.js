@@ -3,7 +3,9 @@
 import { fill, h, icon } from "../elements/dom.js";
 import { addMotion } from "../elements/motion.js";
 import { picture } from "../elements/picture.js";
+import { setAttribute } from "../elements/shown_texts.js";
 import { cover, isCovered, smallCover } from "./sensitive.js";
+import { t } from "../elements/texts.js";
 import { thumbhashCanvas } from "../elements/thumbhash.js";
 import { addVideo } from "./video.js";
 
@@ -11,7 +13,7 @@ import { addVideo } from "./video.js";
 const COLUMN_WIDTH = "37.5rem";
 /** In milliseconds, until an image that cannot be loaded is tried again. */
 const RETRY_DELAY = 1000;
-const PROCESSING = "This photo is being processed.";
+const PROCESSING = t("This photo is being processed.");
 /** Taller or wider photos are shown in a frame of this shape, over their blurred placeholder. */
 const MIN_RATIO = 3 / 4;
 const MAX_RATIO = 2.4;
@@ -26,9 +28,14 @@ export function photoPath(id) {
 /** Return the alternative text of a photo, or of one of its pictures, which has a `place` such as "2 of 3". */
 export function describe(photo) {
   if (photo.alt_text) return photo.alt_text;
-  const kind = photo.video ? "Video" : "Photo";
-  const text = photo.caption ? `${kind}: ${photo.caption}` : `${kind} by ${photo.author.display_name || photo.author.username}`;
-  return photo.place ? `${text} (${photo.place})` : text;
+  const text = described(photo);
+  return photo.place ? t("{photo} ({place})", { photo: text, place: photo.place }) : text;
+}
+
+function described({ author, caption, video }) {
+  if (caption) return video ? t("Video: {caption}", { caption }) : t("Photo: {caption}", { caption });
+  const name = author.display_name || author.username;
+  return video ? t("Video by {name}", { name }) : t("Photo by {name}", { name });
 }
 
 /** Return the shape of the frame in which a photo is shown, its width divided by its height. */
@@ -67,8 +74,8 @@ export function squareFrame(photo, side, { refetch = null } = {}) {
 
 /** Renew the alternative text of a photo that was edited, inside its frame. */
 export function describeFrame(frame, photo) {
-  frame.querySelector("img")?.setAttribute("alt", describe(photo));
-  frame.querySelector("video")?.setAttribute("aria-label", describe(photo));
+  for (const image of frame.querySelectorAll("img:not(.motion)")) setAttribute(image, "alt", describe(photo));
+  for (const video of frame.querySelectorAll("video")) setAttribute(video, "aria-label", describe(photo));
 }
 
 /** Return the counters that a publication carries, with their version. */
@@ -117,6 +124,6 @@ function pause(milliseconds) {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
-function missing(text = "This photo cannot be shown right now.") {
+function missing(text = t("This photo cannot be shown right now.")) {
   return h("div.missing", {}, icon("image"), text);
 }

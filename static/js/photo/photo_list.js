@@ -4,6 +4,7 @@
  */
 
 import { emptyState, fill, h } from "../elements/dom.js";
+import { t } from "../elements/texts.js";
 
 /** The next page is loaded when the end of the list is this close to the window. */
 const PRELOAD_DISTANCE = "1400px";
@@ -50,7 +51,7 @@ export class PhotoList {
   async more() {
     if (this.#state === "busy" || this.#state === "done") return;
     this.#state = "busy";
-    if (this.size > 0) fill(this.#tail, h("div.spinner", { role: "status", "aria-label": "Loading more photos" }));
+    if (this.size > 0) fill(this.#tail, h("div.spinner", { role: "status", "aria-label": t("Loading more photos") }));
     try {
       const { items, next } = await this.#load(this.#cursor);
       if (this.#state === "left") return;
@@ -62,8 +63,8 @@ export class PhotoList {
     } catch (error) {
       if (this.#state === "left") return;
       this.#state = "failed";
-      const again = h("button.button.plain", { type: "button", onclick: () => this.more() }, "Try again");
-      fill(this.#tail, emptyState("cloud", "Could not load photos", error.message, again));
+      const again = h("button.button.plain", { type: "button", onclick: () => this.more() }, t("Try again"));
+      fill(this.#tail, emptyState("cloud", t("Could not load photos"), error.message, again));
     }
   }
 

@@ -7,21 +7,22 @@ import { muteItem } from "./muted_subjects.js";
 import { photoPath } from "./photo_image.js";
 import { reportDialog } from "../reports/report_dialog.js";
 import { savePhoto } from "./saving.js";
+import { t } from "../elements/texts.js";
 import { displayName } from "../users/user.js";
 
 /** Return a "more" button with the menu of a photo. */
 export function photoMenu(app, photo) {
   const own = photo.author.id === app.session.id;
   const items = [
-    ...linkItems(app, photoPath(photo.id), `Photo by ${displayName(photo.author)}`),
-    photo.audience === "public" && ["image", "Embed", () => embedDialog(app, photoPath(photo.id))],
-    own && ["pencil", "Edit photo", () => editPhoto(app, photo)],
-    ["bookmark", "Save", () => savePhoto(app, photo)],
+    ...linkItems(app, photoPath(photo.id), t("Photo by {name}", { name: displayName(photo.author) })),
+    photo.audience === "public" && ["image", t("Embed"), () => embedDialog(app, photoPath(photo.id))],
+    own && ["pencil", t("Edit photo"), () => editPhoto(app, photo)],
+    ["bookmark", t("Save"), () => savePhoto(app, photo)],
     app.session.id && muteItem(app, `/photos/${photo.id}/mute`, "photo"),
-    !own && app.session.id && ["flag", "Report photo", () => reportDialog(app, { kind: "photo", id: photo.id, what: "this photo", account: photo.author.username })],
-    own && ["trash", "Delete photo", () => deletePhoto(app, photo), "danger"],
+    !own && app.session.id && ["flag", t("Report photo"), () => reportDialog(app, { kind: "photo", id: photo.id, what: t("Report this photo"), account: photo.author.username })],
+    own && ["trash", t("Delete photo"), () => deletePhoto(app, photo), "danger"],
   ];
-  return menu("Photo options", items.filter(Boolean));
+  return menu(t("Photo options"), items.filter(Boolean));
 }
 
 /** Return a button that opens a list of [icon, label, action, class?]. */
@@ -75,15 +76,15 @@ export function menu(label, items) {
 
 async function deletePhoto(app, photo) {
   const agreed = await confirmDialog({
-    heading: "Delete this photo?",
-    text: "It will be removed for everyone, with its likes and comments. This cannot be undone.",
-    action: "Delete",
+    heading: t("Delete this photo?"),
+    text: t("It will be removed for everyone, with its likes and comments. This cannot be undone."),
+    action: t("Delete"),
   });
   if (!agreed) return;
   try {
     await app.api.delete(`/photos/${photo.id}`);
     app.photos.remove(photo.id);
-    app.toasts.show("Photo deleted", { iconName: "check" });
+    app.toasts.show(t("Photo deleted"), { iconName: "check" });
   } catch (error) {
     app.toasts.error(error);
   }

@@ -13,12 +13,13 @@ import { markViewable, viewButton, viewPhoto } from "./photo_viewer.js";
 import { moderationNote } from "./sensitive.js";
 import { dateElement } from "../elements/time.js";
 import { saveButton } from "./saving.js";
+import { t } from "../elements/texts.js";
 import { displayName } from "../users/user.js";
 
 /** Create the page at "/p/:id". */
 export function photoPage(app, { id }) {
   const page = new PhotoPage(app, id);
-  return { title: "Photo", element: page.element, wide: true, leave: () => page.leave() };
+  return { title: t("Photo"), element: page.element, wide: true, leave: () => page.leave() };
 }
 
 class PhotoPage {
@@ -27,7 +28,7 @@ class PhotoPage {
   #stops = [];
   #left = false;
   #state = null;
-  element = h("div", {}, h("div.spinner", { role: "status", "aria-label": "Loading the photo" }));
+  element = h("div", {}, h("div.spinner", { role: "status", "aria-label": t("Loading the photo") }));
 
   constructor(app, id) {
     this.#app = app;
@@ -47,18 +48,18 @@ class PhotoPage {
     } catch (error) {
       if (this.#left) return;
       if (error.status === 404 || error.status === 400) this.#showNotFound();
-      else fill(this.element, emptyPage("cloud", "Could not load the photo", error.message, this.#retryButton()));
+      else fill(this.element, emptyPage("cloud", t("Could not load the photo"), error.message, this.#retryButton()));
     }
   }
 
   #retryButton() {
-    return h("button.button.plain", { type: "button", onclick: () => this.#load() }, "Try again");
+    return h("button.button.plain", { type: "button", onclick: () => this.#load() }, t("Try again"));
   }
 
   #showNotFound() {
-    const home = h("a.button", { href: "/" }, "Go to your feed");
-    fill(this.element, emptyPage("image", "Photo not available", "It was deleted, or you do not have access to it.", home));
-    this.#app.router.setTitle("Photo not available");
+    const home = h("a.button", { href: "/" }, t("Go to your feed"));
+    fill(this.element, emptyPage("image", t("Photo not available"), t("It was deleted, or you do not have access to it."), home));
+    this.#app.router.setTitle(t("Photo not available"));
   }
 
   /** Show an author that the own photo is hidden, and others that there is none. */
@@ -81,7 +82,7 @@ class PhotoPage {
       prepare: (shown) => likeByDoubleTap(shown, like, () => viewPhoto(app, article)),
     });
     const comments = new Comments(app, photo);
-    const back = h("button.icon-button", { type: "button", "aria-label": "Back", onclick: () => app.router.back() }, icon("back"));
+    const back = h("button.icon-button", { type: "button", "aria-label": t("Back"), onclick: () => app.router.back() }, icon("back"));
     const head = cardHead(app, photo);
     const text = h("div.card-text", {}, moderationNote(photo), captionOf(photo));
     const taken = h("p.taken.secondary.small");
@@ -100,18 +101,18 @@ class PhotoPage {
         taken,
         photo.author.id === app.session.id && exifSection(app, photo),
         comments.scroll,
-        h("div.card-actions", {}, likes.button, save && visuallyHidden("Double tap the photo to like it"), save && save.button),
+        h("div.card-actions", {}, likes.button, save && visuallyHidden(t("Double tap the photo to like it")), save && save.button),
         comments.form,
       ),
     );
     markViewable(article, photo);
     fill(
       this.element,
-      h("div.page-head.slim", {}, back, h("h1.visually-hidden", {}, `Photo by ${displayName(photo.author)}`)),
+      h("div.page-head.slim", {}, back, h("h1.visually-hidden", {}, t("Photo by {name}", { name: displayName(photo.author) }))),
       article,
       more.element,
     );
-    app.router.setTitle(`Photo by ${displayName(photo.author)}`);
+    app.router.setTitle(t("Photo by {name}", { name: displayName(photo.author) }));
     const update = () => {
       likes.update();
       save?.update();
@@ -165,5 +166,5 @@ class PhotoPage {
 
 function showTaken(element, { taken_at: moment }) {
   element.hidden = !moment;
-  fill(element, moment ? ["Taken ", dateElement(moment)] : []);
+  fill(element, moment ? t("Taken {date}", { date: dateElement(moment) }) : []);
 }

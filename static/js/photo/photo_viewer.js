@@ -1,6 +1,7 @@
 /** Where photos are opened at full size: what each card, cell and page shows, and the keys that act on it. */
 
 import { h, icon } from "../elements/dom.js";
+import { t } from "../elements/texts.js";
 
 /** The photos by the elements that show them. */
 const shown = new WeakMap();
@@ -28,13 +29,13 @@ export async function viewPhoto(app, element, index = pictureIndex(element)) {
     const { openLightbox } = await import("./lightbox.js");
     if (element.isConnected && !document.querySelector("dialog[open]")) openLightbox(app, element, index);
   } catch {
-    app.toasts.show("The viewer did not load. Check your connection, then try again.");
+    app.toasts.show(t("The viewer did not load. Check your connection, then try again."));
   }
 }
 
 /** Return a button that shows the photo of an element, which `element()` returns, at full size. */
 export function viewButton(app, element) {
-  return h("button.view-button", { type: "button", "aria-label": "View at full size", onclick: () => viewPhoto(app, element()) }, icon("expand"));
+  return h("button.view-button", { type: "button", "aria-label": t("View at full size"), onclick: () => viewPhoto(app, element()) }, icon("expand"));
 }
 
 /** Return the keys of ordinary pages. They act on the photo that has the focus, or on that of the photo's own page. */
@@ -45,10 +46,10 @@ export function photoShortcuts(app) {
   };
   const click = (selector) => withPhoto((element) => element.querySelector(selector)?.click());
   return [
-    ["z", "View the photo at full size", withPhoto((element) => viewPhoto(app, element))],
-    ["l", "Like the photo, or take the like back", click(".card-actions .like")],
-    ["c", "Comment on the photo", withPhoto(showComments)],
-    ["s", "Save the photo, or remove it from the saved ones", click(".card-actions .save")],
+    ["z", t("View the photo at full size"), withPhoto((element) => viewPhoto(app, element))],
+    ["l", t("Like the photo, or take the like back"), click(".card-actions .like")],
+    ["c", t("Comment on the photo"), withPhoto(showComments)],
+    ["s", t("Save the photo, or remove it from the saved ones"), click(".card-actions .save")],
   ];
 }
 

@@ -3,6 +3,7 @@
 import { fill, h, icon, visuallyHidden } from "../elements/dom.js";
 import { field, form } from "../elements/form.js";
 import { OptimisticChange } from "../elements/optimistic_change.js";
+import { t } from "../elements/texts.js";
 
 /** The most collections that the dialog shows. */
 const LIMIT = 100;
@@ -16,7 +17,7 @@ export function saveButton(app, photo) {
   const change = new OptimisticChange({
     send: async (saved) => {
       await setSaved(app, photo, saved);
-      app.toasts.show(saved ? "Saved" : "Removed from your saved photos", { iconName: "check" });
+      app.toasts.show(saved ? t("Saved") : t("Removed from your saved photos"), { iconName: "check" });
     },
     failed: (saved, error) => {
       show(saved);
@@ -28,7 +29,7 @@ export function saveButton(app, photo) {
     show(!before);
     change.request(before, !before);
   };
-  const button = h("button.action.save", { type: "button", onclick: toggle }, icon("bookmark"), visuallyHidden("Save"));
+  const button = h("button.action.save", { type: "button", onclick: toggle }, icon("bookmark"), visuallyHidden(t("Save")));
   const update = () => button.setAttribute("aria-pressed", String(photo.saved === true));
   update();
   return { button, update };
@@ -71,13 +72,13 @@ export async function savePhoto(app, photo) {
     await setSaved(app, photo, saved);
     app.photos.patch(photo.id, { saved });
   };
-  list.append(row(app, "Saved photos", "bookmark", kept.saved, changeSaved));
+  list.append(row(app, t("Saved photos"), "bookmark", kept.saved, changeSaved));
   kept.items.forEach(add);
-  const title = field("title", "New collection", { attributes: { maxlength: 60 } });
+  const title = field("title", t("New collection"), { attributes: { maxlength: 60 } });
   const sheet = form({
     inputs: [title],
-    action: "Create and add",
-    extra: h("button.button.plain.full", { type: "button", onclick: () => dialog.close() }, "Done"),
+    action: t("Create and add"),
+    extra: h("button.button.plain.full", { type: "button", onclick: () => dialog.close() }, t("Done")),
     submit: async () => {
       const created = await app.api.post("/collections", { title: title.input.value });
       await app.api.post(`/collections/${created.id}/items`, { photo_id: photo.id });
@@ -85,7 +86,7 @@ export async function savePhoto(app, photo) {
       add({ ...created, contains: true });
     },
   });
-  const dialog = h("dialog.keep", { "aria-labelledby": "keep-heading" }, h("h2", { id: "keep-heading" }, "Save photo"), list, sheet);
+  const dialog = h("dialog.keep", { "aria-labelledby": "keep-heading" }, h("h2", { id: "keep-heading" }, t("Save photo")), list, sheet);
   dialog.addEventListener("close", () => dialog.remove());
   document.body.append(dialog);
   dialog.showModal();
@@ -112,15 +113,15 @@ function row(app, title, iconName, checked, change) {
       input.disabled = false;
     }
   });
-  return h("li", {}, h("label.check", {}, input, h("span", {}, title), icon(iconName), iconName === "people" && visuallyHidden("public")));
+  return h("li", {}, h("label.check", {}, input, h("span", { dir: "auto" }, title), icon(iconName), iconName === "people" && visuallyHidden(t("public"))));
 }
 
 /** Ask for the title of a collection and who sees it; `save({title, public})` sends them. */
 export function collectionDialog({ heading, action, collection = { title: "", public: false }, save }) {
-  const title = field("title", "Title", { attributes: { maxlength: 60, value: collection.title } });
+  const title = field("title", t("Title"), { attributes: { maxlength: 60, value: collection.title } });
   const isPublic = h("input", { type: "checkbox", checked: collection.public });
   const check = {
-    element: h("label.check", {}, isPublic, h("span", {}, h("b", {}, "Public"), h("span.secondary.small", {}, "Everyone who can see your photos can see the collection."))),
+    element: h("label.check", {}, isPublic, h("span", {}, h("b", {}, t("Public")), h("span.secondary.small", {}, t("Everyone who can see your photos can see the collection.")))),
     input: isPublic,
     name: "public",
     setError: () => {},
@@ -128,7 +129,7 @@ export function collectionDialog({ heading, action, collection = { title: "", pu
   const sheet = form({
     inputs: [title, check],
     action,
-    extra: h("button.button.plain.full", { type: "button", onclick: () => dialog.close() }, "Cancel"),
+    extra: h("button.button.plain.full", { type: "button", onclick: () => dialog.close() }, t("Cancel")),
     submit: async () => {
       await save({ title: title.input.value, public: isPublic.checked });
       dialog.close();

@@ -1,6 +1,7 @@
 /** Sensitive photos, which are blurred until the viewer wants to see them, and what moderation tells their authors. */
 
 import { h, icon } from "../elements/dom.js";
+import { t } from "../elements/texts.js";
 
 /** The photos that the viewer has chosen to see, as long as the page is open. */
 const shown = new Set();
@@ -24,8 +25,8 @@ export function cover(photo, show) {
     shown.add(photo.id);
     for (const other of document.querySelectorAll(`.cover-sensitive[data-photo="${CSS.escape(photo.id)}"]`)) uncover.get(other)?.();
   };
-  const button = h("button.button.compact", { type: "button", onclick: reveal }, "Show");
-  const element = h("div.cover-sensitive", { data: { photo: photo.id } }, icon("image"), h("span", {}, "Sensitive content"), button);
+  const button = h("button.button.compact", { type: "button", onclick: reveal }, t("Show"));
+  const element = h("div.cover-sensitive", { data: { photo: photo.id } }, icon("image"), h("span", {}, t("Sensitive content")), button);
   uncover.set(element, show);
   return element;
 }
@@ -33,8 +34,8 @@ export function cover(photo, show) {
 /** Return the note of moderation about the viewer's own photo, or null without one. */
 export function moderationNote({ moderation }) {
   if (!moderation) return null;
-  const reason = moderation.reason ? `: ${moderation.reason}` : "";
-  return h("p.moderation-note", { role: "note" }, icon("lock"), h("span", {}, `${NOTES[moderation.state]}${reason}`));
+  const reason = moderation.reason && [": ", h("bdi", {}, moderation.reason)];
+  return h("p.moderation-note", { role: "note" }, icon("lock"), h("span", {}, NOTES[moderation.state], reason));
 }
 
 /** Return the text of the note without its reason; "" without a note. */
@@ -43,7 +44,7 @@ export function moderationText({ moderation }) {
 }
 
 const NOTES = {
-  held: "Only you see this photo until it was reviewed",
-  hidden: "This photo was hidden from others",
-  sensitive: "This photo was marked as sensitive",
+  held: t("Only you see this photo until it was reviewed"),
+  hidden: t("This photo was hidden from others"),
+  sensitive: t("This photo was marked as sensitive"),
 };

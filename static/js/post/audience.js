@@ -2,15 +2,16 @@
 
 import { h, icon } from "../elements/dom.js";
 import { choice } from "../elements/form.js";
+import { t } from "../elements/texts.js";
 
 const KEY = "picshare.audience.";
-const LABELS = { public: "Everyone", followers: "Followers", close_friends: "Close friends", only_me: "Only me" };
+const LABELS = { public: t("Everyone"), followers: t("Followers"), close_friends: t("Close friends"), only_me: t("Only me") };
 const ICONS = { followers: "people", close_friends: "star", only_me: "lock" };
 
 /** Return the field with the choice. */
 export function audienceField(value = "public") {
-  const hint = "You can change it later. Of a private account, only followers can see photos.";
-  return choice("audience", "Who can see it", Object.entries(LABELS), { value, hint });
+  const hint = t("You can change it later. Of a private account, only followers can see photos.");
+  return choice("audience", t("Who can see it"), Object.entries(LABELS), { value, hint });
 }
 
 /** Return the choice of a user's last photo in this browser. */
@@ -35,5 +36,5 @@ export function audienceName({ audience }) {
 /** Return the mark of a photo, or null if everyone can see it; `short` is without the name. */
 export function audienceMark(photo, { short = false } = {}) {
   const name = audienceName(photo);
-  return name ? h("span.audience", { title: `For: ${name}` }, icon(ICONS[photo.audience]), h(short ? "span.visually-hidden" : "span", {}, name)) : null;
+  return name ? h("span.audience", { title: t("For: {audience}", { audience: name }) }, icon(ICONS[photo.audience]), h(short ? "span.visually-hidden" : "span", {}, name)) : null;
 }

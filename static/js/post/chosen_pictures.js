@@ -3,6 +3,7 @@
 import { fill, h, icon } from "../elements/dom.js";
 import { isVideo } from "../elements/picture_types.js";
 import { previewOf } from "../elements/preview.js";
+import { t } from "../elements/texts.js";
 
 /** The most pictures of one photo; the server has the same limit. */
 export const MAX_PICTURES = 10;
@@ -14,11 +15,11 @@ export class ChosenPictures {
   #altText;
   #changed;
   #preview = h("div.preview");
-  #strip = h("ol.strip", { "aria-label": "Pictures" });
-  #earlier = this.#tool("Move earlier", "back", () => this.#move(-1));
-  #later = this.#tool("Move later", "forward", () => this.#move(1));
-  #remove = this.#tool("Remove picture", "trash", () => this.#removeSelected());
-  #tools = h("div.strip-tools", { role: "group", "aria-label": "Selected picture" }, this.#earlier, this.#later, this.#remove);
+  #strip = h("ol.strip", { "aria-label": t("Pictures") });
+  #earlier = this.#tool(t("Move earlier"), "back", () => this.#move(-1));
+  #later = this.#tool(t("Move later"), "forward", () => this.#move(1));
+  #remove = this.#tool(t("Remove picture"), "trash", () => this.#removeSelected());
+  #tools = h("div.strip-tools", { role: "group", "aria-label": t("Selected picture") }, this.#earlier, this.#later, this.#remove);
   #another;
   #add;
   element;
@@ -49,10 +50,10 @@ export class ChosenPictures {
 
   /** Return why a file cannot be added, or null. */
   refusal(file) {
-    if (this.size > 0 && (isVideo(file) || this.#list.some((chosen) => isVideo(chosen.file)))) return "A video is a post of its own.";
-    if (this.size >= MAX_PICTURES) return "A photo can have ten pictures.";
+    if (this.size > 0 && (isVideo(file) || this.#list.some((chosen) => isVideo(chosen.file)))) return t("A video is a post of its own.");
+    if (this.size >= MAX_PICTURES) return t("A photo can have ten pictures.");
     const same = ({ file: { name, size, lastModified } }) => name === file.name && size === file.size && lastModified === file.lastModified;
-    return this.#list.some(same) ? "This picture was chosen already." : null;
+    return this.#list.some(same) ? t("This picture was chosen already.") : null;
   }
 
   /** Add a picture {file, altText, …}, or {preview, altText, …} with the address of an image, and select it. */
@@ -95,17 +96,17 @@ export class ChosenPictures {
   #draw() {
     const several = this.size > 1;
     const current = this.#list[this.#selected];
-    const place = `${this.#selected + 1} of ${this.size}`;
+    const place = { place: this.#selected + 1, count: this.size };
     const isFilm = Boolean(current?.file && isVideo(current.file));
     if (this.#add) this.#add.hidden = isFilm;
-    this.#altText.element.querySelector("label").textContent = several ? `Description of picture ${place}` : "Description";
+    fill(this.#altText.element.querySelector("label"), several ? t("Description of picture {place} of {count}", place) : t("Description"));
     this.#tools.hidden = this.#strip.hidden = !several;
     this.#earlier.setAttribute("aria-disabled", String(this.#selected === 0));
     this.#later.setAttribute("aria-disabled", String(this.#selected === this.size - 1));
     if (!current) return;
     const image = previewOf(current, {
-      alt: several ? `Picture ${place}` : `The ${isFilm ? "video" : "photo"} you chose`,
-      failed: (element) => element.replaceWith(h("p.secondary", {}, "No preview. The file may be damaged.")),
+      alt: several ? t("Picture {place} of {count}", place) : isFilm ? t("The video you chose") : t("The photo you chose"),
+      failed: (element) => element.replaceWith(h("p.secondary", {}, t("No preview. The file may be damaged."))),
     });
     fill(this.#preview, image, !several && this.#another);
     const hadFocus = this.#strip.contains(document.activeElement);
@@ -115,8 +116,8 @@ export class ChosenPictures {
 
   #thumb({ file, preview }, index) {
     const image = previewOf({ file, preview }, { alt: "", failed: (element) => element.replaceWith(icon("image")) });
-    const place = `Picture ${index + 1} of ${this.size}`;
-    const label = file ? `${place}: ${file.name}` : place;
+    const place = { place: index + 1, count: this.size };
+    const label = file ? t("Picture {place} of {count}: {file}", { ...place, file: file.name }) : t("Picture {place} of {count}", place);
     return h("button.thumb", { type: "button", "aria-label": label, "aria-pressed": String(index === this.#selected), onclick: () => this.select(index) }, image);
   }
 

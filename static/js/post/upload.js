@@ -5,6 +5,7 @@ import { ChosenPictures } from "./chosen_pictures.js";
 import { fill, h, icon } from "../elements/dom.js";
 import { checkbox, field, form } from "../elements/form.js";
 import { PICTURE_TYPES, VIDEO_TYPES, beginsLikePicture, isVideo } from "../elements/picture_types.js";
+import { number, t, written } from "../elements/texts.js";
 
 /** The largest file of a photo and of a video in bytes; the server has the same limits. */
 const MAX_BYTES = 25_000_000;
@@ -13,17 +14,21 @@ const MAX_VIDEO_BYTES = 100_000_000;
 /** Create the page at "/new". */
 export function uploadPage(app) {
   const page = new UploadPage(app);
-  return { title: "New photo", element: page.element, wide: true, leave: () => page.leave() };
+  return { title: t("New photo"), element: page.element, wide: true, leave: () => page.leave() };
 }
 
 /** Return the reason why a file cannot be shared, or null. */
 export async function fileError(file) {
-  if (file.size === 0) return "This file is empty.";
+  if (file.size === 0) return t("This file is empty.");
   // Browsers derive the type from the name. A photo without an extension, or with another one, is still a photo.
-  if (isVideo(file)) return file.size > MAX_VIDEO_BYTES ? `This video has ${(file.size / 1e6).toFixed(1)} MB. The maximum is 100 MB.` : null;
-  if (!PICTURE_TYPES.includes(file.type) && !(await beginsLikePicture(file))) return "Choose a photo, JPEG, PNG, WebP, AVIF or GIF, or an MP4 video.";
-  if (file.size > MAX_BYTES) return `This photo has ${(file.size / 1e6).toFixed(1)} MB. The maximum is 25 MB.`;
+  if (isVideo(file)) return file.size > MAX_VIDEO_BYTES ? t("This video has {size} MB. The maximum is 100 MB.", { size: megabytes(file) }) : null;
+  if (!PICTURE_TYPES.includes(file.type) && !(await beginsLikePicture(file))) return t("Choose a photo, JPEG, PNG, WebP, AVIF or GIF, or an MP4 video.");
+  if (file.size > MAX_BYTES) return t("This photo has {size} MB. The maximum is 25 MB.", { size: megabytes(file) });
   return null;
+}
+
+function megabytes({ size }) {
+  return written(() => number(size / 1e6, { minimumFractionDigits: 1, maximumFractionDigits: 1 }));
 }
 
 /**
@@ -53,19 +58,19 @@ class UploadPage {
     this.#fields = photoFields(rememberedAudience(app.session));
     this.#draft = app.draft;
     this.#refused = app.takeRefused();
-    this.element = h("div", {}, h("div.page-head", {}, h("h1", {}, "New photo")), this.#body);
+    this.element = h("div", {}, h("div.page-head", {}, h("h1", {}, t("New photo"))), this.#body);
     // The form outlives the choice of another photo, so that no text has to be written twice.
     this.#form = form({
       inputs: Object.values(this.#fields),
-      action: "Share",
+      action: t("Share"),
       submit: async () => this.#share(),
       error: this.#refused?.error,
     });
     this.#form.addEventListener("input", () => this.#draft.saveTexts(this.#texts()));
-    this.#more = this.#fileInput("Add photos", { multiple: true });
+    this.#more = this.#fileInput(t("Add photos"), { multiple: true });
     this.#more.button.classList.add("plain", "compact");
     this.#pictures = new ChosenPictures(this.#fields.altText, {
-      another: h("button.button.compact", { type: "button", onclick: () => this.#removePictures() }, "Choose another photo"),
+      another: h("button.button.compact", { type: "button", onclick: () => this.#removePictures() }, t("Choose another photo")),
       add: [this.#more.button, this.#more.input],
       changed: () => this.#draft.savePictures(this.#pictures.all),
     });
@@ -90,13 +95,13 @@ class UploadPage {
     let altText = this.#pictures.size === 0 ? this.#fields.altText.input.value : "";
     for (const file of files) {
       const problem = (await fileError(file)) ?? this.#pictures.refusal(file);
-      if (problem) problems.push(files.length > 1 ? `${file.name}: ${problem}` : problem);
+      if (problem) problems.push(files.length > 1 ? t("{file}: {problem}", { file: file.name, problem }) : problem);
       else {
         this.#pictures.add({ file, altText });
         altText = "";
       }
     }
-    this.#error.textContent = problems.join(" ");
+    fill(this.#error, problems.map((problem) => [problem, " "]));
     this.#error.hidden = problems.length === 0;
     if (problems.length === files.length) return;
     this.#draft.savePictures(this.#pictures.all);
@@ -157,8 +162,8 @@ class UploadPage {
 
   #showPicker() {
     this.#body.classList.remove("with-photo");
-    const picker = this.#fileInput("Choose a photo", { multiple: true });
-    const camera = this.#fileInput("Take a photo", { capture: "environment", accept: PICTURE_TYPES.join(",") });
+    const picker = this.#fileInput(t("Choose a photo"), { multiple: true });
+    const camera = this.#fileInput(t("Take a photo"), { capture: "environment", accept: PICTURE_TYPES.join(",") });
     camera.button.classList.add("camera-only", "plain");
     fill(
       this.#body,
@@ -166,9 +171,9 @@ class UploadPage {
         "div.picker",
         {},
         icon("image"),
-        h("p", {}, "Drop photos here, or"),
+        h("p", {}, t("Drop photos here, or")),
         h("div.choices", {}, picker.button, camera.button),
-        h("p.small", {}, "JPEG, PNG, WebP, AVIF or GIF, up to 25 MB, up to ten in one post; or an MP4 video of a minute at most. Location data in the file stays private."),
+        h("p.small", {}, t("JPEG, PNG, WebP, AVIF or GIF, up to 25 MB, up to ten in one post; or an MP4 video of a minute at most. Location data in the file stays private.")),
         picker.input,
         camera.input,
       ),
@@ -191,7 +196,7 @@ class UploadPage {
   #showForm() {
     if (this.#body.classList.contains("with-photo")) return;
     this.#body.classList.add("with-photo");
-    const discard = h("button.button.plain.full", { type: "button", onclick: () => this.#discard() }, "Discard");
+    const discard = h("button.button.plain.full", { type: "button", onclick: () => this.#discard() }, t("Discard"));
     fill(this.#body, this.#pictures.element, h("div.share-form", {}, this.#error, this.#form, discard));
   }
 
@@ -217,14 +222,14 @@ class UploadPage {
 /** Return the fields that describe a photo, and the choice of who can see it. */
 export function photoFields(audience) {
   return {
-    caption: field("caption", "Caption", { kind: "textarea", attributes: { maxlength: 2200, "data-focus": "" } }),
-    altText: field("alt_text", "Description", {
-      hint: "Describe the photo for people who cannot see it.",
+    caption: field("caption", t("Caption"), { kind: "textarea", attributes: { maxlength: 2200, "data-focus": "" } }),
+    altText: field("alt_text", t("Description"), {
+      hint: t("Describe the photo for people who cannot see it."),
       attributes: { maxlength: 1000 },
     }),
-    tags: field("tags", "Tags", { hint: "For example: sea, evening", attributes: { autocapitalize: "none" } }),
-    location: field("location", "Place", { hint: "Optional.", attributes: { maxlength: 100 } }),
+    tags: field("tags", t("Tags"), { hint: t("For example: sea, evening"), attributes: { autocapitalize: "none" } }),
+    location: field("location", t("Place"), { hint: t("Optional."), attributes: { maxlength: 100 } }),
     audience: audienceField(audience),
-    sensitive: checkbox("sensitive", "Sensitive", "Blurred until the viewer wants to see it.", false),
+    sensitive: checkbox("sensitive", t("Sensitive"), t("Blurred until the viewer wants to see it."), false),
   };
 }

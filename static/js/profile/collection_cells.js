@@ -1,6 +1,7 @@
 /** Collections as cells that link to them, and those of a user on the profile. */
 
 import { fill, h, icon } from "../elements/dom.js";
+import { t } from "../elements/texts.js";
 import { squareFrame } from "../photo/photo_image.js";
 
 /** The collections that a profile shows at first, and adds each time. */
@@ -40,11 +41,11 @@ export async function userCollections(app, user) {
     }
   };
   const drawFoot = (cursor) => {
-    const button = h("button.button.plain.compact", { type: "button", onclick: () => showMore(button, cursor) }, "More collections");
+    const button = h("button.button.plain.compact", { type: "button", onclick: () => showMore(button, cursor) }, t("More collections"));
     fill(foot, cursor && button);
   };
   drawFoot(page.next);
-  return h("section.user-collections", { "aria-label": "Collections" }, h("h2.section-head", {}, "Collections"), list, foot);
+  return h("section.user-collections", { "aria-label": t("Collections") }, h("h2.section-head", {}, t("Collections")), list, foot);
 }
 
 function collectionCell({ id, title, cover, public: isPublic }, own) {
@@ -57,7 +58,7 @@ function collectionCell({ id, title, cover, public: isPublic }, own) {
       { href: `/c/${id}` },
       h("span.cover", { "aria-hidden": "true" }, frame),
       h("span.name", {}, title),
-      own && h("span.secondary.small.audience", {}, icon(isPublic ? "people" : "lock"), isPublic ? "Public" : "Only you"),
+      own && h("span.secondary.small.audience", {}, icon(isPublic ? "people" : "lock"), isPublic ? t("Public") : t("Only you")),
     ),
   );
 }

@@ -6,9 +6,10 @@
  */
 
 import { fill, h, icon, visuallyHidden } from "../elements/dom.js";
+import { lineDirection, t } from "../elements/texts.js";
 import { describe } from "../photo/photo_image.js";
 
-const KEYS = { ArrowLeft: "earlier", ArrowUp: "earlier", ArrowRight: "later", ArrowDown: "later", Home: "first" };
+const KEYS = { ArrowUp: "earlier", ArrowDown: "later", Home: "first" };
 
 export class CollectionOrder {
   #app;
@@ -25,8 +26,8 @@ export class CollectionOrder {
   #bar = h(
     "div.arrange-bar",
     { hidden: true },
-    h("p.secondary.small", {}, "Drag photos, or move them by their buttons."),
-    h("button.button.compact", { type: "button", onclick: () => this.stop() }, "Done"),
+    h("p.secondary.small", {}, t("Drag photos, or move them by their buttons.")),
+    h("button.button.compact", { type: "button", onclick: () => this.stop() }, t("Done")),
   );
   element = h("div", {}, this.#bar, this.#announcement);
 
@@ -51,17 +52,18 @@ export class CollectionOrder {
     const name = describe(photo);
     const tool = (move, iconName, label) => {
       const action = () => this.#move(element, move);
-      return h("button.icon-button.small-icon", { type: "button", "aria-label": `${label}: ${name}`, data: { move }, onclick: action }, icon(iconName));
+      return h("button.icon-button.small-icon", { type: "button", "aria-label": t("{action}: {name}", { action: label, name }), data: { move }, onclick: action }, icon(iconName));
     };
     const tools = h(
       "div.arrange-tools",
       { role: "group", "aria-label": name },
-      tool("first", "up", "Move to the front"),
-      tool("earlier", "back", "Move earlier"),
-      tool("later", "forward", "Move later"),
+      tool("first", "up", t("Move to the front")),
+      tool("earlier", "back", t("Move earlier")),
+      tool("later", "forward", t("Move later")),
     );
     tools.addEventListener("keydown", (event) => {
-      const move = KEYS[event.key];
+      const across = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+      const move = across ? (across === lineDirection() ? "later" : "earlier") : KEYS[event.key];
       if (!move || event.altKey || event.ctrlKey || event.metaKey) return;
       event.preventDefault();
       this.#move(element, move);
@@ -134,7 +136,7 @@ export class CollectionOrder {
 
   #announce(element) {
     const cells = this.#cells;
-    fill(this.#announcement, `Place ${cells.indexOf(element) + 1} of ${cells.length}`);
+    fill(this.#announcement, t("Place {place} of {count}", { place: cells.indexOf(element) + 1, count: cells.length }));
   }
 
   #dragStarted(event) {
@@ -155,7 +157,7 @@ export class CollectionOrder {
     const target = event.target.closest(".arranged");
     if (!target || target === dragged) return;
     const box = target.getBoundingClientRect();
-    const leads = event.clientX < box.left + box.width / 2;
+    const leads = event.clientX < box.left + box.width / 2 === (lineDirection() === 1);
     this.#list.body.insertBefore(dragged, leads ? target : target.nextElementSibling);
   }
 

@@ -12,6 +12,7 @@ import { PhotoList } from "../photo/photo_list.js";
 import { menu } from "../photo/photo_menu.js";
 import { PresenceLine } from "../users/presence.js";
 import { banner } from "./profile_image.js";
+import { t, tn } from "../elements/texts.js";
 import { reportDialog } from "../reports/report_dialog.js";
 import { avatar, displayName, profilePath, redrawUser } from "../users/user.js";
 
@@ -33,7 +34,7 @@ class ProfilePage {
   #presence;
   #stops = [];
   #left = false;
-  element = h("div", {}, h("div.spinner", { role: "status", "aria-label": "Loading the profile" }));
+  element = h("div", {}, h("div.spinner", { role: "status", "aria-label": t("Loading the profile") }));
 
   constructor(app, username) {
     this.#app = app;
@@ -65,8 +66,8 @@ class ProfilePage {
     } catch (error) {
       if (this.#left) return;
       const missing = error.status === 404;
-      const heading = missing ? "Profile not found" : "Could not load the profile";
-      const text = missing ? `@${this.#username} does not exist, or is not visible to you.` : error.message;
+      const heading = missing ? t("Profile not found") : t("Could not load the profile");
+      const text = missing ? t("{name} does not exist, or is not visible to you.", { name: `@${this.#username}` }) : error.message;
       fill(this.element, emptyPage(missing ? "people" : "cloud", heading, text));
       this.#app.router.setTitle(heading);
     }
@@ -91,7 +92,7 @@ class ProfilePage {
       draw: (photo) => photoCell(this.#app, photo),
       empty: () => this.#empty(own),
     });
-    const photosHead = this.#collections && h("h2.section-head", {}, "Photos");
+    const photosHead = this.#collections && h("h2.section-head", {}, t("Photos"));
     fill(this.element, this.#head(own), this.#canSeePhotos() ? [this.#collections, photosHead, this.#list.element] : privateAccount());
     this.#app.router.setTitle(displayName(user));
     if (!own) this.#presence.watch(user);
@@ -150,14 +151,14 @@ class ProfilePage {
     const drawStats = () =>
       fill(
         stats,
-        stat(user.photos, "photo", "photos"),
-        h("a", { href: `${profilePath(user)}/followers` }, stat(user.followers, "follower", "followers")),
-        h("a", { href: `${profilePath(user)}/following` }, stat(user.following, "following", "following")),
+        stat((values) => tn("<b>{number}</b> <what>photo</what>", "<b>{number}</b> <what>photos</what>", user.photos, values), user.photos),
+        h("a", { href: `${profilePath(user)}/followers` }, stat((values) => tn("<b>{number}</b> <what>follower</what>", "<b>{number}</b> <what>followers</what>", user.followers, values), user.followers)),
+        h("a", { href: `${profilePath(user)}/following` }, stat((values) => tn("<b>{number}</b> <what>following</what>", "<b>{number}</b> <what>following</what>", user.following, values), user.following)),
       );
     drawStats();
     const buttons = h("div.buttons");
     if (own) {
-      append(buttons, [h("a.button.plain", { href: "/settings" }, icon("gear"), "Edit profile"), h("a.button.plain", { href: "/saved" }, icon("bookmark"), "Saved")]);
+      append(buttons, [h("a.button.plain", { href: "/settings" }, icon("gear"), t("Edit profile")), h("a.button.plain", { href: "/saved" }, icon("bookmark"), t("Saved"))]);
     } else if (this.#app.session.user) {
       const follow = followButton(this.#app, user, (relation) => {
         user.followers += Number(relation.following) - Number(user.relation.following);
@@ -176,7 +177,7 @@ class ProfilePage {
         "div.title",
         {},
         h("h1", {}, displayName(user)),
-        h("p.secondary", {}, `@${user.username}`, user.private && " · private", user.relation?.followed_by && h("span.follows-you", {}, "follows you")),
+        h("p.secondary", {}, h("bdi", {}, `@${user.username}`), user.private && [" · ", t("private")], user.relation?.followed_by && h("span.follows-you", {}, t("follows you"))),
         this.#presence.element,
       ),
       buttons,
@@ -188,6 +189,7 @@ class ProfilePage {
 
   #menu() {
     const { relation, id, username } = this.#user;
+    const handle = `@${username}`;
     const change = async (method, what, text) => {
       try {
         await this.#app.api[method](`/users/${id}/${what}`);
@@ -199,38 +201,39 @@ class ProfilePage {
     };
     const block = async () => {
       const agreed = await confirmDialog({
-        heading: `Block @${username}?`,
-        text: "You will no longer see each other’s photos or follow each other.",
-        action: "Block",
+        heading: t("Block {name}?", { name: handle }),
+        text: t("You will no longer see each other’s photos or follow each other."),
+        action: t("Block"),
       });
-      if (agreed) await change("put", "block", `@${username} is blocked`);
+      if (agreed) await change("put", "block", t("{name} is blocked", { name: handle }));
     };
-    return menu("Profile options", [
-      ...linkItems(this.#app, profilePath(this.#user), `@${username}`),
-      ...(relation.blocking ? [] : [["layers", "Add to lists", () => listsOfUserDialog(this.#app, this.#user)]]),
+    return menu(t("Profile options"), [
+      ...linkItems(this.#app, profilePath(this.#user), handle),
+      ...(relation.blocking ? [] : [["layers", t("Add to lists"), () => listsOfUserDialog(this.#app, this.#user)]]),
       relation.close_friend
-        ? ["star", "Remove from close friends", () => change("delete", "close-friend", `@${username} is no close friend any more`)]
-        : ["star", "Add to close friends", () => change("put", "close-friend", `@${username} is a close friend`)],
+        ? ["star", t("Remove from close friends"), () => change("delete", "close-friend", t("{name} is no close friend any more", { name: handle }))]
+        : ["star", t("Add to close friends"), () => change("put", "close-friend", t("{name} is a close friend", { name: handle }))],
       relation.muting
-        ? ["mute", "Unmute", () => change("delete", "mute", `@${username} is no longer muted`)]
-        : ["mute", "Mute", () => change("put", "mute", `@${username} is muted`)],
+        ? ["mute", t("Unmute"), () => change("delete", "mute", t("{name} is no longer muted", { name: handle }))]
+        : ["mute", t("Mute"), () => change("put", "mute", t("{name} is muted", { name: handle }))],
       relation.blocking
-        ? ["block", "Unblock", () => change("delete", "block", `@${username} is no longer blocked`)]
-        : ["block", "Block", block, "danger"],
-      ["flag", "Report account", () => reportDialog(this.#app, { kind: "user", id, what: `@${username}` })],
+        ? ["block", t("Unblock"), () => change("delete", "block", t("{name} is no longer blocked", { name: handle }))]
+        : ["block", t("Block"), block, "danger"],
+      ["flag", t("Report account"), () => reportDialog(this.#app, { kind: "user", id, what: t("Report {name}", { name: handle }) })],
     ]);
   }
 
   #empty(own) {
-    if (!own) return emptyState("image", "No photos yet", `Photos that ${displayName(this.#user)} shares appear here.`);
-    return emptyState("image", "Share your first photo", "Your followers see it at once.", h("a.button", { href: "/new" }, "Choose a photo"));
+    if (!own) return emptyState("image", t("No photos yet"), t("Photos that {name} shares appear here.", { name: displayName(this.#user) }));
+    return emptyState("image", t("Share your first photo"), t("Your followers see it at once."), h("a.button", { href: "/new" }, t("Choose a photo")));
   }
 }
 
-function stat(number, one, many) {
-  return h("span", {}, h("b", {}, count(number)), " ", h("span.secondary", {}, number === 1 ? one : many));
+/** Return a number with what it counts; `text(values)` is the message. */
+function stat(text, number) {
+  return h("span", {}, text({ number: count(number), b: (parts) => h("b", {}, parts), what: (parts) => h("span.secondary", {}, parts) }));
 }
 
 function privateAccount() {
-  return emptyState("lock", "This account is private", "Send a follow request. You see the photos once it is accepted.");
+  return emptyState("lock", t("This account is private"), t("Send a follow request. You see the photos once it is accepted."));
 }

@@ -2,11 +2,14 @@
 
 import { append, asSentence, fill, h, icon } from "../elements/dom.js";
 import { PICTURE_TYPES } from "../elements/picture_types.js";
+import { t } from "../elements/texts.js";
 import { avatar } from "../users/user.js";
 
 /** Delays between requests for the state of an upload; the last one is repeated. */
 const POLL_DELAYS_MS = [300, 500, 1000, 2000, 4000];
-const LABELS = { avatar: "Profile picture", banner: "Banner" };
+const LABELS = { avatar: t("Profile picture"), banner: t("Banner") };
+const CHOOSE = { avatar: t("Choose a profile picture"), banner: t("Choose a banner") };
+const REMOVED = { avatar: t("Profile picture removed."), banner: t("Banner removed.") };
 
 export class ProfileImageField {
   #app;
@@ -26,11 +29,11 @@ export class ProfileImageField {
     this.#input = h("input.visually-hidden", {
       type: "file",
       accept: PICTURE_TYPES.join(","),
-      "aria-label": `Choose a ${label.toLowerCase()}`,
+      "aria-label": CHOOSE[kind],
       onchange: () => this.#upload(),
     });
-    this.#remove = h("button.button.plain.compact", { type: "button", onclick: () => this.#delete() }, "Remove");
-    const choose = h("button.button.plain.compact", { type: "button", onclick: () => this.#input.click() }, "Choose a picture");
+    this.#remove = h("button.button.plain.compact", { type: "button", onclick: () => this.#delete() }, t("Remove"));
+    const choose = h("button.button.plain.compact", { type: "button", onclick: () => this.#input.click() }, t("Choose a picture"));
     this.element = h(
       "div.profile-image",
       { data: { kind } },
@@ -61,19 +64,19 @@ export class ProfileImageField {
     const user = this.#app.session.user;
     this.#remove.hidden = !this.#url;
     if (this.#kind === "avatar") fill(this.#picture, avatar(user, "huge"));
-    else fill(this.#picture, banner(user) ?? h("div.banner.none", {}, icon("image"), h("span.secondary.small", {}, "No banner yet")));
+    else fill(this.#picture, banner(user) ?? h("div.banner.none", {}, icon("image"), h("span.secondary.small", {}, t("No banner yet"))));
   }
 
   async #upload() {
     const [file] = this.#input.files;
     this.#input.value = ""; // so that the same file can be chosen again
     if (!file) return;
-    this.#show("Uploading…");
+    this.#show(t("Uploading…"));
     const body = new FormData();
     body.append("file", file);
     try {
       await this.#app.api.request("PUT", this.#path, { form: body });
-      this.#show("Processing…");
+      this.#show(t("Processing…"));
       this.#poll(0, { announce: true });
     } catch (error) {
       this.#fail(error.fields?.file ?? error.message);
@@ -81,13 +84,13 @@ export class ProfileImageField {
   }
 
   async #delete() {
-    this.#show("Removing…");
+    this.#show(t("Removing…"));
     try {
       await this.#app.api.delete(this.#path);
       this.#app.session.patch({ [`${this.#kind}_url`]: null });
       this.#show("");
       this.#draw();
-      append(this.#status, [`${LABELS[this.#kind]} removed.`]);
+      append(this.#status, [REMOVED[this.#kind]]);
     } catch (error) {
       this.#fail(error.message);
     }
@@ -106,14 +109,14 @@ export class ProfileImageField {
       }
       if (this.#left) return;
       if (status.state === "processing") {
-        this.#show("Processing…");
+        this.#show(t("Processing…"));
         this.#poll(attempt + 1, { announce: true });
       } else if (status.state === "rejected") {
-        this.#fail(`The picture cannot be used: ${status.reason}.`);
+        this.#fail(t("The picture cannot be used: {reason}.", { reason: status.reason }));
       } else if (announce) {
         this.#app.session.patch({ [`${this.#kind}_url`]: status.url });
         this.#draw();
-        this.#show("Saved.");
+        this.#show(t("Saved."));
       }
     }, announce ? POLL_DELAYS_MS[Math.min(attempt, POLL_DELAYS_MS.length - 1)] : 0);
   }

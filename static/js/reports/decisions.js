@@ -3,25 +3,27 @@
 import { emptyState, fill, h } from "../elements/dom.js";
 import { field, form } from "../elements/form.js";
 import { CATEGORIES } from "./report_dialog.js";
+import { t } from "../elements/texts.js";
 import { timeElement } from "../elements/time.js";
 
-const SUBJECTS = { photo: "Your photo", comment: "Your comment", user: "Your account" };
-const ACTIONS = {
-  sensitive: "was marked as sensitive",
-  hide: "was hidden",
-  remove: "was removed",
-  limit: "Your account was limited",
-  suspend: "Your account was suspended",
+const HEADLINES = {
+  "photo sensitive": t("Your photo was marked as sensitive"),
+  "photo hide": t("Your photo was hidden"),
+  "photo remove": t("Your photo was removed"),
+  "comment hide": t("Your comment was hidden"),
+  "comment remove": t("Your comment was removed"),
+  limit: t("Your account was limited"),
+  suspend: t("Your account was suspended"),
 };
 const EXPLANATIONS = {
-  remove: "It is erased after 30 days.",
-  limit: "Your followers see what you post. Others do not find it.",
-  suspend: "It is deleted after 30 days.",
+  remove: t("It is erased after 30 days."),
+  limit: t("Your followers see what you post. Others do not find it."),
+  suspend: t("It is deleted after 30 days."),
 };
 const APPEALS = {
-  pending: "You have appealed. Another moderator answers.",
-  upheld: "Your appeal was answered: the decision stays.",
-  reverted: "Your appeal was answered: the decision was reverted.",
+  pending: t("You have appealed. Another moderator answers."),
+  upheld: t("Your appeal was answered: the decision stays."),
+  reverted: t("Your appeal was answered: the decision was reverted."),
 };
 
 /** Create the page at "/settings/decisions". */
@@ -30,11 +32,11 @@ export function decisionsPage(app) {
   const element = h(
     "div",
     {},
-    h("div.page-head", {}, h("h1", {}, "Decisions about you")),
-    h("p.secondary.page-text", {}, "What moderators have decided about your account and what you have posted."),
+    h("div.page-head", {}, h("h1", {}, t("Decisions about you"))),
+    h("p.secondary.page-text", {}, t("What moderators have decided about your account and what you have posted.")),
     list.element,
   );
-  return { title: "Decisions about you", element };
+  return { title: t("Decisions about you"), element };
 }
 
 /** Return what the user of a suspended account sees and can do; `token` is good for that alone. */
@@ -44,7 +46,7 @@ export function suspendedAccount(app, token) {
   const request = async () => {
     try {
       await app.api.request("POST", "/users/me/exports", { bearer: token });
-      fill(note, "Your export is being made. Sign in again later to download it.");
+      fill(note, t("Your export is being made. Sign in again later to download it."));
       await exports();
     } catch (error) {
       fill(note, error.message);
@@ -53,16 +55,16 @@ export function suspendedAccount(app, token) {
   const links = h("ul.plain-list");
   const exports = async () => {
     const { items } = await app.api.request("GET", "/users/me/exports", { bearer: token });
-    fill(links, items.filter((item) => item.url).map((item) => h("li", {}, h("a", { href: item.url, download: "" }, "Download the export of ", timeElement(item.created_at, { inSentence: true })))));
+    fill(links, items.filter((item) => item.url).map((item) => h("li", {}, h("a", { href: item.url, download: "" }, t("Download the export of {time}", { time: timeElement(item.created_at, { inSentence: true }) })))));
   };
   exports().catch(() => {});
   return h(
     "div.suspended",
     {},
-    h("div.page-head", {}, h("h1", {}, "Your account is suspended")),
-    h("p.page-text", {}, "Others do not see it, and you cannot use it. You can appeal against the decision, and export your data."),
+    h("div.page-head", {}, h("h1", {}, t("Your account is suspended"))),
+    h("p.page-text", {}, t("Others do not see it, and you cannot use it. You can appeal against the decision, and export your data.")),
     list.element,
-    h("div.suspended-data", {}, h("button.button.plain", { type: "button", onclick: request }, "Export your data"), links, note),
+    h("div.suspended-data", {}, h("button.button.plain", { type: "button", onclick: request }, t("Export your data")), links, note),
   );
 }
 
@@ -71,7 +73,7 @@ class DecisionList {
   #token;
   #cursor = null;
   #rows = h("ul.decisions.panel", { hidden: true });
-  #tail = h("div", {}, h("div.spinner", { role: "status", "aria-label": "Loading the decisions" }));
+  #tail = h("div", {}, h("div.spinner", { role: "status", "aria-label": t("Loading the decisions") }));
   element = h("div", {}, this.#rows, this.#tail);
 
   constructor(app, token = null) {
@@ -90,13 +92,13 @@ class DecisionList {
       this.#cursor = next;
       for (const decision of items) this.#rows.append(this.#row(decision));
     } catch (error) {
-      const again = h("button.button.plain", { type: "button", onclick: () => this.#load() }, "Try again");
-      fill(this.#tail, emptyState("cloud", "Could not load the decisions", error.message, again));
+      const again = h("button.button.plain", { type: "button", onclick: () => this.#load() }, t("Try again"));
+      fill(this.#tail, emptyState("cloud", t("Could not load the decisions"), error.message, again));
       return;
     }
     this.#rows.hidden = this.#rows.childElementCount === 0;
-    const more = h("button.button.plain", { type: "button", onclick: () => this.#load() }, "Show older");
-    if (this.#rows.hidden) fill(this.#tail, emptyState("check", "No decisions", "Moderators have not acted on anything of yours."));
+    const more = h("button.button.plain", { type: "button", onclick: () => this.#load() }, t("Show older"));
+    if (this.#rows.hidden) fill(this.#tail, emptyState("check", t("No decisions"), t("Moderators have not acted on anything of yours.")));
     else fill(this.#tail, this.#cursor && h("div.empty-state", {}, more));
   }
 
@@ -105,13 +107,13 @@ class DecisionList {
     const row = h(
       "li.decision",
       {},
-      h("h2", {}, reverts ? "A decision was reverted" : headline(kind, action)),
-      h("p.secondary.small", {}, timeElement(decision.created_at), reverted && " · reverted"),
-      !reverts && h("p", {}, h("b", {}, "Rule: "), CATEGORIES[rule] ?? rule),
-      reason && h("p", {}, h("b", {}, "Reason: "), reason),
-      facts && h("p", {}, h("b", {}, "Facts: "), facts),
+      h("h2", {}, reverts ? t("A decision was reverted") : headline(kind, action)),
+      h("p.secondary.small", {}, timeElement(decision.created_at), reverted && [" · ", t("reverted")]),
+      !reverts && h("p", {}, t("<b>Rule:</b> {rule}", { b: bold, rule: CATEGORIES[rule] ?? rule })),
+      reason && h("p", {}, t("<b>Reason:</b> {reason}", { b: bold, reason: h("bdi", {}, reason) })),
+      facts && h("p", {}, t("<b>Facts:</b> {facts}", { b: bold, facts: h("bdi", {}, facts) })),
       !reverted && !reverts && EXPLANATIONS[action] && h("p.secondary", {}, EXPLANATIONS[action]),
-      h("p.secondary.small", {}, automated ? "Decided automatically." : "Decided by a moderator."),
+      h("p.secondary.small", {}, automated ? t("Decided automatically.") : t("Decided by a moderator.")),
       appeal && h("p.decision-appeal", { role: "status" }, APPEALS[appeal]),
     );
     if (redress) row.append(this.#appeal(decision, row));
@@ -119,15 +121,15 @@ class DecisionList {
   }
 
   #appeal(decision, row) {
-    const text = field("text", "Why is it wrong?", {
+    const text = field("text", t("Why is it wrong?"), {
       kind: "textarea",
-      hint: "You can appeal once. A moderator who has not made this decision answers.",
+      hint: t("You can appeal once. A moderator who has not made this decision answers."),
       attributes: { maxlength: 2000, rows: 3, dir: "auto" },
     });
-    const open = h("button.button.plain.compact", { type: "button", onclick: () => show() }, "Appeal");
+    const open = h("button.button.plain.compact", { type: "button", onclick: () => show() }, t("Appeal"));
     const sheet = form({
       inputs: [text],
-      action: "Send appeal",
+      action: t("Send appeal"),
       submit: async () => {
         await this.#request("POST", `/decisions/${decision.id}/appeal`, { body: { text: text.input.value } });
         row.replaceWith(this.#row({ ...decision, appeal: "pending", redress: null }));
@@ -142,6 +144,10 @@ class DecisionList {
   }
 }
 
+function bold(text) {
+  return h("b", {}, text);
+}
+
 function headline(kind, action) {
-  return action === "limit" || action === "suspend" ? ACTIONS[action] : `${SUBJECTS[kind]} ${ACTIONS[action] ?? action}`;
+  return HEADLINES[action] ?? HEADLINES[`${kind} ${action}`] ?? `${kind}: ${action}`;
 }

@@ -8,6 +8,7 @@
  */
 
 import { withTabLock } from "./tab_lock.js";
+import { language, t } from "../elements/texts.js";
 
 const BASE = "/api/v1";
 const CSRF_COOKIE = "picshare_csrf";
@@ -20,7 +21,7 @@ const RENEW_BEFORE_MS = 30_000;
 /** An error response of the API: `status` (0 if the API is unreachable), `code`, `fields` {name: message}, and members of some codes. */
 export class ApiError extends Error {
   constructor(status, problem = {}, retryAfter = 0) {
-    super(problem.detail || problem.title || "Something went wrong.");
+    super(String(problem.detail || problem.title || t("Something went wrong.")));
     this.name = "ApiError";
     this.status = status;
     this.code = problem.code ?? "";
@@ -38,11 +39,11 @@ export class ApiError extends Error {
 
 /** Return the error for a response body, which should be problem+json but may be anything. */
 export function errorFromProblem(status, text, retryAfter = 0) {
-  if (status === 0) return new ApiError(0, { code: "unreachable", detail: "PicShare cannot be reached right now." });
+  if (status === 0) return new ApiError(0, { code: "unreachable", detail: t("PicShare cannot be reached right now.") });
   try {
     return new ApiError(status, JSON.parse(text), retryAfter);
   } catch {
-    return new ApiError(status, { detail: `PicShare returned an error (${status}).` }, retryAfter);
+    return new ApiError(status, { detail: t("PicShare returned an error ({status}).", { status: String(status) }) }, retryAfter);
   }
 }
 
@@ -153,7 +154,7 @@ export class Api {
     for (const [name, value] of Object.entries(query ?? {})) {
       if (value !== null && value !== undefined && value !== "") url.searchParams.set(name, value);
     }
-    const headers = { Accept: "application/json" };
+    const headers = { Accept: "application/json", "Accept-Language": language() };
     if (method !== "GET") Object.assign(headers, this.writeHeaders());
     if (body !== undefined) headers["Content-Type"] = "application/json";
     if (key) headers["Idempotency-Key"] = key;

@@ -8,6 +8,7 @@
 import { ApiError, errorFromProblem } from "./api.js";
 import { isVideo } from "../elements/picture_types.js";
 import { retry } from "./retry.js";
+import { t } from "../elements/texts.js";
 
 const PATH = "/api/v1/uploads/tus";
 const ARCHIVE_TYPE = "application/zip";
@@ -114,7 +115,7 @@ async function requireReadable(file) {
   try {
     await file.slice(0, 1).arrayBuffer();
   } catch {
-    throw new ApiError(422, { code: "file_unreadable", detail: "The file has changed or is gone. Choose it again." });
+    throw new ApiError(422, { code: "file_unreadable", detail: t("The file has changed or is gone. Choose it again.") });
   }
 }
 

@@ -1,6 +1,7 @@
 /** The section of the settings with the accounts that the user has blocked or muted. */
 
 import { append, fill, h } from "../elements/dom.js";
+import { t } from "../elements/texts.js";
 import { userRow } from "../users/user.js";
 
 const PAGE_SIZE = 50;
@@ -8,30 +9,32 @@ const PAGE_SIZE = 50;
 /** Create the page at "/settings/blocked". */
 export function blockedSection(app) {
   const blocked = new UndoList(app, {
-    heading: "Blocked",
-    text: "Neither of you sees the other.",
-    none: "You have not blocked anyone. You can, in the menu of a profile.",
+    heading: t("Blocked"),
+    text: t("Neither of you sees the other."),
+    none: t("You have not blocked anyone. You can, in the menu of a profile."),
     path: "/users/me/blocks",
     act: "block",
-    action: "Unblock",
-    done: "unblocked",
+    action: t("Unblock"),
+    full: (name) => t("Unblock {name}", { name }),
+    done: (name) => t("{name} is unblocked.", { name }),
   });
   const muted = new UndoList(app, {
-    heading: "Muted",
-    text: "Their photos stay out of your feed, and what they do out of your notifications. They do not know.",
-    none: "You have not muted anyone. You can, in the menu of a profile.",
+    heading: t("Muted"),
+    text: t("Their photos stay out of your feed, and what they do out of your notifications. They do not know."),
+    none: t("You have not muted anyone. You can, in the menu of a profile."),
     path: "/users/me/mutes",
     act: "mute",
-    action: "Unmute",
-    done: "unmuted",
+    action: t("Unmute"),
+    full: (name) => t("Unmute {name}", { name }),
+    done: (name) => t("{name} is unmuted.", { name }),
   });
   const element = h(
     "div",
     {},
-    h("div.page-head", {}, h("h1", {}, "Blocked and muted")),
+    h("div.page-head", {}, h("h1", {}, t("Blocked and muted"))),
     h("div.settings-parts", {}, blocked.element, muted.element),
   );
-  return { title: "Blocked and muted", element };
+  return { title: t("Blocked and muted"), element };
 }
 
 /** A list of accounts, each with a button that undoes what has put it there. */
@@ -41,7 +44,7 @@ class UndoList {
   #cursor = null;
   #heading;
   #list = h("ul.user-list.panel", { hidden: true });
-  #tail = h("div", {}, h("div.spinner", { role: "status", "aria-label": "Loading" }));
+  #tail = h("div", {}, h("div.spinner", { role: "status", "aria-label": t("Loading") }));
   element;
 
   constructor(app, options) {
@@ -60,13 +63,13 @@ class UndoList {
       append(this.#list, items.map((user) => this.#row(user)));
       this.#drawTail();
     } catch (error) {
-      const again = h("button.button.plain", { type: "button", onclick: () => this.#load() }, "Try again");
+      const again = h("button.button.plain", { type: "button", onclick: () => this.#load() }, t("Try again"));
       fill(this.#tail, h("p.form-error", { role: "alert" }, error.message), again);
     }
   }
 
   #drawTail() {
-    const more = h("button.button.plain", { type: "button", onclick: () => this.#load() }, "Show more");
+    const more = h("button.button.plain", { type: "button", onclick: () => this.#load() }, t("Show more"));
     const empty = this.#list.childElementCount === 0;
     this.#list.hidden = empty;
     if (this.#cursor) fill(this.#tail, more);
@@ -74,15 +77,15 @@ class UndoList {
   }
 
   #row(user) {
-    const { act, action, done } = this.#options;
-    const button = h("button.button.plain.compact", { type: "button", "aria-label": `${action} ${user.username}` }, action);
+    const { act, action, full, done } = this.#options;
+    const button = h("button.button.plain.compact", { type: "button", "aria-label": full(user.username) }, action);
     const row = h("li", {}, userRow(user, button));
     button.addEventListener("click", async () => {
       button.disabled = true;
       try {
         await this.#app.api.delete(`/users/${user.id}/${act}`);
         this.#remove(row);
-        this.#app.toasts.show(`@${user.username} is ${done}.`);
+        this.#app.toasts.show(done(`@${user.username}`));
       } catch (error) {
         button.disabled = false;
         this.#app.toasts.error(error);

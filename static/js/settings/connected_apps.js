@@ -2,27 +2,28 @@
 
 import { scopeList } from "../account/authorization.js";
 import { confirmDialog, emptyState, fill, h } from "../elements/dom.js";
+import { t } from "../elements/texts.js";
 import { timeElement } from "../elements/time.js";
 
 /** Create the page at "/settings/applications". */
 export function connectedAppsSection(app) {
-  const content = h("div", {}, h("div.spinner", { role: "status", "aria-label": "Loading your apps" }));
-  const heading = h("h1", { tabindex: "-1" }, "Connected apps");
+  const content = h("div", {}, h("div.spinner", { role: "status", "aria-label": t("Loading your apps") }));
+  const heading = h("h1", { tabindex: "-1" }, t("Connected apps"));
   const load = async () => {
     try {
       draw((await app.api.get("/users/me/applications")).items);
     } catch (error) {
-      const again = h("button.button.plain", { type: "button", onclick: load }, "Try again");
-      fill(content, emptyState("cloud", "Could not load your apps", error.message, again));
+      const again = h("button.button.plain", { type: "button", onclick: load }, t("Try again"));
+      fill(content, emptyState("cloud", t("Could not load your apps"), error.message, again));
     }
   };
   const draw = (items) => {
     const rows = items.map((item) => h("li", {}, row(item, disconnect)));
-    const none = () => emptyState("people", "No connected apps", "When you let an app use your account, it is listed here.");
+    const none = () => emptyState("people", t("No connected apps"), t("When you let an app use your account, it is listed here."));
     fill(content, rows.length > 0 ? h("ul.user-list.panel", {}, rows) : none());
   };
   const disconnect = async ({ client_id: id, name }) => {
-    const sure = await confirmDialog({ heading: `Disconnect ${name}?`, text: "It loses its access to your account at once.", action: "Disconnect" });
+    const sure = await confirmDialog({ heading: t("Disconnect {name}?", { name }), text: t("It loses its access to your account at once."), action: t("Disconnect") });
     if (!sure) return;
     try {
       await app.api.delete(`/users/me/applications/${id}`);
@@ -41,15 +42,15 @@ export function connectedAppsSection(app) {
     "div",
     {},
     h("div.page-head", {}, heading),
-    h("p.secondary.page-text", {}, "These apps can use your account as far as you have let them. Disconnect those that you do not use or know."),
+    h("p.secondary.page-text", {}, t("These apps can use your account as far as you have let them. Disconnect those that you do not use or know.")),
     content,
   );
-  return { title: "Connected apps", element };
+  return { title: t("Connected apps"), element };
 }
 
 function row({ application, scopes, granted_at: since, last_used_at: used }, disconnect) {
   const { name, website_host: host } = application;
-  const button = h("button.button.plain.compact", { type: "button", "aria-label": `Disconnect ${name}`, onclick: () => disconnect(application) }, "Disconnect");
+  const button = h("button.button.plain.compact", { type: "button", "aria-label": t("Disconnect {name}", { name }), onclick: () => disconnect(application) }, t("Disconnect"));
   return h(
     "div.access-row",
     {},
@@ -60,10 +61,10 @@ function row({ application, scopes, granted_at: since, last_used_at: used }, dis
         "span.user-names",
         {},
         h("span.name", {}, h("bdi", {}, name)),
-        h("span.secondary.small", {}, host && [h("bdi", {}, host), ", "], "since ", timeElement(since, { inSentence: true }), used ? [", last used ", timeElement(used, { inSentence: true })] : ", not used yet"),
+        h("span.secondary.small", {}, host && [h("bdi", {}, host), ", "], t("since {time}", { time: timeElement(since, { inSentence: true }) }), ", ", used ? t("last used {time}", { time: timeElement(used, { inSentence: true }) }) : t("not used yet")),
       ),
       button,
     ),
-    h("details.access-scopes", {}, h("summary", {}, "What it may do"), scopeList(scopes)),
+    h("details.access-scopes", {}, h("summary", {}, t("What it may do")), scopeList(scopes)),
   );
 }

@@ -2,17 +2,18 @@
 
 import { DataImport } from "./data_import.js";
 import { emptyState, fill, h, icon } from "../elements/dom.js";
+import { number, t, tn, written } from "../elements/texts.js";
 import { dateElement, timeElement } from "../elements/time.js";
 
 /** Between two requests while an archive is being made, in milliseconds. */
 const POLL_INTERVAL = 4000;
 const UNFINISHED = new Set(["queued", "running"]);
 const STATES = {
-  queued: "Waiting",
-  running: "In progress",
-  ready: "Ready",
-  failed: "Failed",
-  expired: "Expired",
+  queued: t("Waiting"),
+  running: t("In progress"),
+  ready: t("Ready"),
+  failed: t("Failed"),
+  expired: t("Expired"),
 };
 const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"];
 
@@ -20,21 +21,21 @@ const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte"];
 export function dataExportPage(app) {
   let timer = 0;
   let left = false;
-  const content = h("div", {}, h("div.spinner", { role: "status", "aria-label": "Loading your exports" }));
+  const content = h("div", {}, h("div.spinner", { role: "status", "aria-label": t("Loading your exports") }));
   const load = async () => {
     clearTimeout(timer);
     try {
       draw((await app.api.get("/users/me/exports")).items);
     } catch (error) {
-      const again = h("button.button.plain", { type: "button", onclick: load }, "Try again");
-      if (!left) fill(content, emptyState("cloud", "Could not load your exports", error.message, again));
+      const again = h("button.button.plain", { type: "button", onclick: load }, t("Try again"));
+      if (!left) fill(content, emptyState("cloud", t("Could not load your exports"), error.message, again));
     }
   };
   const draw = (items) => {
     if (left) return;
     const unfinished = items.some((item) => UNFINISHED.has(item.state));
     button.disabled = unfinished;
-    const none = () => emptyState("layers", "No exports yet", "An archive stays here for some days.");
+    const none = () => emptyState("layers", t("No exports yet"), t("An archive stays here for some days."));
     fill(content, items.length > 0 ? h("ul.user-list.panel", {}, items.map((item) => h("li", {}, row(item)))) : none());
     if (unfinished) timer = setTimeout(load, POLL_INTERVAL);
   };
@@ -48,17 +49,17 @@ export function dataExportPage(app) {
     }
     await load();
   };
-  const button = h("button.button.plain.compact", { type: "button", onclick: request }, icon("plus"), "New export");
+  const button = h("button.button.plain.compact", { type: "button", onclick: request }, icon("plus"), t("New export"));
   load();
   const section = new DataImport(app);
   const element = h(
     "div",
     {},
-    h("div.page-head", {}, h("h1", {}, "Your data"), button),
+    h("div.page-head", {}, h("h1", {}, t("Your data")), button),
     h(
       "p.secondary.page-text",
       {},
-      "An archive has your original photos, your profile, and what you have written, liked and saved, with a page to look at it offline. You can request one a day. The link of a download works without signing in, so keep it to yourself.",
+      t("An archive has your original photos, your profile, and what you have written, liked and saved, with a page to look at it offline. You can request one a day. The link of a download works without signing in, so keep it to yourself."),
     ),
     content,
     section.element,
@@ -68,26 +69,26 @@ export function dataExportPage(app) {
     section.leave();
     clearTimeout(timer);
   };
-  return { title: "Your data", element, leave };
+  return { title: t("Your data"), element, leave };
 }
 
 function row({ state, url, bytes, photos, error, created_at: createdAt, expires_at: expiresAt }) {
   const facts = [];
   if (state === "ready") {
-    facts.push(`${photos} ${photos === 1 ? "photo" : "photos"}, ${size(bytes)}, until `, dateElement(expiresAt));
+    facts.push(tn("{count} photo, {size}, until {date}", "{count} photos, {size}, until {date}", photos, { size: size(bytes), date: dateElement(expiresAt) }));
   } else if (state === "failed") facts.push(error);
-  else if (UNFINISHED.has(state)) facts.push("You are notified when it is ready.");
+  else if (UNFINISHED.has(state)) facts.push(t("You are notified when it is ready."));
   return h(
     "div.user-row",
     {},
     h(
       "span.user-names",
       {},
-      h("span.name", {}, "Requested ", timeElement(createdAt, { inSentence: true })),
+      h("span.name", {}, t("Requested {time}", { time: timeElement(createdAt, { inSentence: true }) })),
       facts.length > 0 && h("span.secondary.small", {}, facts),
     ),
     url
-      ? h("a.button.compact", { href: url, download: "" }, "Download")
+      ? h("a.button.compact", { href: url, download: "" }, t("Download"))
       : h("span.webhook-state", { role: "status", data: { state } }, STATES[state] ?? state),
   );
 }
@@ -96,5 +97,5 @@ function row({ state, url, bytes, photos, error, created_at: createdAt, expires_
 function size(bytes) {
   const power = Math.min(UNITS.length - 1, Math.floor(Math.log10(Math.max(bytes, 1)) / 3));
   const format = { style: "unit", unit: UNITS[power], unitDisplay: "short", maximumFractionDigits: power > 1 ? 1 : 0 };
-  return new Intl.NumberFormat(undefined, format).format(bytes / 1000 ** power);
+  return written(() => number(bytes / 1000 ** power, format));
 }

@@ -2,20 +2,21 @@
 
 import { fill, h, icon } from "../elements/dom.js";
 import { choice } from "../elements/form.js";
+import { listed, t, tn } from "../elements/texts.js";
 import { ResumableUpload } from "../service/resumable_upload.js";
 import { timeElement } from "../elements/time.js";
 
 /** Between two requests while an archive is being worked off, in milliseconds. */
 const POLL_INTERVAL = 3000;
 const UNFINISHED = new Set(["queued", "running"]);
-const STATES = { queued: "Waiting", running: "In progress", done: "Done", failed: "Failed" };
+const STATES = { queued: t("Waiting"), running: t("In progress"), done: t("Done"), failed: t("Failed") };
 const SOURCES = { picshare: "PicShare", instagram: "Instagram" };
 const AUDIENCES = [
-  ["", "As in the archive, or followers"],
-  ["public", "Everyone"],
-  ["followers", "Followers"],
-  ["close_friends", "Close friends"],
-  ["only_me", "Only me"],
+  ["", t("As in the archive, or followers")],
+  ["public", t("Everyone")],
+  ["followers", t("Followers")],
+  ["close_friends", t("Close friends")],
+  ["only_me", t("Only me")],
 ];
 
 export class DataImport {
@@ -23,10 +24,10 @@ export class DataImport {
   #timer = 0;
   #ending = new AbortController();
   #list = h("ul.user-list.panel", { hidden: true });
-  #progress = h("progress", { max: "1", value: "0", "aria-label": "Uploading the archive", hidden: true });
-  #file = h("input.visually-hidden", { type: "file", accept: ".zip,application/zip", "aria-label": "Archive", tabindex: "-1" });
-  #audience = choice("audience", "Who can see the photos", AUDIENCES, { value: "", hint: "You can change it for each photo later." });
-  #button = h("button.button.plain", { type: "button", onclick: () => this.#file.click() }, icon("up"), "Choose an archive");
+  #progress = h("progress", { max: "1", value: "0", "aria-label": t("Uploading the archive"), hidden: true });
+  #file = h("input.visually-hidden", { type: "file", accept: ".zip,application/zip", "aria-label": t("Archive"), tabindex: "-1" });
+  #audience = choice("audience", t("Who can see the photos"), AUDIENCES, { value: "", hint: t("You can change it for each photo later.") });
+  #button = h("button.button.plain", { type: "button", onclick: () => this.#file.click() }, icon("up"), t("Choose an archive"));
   element;
 
   constructor(app) {
@@ -35,11 +36,11 @@ export class DataImport {
     this.element = h(
       "section.data-import",
       { "aria-labelledby": "import-heading" },
-      h("h2", { id: "import-heading" }, "Import photos"),
+      h("h2", { id: "import-heading" }, t("Import photos")),
       h(
         "p.secondary",
         {},
-        "Upload an export of PicShare, or one of Instagram in the format JSON, as you have received it. The photos appear in your profile at their dates. No one is notified, and photos that you have already are left out.",
+        t("Upload an export of PicShare, or one of Instagram in the format JSON, as you have received it. The photos appear in your profile at their dates. No one is notified, and photos that you have already are left out."),
       ),
       this.#audience.element,
       h("div", {}, this.#file, this.#button),
@@ -102,10 +103,10 @@ export class DataImport {
     const names = h(
       "span.user-names",
       {},
-      h("span.name", {}, source ? `${SOURCES[source]}, ` : "", timeElement(createdAt, { inSentence: true })),
+      h("span.name", {}, source ? t("{source}, {time}", { source: SOURCES[source], time: timeElement(createdAt, { inSentence: true }) }) : timeElement(createdAt, { inSentence: true })),
       h("span.secondary.small", {}, error ?? facts(item)),
     );
-    const show = h("button.text-button", { type: "button", onclick: () => this.#showFailures(item, names, show) }, "Show what failed");
+    const show = h("button.text-button", { type: "button", onclick: () => this.#showFailures(item, names, show) }, t("Show what failed"));
     if (failed > 0) names.append(show);
     return h("div.user-row", {}, names, h("span.webhook-state", { role: "status", data: { state } }, STATES[state] ?? state));
   }
@@ -117,10 +118,10 @@ export class DataImport {
       let cursor = null;
       do {
         const page = await this.#app.api.get(`/users/me/imports/${id}/items`, { state: "failed", limit: 100, ...(cursor && { cursor }) });
-        list.append(...page.items.map(({ name, reason }) => h("li", {}, h("b", { dir: "auto" }, name), `: ${reason}`)));
+        list.append(...page.items.map(({ name, reason }) => h("li", {}, h("b", {}, h("bdi", {}, name)), `: ${reason}`)));
         cursor = page.next;
       } while (cursor && list.children.length < 500);
-      if (cursor) list.append(h("li", {}, "There are more."));
+      if (cursor) list.append(h("li", {}, t("There are more.")));
       clearTimeout(this.#timer); // The next list would replace this one.
       names.append(list);
       button.remove();
@@ -132,9 +133,9 @@ export class DataImport {
 }
 
 function facts({ state, items, imported, skipped, failed }) {
-  if (items === null) return "The archive is being read.";
-  const parts = [`${imported} of ${items} imported`];
-  if (skipped > 0) parts.push(`${skipped} there already`);
-  if (failed > 0) parts.push(`${failed} failed`);
-  return parts.join(", ") + (state === "done" && imported > 0 ? ". New photos appear as they are processed." : "");
+  if (items === null) return t("The archive is being read.");
+  const parts = [tn("{imported} of {count} imported", "{imported} of {count} imported", items, { imported })];
+  if (skipped > 0) parts.push(tn("{count} there already", "{count} there already", skipped));
+  if (failed > 0) parts.push(tn("{count} failed", "{count} failed", failed));
+  return [listed(parts, "unit"), state === "done" && imported > 0 && [". ", t("New photos appear as they are processed.")]];
 }

@@ -2,6 +2,7 @@
 
 import { fill, h } from "../elements/dom.js";
 import { checkbox, field, form } from "../elements/form.js";
+import { t } from "../elements/texts.js";
 import { linkedProviders } from "../account/linked_providers.js";
 import { PasskeyList } from "../account/passkey_list.js";
 import { SecondFactor } from "../account/second_factor.js";
@@ -14,43 +15,43 @@ export function securitySection(app) {
   app.api
     .get("/users/me/identities")
     .then(({ password: hasPassword }) => {
-      if (!hasPassword) fill(password, h("p.secondary", {}, "Your account has none: you sign in with a provider. To get one, sign out and follow “Forgot password?”."));
+      if (!hasPassword) fill(password, h("p.secondary", {}, t("Your account has none: you sign in with a provider. To get one, sign out and follow “Forgot password?”.")));
     })
     .catch(() => {}); // The form explains what is wrong.
   const element = h(
     "div",
     {},
-    h("div.page-head", {}, h("h1", {}, "Security")),
+    h("div.page-head", {}, h("h1", {}, t("Security"))),
     h(
       "div.settings-parts",
       {},
-      h("section", { "aria-label": "Password" }, h("h2", {}, "Password"), password),
+      h("section", { "aria-label": t("Password") }, h("h2", {}, t("Password")), password),
       factor.element,
       passkeys.element,
       linkedProviders(app),
     ),
   );
-  return { title: "Security", element };
+  return { title: t("Security"), element };
 }
 
 function passwordForm(app) {
-  const current = field("current_password", "Current password", { kind: "password", attributes: { autocomplete: "current-password" } });
-  const chosen = field("new_password", "New password", {
+  const current = field("current_password", t("Current password"), { kind: "password", attributes: { autocomplete: "current-password" } });
+  const chosen = field("new_password", t("New password"), {
     kind: "password",
-    hint: "At least 8 characters. You are signed out everywhere else.",
+    hint: t("At least 8 characters. You are signed out everywhere else."),
     attributes: { autocomplete: "new-password", maxlength: 256 },
   });
-  const apps = checkbox("end_apps", "Disconnect all apps too", "They and your access tokens lose their access to your account.", false);
+  const apps = checkbox("end_apps", t("Disconnect all apps too"), t("They and your access tokens lose their access to your account."), false);
   // Password managers store the new password for this name.
   const username = h("input", { type: "text", autocomplete: "username", value: app.session.user.username, hidden: true, readonly: true });
   const sheet = form({
     inputs: [current, chosen, apps],
-    action: "Change password",
+    action: t("Change password"),
     submit: async () => {
       const body = { current_password: current.input.value, new_password: chosen.input.value };
-      const missing = { current_password: "Enter your current password.", new_password: "Choose a new password." };
+      const missing = { current_password: t("Enter your current password."), new_password: t("Choose a new password.") };
       const empty = Object.entries(missing).filter(([name]) => body[name] === "");
-      if (empty.length > 0) throw Object.assign(new Error("Fill in both fields."), { fields: Object.fromEntries(empty) });
+      if (empty.length > 0) throw Object.assign(new Error(t("Fill in both fields.")), { fields: Object.fromEntries(empty) });
       try {
         await app.api.patch("/users/me/password", { ...body, end_apps: apps.input.checked });
       } catch (error) {
@@ -60,7 +61,7 @@ function passwordForm(app) {
       }
       current.input.value = "";
       chosen.input.value = "";
-      app.toasts.show("Your password is changed.", { iconName: "check" });
+      app.toasts.show(t("Your password is changed."), { iconName: "check" });
     },
   });
   sheet.prepend(username);

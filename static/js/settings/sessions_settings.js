@@ -1,18 +1,19 @@
 /** The section of the settings with the sessions of the user, each of which can be ended. */
 
 import { confirmDialog, fill, h } from "../elements/dom.js";
+import { t, tn } from "../elements/texts.js";
 import { timeElement } from "../elements/time.js";
 
 const UNKNOWN = "unknown";
 
 /** Create the page at "/settings/sessions". */
 export function sessionsSection(app) {
-  const content = h("div", {}, h("div.spinner", { role: "status", "aria-label": "Loading your sessions" }));
+  const content = h("div", {}, h("div.spinner", { role: "status", "aria-label": t("Loading your sessions") }));
   const load = async () => {
     try {
       draw((await app.api.get("/users/me/sessions")).items);
     } catch (error) {
-      const again = h("button.button.plain", { type: "button", onclick: load }, "Try again");
+      const again = h("button.button.plain", { type: "button", onclick: load }, t("Try again"));
       fill(content, h("p.form-error", { role: "alert" }, error.message), again);
     }
   };
@@ -35,21 +36,21 @@ export function sessionsSection(app) {
   };
   const endOthers = async () => {
     const sure = await confirmDialog({
-      heading: "Sign out everywhere else?",
-      text: "All other browsers and applications have to sign in again.",
-      action: "Sign out",
+      heading: t("Sign out everywhere else?"),
+      text: t("All other browsers and applications have to sign in again."),
+      action: t("Sign out"),
     });
     if (!sure) return;
     try {
       const { ended } = await app.api.request("DELETE", "/users/me/sessions", { query: { others: true } });
-      app.toasts.show(`${ended} ${ended === 1 ? "session has" : "sessions have"} ended.`, { iconName: "check" });
+      app.toasts.show(tn("{count} session has ended.", "{count} sessions have ended.", ended), { iconName: "check" });
     } catch (error) {
       app.toasts.error(error);
     }
     await load();
   };
-  const heading = h("h1", { tabindex: "-1" }, "Sessions");
-  const others = h("button.button.plain", { type: "button", hidden: true, onclick: endOthers }, "Sign out everywhere else");
+  const heading = h("h1", { tabindex: "-1" }, t("Sessions"));
+  const others = h("button.button.plain", { type: "button", hidden: true, onclick: endOthers }, t("Sign out everywhere else"));
   load();
   const element = h(
     "div",
@@ -60,19 +61,19 @@ export function sessionsSection(app) {
       {},
       h(
         "section.undo-list",
-        { "aria-label": "Sessions" },
-        h("p.secondary", {}, "Where you are signed in. If you do not know one of them, end it and change your password."),
+        { "aria-label": t("Sessions") },
+        h("p.secondary", {}, t("Where you are signed in. If you do not know one of them, end it and change your password.")),
         content,
         h("div", {}, others),
       ),
     ),
   );
-  return { title: "Sessions", element };
+  return { title: t("Sessions"), element };
 }
 
 function row(session, end) {
   const name = deviceName(session.device);
-  const button = h("button.button.plain.compact", { type: "button", "aria-label": `Sign out ${name}`, onclick: () => end(session) }, "Sign out");
+  const button = h("button.button.plain.compact", { type: "button", "aria-label": t("Sign out {device}", { device: name }), onclick: () => end(session) }, t("Sign out"));
   return h(
     "div.user-row",
     {},
@@ -84,14 +85,14 @@ function row(session, end) {
         "span.secondary.small",
         {},
         session.network && `${session.network}, `,
-        session.current ? "this session" : ["last seen ", timeElement(session.last_seen_at, { inSentence: true })],
+        session.current ? t("this session") : t("last seen {time}", { time: timeElement(session.last_seen_at, { inSentence: true }) }),
       ),
     ),
-    session.current ? h("span.webhook-state", {}, "Here") : button,
+    session.current ? h("span.webhook-state", {}, t("Here")) : button,
   );
 }
 
 function deviceName({ browser, system }) {
-  if (browser === UNKNOWN) return system === UNKNOWN ? "Unknown device" : system;
-  return system === UNKNOWN ? browser : `${browser} on ${system}`;
+  if (browser === UNKNOWN) return system === UNKNOWN ? t("Unknown device") : system;
+  return system === UNKNOWN ? browser : t("{browser} on {system}", { browser, system });
 }

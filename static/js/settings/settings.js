@@ -9,7 +9,7 @@ import { connectedAppsSection } from "./connected_apps.js";
 import { dataExportPage } from "./data_export.js";
 import { decisionsPage } from "../reports/decisions.js";
 import { developerSection } from "./developer_apps.js";
-import { h, icon } from "../elements/dom.js";
+import { fill, h, icon } from "../elements/dom.js";
 import { isModerator } from "../moderation/moderation.js";
 import { notificationSection } from "../notifications/notification_settings.js";
 import { privacySection } from "./privacy_settings.js";
@@ -19,6 +19,7 @@ import { match } from "../elements/router.js";
 import { securitySection } from "./security_settings.js";
 import { sessionsSection } from "./sessions_settings.js";
 import { SETTINGS_PATHS } from "./settings_paths.js";
+import { t } from "../elements/texts.js";
 import { webhookPage } from "./webhook_page.js";
 import { webhooksPage } from "./webhooks.js";
 
@@ -27,20 +28,20 @@ const WIDE = "(min-width: 64rem)";
 
 /** In the order of the list; each needs its path in settings_paths.js. `page` is a page as the router has them. */
 const SECTIONS = [
-  { path: "/settings/profile", label: "Profile", iconName: "person", text: "Pictures, name and what you say about you", page: profileSection },
-  { path: "/settings/account", label: "Account", iconName: "gear", text: "User name and e-mail address", page: accountSection },
-  { path: "/settings/security", label: "Security", iconName: "key", text: "Password, two-factor sign-in and passkeys", page: securitySection },
-  { path: "/settings/sessions", label: "Sessions", iconName: "devices", text: "Where you are signed in", page: sessionsSection },
-  { path: "/settings/applications", label: "Connected apps", iconName: "people", text: "What has access to your account", page: connectedAppsSection },
-  { path: "/settings/privacy", label: "Privacy", iconName: "lock", text: "Who sees you, and what your photos reveal", page: privacySection },
-  { path: "/settings/notifications", label: "Notifications", iconName: "bell", text: "What reaches you, how and when", page: notificationSection },
-  { path: "/settings/blocked", label: "Blocked and muted", iconName: "block", text: "Accounts that you do not want to see", page: blockedSection },
-  { path: "/settings/webhooks", label: "Webhooks", iconName: "link", text: "Messages to your own programs", page: webhooksPage },
-  { path: "/settings/tokens", label: "Access tokens", iconName: "key", text: "For your own programs", page: accessTokensSection },
-  { path: "/settings/developer", label: "Developer", iconName: "gear", text: "Applications that you have made", page: developerSection },
-  { path: "/settings/data", label: "Your data", iconName: "layers", text: "Export it, or import photos from elsewhere", page: dataExportPage },
-  { path: "/settings/decisions", label: "Decisions", iconName: "flag", text: "What moderators have decided about you", page: decisionsPage },
-  { path: "/settings/deletion", label: "Delete account", iconName: "trash", text: "With everything that belongs to it", page: deletionSection },
+  { path: "/settings/profile", label: t("Profile"), iconName: "person", text: t("Pictures, name and what you say about you"), page: profileSection },
+  { path: "/settings/account", label: t("Account"), iconName: "gear", text: t("User name, e-mail address and language"), page: accountSection },
+  { path: "/settings/security", label: t("Security"), iconName: "key", text: t("Password, two-factor sign-in and passkeys"), page: securitySection },
+  { path: "/settings/sessions", label: t("Sessions"), iconName: "devices", text: t("Where you are signed in"), page: sessionsSection },
+  { path: "/settings/applications", label: t("Connected apps"), iconName: "people", text: t("What has access to your account"), page: connectedAppsSection },
+  { path: "/settings/privacy", label: t("Privacy"), iconName: "lock", text: t("Who sees you, and what your photos reveal"), page: privacySection },
+  { path: "/settings/notifications", label: t("Notifications"), iconName: "bell", text: t("What reaches you, how and when"), page: notificationSection },
+  { path: "/settings/blocked", label: t("Blocked and muted"), iconName: "block", text: t("Accounts that you do not want to see"), page: blockedSection },
+  { path: "/settings/webhooks", label: t("Webhooks"), iconName: "link", text: t("Messages to your own programs"), page: webhooksPage },
+  { path: "/settings/tokens", label: t("Access tokens"), iconName: "key", text: t("For your own programs"), page: accessTokensSection },
+  { path: "/settings/developer", label: t("Developer"), iconName: "gear", text: t("Applications that you have made"), page: developerSection },
+  { path: "/settings/data", label: t("Your data"), iconName: "layers", text: t("Export it, or import photos from elsewhere"), page: dataExportPage },
+  { path: "/settings/decisions", label: t("Decisions"), iconName: "flag", text: t("What moderators have decided about you"), page: decisionsPage },
+  { path: "/settings/deletion", label: t("Delete account"), iconName: "trash", text: t("With everything that belongs to it"), page: deletionSection },
 ];
 
 /** Pages below a section: pattern, path of the section, page. */
@@ -66,8 +67,8 @@ export function settingsPage(app, params) {
 function indexPage(app) {
   if (matchMedia(WIDE).matches) return SECTIONS[0].path;
   const list = new SectionList(app);
-  const element = h("div", {}, h("div.page-head", {}, h("h1", {}, "Settings")), list.element);
-  return { title: "Settings", element, leave: () => list.leave() };
+  const element = h("div", {}, h("div.page-head", {}, h("h1", {}, t("Settings"))), list.element);
+  return { title: t("Settings"), element, leave: () => list.leave() };
 }
 
 /** Return a page that shows the list of sections and another page; the latter is a section or a page `below` one. */
@@ -78,7 +79,7 @@ function besideList(page, path, { below = false } = {}) {
     const { label } = SECTIONS.find((section) => section.path === path);
     const up = below
       ? h("a.settings-up", { href: path }, icon("back"), label)
-      : h("a.settings-up.to-list", { href: "/settings" }, icon("back"), "Settings");
+      : h("a.settings-up.to-list", { href: "/settings" }, icon("back"), t("Settings"));
     const element = h("div.settings", {}, list.element, h("div.settings-section", {}, up, shown.element));
     const leave = () => {
       list.leave();
@@ -100,13 +101,13 @@ class SectionList {
       return sectionLink({ ...section, mark });
     });
     if (isModerator(app.session.user)) {
-      links.push(sectionLink({ path: "/moderation", label: "Moderation", iconName: "people", text: "The queue of moderators", mark: false }));
+      links.push(sectionLink({ path: "/moderation", label: t("Moderation"), iconName: "people", text: t("The queue of moderators"), mark: false }));
     }
-    const signOut = h("button.button.plain", { type: "button", onclick: () => this.#signOut() }, icon("out"), "Sign out");
+    const signOut = h("button.button.plain", { type: "button", onclick: () => this.#signOut() }, icon("out"), t("Sign out"));
     this.element = h(
       "div.settings-list",
       {},
-      h("nav", { "aria-label": "Settings" }, h("ul.panel", {}, links.map((link) => h("li", {}, link)))),
+      h("nav", { "aria-label": t("Settings") }, h("ul.panel", {}, links.map((link) => h("li", {}, link)))),
       h("div.settings-session", {}, this.#signedInAs, signOut),
     );
     this.#showName();
@@ -119,7 +120,7 @@ class SectionList {
 
   #showName = () => {
     const user = this.#app.session.user;
-    if (user) this.#signedInAs.textContent = `Signed in as @${user.username}.`;
+    if (user) fill(this.#signedInAs, t("Signed in as {name}.", { name: `@${user.username}` }));
   };
 
   async #signOut() {

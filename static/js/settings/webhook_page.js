@@ -1,6 +1,7 @@
 /** The page of one webhook: its state, what can be done with it, and its attempts as they happen. */
 
 import { confirmDialog, emptyPage, emptyState, fill, h } from "../elements/dom.js";
+import { listed, t, tn } from "../elements/texts.js";
 import { menu } from "../photo/photo_menu.js";
 import { timeElement } from "../elements/time.js";
 import { EVENT_NAMES, secretDialog, webhookDialog } from "./webhook_dialogs.js";
@@ -8,17 +9,17 @@ import { stateMark } from "./webhooks.js";
 
 const PAGE_SIZE = 20;
 const EXPLANATIONS = {
-  unverified: "Only a ping was sent. Your program has to return its challenge; then messages follow.",
-  active: "Messages are sent as events happen.",
-  paused: "Messages are kept, and sent when you let it go on.",
-  disabled: "Nothing is sent any more. Send a ping when your program works again.",
+  unverified: t("Only a ping was sent. Your program has to return its challenge; then messages follow."),
+  active: t("Messages are sent as events happen."),
+  paused: t("Messages are kept, and sent when you let it go on."),
+  disabled: t("Nothing is sent any more. Send a ping when your program works again."),
 };
-const OUTCOMES = { delivered: "Delivered", failed: "Failed", gone: "Gone" };
+const OUTCOMES = { delivered: t("Delivered"), failed: t("Failed"), gone: t("Gone") };
 
 /** Create the page at "/settings/webhooks/:id". */
 export function webhookPage(app, { id }) {
   const page = new WebhookPage(app, id);
-  return { title: "Webhook", element: page.element, leave: () => page.leave() };
+  return { title: t("Webhook"), element: page.element, leave: () => page.leave() };
 }
 
 class WebhookPage {
@@ -43,7 +44,7 @@ class WebhookPage {
     this.#app = app;
     this.#id = id;
     this.#path = `/webhooks/${id}`;
-    this.element = h("div.webhook-page", {}, this.#head, h("div.webhook-facts", {}, this.#facts, this.#actions), h("h2.webhook-heading", {}, "Attempts"), this.#attempts, this.#tail);
+    this.element = h("div.webhook-page", {}, this.#head, h("div.webhook-facts", {}, this.#facts, this.#actions), h("h2.webhook-heading", {}, t("Attempts")), this.#attempts, this.#tail);
     this.#load();
   }
 
@@ -54,12 +55,12 @@ class WebhookPage {
 
   async #load() {
     this.#actions.hidden = true;
-    fill(this.#tail, h("div.spinner", { role: "status", "aria-label": "Loading the webhook" }));
+    fill(this.#tail, h("div.spinner", { role: "status", "aria-label": t("Loading the webhook") }));
     try {
       this.#show(await this.#app.api.get(this.#path));
     } catch (error) {
       const missing = error.status === 404 || error.status === 400;
-      fill(this.element, missing ? emptyPage("link", "Webhook not found", "It was deleted, or belongs to someone else.") : emptyPage("cloud", "Could not load the webhook", error.message));
+      fill(this.element, missing ? emptyPage("link", t("Webhook not found"), t("It was deleted, or belongs to someone else.")) : emptyPage("cloud", t("Could not load the webhook"), error.message));
       return;
     }
     this.#stop = this.#app.live.subscribe(`webhook:${this.#id}`, {
@@ -89,8 +90,8 @@ class WebhookPage {
       for (const attempt of items) this.#put(attempt, false);
       this.#updateTail();
     } catch (error) {
-      const again = h("button.button.plain", { type: "button", onclick: () => this.#loadAttempts() }, "Try again");
-      fill(this.#tail, emptyState("cloud", "Could not load the attempts", error.message, again));
+      const again = h("button.button.plain", { type: "button", onclick: () => this.#loadAttempts() }, t("Try again"));
+      fill(this.#tail, emptyState("cloud", t("Could not load the attempts"), error.message, again));
     }
   }
 
@@ -111,8 +112,8 @@ class WebhookPage {
 
   #updateTail() {
     this.#attempts.hidden = this.#ids.size === 0;
-    const more = h("button.button.plain", { type: "button", onclick: () => this.#loadAttempts() }, "Show older");
-    if (this.#ids.size === 0) fill(this.#tail, emptyState("link", "Nothing was sent yet", "Messages and pings appear here at once."));
+    const more = h("button.button.plain", { type: "button", onclick: () => this.#loadAttempts() }, t("Show older"));
+    if (this.#ids.size === 0) fill(this.#tail, emptyState("link", t("Nothing was sent yet"), t("Messages and pings appear here at once.")));
     else fill(this.#tail, this.#cursor && h("div.empty-state", {}, more));
   }
 
@@ -125,13 +126,13 @@ class WebhookPage {
     fill(
       this.#facts,
       h("p", {}, stateMark(state), h("span.secondary", {}, reason && state === "disabled" ? reason : EXPLANATIONS[state])),
-      failures > 0 && h("p.webhook-warning", {}, `${failures} ${failures === 1 ? "attempt has" : "attempts in a row have"} failed, the first one `, timeElement(since, { inSentence: true }), "."),
+      failures > 0 && h("p.webhook-warning", {}, failed(failures, since)),
       h(
         "dl",
         {},
-        fact("Address", url),
-        fact("Events", types.length > 0 ? types.map((type) => EVENT_NAMES[type] ?? type).join(", ") : "All"),
-        fact("Signature", signing === "hmac" ? "By a secret (HMAC)" : h("code.webhook-secret", {}, key)),
+        fact(t("Address"), url),
+        fact(t("Events"), types.length > 0 ? listed(types.map((type) => EVENT_NAMES[type] ?? type), "unit") : t("All")),
+        fact(t("Signature"), signing === "hmac" ? t("By a secret (HMAC)") : h("code.webhook-secret", {}, key)),
       ),
     );
   }
@@ -142,18 +143,18 @@ class WebhookPage {
     this.#actionsOf = state;
     const paused = state === "paused";
     const verified = state === "active" || paused;
-    const ping = h("button.button.plain.compact", { type: "button", onclick: () => this.#do("ping", "A ping is on its way") }, "Send a ping");
-    const toggle = verified && h("button.button.plain.compact", { type: "button", onclick: () => this.#setState(paused ? "active" : "paused") }, paused ? "Go on" : "Pause");
-    const replay = verified && h("button.button.plain.compact", { type: "button", onclick: () => this.#replayFailed() }, "Repeat failed messages");
+    const ping = h("button.button.plain.compact", { type: "button", onclick: () => this.#do("ping", t("A ping is on its way")) }, t("Send a ping"));
+    const toggle = verified && h("button.button.plain.compact", { type: "button", onclick: () => this.#setState(paused ? "active" : "paused") }, paused ? t("Go on") : t("Pause"));
+    const replay = verified && h("button.button.plain.compact", { type: "button", onclick: () => this.#replayFailed() }, t("Repeat failed messages"));
     fill(this.#actions, ping, toggle, replay);
     this.#actions.hidden = false;
   }
 
   #menu() {
-    return menu("Options of this webhook", [
-      ["pencil", "Edit webhook", () => this.#edit()],
-      ["link", "Replace the secret", () => this.#replaceSecret()],
-      ["trash", "Delete webhook", () => this.#delete(), "danger"],
+    return menu(t("Options of this webhook"), [
+      ["pencil", t("Edit webhook"), () => this.#edit()],
+      ["link", t("Replace the secret"), () => this.#replaceSecret()],
+      ["trash", t("Delete webhook"), () => this.#delete(), "danger"],
     ]);
   }
 
@@ -164,10 +165,10 @@ class WebhookPage {
       {},
       h("span.webhook-outcome", { data: { outcome } }, OUTCOMES[outcome] ?? outcome),
       h("span.name", {}, type),
-      h("span.secondary.small", {}, [status && `status ${status}`, `${duration} ms`, number > 1 && `attempt ${number}`].filter(Boolean).join(" · ")),
+      h("span.secondary.small", {}, [status && t("status {status}", { status: String(status) }), t("{count} ms", { count: duration }), number > 1 && t("attempt {number}", { number })].filter(Boolean).flatMap((part, place) => (place > 0 ? [" · ", part] : [part]))),
       h("span.secondary.small.webhook-time", {}, timeElement(at)),
     );
-    const again = h("button.button.plain.compact", { type: "button", onclick: () => this.#do(`attempts/${attempt.id}/replay`, "The message is sent again") }, "Send again");
+    const again = h("button.button.plain.compact", { type: "button", onclick: () => this.#do(`attempts/${attempt.id}/replay`, t("The message is sent again")) }, t("Send again"));
     const headers = Object.entries(attempt.request_headers).map(([name, value]) => `${name}: ${value}`);
     return h(
       "li",
@@ -180,8 +181,8 @@ class WebhookPage {
           "div.webhook-details",
           {},
           error && h("p.error", {}, error),
-          block("Request", headers.join("\n")),
-          attempt.response && block("Response", attempt.response),
+          block(t("Request"), headers.join("\n")),
+          attempt.response && block(t("Response"), attempt.response),
           type !== "endpoint.ping" && h("div", {}, again),
         ),
       ),
@@ -198,7 +199,7 @@ class WebhookPage {
   }
 
   #replayFailed() {
-    return this.#do("replay", ({ replayed }) => (replayed === 1 ? "1 message is sent again" : `${replayed} messages are sent again`), { only: "failed" });
+    return this.#do("replay", ({ replayed }) => (tn("{count} message is sent again", "{count} messages are sent again", replayed)), { only: "failed" });
   }
 
   async #setState(state) {
@@ -210,12 +211,12 @@ class WebhookPage {
   }
 
   #edit() {
-    webhookDialog({ heading: "Edit webhook", action: "Save", webhook: this.#webhook, save: async (body) => this.#show(await this.#app.api.patch(this.#path, body)) });
+    webhookDialog({ heading: t("Edit webhook"), action: t("Save"), webhook: this.#webhook, save: async (body) => this.#show(await this.#app.api.patch(this.#path, body)) });
   }
 
   async #replaceSecret() {
-    const text = "For 24 hours messages are signed with both, so that your program can change in between.";
-    if (!(await confirmDialog({ heading: "Replace the secret?", text, action: "Replace" }))) return;
+    const text = t("For 24 hours messages are signed with both, so that your program can change in between.");
+    if (!(await confirmDialog({ heading: t("Replace the secret?"), text, action: t("Replace") }))) return;
     try {
       const changed = await this.#app.api.post(`${this.#path}/secret`, {});
       this.#show(changed);
@@ -226,7 +227,7 @@ class WebhookPage {
   }
 
   async #delete() {
-    if (!(await confirmDialog({ heading: "Delete this webhook?", text: "Nothing more is sent to its address. Its attempts are deleted, too.", action: "Delete" }))) return;
+    if (!(await confirmDialog({ heading: t("Delete this webhook?"), text: t("Nothing more is sent to its address. Its attempts are deleted, too."), action: t("Delete") }))) return;
     try {
       await this.#app.api.delete(this.#path);
       this.#app.router.go("/settings/webhooks");
@@ -234,6 +235,11 @@ class WebhookPage {
       this.#app.toasts.error(error);
     }
   }
+}
+
+function failed(count, since) {
+  const values = { time: timeElement(since, { inSentence: true }) };
+  return tn("{count} attempt has failed, {time}.", "{count} attempts in a row have failed, the first one {time}.", count, values);
 }
 
 function fact(name, value) {

@@ -1,35 +1,36 @@
 /** The page with all webhooks of the user. */
 
 import { emptyState, fill, h, icon } from "../elements/dom.js";
+import { t } from "../elements/texts.js";
 import { secretDialog, webhookDialog } from "./webhook_dialogs.js";
 
 const STATES = {
-  unverified: "Not verified",
-  active: "Active",
-  paused: "Paused",
-  disabled: "Disabled",
+  unverified: t("Not verified"),
+  active: t("Active"),
+  paused: t("Paused"),
+  disabled: t("Disabled"),
 };
 
 /** Create the page at "/settings/webhooks". */
 export function webhooksPage(app) {
-  const content = h("div", {}, h("div.spinner", { role: "status", "aria-label": "Loading your webhooks" }));
+  const content = h("div", {}, h("div.spinner", { role: "status", "aria-label": t("Loading your webhooks") }));
   const load = async () => {
     try {
       draw((await app.api.get("/webhooks")).items);
     } catch (error) {
-      const again = h("button.button.plain", { type: "button", onclick: load }, "Try again");
-      fill(content, emptyState("cloud", "Could not load your webhooks", error.message, again));
+      const again = h("button.button.plain", { type: "button", onclick: load }, t("Try again"));
+      fill(content, emptyState("cloud", t("Could not load your webhooks"), error.message, again));
     }
   };
   const draw = (webhooks) => {
     const rows = webhooks.map((webhook) => h("li", {}, row(webhook)));
-    const none = () => emptyState("link", "No webhooks yet", "Your own programs can learn at once what happens with your photos.");
+    const none = () => emptyState("link", t("No webhooks yet"), t("Your own programs can learn at once what happens with your photos."));
     fill(content, rows.length > 0 ? h("ul.user-list.panel", {}, rows) : none());
   };
   const create = () =>
     webhookDialog({
-      heading: "New webhook",
-      action: "Create",
+      heading: t("New webhook"),
+      action: t("Create"),
       save: async (body) => {
         const created = await app.api.post("/webhooks", body);
         app.router.go(`/settings/webhooks/${created.id}`);
@@ -37,15 +38,15 @@ export function webhooksPage(app) {
       },
     });
   load();
-  const button = h("button.button.plain.compact", { type: "button", onclick: create }, icon("plus"), "New webhook");
+  const button = h("button.button.plain.compact", { type: "button", onclick: create }, icon("plus"), t("New webhook"));
   const element = h(
     "div",
     {},
-    h("div.page-head", {}, h("h1", {}, "Webhooks"), button),
-    h("p.secondary.page-text", {}, "PicShare sends a message to an address of yours when something happens, for example when a photo was liked."),
+    h("div.page-head", {}, h("h1", {}, t("Webhooks")), button),
+    h("p.secondary.page-text", {}, t("PicShare sends a message to an address of yours when something happens, for example when a photo was liked.")),
     content,
   );
-  return { title: "Webhooks", element };
+  return { title: t("Webhooks"), element };
 }
 
 /** Return the state of a webhook as a mark with a text. */

@@ -5,6 +5,7 @@ import { asSentence, fill, h, icon } from "../elements/dom.js";
 import { descriptionOf } from "../photo/photo_edit.js";
 import { photoPath } from "../photo/photo_image.js";
 import { previewOf } from "../elements/preview.js";
+import { number, t } from "../elements/texts.js";
 import { ResumableUpload } from "../service/resumable_upload.js";
 import { retry } from "../service/retry.js";
 import { moderationText } from "../photo/sensitive.js";
@@ -81,8 +82,8 @@ export class UploadItem {
     this.element.classList.remove("failed");
     this.element.classList.add("sending");
     this.#progressBars.hidden = false;
-    this.#setStatus(this.#pictures.some(({ url }) => url) ? "Resuming…" : "Uploading…");
-    fill(this.#actions, button("Cancel", "close", () => this.#discard()));
+    this.#setStatus(this.#pictures.some(({ url }) => url) ? t("Resuming…") : t("Uploading…"));
+    fill(this.#actions, button(t("Cancel"), "close", () => this.#discard()));
     try {
       this.#created(await this.#post());
     } catch (error) {
@@ -95,7 +96,7 @@ export class UploadItem {
       if (!uploadId) this.#keepPicture(place, { uploadId: await this.#sendFile(place) });
       this.#bars[place].value = 1;
     }
-    this.#setStatus("Almost done…");
+    this.#setStatus(t("Almost done…"));
     try {
       return await this.#postPhoto();
     } catch (error) {
@@ -135,7 +136,7 @@ export class UploadItem {
     this.#keep({ photoId: photo.id });
     this.element.classList.remove("sending", "waiting");
     for (const bar of this.#bars) bar.removeAttribute("value");
-    this.#setStatus("Processing…");
+    this.#setStatus(t("Processing…"));
     fill(this.#actions);
     this.#callbacks.watch(photo);
   }
@@ -145,25 +146,25 @@ export class UploadItem {
     this.#progressBars.hidden = true;
     if (photo.state === "ready") {
       this.#callbacks.forget();
-      this.#setStatus("Shared");
-      const view = h("a.button.plain.compact", { href: photoPath(photo.id), onclick: () => this.dismiss() }, "View");
+      this.#setStatus(t("Shared"));
+      const view = h("a.button.plain.compact", { href: photoPath(photo.id), onclick: () => this.dismiss() }, t("View"));
       fill(this.#actions, view);
       const dismissLater = () => setTimeout(() => this.dismiss(), REMOVE_AFTER_MS);
       const offered = newPhotoSuggestions(photo, { save: (fields) => this.#editPhoto(photo, fields), done: dismissLater });
       if (!offered) dismissLater();
       else {
         // The author needs time to read.
-        this.#actions.append(button("Dismiss", "close", () => this.dismiss()));
+        this.#actions.append(button(t("Dismiss"), "close", () => this.dismiss()));
         this.element.append(offered);
       }
     } else if (photo.state === "hidden") {
       this.#callbacks.forget();
       this.#setStatus(moderationText(photo));
-      fill(this.#actions, h("a.button.plain.compact", { href: photoPath(photo.id), onclick: () => this.dismiss() }, "View"), button("Dismiss", "close", () => this.dismiss()));
+      fill(this.#actions, h("a.button.plain.compact", { href: photoPath(photo.id), onclick: () => this.dismiss() }, t("View")), button(t("Dismiss"), "close", () => this.dismiss()));
     } else {
-      const reason = photo.reason ? asSentence(photo.reason) : "It may be damaged.";
+      const reason = photo.reason ? asSentence(photo.reason) : t("It may be damaged.");
       for (const place of this.#pictures.keys()) this.#keepPicture(place, LOST);
-      this.#failed(new ApiError(422, { detail: `This photo could not be processed. ${reason}` }));
+      this.#failed(new ApiError(422, { detail: `${t("This photo could not be processed.")} ${reason}` }));
     }
   }
 
@@ -182,21 +183,22 @@ export class UploadItem {
     this.element.classList.remove("waiting");
     this.#bars[place].value = fraction;
     const count = this.#pictures.length;
-    const what = count > 1 ? `Uploading picture ${place + 1} of ${count}…` : "Uploading…";
-    if (fraction < 1) this.#setStatus(`${what} ${Math.floor(fraction * 100)} %`);
-    else if (place === count - 1) this.#setStatus("Almost done…");
+    const percent = number(Math.floor(fraction * 100) / 100, { style: "percent" });
+    const what = count > 1 ? t("Uploading picture {place} of {count}… {percent}", { place: place + 1, count, percent }) : t("Uploading… {percent}", { percent });
+    if (fraction < 1) this.#setStatus(what);
+    else if (place === count - 1) this.#setStatus(t("Almost done…"));
   }
 
   #waiting(error) {
     this.element.classList.add("waiting");
-    if (navigator.onLine) this.#setStatus(`${asSentence(error.message)} Trying again…`);
-    else this.#setStatus("You are offline. The upload goes on when the network is back.");
+    if (navigator.onLine) this.#setStatus(t("{problem} Trying again…", { problem: asSentence(error.message) }));
+    else this.#setStatus(t("You are offline. The upload goes on when the network is back."));
   }
 
   #failed(cause) {
     const { status, code, fields } = cause;
     const [place] = placesOf(cause) ?? [];
-    const message = place === undefined ? cause.message : `Picture ${place + 1}: ${Object.values(fields)[0]}`;
+    const message = place === undefined ? cause.message : String(t("Picture {place}: {problem}", { place: place + 1, problem: Object.values(fields)[0] }));
     const error = { status, code, message, fields };
     this.#keep({ error });
     this.#showFailure(error);
@@ -209,9 +211,9 @@ export class UploadItem {
     this.#progressBars.hidden = true;
     this.#setStatus(asSentence(error.fields?.file ?? error.message));
     const next = mayPass(error)
-      ? h("button.button.plain.compact", { type: "button", onclick: () => this.#sendAgain() }, "Try again")
-      : h("button.button.plain.compact", { type: "button", onclick: () => this.#edit(error) }, "Edit");
-    fill(this.#actions, next, button("Dismiss", "close", () => this.#discard()));
+      ? h("button.button.plain.compact", { type: "button", onclick: () => this.#sendAgain() }, t("Try again"))
+      : h("button.button.plain.compact", { type: "button", onclick: () => this.#edit(error) }, t("Edit"));
+    fill(this.#actions, next, button(t("Dismiss"), "close", () => this.#discard()));
   }
 
   #sendAgain() {
@@ -263,7 +265,7 @@ export class UploadItem {
   }
 
   #setStatus(text) {
-    if (this.#state.textContent !== text) this.#state.textContent = text;
+    if (this.#state.textContent !== String(text)) fill(this.#state, text);
   }
 }
 
@@ -275,7 +277,7 @@ function placesOf({ fields }) {
 }
 
 function progressBar({ file }, place, count) {
-  const label = count > 1 ? `Upload progress of picture ${place + 1} of ${count}` : "Upload progress";
+  const label = count > 1 ? t("Upload progress of picture {place} of {count}", { place: place + 1, count }) : t("Upload progress");
   return h("progress", { max: "1", value: "0", "aria-label": label, style: { "flex-grow": String(file.size) } });
 }
 

@@ -9,6 +9,7 @@
 import { idempotencyKey } from "../service/api.js";
 import { BrowserStore } from "../service/browser_store.js";
 import { h } from "../elements/dom.js";
+import { t } from "../elements/texts.js";
 import { withLongTabLock } from "../service/tab_lock.js";
 import { UploadItem } from "./upload_item.js";
 
@@ -21,7 +22,7 @@ export class Uploads {
   #items = new Set();
   #readyListeners = new Set();
   #watched = new Map();
-  element = h("section.tray", { "aria-label": "Uploads" });
+  element = h("section.tray", { "aria-label": t("Uploads") });
 
   constructor(app) {
     this.#app = app;

@@ -1,6 +1,8 @@
 /** The bell on a profile: the viewer is notified of each new photo of an account that the viewer follows. */
 
 import { h, icon } from "../elements/dom.js";
+import { setAttribute } from "../elements/shown_texts.js";
+import { t } from "../elements/texts.js";
 
 /** Return a button for a user, and a function that shows it as the user's `relation` has become. */
 export function bellButton(app, user) {
@@ -8,10 +10,10 @@ export function bellButton(app, user) {
   const button = h("button.icon-button.bell-button", { type: "button" }, icon("bell"));
 
   const show = () => {
-    const label = on ? "You are notified of new photos" : "Notify me of new photos";
-    button.setAttribute("aria-label", label);
+    const label = on ? t("You are notified of new photos") : t("Notify me of new photos");
+    setAttribute(button, "aria-label", label);
     button.setAttribute("aria-pressed", String(on));
-    button.title = label;
+    setAttribute(button, "title", label);
   };
   /** Unfollowing ends the bell. */
   const follow = (relation) => {
@@ -25,7 +27,7 @@ export function bellButton(app, user) {
     show();
     try {
       await (on ? app.api.post(`/users/${user.id}/bell`) : app.api.delete(`/users/${user.id}/bell`));
-      app.toasts.show(on ? `You are notified of each new photo of @${user.username}` : `No more notifications of photos of @${user.username}`, { iconName: "bell" });
+      app.toasts.show(on ? t("You are notified of each new photo of {name}", { name: `@${user.username}` }) : t("No more notifications of photos of {name}", { name: `@${user.username}` }), { iconName: "bell" });
     } catch (error) {
       on = !on;
       show();

@@ -1,6 +1,7 @@
 /** A list of users that the user chooses: with a search to add some, and a button at each to remove it. */
 
 import { emptyState, fill, h, icon } from "../elements/dom.js";
+import { t } from "../elements/texts.js";
 import { userRow } from "./user.js";
 
 /** A search is sent after this time without a keystroke, in milliseconds. */
@@ -14,12 +15,12 @@ export class ChosenUsers {
   #chosen = new Map();
   #next = null;
   #list = h("ul.user-list.panel", { hidden: true });
-  #tail = h("div", {}, h("div.spinner", { role: "status", "aria-label": "Loading" }));
-  #results = h("div", { role: "region", "aria-live": "polite", "aria-label": "Search results" });
+  #tail = h("div", {}, h("div.spinner", { role: "status", "aria-label": t("Loading") }));
+  #results = h("div", { role: "region", "aria-live": "polite", "aria-label": t("Search results") });
   #input = h("input", {
     type: "search",
-    placeholder: "Find people to add",
-    "aria-label": "Find people by user name",
+    placeholder: t("Find people to add"),
+    "aria-label": t("Find people by user name"),
     autocomplete: "off",
     autocapitalize: "none",
     spellcheck: "false",
@@ -57,8 +58,8 @@ export class ChosenUsers {
       for (const user of items) this.#chosen.set(user.id, user);
       this.#draw();
     } catch (error) {
-      const again = h("button.button.plain", { type: "button", onclick: () => this.more() }, "Try again");
-      fill(this.#tail, emptyState("cloud", "Could not load the list", error.message, again));
+      const again = h("button.button.plain", { type: "button", onclick: () => this.more() }, t("Try again"));
+      fill(this.#tail, emptyState("cloud", t("Could not load the list"), error.message, again));
     }
   }
 
@@ -66,13 +67,14 @@ export class ChosenUsers {
     const rows = [...this.#chosen.values()].map((user) => h("li", {}, userRow(user, this.#button(user, false))));
     fill(this.#list, rows);
     this.#list.hidden = rows.length === 0;
-    const more = h("button.button.plain", { type: "button", onclick: () => this.more() }, "Show more");
+    const more = h("button.button.plain", { type: "button", onclick: () => this.more() }, t("Show more"));
     fill(this.#tail, this.#next && h("div.empty-state", {}, more), rows.length === 0 && this.#empty());
   }
 
   #button(user, add) {
     const classes = add ? "button.button.compact" : "button.button.plain.compact";
-    const button = h(classes, { type: "button", "aria-label": `${add ? "Add" : "Remove"} ${user.username}` }, add ? "Add" : "Remove");
+    const full = add ? t("Add {name}", { name: user.username }) : t("Remove {name}", { name: user.username });
+    const button = h(classes, { type: "button", "aria-label": full }, add ? t("Add") : t("Remove"));
     button.addEventListener("click", async () => {
       button.disabled = true;
       try {
@@ -101,9 +103,9 @@ export class ChosenUsers {
       if (number !== this.#latest) return; // The user has typed more since, or left.
       const found = items.filter(({ id }) => id !== this.#app.session.id && !this.#chosen.has(id));
       const rows = found.map((user) => h("li", {}, userRow(user, this.#button(user, true))));
-      fill(this.#results, rows.length > 0 ? h("ul.user-list.panel", {}, rows) : h("p.secondary.page-text", {}, `No account to add has a user name that starts with “${query}”.`));
+      fill(this.#results, rows.length > 0 ? h("ul.user-list.panel", {}, rows) : h("p.secondary.page-text", {}, t("No account to add has a user name that starts with “{query}”.", { query })));
     } catch (error) {
-      if (number === this.#latest) fill(this.#results, emptyState("cloud", "Could not search", error.message));
+      if (number === this.#latest) fill(this.#results, emptyState("cloud", t("Could not search"), error.message));
     }
   }
 }

@@ -1,6 +1,7 @@
 /** The follow button: follow, request to follow, unfollow. It changes at once, before the server has answered. */
 
-import { h } from "../elements/dom.js";
+import { fill, h } from "../elements/dom.js";
+import { t } from "../elements/texts.js";
 
 /**
  * Return a button for a user with a `relation`. `changed(relation)` is called whenever the relation changes, `confirmed()`
@@ -14,7 +15,8 @@ export function followButton(app, user, changed = () => {}, confirmed = () => {}
   const show = () => {
     const on = relation.following || relation.requested;
     button.classList.toggle("plain", on);
-    button.textContent = relation.following ? "Following" : relation.requested ? "Requested" : relation.followed_by ? "Follow back" : "Follow";
+    const label = relation.following ? t("Following") : relation.requested ? t("Requested") : relation.followed_by ? t("Follow back") : t("Follow");
+    fill(button, label);
     button.setAttribute("aria-pressed", String(on));
   };
   button.addEventListener("click", async () => {

@@ -1,6 +1,7 @@
 /** Offer the names of users while "@…" is typed into a field (the combobox pattern of the ARIA practices guide). */
 
 import { fill, h } from "../elements/dom.js";
+import { t } from "../elements/texts.js";
 import { avatar, displayName } from "./user.js";
 
 /** A search is sent after this time without a keystroke, in milliseconds. */
@@ -21,7 +22,7 @@ export class MentionCompletion {
   constructor(app, field, id) {
     this.#app = app;
     this.#field = field;
-    this.list = h("ul.mention-list", { id, role: "listbox", "aria-label": "Users to mention", hidden: true });
+    this.list = h("ul.mention-list", { id, role: "listbox", "aria-label": t("Users to mention"), hidden: true });
     for (const [name, value] of [["role", "combobox"], ["aria-autocomplete", "list"], ["aria-controls", id], ["aria-expanded", "false"]]) {
       field.setAttribute(name, value);
     }

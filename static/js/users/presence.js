@@ -1,6 +1,7 @@
 /** Whether a user is online, as a text with a dot, kept up to date live. */
 
 import { fill, h } from "../elements/dom.js";
+import { t } from "../elements/texts.js";
 import { timeElement } from "../elements/time.js";
 
 export class PresenceLine {
@@ -51,7 +52,7 @@ export class PresenceLine {
   #show({ online, last_seen: lastSeen }) {
     this.element.hidden = !online && !lastSeen;
     this.element.classList.toggle("online", online === true);
-    if (online) fill(this.element, h("span.dot", { "aria-hidden": "true" }), "Online");
-    else fill(this.element, lastSeen && ["Last seen ", timeElement(lastSeen, { inSentence: true })]);
+    if (online) fill(this.element, h("span.dot", { "aria-hidden": "true" }), t("Online"));
+    else fill(this.element, lastSeen && t("Last seen {time}", { time: timeElement(lastSeen, { inSentence: true }) }));
   }
 }

@@ -2,6 +2,7 @@
 
 import { emptyState, fill, h, icon } from "../elements/dom.js";
 import { followButton } from "./follow.js";
+import { t, tn } from "../elements/texts.js";
 import { displayName, userRow } from "./user.js";
 
 /** The server makes suggestions in the background when they are first requested, usually within a second. */
@@ -12,7 +13,7 @@ export function suggestedUsers(app, limit) {
   const list = h("ul.user-list.panel");
   const status = h("div");
   const element = h("section", { hidden: true, "aria-labelledby": "suggested-users" });
-  fill(element, h("h2.section-head", { id: "suggested-users" }, "People to follow"), list, status);
+  fill(element, h("h2.section-head", { id: "suggested-users" }, t("People to follow")), list, status);
   let timer = null;
   let left = false;
 
@@ -32,8 +33,8 @@ export function suggestedUsers(app, limit) {
       if (left) return;
       element.hidden = false;
       list.hidden = true;
-      const again = h("button.button.plain", { type: "button", onclick: () => load() }, "Try again");
-      fill(status, emptyState("cloud", "Could not load suggestions", error.message, again));
+      const again = h("button.button.plain", { type: "button", onclick: () => load() }, t("Try again"));
+      fill(status, emptyState("cloud", t("Could not load suggestions"), error.message, again));
     }
   };
   load();
@@ -48,7 +49,7 @@ function row(app, user, changed) {
   const relation = { following: false, requested: false, followed_by: user.reason === "follows_you" };
   const dismiss = h(
     "button.icon-button",
-    { type: "button", "aria-label": `Do not suggest ${displayName(user)}`, title: "Do not suggest" },
+    { type: "button", "aria-label": t("Do not suggest {name}", { name: displayName(user) }), title: t("Do not suggest") },
     icon("close"),
   );
   const element = h("li", {}, userRow(user, followButton(app, { ...user, relation }), dismiss));
@@ -70,8 +71,8 @@ function row(app, user, changed) {
 }
 
 function reasonOf({ reason, friends }) {
-  if (reason === "follows_you") return "Follows you";
-  if (reason === "friends") return friends === 1 ? "Followed by someone you follow" : `Followed by ${friends} people you follow`;
-  if (reason === "tags") return "Shares photos with tags you like";
-  return reason === "pick" ? "Recommended here" : "Popular here";
+  if (reason === "follows_you") return t("Follows you");
+  if (reason === "friends") return tn("Followed by someone you follow", "Followed by {count} people you follow", friends);
+  if (reason === "tags") return t("Shares photos with tags you like");
+  return reason === "pick" ? t("Recommended here") : t("Popular here");
 }
