@@ -10,7 +10,7 @@ PROCESSES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 # Without compiled modules each process that a test starts would compile all of them again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run check unit test soak mutate format bench bench-live docs screenshots lock proto clean
+.PHONY: help run check unit test soak mutate format bench bench-live texts docs screenshots lock proto clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -57,6 +57,9 @@ bench-live: $(VENV)/dev.stamp ## compare the live layer with nchan, ws, Socket.I
 	@tests/install-engines
 	@bench/sockets/peers/install
 	$(BIN)/python -m bench.sockets $(ARGS)
+
+texts: $(VENV)/run.stamp ## bring the catalogues in locales/ up to date with the texts in the sources
+	@$(BIN)/python -m locales.update
 
 docs: $(VENV)/run.stamp ## build the documentation as a site, which the service has at /docs/
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict

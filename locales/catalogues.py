@@ -10,6 +10,7 @@ from pathlib import Path
 
 from babel import Locale
 from babel.dates import format_datetime
+from babel.messages.catalog import Message
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
 
@@ -40,11 +41,17 @@ def texts_of(language: str, domain: str) -> Texts:
     texts: dict[str, str | tuple[str, ...]] = {}
     for message in catalogue:
         text = message.id if isinstance(message.id, str) else message.id[0]
-        translation = message.string
-        if text and not message.fuzzy and (translation if isinstance(translation, str) else all(translation)):
+        translation = translation_of(message)
+        if text and not message.fuzzy and all(translation):
             key = text if message.context is None else f"{message.context}{CONTEXT_END}{text}"
-            texts[key] = translation if isinstance(translation, str) else tuple(translation)
+            texts[key] = translation[0] if isinstance(message.id, str) else translation
     return texts
+
+
+def translation_of(message: Message) -> tuple[str, ...]:
+    """Return the forms of a translation, one for a text without a number; an empty one is missing."""
+    string = message.string
+    return (string,) if isinstance(string, str) else tuple(string or ("",))
 
 
 def plural_forms(language: str) -> tuple[str, ...]:
@@ -70,14 +77,20 @@ def translate(text: str, language: str) -> str:
     if found is None:
         return str(text)
     if isinstance(found, tuple):
-        form = Locale.parse(language).plural_form(text.values["count"])
+        form = Locale.parse(language).plural_form(_number(text.values["count"]))
         found = found[plural_forms(language).index(form)]
     return filled(found, {name: _written(value, language) for name, value in text.values.items()})
 
 
+def _number(value: Value) -> int:
+    if not isinstance(value, int):
+        raise TypeError("the count of a sentence is a number")
+    return value
+
+
 def _written(value: Value, language: str) -> str:
     if isinstance(value, datetime):
-        return f"{format_datetime(value.astimezone(UTC), format='long', locale=language)}"
+        return format_datetime(value.astimezone(UTC), format="long", locale=language)
     if isinstance(value, int):
         return format_decimal(value, locale=language)
     text = translate(value, language)

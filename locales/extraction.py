@@ -1,7 +1,8 @@
 """The English texts in the sources: those of the web application, and those of the server.
 
-The page marks its texts by `t("…")`, `tn("…", "…")` and `tc("context", "…")`, the server by `sentence`, `counted` and
-`marked` (`locales.sentences`). Errors need no mark: every sentence in the modules below is one that a user may see.
+The page marks its texts by `t("…")`, `tn("…", "…")` and `tc("context", "…")`, the server by `sentence`,
+`counted_sentence` and `marked` (`locales.sentences`). Errors need no mark: every sentence in the modules below is one
+that a user may see.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -18,7 +20,8 @@ _STRING = r'"(?:[^"\\\n]|\\.)*"'
 # A call with literals as its first arguments; the words of comments are removed before.
 _CALLS = re.compile(rf"(?<![\w.$#])(tn|tc|t)\(\s*({_STRING})(?:,\s*({_STRING}))?")
 _COMMENTS = re.compile(r"/\*.*?\*/|^\s*//[^\n]*", re.DOTALL | re.MULTILINE)
-_MARKS = {"sentence": 1, "counted": 2, "marked": 1}
+_IMPORT = "from locales.sentences import"
+_MARKS = {"sentence": 1, "counted_sentence": 2, "marked": 1}
 # Where errors for users are made. A sentence begins with a capital letter and ends with a full stop.
 _ERRORS = (
     "server/actions/*.py",
@@ -47,8 +50,19 @@ class Text:
     file: str
 
 
-def page_texts() -> Iterator[Text]:
-    """Yield the texts of the web application."""
+@cache
+def page_texts() -> Sequence[Text]:
+    """Return the texts of the web application."""
+    return tuple(_page_texts())
+
+
+@cache
+def server_texts() -> Sequence[Text]:
+    """Return the texts of the server."""
+    return tuple(_server_texts())
+
+
+def _page_texts() -> Iterator[Text]:
     for path in sorted((ROOT / "static/js").rglob("*.js")):
         source = _COMMENTS.sub("", path.read_text())
         for call, first, second in _CALLS.findall(source):
@@ -62,17 +76,28 @@ def page_texts() -> Iterator[Text]:
                 yield Text(texts[0], None, None, file)
 
 
-def server_texts() -> Iterator[Text]:
-    """Yield the texts of the server."""
+def _server_texts() -> Iterator[Text]:
     for path in _modules():
-        file, tree = path.relative_to(ROOT).as_posix(), ast.parse(path.read_text())
-        for node in ast.walk(tree):
+        file, source = path.relative_to(ROOT).as_posix(), path.read_text()
+        has_errors = path in _modules_with_errors()
+        if not has_errors and _IMPORT not in source:
+            continue
+        tree = ast.parse(source)
+        for node in ast.walk(tree) if _IMPORT in source else ():
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _MARKS:
-                literals = [each.value for each in node.args if isinstance(each, ast.Constant)][: _MARKS[node.func.id]]
+                literals = [
+                    each.value for each in node.args if isinstance(each, ast.Constant) and isinstance(each.value, str)
+                ]
                 if literals:
-                    yield Text(literals[0], literals[1] if len(literals) == 2 else None, None, file)
-        if any(path.match(pattern) for pattern in _ERRORS) and path.name not in _FOR_PROGRAMS:
+                    several = literals[1] if _MARKS[node.func.id] == 2 else None
+                    yield Text(literals[0], several, None, file)
+        if has_errors:
             yield from (Text(text, None, None, file) for text in _sentences(tree))
+
+
+@cache
+def _modules_with_errors() -> frozenset[Path]:
+    return frozenset(path for pattern in _ERRORS for path in ROOT.glob(pattern) if path.name not in _FOR_PROGRAMS)
 
 
 def _modules() -> Iterator[Path]:

@@ -34,7 +34,9 @@ class Sentence(str):
 
     def localized(self) -> dict[str, Any]:
         """Return the template and the values as JSON, so that a client can show the text in another language."""
-        values = {name: value.localized() if isinstance(value, Sentence) else value for name, value in self.values.items()}
+        values = {
+            name: value.localized() if isinstance(value, Sentence) else value for name, value in self.values.items()
+        }
         plural = {} if self.several is None else {"several": self.several, "count": self.values["count"]}
         return {"text": self.template, **plural, "values": values}
 
@@ -44,7 +46,7 @@ def sentence(template: str, **values: Value) -> Sentence:
     return Sentence.made(template, None, values)
 
 
-def counted(one: str, several: str, count: int, **values: Value) -> Sentence:
+def counted_sentence(one: str, several: str, count: int, **values: Value) -> Sentence:
     """Return a text about a number of things, `one` of them or `several`; the number is the value `count`."""
     return Sentence.made(one, several, {"count": count, **values})
 

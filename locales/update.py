@@ -8,16 +8,29 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po, write_po
 
-from locales.catalogues import ENGLISH, FOLDER, LANGUAGES
+from locales.catalogues import ENGLISH, FOLDER, LANGUAGES, translation_of
 from locales.extraction import Text, page_texts, server_texts
 
-SOURCES: dict[str, Callable[[], Iterator[Text]]] = {"page": page_texts, "server": server_texts}
+# Fields of the header that say when and by whom a file was written, as the history of the repository does.
+_UNUSED = tuple(
+    f'"{field}:'.encode()
+    for field in (
+        "Project-Id-Version",
+        "Report-Msgid-Bugs-To",
+        "POT-Creation-Date",
+        "PO-Revision-Date",
+        "Last-Translator",
+        "Language-Team",
+        "Generated-By",
+    )
+)
+SOURCES: dict[str, Callable[[], Sequence[Text]]] = {"page": page_texts, "server": server_texts}
 
 
 def catalogue_path(language: str, domain: str) -> Path:
@@ -44,9 +57,14 @@ def updated(language: str, domain: str) -> bytes:
     catalogue.update(template_of(domain), no_fuzzy_matching=True)
     catalogue.obsolete.clear()
     catalogue.fuzzy = False
+    catalogue.header_comment = (
+        f"# PicShare in {LANGUAGES[language]}. `make texts` brings it up to date with the sources."
+    )
     written = io.BytesIO()
-    write_po(written, catalogue, width=0, sort_output=True, ignore_obsolete=True, omit_header=False, include_lineno=False)
-    return written.getvalue()
+    write_po(
+        written, catalogue, width=0, sort_output=True, ignore_obsolete=True, omit_header=False, include_lineno=False
+    )
+    return b"".join(line for line in written.getvalue().splitlines(keepends=True) if not line.startswith(_UNUSED))
 
 
 def main() -> None:
@@ -57,12 +75,9 @@ def main() -> None:
             content = updated(language, domain)
             path.parent.mkdir(exist_ok=True)
             path.write_bytes(content)
-            missing = sum(1 for message in read_po(io.BytesIO(content)) if message.id and not _is_complete(message.string))
+            messages = [message for message in read_po(io.BytesIO(content)) if message.id]
+            missing = sum(not all(translation_of(message)) for message in messages)
             sys.stdout.write(f"{path.relative_to(FOLDER.parent)}: {missing} texts without a translation\n")
-
-
-def _is_complete(translation: str | tuple[str, ...]) -> bool:
-    return bool(translation) if isinstance(translation, str) else all(translation)
 
 
 if __name__ == "__main__":

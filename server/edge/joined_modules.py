@@ -8,8 +8,8 @@ result:
     modules["js/like.js"] ??= (() => { const { h } = modules["js/dom.js"]; …; return { likeButton }; })();
 
 Comments in lines of their own are left out. A module that another one imports when it is needed, by `import("./x.js")`,
-is joined with what it imports in addition. The joined file has the place of the module that it begins with, so such
-imports lead to the right one.
+is joined with what it imports in addition. The joined file has the place of the module that it begins with, so the
+paths of such imports are changed to lead from there.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ class _Graph:
     def joined(self, entry: str) -> Iterator[tuple[str, bytes]]:
         """Yield the joined file of a page's module, and those of modules that are imported later, by their paths."""
         first = self._closure(entry)
-        yield f"{FOLDER}/{entry}", self._text(first).encode()
+        yield f"{FOLDER}/{entry}", self._text(first, entry).encode()
         found = dict.fromkeys(later for path in first for later in self._module(path).later)
         done: set[str] = set()
         while found:
@@ -119,7 +119,7 @@ class _Graph:
             closure = self._closure(path)
             found |= dict.fromkeys(later for each in closure for later in self._module(each).later)
             # A module that the page has already is only exported.
-            text = self._text({each: None for each in closure if each not in first})
+            text = self._text({each: None for each in closure if each not in first}, path)
             names = ", ".join(export.partition(":")[0] for export in self._module(path).exports)
             yield f"{FOLDER}/{path}", f'{text}export const {{ {names} }} = modules["{path}"];\n'.encode()
 
@@ -141,13 +141,13 @@ class _Graph:
         visit(entry)
         return ordered
 
-    def _text(self, paths: Mapping[str, None]) -> str:
+    def _text(self, paths: Mapping[str, None], place: str) -> str:
         parts = ["const modules = (globalThis.picshareModules ??= {});\n"]
         for path in paths:
             module = self._module(path)
             parts += (
                 f'modules["{path}"] ??= (() => {{',
-                module.text,
+                _from_place(module.text, path, place),
                 f"return {{ {', '.join(module.exports)} }};\n}})();\n",
             )
         return "".join(parts)
@@ -157,3 +157,14 @@ class _Graph:
             return parsed(path, self._contents[path].decode())
         except KeyError as error:
             raise ModuleFormError(f"there is no module {path}") from error
+
+
+def _from_place(text: str, path: str, place: str) -> str:
+    """Return the text of a module, whose later imports lead from the place of the joined file."""
+
+    def moved(match: re.Match[str]) -> str:
+        target = posixpath.normpath(posixpath.join(posixpath.dirname(path), match[1]))
+        relative = posixpath.relpath(target, posixpath.dirname(place))
+        return f'import("{relative if relative.startswith(".") else f"./{relative}"}")'
+
+    return _LATER.sub(moved, text)

@@ -10,6 +10,8 @@ from types import MappingProxyType
 from aiohttp import web
 
 from server.edge.docs_site import DocsSite
+from server.edge.languages import VARY, language_of
+from server.edge.localized_pages import LocalizedPages
 from server.edge.middleware import PAGE_POLICY
 from server.edge.static_files import SITE, StaticFile, StaticFiles, StaticVersion
 
@@ -81,6 +83,7 @@ class Pages:
         self._files = StaticFiles(directory)
         self._site = DocsSite(directory / SITE)
         self._head = head
+        self._localized = LocalizedPages()
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes of the pages and their files."""
@@ -98,11 +101,11 @@ class Pages:
     async def index(self, request: web.Request) -> web.StreamResponse:
         """Return the application's page."""
         head = None if self._head is None else await self._head(request)
-        return await self._page(request, "index.html", head=head)
+        return await self._page(request, "index.html", head=head, localized=True)
 
     async def link(self, request: web.Request) -> web.StreamResponse:
         """Return the application's page, which names itself to no other address."""
-        return await self._page(request, "index.html", {"Referrer-Policy": "no-referrer"})
+        return await self._page(request, "index.html", {"Referrer-Policy": "no-referrer"}, localized=True)
 
     async def docs(self, request: web.Request) -> web.StreamResponse:
         """Return the page that shows the API's documentation."""
@@ -146,9 +149,15 @@ class Pages:
         headers: Mapping[str, str] = MappingProxyType({}),
         *,
         head: str | None = None,
+        localized: bool = False,
     ) -> web.StreamResponse:
         page = {"Cache-Control": _ASK_EACH_TIME, "Content-Security-Policy": PAGE_POLICY, **headers}
-        file = _find(await self._current(), name)
+        version = await self._current()
+        file = _find(version, name)
+        if localized:
+            language = language_of(request)
+            file = self._localized.page(version, name, file, language)
+            page |= {"Content-Language": language, "Vary": VARY}
         return (file if head is None else _with_head(file, head)).response(request, page)
 
     async def _current(self) -> StaticVersion:

@@ -21,6 +21,7 @@ import brotli
 import structlog
 from aiohttp import web
 
+from locales.page_modules import page_modules
 from server.edge.joined_modules import FOLDER, ModuleFormError, joined_files
 
 log = structlog.get_logger(__name__)
@@ -73,7 +74,8 @@ class StaticFile:
     def response(self, request: web.Request, headers: Mapping[str, str]) -> web.Response:
         """Return the file for a request, compressed as the client accepts it, or a 304 if the client has it."""
         # The tag is weak, because it is the same for all encodings (RFC 9110, 8.8.3.3).
-        sent = {**headers, "ETag": f'W/"{self.tag}"', "Vary": "Accept-Encoding"}
+        vary = ", ".join(filter(None, ("Accept-Encoding", headers.get("Vary"))))
+        sent = {**headers, "ETag": f'W/"{self.tag}"', "Vary": vary}
         if any(known.value in {self.tag, "*"} for known in request.if_none_match or ()):
             return web.Response(status=304, headers=sent)
         sent["Content-Type"] = self.content_type
@@ -140,7 +142,7 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 
 def _read(paths: Mapping[str, Path]) -> StaticVersion:
-    contents = {name: path.read_bytes() for name, path in sorted(paths.items())}
+    contents = {**page_modules(), **{name: path.read_bytes() for name, path in sorted(paths.items())}}
     digest = hashlib.sha256()
     for name, content in contents.items():
         digest.update(name.encode() + b"\0" + hashlib.sha256(content).digest())

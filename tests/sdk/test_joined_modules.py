@@ -17,17 +17,20 @@ def test_joined_modules_run_as_the_single_ones_do(tmp_path: Path) -> None:
         "count": 'export const order = [];\norder.push("count");\nexport async function one() {\n  return 1;\n}',
         "shape": '// a comment\nimport { order } from "./count.js";\norder.push("shape");\nexport class Shape {}',
         "all": 'export { one as first } from "./count.js";\nexport { Shape } from "./shape.js";',
-        "later": (
-            'import { order as seen } from "./count.js";\nimport { extra } from "./extra.js";\n'
+        "parts/later": (
+            'import { order as seen } from "../count.js";\nimport { extra } from "./extra.js";\n'
             "export function late() {\n  return [...seen, extra];\n}"
         ),
-        "extra": (
-            'import { order } from "./count.js";\norder.push("extra");\n/** Text. */\nexport const extra = "// kept";'
+        "parts/extra": (
+            'import { order } from "../count.js";\norder.push("extra");\n/** Text. */\nexport const extra = "// kept";'
         ),
+        # Its import leads from its own folder, although it is joined with the module of the page.
+        "parts/opener": 'export const open = () => import("./later.js");',
         "app": (
-            'import { order } from "./count.js";\nimport {\n  first,\n  Shape,\n} from "./all.js";\n'
+            'import { order } from "./count.js";\nimport { open } from "./parts/opener.js";\n'
+            'import {\n  first,\n  Shape,\n} from "./all.js";\n'
             "order.push(await_free(first, Shape));\nfunction await_free(f, S) {\n  return `${typeof f} ${S.name}`;\n}\n"
-            'import("./later.js").then(async ({ late }) => console.log(JSON.stringify([late(), await first()])));'
+            "open().then(async ({ late }) => console.log(JSON.stringify([late(), await first()])));"
         ),
     }
     page = b'<script type="module" src="/static/js/app.js"></script>'

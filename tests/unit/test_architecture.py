@@ -2,7 +2,7 @@
 
 A package is a folder of modules. The modules right below `channels`, `workers` and `server` are packages of their own,
 because some are imported by every sibling folder and others import every folder; those right below `storage`
-(the domain) are one package. So are the stores, whose folders have a list of arrows of their own.
+(the domain) are one package, as are those of `locales`, and the stores, whose folders have a list of their own.
 """
 
 from __future__ import annotations
@@ -18,13 +18,15 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 STORES = "storage/stores"
-TOPS = ("storage", "channels", "workers", "server", "loadtest")
+TOPS = ("locales", "storage", "channels", "workers", "server", "loadtest")
 OUTSIDE = {"tests", "bench", "mutation"}  # the product never imports these
 
 # package -> what it may import. An arrow that no import uses any more fails the test, so that the list stays true.
 ALLOWED: Mapping[str, frozenset[str]] = {
     package: frozenset(arrows.split())
     for package, arrows in {
+        # The languages of texts.
+        "locales": "",
         # What PicShare keeps.
         "storage": "",
         "storage/postgres": "storage",
@@ -88,8 +90,8 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "server/identity": "server/config storage storage/limits",
         "server/openid": "storage workers/outbound",
         "server/edge": (
-            "channels/contract server/identity server/openid storage storage/postgres storage/render storage/stores "
-            "workers/outbound workers/web_push workers/webhooks"
+            "channels/contract locales server/identity server/openid storage storage/postgres storage/render "
+            "storage/stores workers/outbound workers/web_push workers/webhooks"
         ),
         "server/actions": (
             "channels/bus channels/contract server/identity server/openid storage storage/blobs storage/cache "
@@ -231,7 +233,7 @@ def package_of(module: str) -> str | None:
         return None
     while parts and ".".join(parts) not in MODULES and f"{'.'.join(parts)}.__init__" not in MODULES:
         parts.pop()
-    if ".".join(parts) in MODULES and (len(parts) > 2 or parts[0] == "storage"):
+    if ".".join(parts) in MODULES and (len(parts) > 2 or parts[0] in {"locales", "storage"}):
         parts.pop()
     return "/".join(parts)
 

@@ -60,7 +60,7 @@ def test_the_context_of_the_image_has_all_that_the_wheel_needs() -> None:
     """What .dockerignore lets through are the packages, the documentation and the locked dependencies."""
     lines = (ROOT / ".dockerignore").read_text().splitlines()
     kept = {line.removeprefix("!") for line in lines if line.startswith("!")}
-    wheel = {"channels", "loadtest", "server", "static", "storage", "workers"}
+    wheel = {"channels", "loadtest", "locales", "server", "static", "storage", "workers"}
     site = {"docs", "CHANGELOG.md", "hatch_build.py", "mkdocs.yml", "mkdocs_hooks.py"}
     assert kept == {*wheel, "pyproject.toml", "requirements.lock"} | site
 

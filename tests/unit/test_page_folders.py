@@ -30,7 +30,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "discover": "elements photo users",
         "profile": "elements lists photo reports users",
         "notifications": "elements photo users",
-        "account": "elements photo reports",
+        "account": "elements photo reports service",
         "moderation": "elements photo reports users",
         "settings": "account elements moderation notifications photo profile reports service users",
     }.items()

@@ -248,7 +248,7 @@ class Lightbox {
       ["+", t("Enlarge"), () => this.#zoom.by(STEP)],
       ["-", t("Reduce"), () => this.#zoom.by(1 / STEP)],
       ["0", t("Show the whole picture"), () => this.#zoom.reset()],
-      ["Shift+Arrow", t("Move the enlarged picture"), () => {}, t("Shift ← ↑ → ↓")],
+      ["Shift+Arrow", t("Move the enlarged picture"), () => {}, "Shift ← ↑ → ↓"],
       ["l", t("Like the photo, or take the like back"), click(".like")],
       ["c", t("Comments"), () => this.#comment()],
       ["s", t("Save the photo, or remove it from the saved ones"), click(".save")],
