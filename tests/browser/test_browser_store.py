@@ -24,7 +24,7 @@ RECORD = """
 async def run(page: Page, script: str) -> Any:
     """Run a script with a store `store`, the functions `record` and `ids`, and return its result."""
     expression = f"(async () => {{ const store = new m.BrowserStore('uploads'); {RECORD} {script} }})()"
-    return await call(page, "js/browser_store", expression)
+    return await call(page, "js/service/browser_store", expression)
 
 
 async def test_records_outlive_the_page(page: Page, server: ScriptedServer) -> None:

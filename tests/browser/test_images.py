@@ -110,9 +110,11 @@ async def test_photos_of_an_earlier_version_have_an_image(module_page: Page) -> 
     """A photo without `images`, from a cache of an earlier version, shows `urls.feed`; one without URLs shows none."""
     photo = {"width": 4, "height": 3, "urls": {"feed": "/media/x/feed.jpg"}}
     show = "(({ outerHTML }) => outerHTML)(m.picture(a, { width: '10px' }))"
-    assert 'src="/media/x/feed.jpg"' in await call(module_page, "js/picture", show, photo)
-    assert "srcset" not in await call(module_page, "js/picture", show, photo)
-    assert await call(module_page, "js/picture", "m.picture(a, { width: '10px' })", {**photo, "urls": {}}) is None
+    assert 'src="/media/x/feed.jpg"' in await call(module_page, "js/elements/picture", show, photo)
+    assert "srcset" not in await call(module_page, "js/elements/picture", show, photo)
+    assert (
+        await call(module_page, "js/elements/picture", "m.picture(a, { width: '10px' })", {**photo, "urls": {}}) is None
+    )
 
 
 async def test_screens_of_high_dynamic_range_get_the_gain_map(module_page: Page) -> None:
@@ -121,7 +123,7 @@ async def test_screens_of_high_dynamic_range_get_the_gain_map(module_page: Page)
     for hdr in (True, False):
         photo = {"width": 320, "height": 240, "urls": {"feed": "/a.jpg"}, "images": {"hdr": hdr, "sizes": sizes}}
         media = "m.picture(a, { width: '10px' }).querySelector('source').getAttribute('media')"
-        found = await call(module_page, "js/picture", media, photo)
+        found = await call(module_page, "js/elements/picture", media, photo)
         assert found == ("not all and (dynamic-range: high)" if hdr else None)
 
 
@@ -129,13 +131,15 @@ async def test_crops_are_not_offered_as_whole_images(module_page: Page) -> None:
     """The square crop of a photo that is no square is left out; a square photo has it among its images."""
     sizes = [{"width": 160, "height": 160}, {"width": 320, "height": 240}]
     whole = "m.wholeImages(a).map((image) => image.width)"
-    assert await call(module_page, "js/picture", whole, {"width": 4, "height": 3, "images": {"sizes": sizes}}) == [320]
+    assert await call(
+        module_page, "js/elements/picture", whole, {"width": 4, "height": 3, "images": {"sizes": sizes}}
+    ) == [320]
     square = {
         "width": 9,
         "height": 9,
         "images": {"sizes": [{"width": 160, "height": 160}, {"width": 320, "height": 320}]},
     }
-    assert await call(module_page, "js/picture", whole, square) == [160, 320]
+    assert await call(module_page, "js/elements/picture", whole, square) == [160, 320]
 
 
 @pytest.mark.parametrize(("width", "expected"), [(300, "150px"), (200, "100px"), (1000, "200px")])
@@ -144,5 +148,5 @@ async def test_a_square_needs_no_more_than_it_shows(module_page: Page, width: in
     sizes = [{"width": 320, "height": 240, "jpg": "/static/icons/picshare.svg"}]
     photo = {"width": width, "height": 200, "urls": {"feed": "/static/icons/picshare.svg"}, "images": {"sizes": sizes}}
     photo |= {"id": "x", "alt_text": "wide"}
-    found = await call(module_page, "js/photo_image", "m.squareFrame(a, 100).querySelector('img').sizes", photo)
+    found = await call(module_page, "js/photo/photo_image", "m.squareFrame(a, 100).querySelector('img').sizes", photo)
     assert found == expected

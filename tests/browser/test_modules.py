@@ -28,7 +28,7 @@ async def test_thumbhashes_look_like_their_photos(module_page: Page, name: str) 
     image = Image.open(photograph(name)).convert("RGBA")
     image.thumbnail((100, 100))
     digest = thumbhash.rgba_to_thumb_hash(image.width, image.height, list(image.tobytes()))
-    found = await call(module_page, "js/thumbhash", _DECODE, list(digest))
+    found = await call(module_page, "js/elements/thumbhash", _DECODE, list(digest))
     assert found["width"] / found["height"] == pytest.approx(image.width / image.height, rel=0.15)
     size = (found["width"], found["height"])
     blurred = image.filter(ImageFilter.GaussianBlur(8)).resize(size)
@@ -46,11 +46,11 @@ def _difference(one: Image.Image, other: Image.Image) -> float:
 async def test_a_damaged_placeholder_is_ignored(module_page: Page) -> None:
     """An invalid thumbhash gives null and no exception."""
     assert (
-        await call(module_page, "js/thumbhash", "a.map((text) => m.thumbhashCanvas(text))", [None, "", "%%%"])
+        await call(module_page, "js/elements/thumbhash", "a.map((text) => m.thumbhashCanvas(text))", [None, "", "%%%"])
         == [None] * 3
     )
     assert await call(
-        module_page, "js/thumbhash", "m.thumbhashCanvas(a) !== null", base64.b64encode(bytes(25)).decode()
+        module_page, "js/elements/thumbhash", "m.thumbhashCanvas(a) !== null", base64.b64encode(bytes(25)).decode()
     )
 
 
@@ -70,7 +70,7 @@ async def test_a_damaged_placeholder_is_ignored(module_page: Page) -> None:
 async def test_times_have_a_short_form(module_page: Page, seconds: int, text: str) -> None:
     """A time is shown as minutes, hours, days, and then as its date."""
     expression = 'm.relativeTime(Date.UTC(2026, 10, 20, 12) - a * 1000, Date.UTC(2026, 10, 20, 12), "en-GB")'
-    assert await call(module_page, "js/time", expression, seconds) == text
+    assert await call(module_page, "js/elements/time", expression, seconds) == text
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ async def test_times_have_a_short_form(module_page: Page, seconds: int, text: st
 async def test_times_have_a_form_for_sentences(module_page: Page, seconds: int, text: str) -> None:
     """At the end of a sentence, the text of a time can be read aloud."""
     expression = 'm.relativeTimePhrase(Date.UTC(2026, 10, 20, 12) - a * 1000, Date.UTC(2026, 10, 20, 12), "en-GB")'
-    assert await call(module_page, "js/time", expression, seconds) == text
+    assert await call(module_page, "js/elements/time", expression, seconds) == text
 
 
 async def test_dates_stay_dates(module_page: Page) -> None:
@@ -104,7 +104,7 @@ async def test_dates_stay_dates(module_page: Page) -> None:
         update();
         return [...root.children].map((element) => element.textContent);
     })()"""
-    shown = await call(module_page, "js/time", expression, "2024-11-20T12:00:00Z")
+    shown = await call(module_page, "js/elements/time", expression, "2024-11-20T12:00:00Z")
     assert shown == ["20 Nov 2024", "20 November 2024"]
 
 
@@ -122,7 +122,7 @@ async def test_dates_stay_dates(module_page: Page) -> None:
 )
 async def test_tags_are_parsed(module_page: Page, typed: str, tags: list[str]) -> None:
     """Tags are separated by spaces or the commas of any script, without # and in lower case, each once."""
-    assert await call(module_page, "js/upload", "m.parseTags(a)", typed) == tags
+    assert await call(module_page, "js/post/upload", "m.parseTags(a)", typed) == tags
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,8 @@ async def test_tags_are_parsed(module_page: Page, typed: str, tags: list[str]) -
 async def test_paths_match_patterns(module_page: Page, pattern: str, path: str, params: object) -> None:
     """A pattern matches paths of its shape, decodes their parameters, and does not match malformed ones."""
     assert (
-        await call(module_page, "js/router", "m.match(a.pattern, a.path)", {"pattern": pattern, "path": path}) == params
+        await call(module_page, "js/elements/router", "m.match(a.pattern, a.path)", {"pattern": pattern, "path": path})
+        == params
     )
 
 
@@ -174,7 +175,7 @@ async def test_old_counters_do_not_replace_new_ones(module_page: Page) -> None:
         for (const [likes, version] of a) photos.patch("1", { likes, version });
         return seen;
     })()"""
-    assert await call(module_page, "js/photos", expression, [[1, 5], [9, 4], [9, 5], [2, 6]]) == [1, 2]
+    assert await call(module_page, "js/photo/photos", expression, [[1, 5], [9, 4], [9, 5], [2, 6]]) == [1, 2]
 
 
 async def test_a_response_requested_ahead_is_used_once(module_page: Page) -> None:
@@ -200,7 +201,7 @@ async def test_a_response_requested_ahead_is_used_once(module_page: Page) -> Non
             delete performance.now;
         }
     })()"""
-    assert await call(module_page, "js/api", expression) == [[1, 2, 4], 4, "/api/v1/feed?limit=10"]
+    assert await call(module_page, "js/service/api", expression) == [[1, 2, 4], 4, "/api/v1/feed?limit=10"]
 
 
 def test_nothing_parses_strings_as_markup() -> None:

@@ -272,7 +272,7 @@ async def test_the_switch_explains_each_state(module_page: Page, state: str, tex
         const {{ element }} = m.pushSwitch(({_APP})(a));
         return [element.querySelector("p").textContent, element.querySelector("button")?.textContent ?? null];
     }})()"""
-    shown_text, shown_button = await call(module_page, "js/push_switch", expression, state)
+    shown_text, shown_button = await call(module_page, "js/notifications/push_switch", expression, state)
     assert text in shown_text
     assert shown_button == button
 
@@ -302,7 +302,15 @@ async def test_the_offer_comes_once_there_is_something_and_goes_when_declined(mo
         localStorage.removeItem("picshare.push-declined");
         return seen;
     }})()"""
-    assert await call(module_page, "js/push_switch", expression) == [True, True, False, True, True, False, True]
+    assert await call(module_page, "js/notifications/push_switch", expression) == [
+        True,
+        True,
+        False,
+        True,
+        True,
+        False,
+        True,
+    ]
 
 
 async def test_a_push_service_that_is_away_is_said_so(module_page: Page) -> None:
@@ -313,7 +321,7 @@ async def test_a_push_service_that_is_away_is_said_so(module_page: Page) -> None
         await new Promise((resolve) => setTimeout(resolve));
         return app.shown;
     }})()"""
-    assert await call(module_page, "js/push_switch", expression) == [
+    assert await call(module_page, "js/notifications/push_switch", expression) == [
         "The push service of your browser cannot be reached right now."
     ]
 
@@ -380,4 +388,4 @@ async def test_a_page_renews_the_subscription_of_its_user(
     }})()"""
     await page.goto(server.url)
     argument = {"record": record and {**_RECORD, **record}, "options": options}
-    assert await call(page, "js/push", expression, argument) == [state, log]
+    assert await call(page, "js/notifications/push", expression, argument) == [state, log]

@@ -54,7 +54,7 @@ async def send(
     await page.goto(tus.url)
     argument = {"content": base64.b64encode(content).decode(), "url": url, "gone": gone}
     async with asyncio.timeout(DEADLINE):
-        return await call(page, "js/resumable_upload", SEND, argument)
+        return await call(page, "js/service/resumable_upload", SEND, argument)
 
 
 @pytest.mark.parametrize("cuts", [[], [0], [1], [SIZE // 2], [SIZE - 1], [SIZE], [70_000, 70_000, 0, 1]], ids=str)
@@ -205,5 +205,5 @@ async def test_an_upload_is_removed(page: Page, tus: ScriptedTus) -> None:
     path = tus.begun(b"", SIZE)
     await page.goto(tus.url)
     api = '({ authorized: (send) => send(), writeHeaders: () => ({ "X-CSRF-Token": "csrf" }) })'
-    await call(page, "js/resumable_upload", f"m.ResumableUpload.remove({api}, a)", path)
+    await call(page, "js/service/resumable_upload", f"m.ResumableUpload.remove({api}, a)", path)
     assert tus.uploads == {}

@@ -46,4 +46,4 @@ DELAYS = """(async () => {
 )
 async def test_delays(module_page: Page, endings: list[dict[str, object]], delays: list[int]) -> None:
     """They double until the action progresses or the network is back, and are no shorter than the server asks for."""
-    assert await call(module_page, "js/retry", DELAYS, endings) == ["done", *delays]
+    assert await call(module_page, "js/service/retry", DELAYS, endings) == ["done", *delays]

@@ -162,4 +162,4 @@ async def test_words_are_highlighted_where_they_fit(
     module_page: Page, text: str, query: str, marked: list[str]
 ) -> None:
     """Without case and accents, short words at the beginning of a word only, and every part once."""
-    assert await call(module_page, "js/highlight", MARKED, [text, query]) == marked
+    assert await call(module_page, "js/elements/highlight", MARKED, [text, query]) == marked
