@@ -64,9 +64,10 @@ texts: $(VENV)/run.stamp ## bring the catalogues in locales/ up to date with the
 docs: $(VENV)/run.stamp ## build the documentation as a site, which the service has at /docs/
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
-screenshots: $(VENV)/dev.stamp ## take the picture of the documentation again, from a new service
+screenshots: $(VENV)/dev.stamp ## take the pictures of the documentation again, from a new service
 	@tests/install-engines
 	$(BIN)/python -m tests.browser.screenshots
+	$(BIN)/python -m tests.browser.moving_picture
 
 lock: ## pin every dependency again, with hashes and without index addresses (needs uv)
 	uv pip compile pyproject.toml --extra loadtest --group build --universal --python-version 3.11 \

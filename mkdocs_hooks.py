@@ -14,6 +14,8 @@ _ROOT = Path(__file__).parent
 _OUTSIDE = re.compile(r"\[([^\]]+)\]\(\.\./([^)\s]+)\)")
 # The links of a document of the repository's root to documents.
 _INSIDE = re.compile(r"\]\(docs/")
+# Why a test does not run the block of code that follows (tests/support/snippets.py).
+_REASON = re.compile(r"^ *<!-- not run: .* -->\n", re.MULTILINE)
 
 
 def github_anchor(heading: str, separator: str) -> str:
@@ -36,8 +38,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, **_: object) -> str:
-    """Replace each link to a file outside docs/ by its text and the path of the file."""
-    return _OUTSIDE.sub(_named, markdown)
+    """Replace each link to a file outside docs/ by its text and the path of the file; remove notes for tests."""
+    return _OUTSIDE.sub(_named, _REASON.sub("", markdown))
 
 
 def on_page_context(context: dict[str, object], page: Page, **_: object) -> dict[str, object]:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 
 class Stage(StrEnum):
-    """A stage of an event after its commit, as metrics label it; see docs/operation.md."""
+    """A stage of an event after its commit, as metrics label it; see docs/metrics.md."""
 
     CLAIMED = "claimed"  # a worker begins to handle it
     INSERTED = "inserted"  # it is in the feeds, or in the inbox

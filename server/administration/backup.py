@@ -72,7 +72,7 @@ def _require_own_engines(settings: Settings) -> Path:
     if not is_embedded(settings.database.url) or is_bucket(settings):
         raise BackupError(
             "This command is for installations whose PostgreSQL is embedded and whose images are in a directory; "
-            "for others use the tools of PostgreSQL and of the object store (docs/operation.md, Backups)."
+            "for others use the tools of PostgreSQL and of the object store (docs/backup.md, Backups)."
         )
     directory = settings.data.dir.absolute()
     if not (directory / "postgres").is_dir():

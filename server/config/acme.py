@@ -18,7 +18,7 @@ class AcmeSection(Section):
     domains: Texts = Field(
         default=(),
         description="Names of the service, as `photos.example.com`: it then uses TLS with a certificate for them, and "
-        "accepts the terms of the authority. Needs `pip install 'picshare[acme]'`; see docs/operation.md.",
+        "accepts the terms of the authority. Needs `pip install 'picshare[acme]'`; see docs/deploy.md.",
     )
     directory: str = Field(
         default="https://acme-v02.api.letsencrypt.org/directory", description="URL of the authority's directory."

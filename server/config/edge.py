@@ -19,7 +19,7 @@ class EdgeSection(Section):
     caches: Texts = Field(
         default=(),
         description="URLs of all caches in nginx, at which the workers `purge` reach them, as `http://10.0.0.5:8079`; "
-        "see docs/operation.md. Without any, no cache is purged.",
+        "see docs/proxy.md. Without any, no cache is purged.",
     )
     warm_followers: int = Field(
         default=1000,
@@ -33,7 +33,7 @@ class EdgeSection(Section):
     hook_url: str | None = Field(
         default=None,
         description="URL of a program that purges a CDN. Each purge is a POST with `surrogate_keys` and `urls`, and "
-        "images have the header `Surrogate-Key`; see docs/operation.md.",
+        "images have the header `Surrogate-Key`; see docs/proxy.md.",
     )
     hook_secret: SecretStr | None = Field(
         default=None,

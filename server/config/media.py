@@ -53,7 +53,7 @@ class MediaSection(Section):
     signature: Literal["picshare", "nginx"] = Field(
         default="picshare",
         description="Form of the signature in the URLs of private images. `nginx` can be verified by nginx's "
-        "`secure_link`, so that a cache in front of PicShare can serve these images; see docs/operation.md.",
+        "`secure_link`, so that a cache in front of PicShare can serve these images; see docs/proxy.md.",
     )
     previous_secrets: Secrets = Field(
         default=(),

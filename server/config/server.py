@@ -22,7 +22,7 @@ class ServerSection(Section):
     tls_certificate: Path | None = Field(
         default=None,
         description="PEM file of the certificate and its chain: the service then uses TLS itself. It is loaded again "
-        "on SIGHUP, and when the file changes. See docs/operation.md.",
+        "on SIGHUP, and when the file changes. See docs/deploy.md.",
     )
     tls_key: Path | None = Field(
         default=None, validate_default=True, description="PEM file of the certificate's key, without a password."

@@ -13,7 +13,7 @@ from server.planning.load import Load
 from server.planning.sizing import Size, sizes_of
 from server.planning.unit_costs import UnitCosts
 
-# Connections of one PostgreSQL beyond which a pooler is better (docs/operation.md, "With a pooler").
+# Connections of one PostgreSQL beyond which a pooler is better (docs/engines.md, "With a pooler").
 _POOLER_FROM = 500
 _POOL = 10  # `database.pool_max` of a process
 _ONLINE = frozenset({"ping", "connect", "refresh", "handshake", "delivery"})  # the work of sessions and connections

@@ -36,7 +36,7 @@ class Deployed:
 
     @property
     def needed(self) -> float:
-        """Return the seconds that a stop may take, by the formula in docs/operation.md."""
+        """Return the seconds that a stop may take, by the formula in docs/upgrade.md."""
         settings = Settings()
         drain = max(settings.live.drain_seconds, self.connections / settings.live.drain_rate)
         return self.drain_delay + drain + _CLOSE + settings.server.shutdown_deadline

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import re
+import textwrap
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 ADDRESS = "http://127.0.0.1:8080"  # the service's address in the examples
-_FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_FENCE = re.compile(
+    r"^(?: *<!-- not run: (?P<reason>[^\n]+) -->\n+)?(?P<indent> *)```(?P<language>\w*)\n(?P<text>.*?)^(?P=indent)```$",
+    re.MULTILINE | re.DOTALL,
+)
 _CODE = re.compile(r"`([^`]+)`")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Block:
-    """A fenced block of a document."""
+    """A fenced block of a document; `reason` says why it is not run, from a comment in the line before it."""
 
     document: str
     number: int
+    line: int
     language: str
     text: str
+    reason: str | None = None
 
     @property
     def name(self) -> str:
@@ -33,11 +40,22 @@ def documents() -> list[Path]:
     return [*(ROOT / name for name in names), *sorted((ROOT / "docs").glob("*.md"))]
 
 
-def blocks(document: str, language: str) -> list[Block]:
-    """Return the fenced blocks of one language in a document, in order."""
-    found = _FENCE.findall((ROOT / document).read_text())
-    texts = [text for name, text in found if name == language]
-    return [Block(document=document, number=n, language=language, text=text) for n, text in enumerate(texts, start=1)]
+def blocks(document: str, language: str | None = None) -> list[Block]:
+    """Return the fenced blocks of a document, of one language or of all, in order; numbered by language."""
+    content, numbers, found = (ROOT / document).read_text(), Counter[str](), list[Block]()
+    for fence in _FENCE.finditer(content):
+        numbers[fence["language"]] += 1
+        block = Block(
+            document=document,
+            number=numbers[fence["language"]],
+            line=content.count("\n", 0, fence.start("language")) + 1,
+            language=fence["language"],
+            text=textwrap.dedent(fence["text"]),
+            reason=fence["reason"],
+        )
+        if language in {None, block.language}:
+            found.append(block)
+    return found
 
 
 def table_rows(document: str, heading: str) -> list[list[str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,9 +13,11 @@ import pytest
 import typer
 from prometheus_client import CollectorRegistry
 
+from bench.__main__ import BENCHES
 from channels.contract.settings import LiveSettings
 from channels.protocol import codes
 from channels.protocol.codes import Disconnect, ErrorCode, Unsubscribed
+from deploy.architecture import BOXES, picture
 from loadtest.profiles import ProfileName
 from loadtest.report.document import document_of
 from server.cli.main import build_app
@@ -163,7 +166,7 @@ def test_the_live_guide_s_limits_are_the_defaults(text: str, value: int | None) 
 
 def test_the_operator_s_guide_lists_every_metric() -> None:
     """The table has each metric's name, as `/metrics` exposes it, and no other."""
-    assert names_in("docs/operation.md", "Metrics") == exposed(every_metric())
+    assert names_in("docs/metrics.md", "Metrics") == exposed(every_metric())
 
 
 def exposed(registry: CollectorRegistry) -> set[str]:
@@ -173,7 +176,7 @@ def exposed(registry: CollectorRegistry) -> set[str]:
 
 def test_the_operator_s_guide_lists_every_log_event() -> None:
     """The table has each event that the code logs, and no other."""
-    assert names_in("docs/operation.md", "Logs") == events_in_code()
+    assert names_in("docs/logs.md", "Logs") == events_in_code()
 
 
 def test_the_operator_s_guide_lists_every_queue_and_topic() -> None:
@@ -226,10 +229,31 @@ def test_paths_in_documents_exist(document: Path) -> None:
 
 def test_the_readme_names_every_package() -> None:
     """The map in README.md has each folder of code, and each of these exists."""
-    layout = next(block.text for block in blocks("README.md", "") if "storage/" in block.text)
+    layout = next(block.text for block in blocks("README.md", "text") if "storage/" in block.text)
     named = set(re.findall(r"^(\w+)/", layout, re.MULTILINE))
     assert named >= {*PACKAGES, "static", "tests", "bench"}
     assert all((ROOT / name).is_dir() for name in named)
+
+
+def test_the_figures_of_the_readme_are_those_of_a_run() -> None:
+    """Each number is the median in a file of results that the chapter links to, and each command is a benchmark."""
+    chapter = (ROOT / "README.md").read_text().partition("## Figures\n")[2].partition("\n## ")[0]
+    files = re.findall(r"\((bench/results/[\w-]+\.json)\)", chapter)
+    medians = [item["median"] for file in files for item in json.loads((ROOT / file).read_text())["figures"]]
+    for _, median, compared, command in table_rows("README.md", "Figures"):
+        (call,) = codes_in(command)
+        assert call == "make bench-live" or call.removeprefix("make bench ARGS=") in BENCHES
+        for number in re.findall(r"[\d,]*\d(?:\.\d+)?", f"{median} {re.sub(r'goal of [0-9.]+', '', compared)}"):
+            value, digits = float(number.replace(",", "")), len(number.partition(".")[2])
+            # Large ones have three digits.
+            near = 0.5 * 10**-digits if value < 1000 else 0.005 * value
+            assert any(abs(value - found) <= near * 1.01 for found in medians), number
+
+
+def test_the_picture_of_the_parts_is_current() -> None:
+    """The file is what the module draws, and each folder in it exists."""
+    assert (ROOT / "docs" / "images" / "architecture.svg").read_text() == picture()
+    assert all((ROOT / box.paths).is_dir() for box in BOXES)
 
 
 def test_guides_describe_this_version() -> None:

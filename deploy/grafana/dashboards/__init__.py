@@ -1,4 +1,4 @@
-"""The dashboards: what an operator looks at, by part of PicShare. docs/operation.md describes each metric."""
+"""The dashboards: what an operator looks at, by part of PicShare. docs/metrics.md describes each metric."""
 
 from __future__ import annotations
 

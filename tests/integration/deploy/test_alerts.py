@@ -118,14 +118,14 @@ def test_alertmanager_names_alerts_that_exist() -> None:
 def test_the_guides_list_every_alert() -> None:
     """The tables have each alert with its severity, and each metric of mtail, and no other."""
     for document, heading, file in (
-        ("docs/operation.md", "Alerts", RULES),
+        ("docs/monitoring.md", "Alerts", RULES),
         ("docs/slo.md", "Alerts", SLO_RULES),
     ):
         rows = [(codes_in(row[0])[0], row[1]) for row in table_rows(document, heading)]
         assert rows == _SEVERITY.findall(file.read_text())
         assert [name for name, _ in rows] == _ALERT.findall(file.read_text())
     counters = re.findall(r"^counter (\w+)", (SHIPPED / "picshare-cache.mtail").read_text(), re.MULTILINE)
-    assert [codes_in(row[0])[0] for row in table_rows("docs/operation.md", "The hit rate of the cache")] == counters
+    assert [codes_in(row[0])[0] for row in table_rows("docs/proxy.md", "The hit rate of the cache")] == counters
 
 
 def test_the_guide_to_objectives_lists_what_is_recorded() -> None:

@@ -65,5 +65,5 @@ def test_each_metric_exists() -> None:
 
 def test_the_operator_s_guide_lists_every_dashboard() -> None:
     """The table has each file, and no other."""
-    listed = [codes_in(row[0])[0] for row in table_rows("docs/operation.md", "Dashboards")]
+    listed = [codes_in(row[0])[0] for row in table_rows("docs/monitoring.md", "Dashboards")]
     assert listed == [f"deploy/grafana/{each.name}.json" for each in DASHBOARDS]

@@ -43,7 +43,7 @@ class Fleet:
             "PICSHARE_DATA__DIR": str(folder / "data"),
             "PICSHARE_AUTH__SECRET": SECRET.decode(),
             "PICSHARE_SERVER__TRUSTED_PROXIES": "127.0.0.1",
-            # As docs/operation.md recommends behind nginx: longer than fail_timeout.
+            # As docs/proxy.md recommends behind nginx: longer than fail_timeout.
             "PICSHARE_SERVER__DRAIN_DELAY": "3",
             "PICSHARE_LIVE__DRAIN_SECONDS": "1",
             **{f"PICSHARE_LIMITS__{name}": "1000000/m" for name in ("READS", "WRITES", "ANONYMOUS")},

@@ -38,7 +38,7 @@ BODY = b'{"type": "photo.ready", "data": {}}'
 @asynccontextmanager
 async def receiver(secret: str) -> AsyncIterator[tuple[str, list[str]]]:
     """Run the documented program; yield its URL, and the lines that it prints."""
-    (program,) = blocks("docs/webhooks.md", "python")
+    (program,) = blocks("docs/webhook-receiver.md", "python")
     port, lines = free_port(), list[str]()
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -77,7 +77,7 @@ async def receiver(secret: str) -> AsyncIterator[tuple[str, list[str]]]:
 
 def test_the_receiver_has_thirty_lines() -> None:
     """The documentation says so, and it is meant to be copied."""
-    (program,) = blocks("docs/webhooks.md", "python")
+    (program,) = blocks("docs/webhook-receiver.md", "python")
     assert len(program.text.splitlines()) <= 30
 
 

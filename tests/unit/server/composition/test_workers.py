@@ -142,7 +142,7 @@ def test_default_concurrency_comes_from_the_registry() -> None:
 
 def test_the_operators_guide_lists_every_worker() -> None:
     """The table of processes in the guide has a row for each role of `picshare worker`."""
-    guide = (ROOT / "docs" / "operation.md").read_text()
+    guide = (ROOT / "docs" / "scale.md").read_text()
     assert [role for role in WORKER_ROLES if f"| `picshare worker {role}` |" not in guide] == []
 
 

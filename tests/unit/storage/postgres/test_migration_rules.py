@@ -36,7 +36,7 @@ def test_the_project_s_migrations_keep_the_rules(migration: Migration) -> None:
 @pytest.mark.parametrize("migration", [each for each in MIGRATIONS if is_offline(each)], ids=lambda each: each.name)
 def test_operators_know_before_which_migrations_they_stop_processes(migration: Migration) -> None:
     """The chapter on upgrades and the changes name each migration for which the version before must be stopped."""
-    for document in ("docs/operation.md", "CHANGELOG.md"):
+    for document in ("docs/upgrade.md", "CHANGELOG.md"):
         assert f"{migration.version:04}" in (ROOT / document).read_text()
 
 
