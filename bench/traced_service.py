@@ -18,7 +18,7 @@ from server.cli import main
 from storage.feeds.feeds import Feeds
 from storage.feeds.notification_log import NotificationLog
 from storage.postgres import outbox
-from storage.postgres.outbox import Notifier
+from storage.postgres.notifier import Notifier
 from storage.postgres.row_locks import RowLock
 from storage.stores import account_lists
 from storage.stores.notifications import notification_groups, notifications

@@ -197,7 +197,12 @@ PARTS = (
     ),
     Part(
         name="outbox",
-        modules=["storage/postgres/outbox.py", "workers/broker/claims.py", "workers/broker/local.py"],
+        modules=[
+            "storage/postgres/outbox.py",
+            "storage/postgres/notifier.py",
+            "workers/broker/claims.py",
+            "workers/broker/local.py",
+        ],
         tests=[
             "tests/unit/storage/postgres/test_notifier.py",
             "tests/unit/storage/postgres/test_outbox.py",

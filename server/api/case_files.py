@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from server.actions.cases import CaseFile
-from server.edge.report_responses import (
+from server.edge.case_responses import (
     CaseFileResponse,
     CaseResponse,
     audit_entry,

@@ -13,11 +13,7 @@ from server.actions.case_metrics import CaseMetrics
 from server.actions.cases import MODERATION_QUOTA, CaseActions
 from server.api.case_files import CaseFiles
 from server.edge.api_request import ApiRequest, json_response, list_response
-from server.edge.endpoint import Endpoint
-from server.edge.paging import Cursors, Pager
-from server.edge.report_requests import AppealAnswer, CasesQuery, CaseUpdate, DecisionCreate, ReversalCreate
-from server.edge.report_responses import (
-    AppealResponse,
+from server.edge.case_responses import (
     CaseDecisionResponse,
     CaseFileResponse,
     CaseResponse,
@@ -26,6 +22,10 @@ from server.edge.report_responses import (
     case_decision,
     pending_appeal,
 )
+from server.edge.endpoint import Endpoint
+from server.edge.paging import Cursors, Pager
+from server.edge.report_requests import AppealAnswer, CasesQuery, CaseUpdate, DecisionCreate, ReversalCreate
+from server.edge.report_responses import AppealResponse
 from server.edge.requests import ListQuery
 from server.edge.responses import ListResponse
 from storage.postgres.database import Queryable

@@ -32,7 +32,8 @@ from storage.ids import slot_group
 from storage.postgres.database import Database
 from storage.postgres.fallback import CIRCUIT as FALLBACK_CIRCUIT
 from storage.postgres.fallback import DatabaseFallback
-from storage.postgres.outbox import Notify, is_on_cluster
+from storage.postgres.notifier import Notify
+from storage.postgres.outbox import is_on_cluster
 from storage.postgres.pool import SILENCE as DATABASE_SILENCE
 from storage.postgres.primary_server import PrimaryServer
 from storage.postgres.reads import NoPositions, PrimaryReads, ReadMetrics, Reads, ReplicaReads

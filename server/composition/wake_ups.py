@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from channels.bus.process_signal import Signal
-from storage.postgres.outbox import Notify
+from storage.postgres.notifier import Notify
 from storage.redis.client import Redis, redis_errors
 
 

@@ -16,7 +16,7 @@ from storage.circuit import Circuit
 from storage.errors import ConnectionLostError
 from storage.events import Event
 from storage.ids import IdGenerator
-from storage.postgres import outbox
+from storage.postgres import notifier, outbox
 from storage.postgres.driver_errors import driver_errors
 from storage.postgres.pool import Pool, terminate
 from storage.postgres.row_locks import LockableRow, RowLock, RowLocks, roll_back
@@ -134,14 +134,14 @@ class Database:
         *,
         routes: Callable[[str], Sequence[str]],
         session_pool: Pool | None = None,
-        notify: outbox.Notify | None = None,
+        notify: notifier.Notify | None = None,
         claims_events: bool = False,
     ) -> None:
         self._pool = pool
         self._session_pool = session_pool or pool
         self._routes = routes
         self._ids = IdGenerator()
-        self._notifier = outbox.Notifier(notify or outbox.notify_over(pool.connection))
+        self._notifier = notifier.Notifier(notify or notifier.notify_over(pool.connection))
         self._locks = RowLocks(pool)
         self._repeated_begin = _BEGIN_UNFLUSHED if claims_events else _BEGIN
 
@@ -155,7 +155,7 @@ class Database:
         max_size: int = 10,
         direct_url: str | None = None,
         transaction_pooler: bool = False,
-        notify: outbox.Notify | None = None,
+        notify: notifier.Notify | None = None,
         claims_events: bool = False,
         circuit: Circuit | None = None,
     ) -> Database:

@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from storage.errors import UnavailableError
-from storage.postgres.outbox import Notifier, notify_over
+from storage.postgres.notifier import Notifier, notify_over
 
 
 class Sender:
