@@ -108,7 +108,7 @@ class AuthorizationActions:
 
     async def _application(self, given: dict[str, str]) -> Application:
         try:
-            return await oauth_clients.get(self._db, ids.decode(given.get("client_id", "")))
+            return await oauth_clients.working(self._db, ids.decode(given.get("client_id", "")))
         except (ids.BadIdError, NotFoundError) as error:
             raise OAuthError("invalid_client", "There is no such application: client_id is not known.") from error
 

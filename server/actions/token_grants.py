@@ -11,7 +11,7 @@ import structlog
 
 from server.actions.sessions import SessionService
 from server.identity.api_tokens import Find
-from server.identity.errors import OAuthError
+from server.identity.errors import OAuthError, SecretReusedError
 from server.identity.opaque_tokens import TokenKind, digest, new_token, shard_in
 from server.identity.pkce import is_proof
 from server.identity.scopes import DESCRIPTIONS, MODERATION, is_within
@@ -52,7 +52,7 @@ class TokenGrants:
     async def authenticate(self, client_id: str, secret: str | None) -> Application:
         """Return an application by its id, and its secret if it has one; raise `OAuthError` invalid_client."""
         try:
-            application = await oauth_clients.get(self._db, ids.decode(client_id))
+            application = await oauth_clients.working(self._db, ids.decode(client_id))
         except (ids.BadIdError, NotFoundError) as error:
             raise OAuthError("invalid_client", "There is no such application.") from error
         expected = application.secret_sha256
@@ -90,7 +90,7 @@ class TokenGrants:
         if replayed is not None:
             log.warning("oauth_code_reused", application=ids.encode(application.id), session=replayed)
             await self._sessions.revoke(found.user_id, [replayed])
-        raise OAuthError("invalid_grant", "The code was exchanged before.")
+        raise SecretReusedError("The code was exchanged before.")
 
     async def by_refresh_token(
         self, application: Application, refresh: str, *, scopes: Sequence[str] | None
@@ -114,7 +114,7 @@ class TokenGrants:
             await sessions.revoke(tx, found.user_id, found.session)
         log.warning("oauth_refresh_token_reused", application=ids.encode(application.id), session=found.session)
         await self._sessions.revoke(found.user_id, [found.session])
-        raise OAuthError("invalid_grant", "The refresh token was used before.")
+        raise SecretReusedError("The refresh token was used before.")
 
     async def for_application(self, application: Application, scopes: Sequence[str]) -> IssuedTokens:
         """Issue a token of an application's own, which acts for no user."""

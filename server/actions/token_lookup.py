@@ -11,7 +11,7 @@ from storage.api_tokens import FoundToken
 from storage.errors import UnavailableError
 from storage.postgres.database import Database
 from storage.postgres.reads import Reads
-from storage.stores.credentials import api_tokens
+from storage.stores.credentials import api_tokens, oauth_clients
 
 log = structlog.get_logger(__name__)
 
@@ -25,8 +25,14 @@ class TokenLookup:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def find(self, shard: int, sha256: bytes) -> FoundToken:
-        """Return a valid token; raise `NotFoundError("token")` and `UnavailableError`."""
+        """Return a valid token; raise `NotFoundError`, also for one of an application that has stopped.
+
+        Raises also `UnavailableError`.
+        """
         found = await self._reads.read(None, partial(api_tokens.find, shard=shard, sha256=sha256))
+        if found.client_id is not None:
+            # A statement of its own: an application may have another shard than its users.
+            await self._reads.read(None, partial(oauth_clients.working, client_id=found.client_id))
         if self._db is not None:
             # The request does not wait for it.
             task = asyncio.create_task(self._mark_used(self._db, shard, sha256))

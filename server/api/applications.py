@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from aiohttp import web
 
 from server.actions import applications, authorizations
@@ -62,50 +64,35 @@ class ApplicationsApi:
         ]
 
     def _one_endpoints(self) -> list[Endpoint]:
+        one = partial(Endpoint, path=_ONE, tag=_TAG, errors=(404,))
+        change = partial(one, quota=applications.QUOTA, recent_proof=True)
         return [
-            Endpoint(
+            one(
                 method="GET",
-                path=_ONE,
                 handler=self.get,
                 summary="Read an application that you have registered",
-                tag=_TAG,
                 response=ApplicationResponse,
-                errors=(404,),
             ),
-            Endpoint(
+            change(
                 method="PUT",
-                path=_ONE,
                 handler=self.update,
                 summary="Change an application that you have registered",
-                tag=_TAG,
-                quota=applications.QUOTA,
                 body=ApplicationUpdate,
                 response=ApplicationResponse,
-                errors=(404,),
-                recent_proof=True,
             ),
-            Endpoint(
+            change(
                 method="DELETE",
-                path=_ONE,
                 handler=self.delete,
                 summary="Delete an application; the tokens of its users end",
-                tag=_TAG,
-                quota=applications.QUOTA,
                 status=204,
-                errors=(404,),
-                recent_proof=True,
             ),
-            Endpoint(
+            change(
                 method="POST",
                 path=f"{_ONE}/secret",
                 handler=self.renew_secret,
                 summary="Replace the secret of your application, at once",
-                tag=_TAG,
-                quota=applications.QUOTA,
                 status=201,
                 response=ApplicationResponse,
-                errors=(404,),
-                recent_proof=True,
             ),
         ]
 

@@ -19,7 +19,7 @@ from server.actions.authorizations import DEFAULT_SCOPE
 from server.actions.token_grants import IssuedTokens, TokenGrants, requested_scopes
 from server.edge.api_request import ADDRESS, RESPONSE_HEADERS, json_response
 from server.edge.body import BodyPace, read_limited
-from server.identity.errors import OAuthError
+from server.identity.errors import OAuthError, SecretReusedError
 from server.identity.rate_limiter import RateLimiter
 from server.identity.rate_limits import rate_limit_headers
 from server.identity.scopes import DESCRIPTIONS, MODERATION
@@ -36,6 +36,7 @@ _PARAMETERS = {
     *("grant_type", "client_id", "client_secret", "scope"),
     *("code", "redirect_uri", "code_verifier", "refresh_token", "token"),
 }
+REUSED = "reused"
 _METHODS = ["client_secret_basic", "client_secret_post"]
 
 Form = Mapping[str, str]
@@ -46,7 +47,10 @@ class OAuthMetrics(Protocol):
     """Counts what applications ask the token endpoint for."""
 
     def oauth_done(self, *, request: str, outcome: str) -> None:
-        """Record a request: a grant type, "revoke" or "introspect", or "other", and "ok" or the code of its error."""
+        """Record a request: a grant type, "revoke" or "introspect", or "other", and its outcome.
+
+        The outcome is "ok", the code of the error, or `REUSED` for a code or refresh token that was exchanged twice.
+        """
         ...
 
 
@@ -136,7 +140,8 @@ class OAuthRoutes:
                 counted = form["grant_type"]
             fields = await handle(await self._application(request, form), form)
         except OAuthError as error:
-            self._metrics.oauth_done(request=counted, outcome=error.code)
+            outcome = REUSED if isinstance(error, SecretReusedError) else error.code
+            self._metrics.oauth_done(request=counted, outcome=outcome)
             return _error(request, error)
         self._metrics.oauth_done(request=counted, outcome="ok")
         response = json_response(orjson.dumps(fields))

@@ -30,7 +30,7 @@ from storage.reports import (
     Report,
     SubjectKind,
 )
-from storage.stores.moderated_subjects import ModeratedAccount, ModeratedComment
+from storage.stores.moderation.moderated_subjects import ModeratedAccount, ModeratedComment
 
 Accounts = Mapping[int, ModeratedAccount]
 

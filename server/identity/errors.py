@@ -160,6 +160,13 @@ class OAuthError(IdentityError):
         self.code = code
 
 
+class SecretReusedError(OAuthError):
+    """A code or refresh token was exchanged twice, so it may have been stolen; what it gave has ended."""
+
+    def __init__(self, description: str) -> None:
+        super().__init__("invalid_grant", description)
+
+
 class AuthorizationRefusedError(OAuthError):
     """A request for an authorization is not valid; the application is informed at `redirect_to`, unless it has none."""
 

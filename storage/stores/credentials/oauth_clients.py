@@ -17,6 +17,11 @@ UNUSED_DAYS = 7  # after which one that registered itself and was never used is 
 
 _COLUMNS = "c.id, c.owner_id, c.name, c.website, c.redirect_uris, c.scopes, c.secret_sha256, c.refreshes, c.created_at"
 _ONE = f"c.shard = {shard('$1')} AND c.id = $1 AND c.deleted_at IS NULL"
+# An owner has the shard of its applications.
+_OWNER_ACTIVE = (
+    f"NOT EXISTS (SELECT true FROM users o WHERE o.shard = {shard('$1')} AND o.id = c.owner_id "
+    "AND o.suspended_at IS NOT NULL)"
+)
 _OF_OWNER = f"c.shard = {shard('$1')} AND c.owner_id = $1 AND c.deleted_at IS NULL"
 
 
@@ -65,6 +70,14 @@ async def get(db: Queryable, client_id: int, *, owner_id: int | None = None) -> 
     """Return an application; raise `NotFoundError("application")`, also for another one's if `owner_id` is given."""
     row = await db.fetchrow(f"SELECT {_COLUMNS} FROM oauth_clients c WHERE {_ONE}", client_id)
     if row is None or owner_id not in {None, row["owner_id"]}:
+        raise NotFoundError("application")
+    return _application(row)
+
+
+async def working(db: Queryable, client_id: int) -> Application:
+    """Return an application; raise `NotFoundError("application")`, also while its owner is suspended."""
+    row = await db.fetchrow(f"SELECT {_COLUMNS} FROM oauth_clients c WHERE {_ONE} AND {_OWNER_ACTIVE}", client_id)
+    if row is None:
         raise NotFoundError("application")
     return _application(row)
 

@@ -1,4 +1,4 @@
-"""Cases of the alerts about moderation and scanning."""
+"""Cases of the alerts about moderation, scanning and secrets of applications."""
 
 from __future__ import annotations
 
@@ -64,6 +64,21 @@ CASES: Mapping[str, Case] = {
         {"picshare_case_age_seconds": "3600x20", "picshare_appeals_pending": "0x20"},
         "15m",
         "PicshareCasesWait",
+        None,
+    ),
+    "refresh tokens that are used twice": (
+        {'picshare_oauth_requests_total{request="refresh_token",outcome="reused"}': "0+1x12"},
+        "10m",
+        "PicshareOAuthSecretsReused",
+        {"request": "refresh_token"},
+    ),
+    "an app that repeats a request": (
+        {
+            'picshare_oauth_requests_total{request="refresh_token",outcome="reused"}': "0 1x20",
+            'picshare_oauth_requests_total{request="refresh_token",outcome="invalid_grant"}': "0+9x20",
+        },
+        "10m",
+        "PicshareOAuthSecretsReused",
         None,
     ),
 }

@@ -319,6 +319,22 @@ async def test_a_code_is_of_no_use_once_the_account_is_suspended(api: Api) -> No
     assert (await exchange(api, application, code)).expect(400)["error"] == "invalid_grant"
 
 
+async def test_the_applications_of_a_suspended_account_stop_and_go_on_when_it_is_restored(api: Api) -> None:
+    """Their developer may do nothing; so may not the programs. A process remembers a token for some minutes."""
+    dev, ann = await api.user(), await api.user()
+    application = await register(dev)
+    issued = (await exchange(api, application, await code_for(ann, application))).expect(200)
+    code = await code_for(ann, application)
+    change = "UPDATE users SET suspended_at = {} WHERE id = $1"
+    await api.services.db.fetch(change.format("now()"), ids.decode(dev.id))
+    assert (await exchange(api, application, code)).expect(401)["error"] == "invalid_client"
+    assert (await answer(ann, query_of(application))).expect(400)["error"] == "invalid_client"
+    assert (await with_token(api, ann, issued).call("GET", "/users/me")).expect(401)["code"] == "invalid_token"
+    await api.services.db.fetch(change.format("NULL"), ids.decode(dev.id))
+    (await exchange(api, application, code)).expect(200)
+    (await with_token(api, ann, issued).call("GET", "/users/me")).expect(200)
+
+
 async def test_a_code_is_of_no_use_after_the_end_of_all_access(api: Api) -> None:
     """A thief of a session cannot keep a code for the time after the password was reset, or the app disconnected."""
     ann, application = await scene(api)
