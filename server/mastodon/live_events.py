@@ -1,4 +1,4 @@
-"""Live publications as events of this interface: `update`, `delete` and `notification`.
+"""Live publications as events of this interface: `update`, `status.update`, `delete` and `notification`.
 
 The event of a photo is the same for all who receive it, and is made once for all connections of the process.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,12 +65,17 @@ class LiveEvents:
         publication: dict[str, Any] = orjson.loads(document)
         if publication["type"] == "photo.removed":
             return LiveEvent(name="delete", payload=str(decode(publication["photo_id"])).encode())
-        if publication["type"] != "photo.new":
+        if publication["type"] == "photo.edited":
+            # The publication has what was edited, which a replica may not have yet.
+            found = await self._renderer.stored(decode(publication["photo_id"]))
+            photo = None if found is None else {**found, **_edited(publication)}
+        else:
+            photo = publication.get("photo")
+        if photo is None:
             return None
-        photo = publication["photo"]
         (status,) = await self._renderer.parsed([photo], None)
         return LiveEvent(
-            name="update",
+            name="update" if publication["type"] == "photo.new" else "status.update",
             payload=orjson.dumps(status),
             author_id=decode(photo["author"]["id"]),
             tags=frozenset(tag["name"] for tag in status["tags"]),
@@ -87,3 +92,8 @@ class LiveEvents:
             return None
         rendered = await self._notifications.render([entry], viewer_id)
         return LiveEvent(name="notification", payload=orjson.dumps(rendered[0])) if rendered else None
+
+
+def _edited(publication: Mapping[str, Any]) -> dict[str, Any]:
+    # Its pictures have less than those of a photo.
+    return {name: value for name, value in publication.items() if name not in {"type", "photo_id", "items"}}

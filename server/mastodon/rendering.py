@@ -15,10 +15,11 @@ from server.mastodon.accounts import Entity, account
 from server.mastodon.statuses import comment_status, mentioned_in, photo_status
 from server.mastodon.texts import Links
 from storage.ids import decode
-from storage.models import Comment, Photo
+from storage.models import Comment, Photo, PhotoState
 from storage.postgres.database import Queryable
 from storage.postgres.reads import Reads
 from storage.stores import account_lists
+from storage.stores.photos import photos
 from storage.stores.saved import collection_items
 
 
@@ -38,6 +39,14 @@ class Renderer:
         """Return one photo as a status."""
         json = self._serializer.serialize_one(photo, viewer_id, liked=liked)
         return (await self.documents([json], viewer_id))[0]
+
+    async def stored(self, photo_id: int) -> dict[str, Any] | None:
+        """Return the JSON of a photo, parsed, whoever may see it; None if it was deleted or is not ready."""
+        photo = (await self._reads.read(None, lambda db: photos.load(db, [photo_id]))).get(photo_id)
+        if photo is None or photo.state is not PhotoState.READY:
+            return None
+        found: dict[str, Any] = orjson.loads(self._serializer.serialize_one(photo, None, liked=False))
+        return found
 
     async def documents(self, documents: Sequence[bytes], viewer_id: int | None) -> list[Entity]:
         """Return the JSON of photos as statuses, in its order."""

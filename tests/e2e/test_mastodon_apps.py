@@ -79,8 +79,8 @@ async def test_an_app_and_its_user_are_known(pair: tuple[Mastodon, Mastodon]) ->
     assert (updated.display_name, updated.source.note) == ("Ann", "hello")
 
 
-async def test_live_events_of_a_post_a_like_a_reply_and_a_deletion(pair: tuple[Mastodon, Mastodon]) -> None:
-    """The follower receives `update` and `delete`, the author `notification`, in the moment."""
+async def test_live_events_of_a_post_a_like_a_reply_an_edit_and_a_deletion(pair: tuple[Mastodon, Mastodon]) -> None:
+    """The follower receives `update`, `status.update` and `delete`, the author `notification`, in the moment."""
     ann, ben = pair
     follower, author = await Events.of(ann.stream_user), await Events.of(ben.stream_user)
     tagged = await Events.of(ann.stream_hashtag, "livetest")
@@ -99,6 +99,11 @@ async def test_live_events_of_a_post_a_like_a_reply_and_a_deletion(pair: tuple[M
     mentioned = await author.expect("notification", lambda found: found.type == "mention")
     assert mentioned.status.id == reply.id
     assert "how beautiful" in mentioned.status.content
+    await blocking(ben.status_update, status, "the lake #livetest")
+    edited = await follower.expect("status.update", lambda found: found.id == status.id)
+    assert "the lake" in edited.content
+    assert edited.edited_at is not None
+    assert edited.media_attachments[0].description == "waves"
     await blocking(ben.status_delete, status)
     assert str(await follower.expect("delete")) == str(status.id)
     with pytest.raises(MastodonNotFoundError):

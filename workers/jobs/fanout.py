@@ -31,6 +31,7 @@ from workers.handlers import EventHandler, on
 from workers.jobs import publications
 from workers.jobs.audience_feeds import AudienceFeeds
 from workers.jobs.context import Handlers, WorkerContext
+from workers.jobs.follower_publications import FollowerPublications
 from workers.jobs.hidden_photos import HiddenPhotos
 from workers.jobs.permissions import LivePermissions
 from workers.jobs.photo_feeds import CHUNK, PhotoFeeds, message
@@ -85,6 +86,7 @@ class FanoutHandlers:
         self._stars = stars
         self._photo_feeds = PhotoFeeds(db, feeds, stars=stars, sign=sign, chunk=chunk)
         self._audience_feeds = AudienceFeeds(db, feeds, cards)
+        self._followers = FollowerPublications(db, publisher)
         self._hidden_photos = HiddenPhotos(
             feeds,
             cards,
@@ -185,8 +187,17 @@ class FanoutHandlers:
         await self._publisher.to_topic(publications.photo_topic(photo.id), publications.photo_edited(photo))
 
     async def edited(self, event: PhotoEdited) -> None:
-        """Publish the present description of a photo to those who have it open."""
-        await self._publish_description(event.photo_id)
+        """Publish the present description of a photo to those who have it open, or in their feeds."""
+        photo = await self._publish_description(event.photo_id)
+        if photo is None:
+            return
+        # Not kept in the feeds, as the photo itself is: clients that are not connected see it with their next read.
+        document, users = publications.photo_edited(photo), [event.author_id]
+        if photo.restricted:
+            users += await self._audience_feeds.readers(event.author_id, photo.audience)
+        else:
+            await self._followers.publish(event.author_id, document)
+        await self._publisher.to_users(users, message(document))
 
     async def deleted(self, event: PhotoDeleted) -> None:
         """Remove a photo from all feeds, publish its removal, and close its topic."""
@@ -243,11 +254,14 @@ class FanoutHandlers:
             await self._feeds.remove(photo_id, followers, message(publications.photo_removed(photo_id)))
         return followers[-1] if len(followers) == self._photo_feeds.chunk else None
 
-    async def _publish_description(self, photo_id: int) -> None:
+    async def _publish_description(self, photo_id: int) -> Photo | None:
+        """Publish a photo's description on its topic, and return the photo, None if it is not shown."""
         stored = await self._cards.refresh(photo_id)
-        if stored is not None:
-            document = publications.photo_edited(stored[0])
-            await self._publisher.to_topic(publications.photo_topic(photo_id), document)
+        if stored is None:
+            return None
+        photo, _ = stored
+        await self._publisher.to_topic(publications.photo_topic(photo_id), publications.photo_edited(photo))
+        return photo
 
     async def _remove_restricted(
         self, event: PhotoAudienceChanged | FanoutChunk, followers: list[int], document: bytes

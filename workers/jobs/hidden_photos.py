@@ -34,7 +34,7 @@ class HiddenPhotos:
         *,
         photo_feeds: PhotoFeeds,
         audiences: AudienceFeeds,
-        edited: Callable[[int], Awaitable[None]],
+        edited: Callable[[int], Awaitable[object]],
     ) -> None:
         self._feeds = feeds
         self._cards = cards

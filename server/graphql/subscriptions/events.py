@@ -211,7 +211,7 @@ class NotificationsRemoved:
 
 
 FeedEvent = Annotated[
-    PhotoAdded | PhotoRemoved | AccountHidden | UserChanged,
+    PhotoAdded | PhotoEdited | PhotoRemoved | AccountHidden | UserChanged,
     strawberry.union("FeedEvent", description="Events of the viewer's home feed."),
 ]
 NotificationEvent = Annotated[
@@ -240,7 +240,7 @@ _OF_PROFILE = {
     **_OF_ACCOUNT,
 }
 EVENTS = {
-    "feed": _OF_PROFILE,
+    "feed": {**_OF_PROFILE, "photo.edited": "PhotoEdited"},
     "user": _OF_PROFILE,
     "notifications": {
         "notification": "NotificationAdded",

@@ -9,9 +9,9 @@ import pytest
 
 from storage.events import FanoutChunk, PhotoDeleted, PhotoReady, UserFollowed
 from storage.ids import encode, shard_of
-from storage.models import Photo, User
+from storage.models import Photo, PhotoAudience, User
 from storage.stores.photos import photo_deletion, photo_edits
-from storage.stores.social import blocks, follows
+from storage.stores.social import blocks, close_friends, follows
 from tests.support.community import follow, new_user, new_users, processing_photo, ready_photo, topics
 from tests.support.stage import Stage, kinds
 from tests.support.statements import StatementLog
@@ -140,6 +140,27 @@ async def test_an_edit_reaches_those_who_have_the_photo_open(stage: Stage) -> No
         "items": [{"sha256": photo.sha256, "alt_text": ""}],
     }
     assert b'"caption":"b"' in (await stage.cards.get([photo.id]))[photo.id]
+
+
+@pytest.mark.parametrize("audience", [PhotoAudience.PUBLIC, PhotoAudience.CLOSE_FRIENDS, PhotoAudience.ONLY_ME])
+async def test_an_edit_reaches_the_feeds_that_have_the_photo(stage: Stage, audience: PhotoAudience) -> None:
+    """The author and the audience, while they are connected; it has no offset, so that it is not recovered."""
+    ann, bob, cat, dan = await new_users(stage.database, "ann", "bob", "cat", "dan")
+    for follower in (bob, cat):
+        await follow(stage.database, follower, ann)
+    async with stage.database.transaction() as tx:
+        await close_friends.add(tx, ann.id, cat.id)
+    photo = await ready_photo(stage.database, ann, caption="a", audience=audience)
+    await stage.pump()
+    await stage.online(ann, bob, cat, dan)
+    await stage.deliveries()
+    async with stage.database.transaction() as tx:
+        await photo_edits.edit(tx, photo.id, author_id=ann.id, caption="b")
+    await stage.pump()
+    edits = [each for each in await stage.deliveries() if each.document["type"] == "photo.edited"]
+    readers = {PhotoAudience.PUBLIC: [ann, bob, cat], PhotoAudience.CLOSE_FRIENDS: [ann, cat]}.get(audience, [ann])
+    assert sorted(each.user_id for each in edits) == sorted(reader.id for reader in readers)
+    assert {(each.body["stream"], each.offset, each.document["caption"]) for each in edits} == {("feed", 0, "b")}
 
 
 async def test_many_followers_are_served_in_chunks(stage: Stage) -> None:
