@@ -59,10 +59,12 @@ class Gateway:
             by = response.headers.get(NAME, "")
             return Reply(response.status, by, response.headers, await response.read())
 
-    async def socket(self, *, tls: ssl.SSLContext | None = None) -> tuple[str, Socket]:
+    async def socket(
+        self, path: str = "/connection/websocket", *, tls: ssl.SSLContext | None = None
+    ) -> tuple[str, Socket]:
         """Open a socket; return the name of the stand-in that has it, and the socket."""
         url = self.nginx.url if tls is None else f"https://127.0.0.1:{self.nginx.tls_port}"
-        socket = await self.session.ws_connect(url + "/connection/websocket", ssl=True if tls is None else tls)
+        socket = await self.session.ws_connect(url + path, ssl=True if tls is None else tls)
         await socket.send_str(NAME)
         return await socket.receive_str(timeout=30), socket
 

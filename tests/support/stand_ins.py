@@ -13,7 +13,6 @@ from tests.engines.private import free_port
 
 NAME = "X-Stand-In"
 _STREAMS = ("/connection/sse", "/live/sse", "/api/v1/live/sse")
-_SOCKET = "/connection/websocket"
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ class StandIn:
         self.received.append(Received(request.method, request.path, request.query_string, request.headers, body))
         if self.draining:
             return web.Response(status=503)
-        if request.path == _SOCKET:
+        if request.headers.get("Upgrade", "").lower() == "websocket":
             return await self._echo(request)
         if request.path in _STREAMS:
             return await self._stream(request)

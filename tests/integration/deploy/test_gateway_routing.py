@@ -65,6 +65,15 @@ async def test_streams_of_graphql_reach_live_processes(gateway: Gateway, method:
     assert reply.by.rstrip("123") == role
 
 
+@pytest.mark.parametrize("path", ["/graphql", "/api/v1/streaming"])
+async def test_sockets_of_other_interfaces_reach_live_processes(gateway: Gateway, path: str) -> None:
+    """The upgrade passes the gateway, and messages go both ways."""
+    name, socket = await gateway.socket(path)
+    await socket.send_str("back")
+    assert (name.rstrip("123"), await socket.receive_str(timeout=30)) == ("live", "back")
+    await socket.close()
+
+
 async def test_reads_are_balanced_in_turn(gateway: Gateway) -> None:
     """Round robin: of each three requests in a row every process gets one."""
     names = [(await gateway.get("/api/v1/feed")).by for _ in range(9)]
