@@ -20,6 +20,7 @@ from server.config.loading import load_settings
 from server.config.settings import Settings
 from server.identity.passwords import Passwords
 from server.identity.tokens import AccessTokens
+from server.operation.event_loop import THRESHOLDS
 from server.operation.logs import set_up_logs
 from server.operation.metrics import Metrics
 from server.operation.tracing import SdkTracing
@@ -57,7 +58,8 @@ async def serve(memory_port: int, traced: Mapping[str, float]) -> None:
         bare = web.Application()
         bare.router.add_get(MEMORY, memory.handle)
         await _listen(bare, memory_port)
-        gc.freeze()  # as the service does when it peers_running
+        gc.freeze()  # as the service does, and with its thresholds
+        gc.set_threshold(*THRESHOLDS)
         print(json.dumps(tokens), flush=True)
         await asyncio.Event().wait()
 

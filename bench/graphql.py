@@ -18,6 +18,7 @@ import orjson
 import strawberry
 from graphql import ExecutionResult, execute, parse
 
+from bench import graphql_events
 from bench.cores import assign_cores
 from bench.edge import process_seconds
 from bench.feed import FeedServer, feed_server
@@ -121,8 +122,9 @@ DOCUMENT = """{ photos {
 
 
 async def measure(*, quick: bool) -> list[Figure]:
-    """Return the microseconds of a page by each way, and the ratios."""
-    return [*await _without_io(quick=quick), *await _of_pages(quick=quick)]
+    """Return the microseconds of a page and of an event by each way, and the ratios."""
+    events = await graphql_events.measure(quick=quick)
+    return [*await _without_io(quick=quick), *events, *await _of_pages(quick=quick)]
 
 
 async def _without_io(*, quick: bool) -> list[Figure]:

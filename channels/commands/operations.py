@@ -7,7 +7,7 @@ from channels.connection.connection import Connection
 from channels.connection.graphql_connection import GraphqlConnection, Operation
 from channels.connection.stream_state import STREAMS, StreamState
 from channels.contract.errors import LiveUnavailableError, NotOfferedError, OperationRefusedError
-from channels.contract.ports import GraphqlSubscription, Ports
+from channels.contract.ports import GraphqlSubscription, Identity, Ports
 from channels.contract.settings import LiveSettings
 from channels.hub.hub import Hub
 from channels.protocol.codes import ErrorCode
@@ -32,7 +32,7 @@ class OperationHandler:
             connection.send(error_reply(request.id, ErrorCode.LIMIT_EXCEEDED))
             return
         try:
-            wanted = await self._documents.subscription(request.request)
+            wanted = await self._documents.subscription(request.request, _identity(connection))
         except OperationRefusedError as error:
             connection.fail(request.id, error.entries)
             return
@@ -52,9 +52,7 @@ class OperationHandler:
     async def _start_on_stream(
         self, connection: GraphqlConnection, operation_id: str, wanted: GraphqlSubscription
     ) -> None:
-        name, identity = wanted.channel, connection.identity
-        if identity is None:
-            raise LiveUnavailableError("the connection is being closed")
+        name, identity = wanted.channel, _identity(connection)
         # Held until what was missed is sent: publications that arrive meanwhile are queued behind it.
         state = StreamState(name, limit=self._settings.held_publications)
         operation = Operation(operation_id, name, wanted.projection, state)
@@ -80,9 +78,7 @@ class OperationHandler:
     async def _start_on_topic(
         self, connection: GraphqlConnection, operation_id: str, wanted: GraphqlSubscription
     ) -> None:
-        identity = connection.identity
-        if identity is None:
-            raise LiveUnavailableError("the connection is being closed")
+        identity = _identity(connection)
         is_subscribed = wanted.channel in connection.channels
         # Added before the permission is known, but nothing arrives before the hub has the subscription.
         connection.add(Operation(operation_id, wanted.channel, wanted.projection))
@@ -93,3 +89,9 @@ class OperationHandler:
         grant = await self._authorizer.authorize(identity, wanted.channel)
         if grant.data is not None:
             connection.send(reply(operation_id, "subscribe", {"data": RawJson(grant.data)}))
+
+
+def _identity(connection: Connection) -> Identity:
+    if connection.identity is None:
+        raise LiveUnavailableError("the connection is being closed")
+    return connection.identity

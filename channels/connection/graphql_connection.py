@@ -7,14 +7,14 @@ operations of a process that select the same; only the id of the operation and t
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, cast
 
 import orjson
 
 from channels.connection.connection import Connection
 from channels.connection.stream_state import StreamState
-from channels.connection.wire_format import SharedMessage, WireFormat
+from channels.connection.wire_format import EventForm, SharedMessage, WireFormat
 from channels.contract.ports import Projection, Publication
 from channels.protocol import codes
 from channels.protocol.codes import Unsubscribed
@@ -62,7 +62,8 @@ class OperationFormat(WireFormat, Protocol):
 class Operation:
     """A subscription that runs; `state` is that of its stream, None for a topic.
 
-    `tail` is the end of its messages: what differs from those of other operations that select the same.
+    `tail` is the end of its messages: what differs from those of other operations that select the same. `form` is what
+    their beginning depends on; both are set by `end_with` before the first event.
     """
 
     id: str
@@ -71,9 +72,14 @@ class Operation:
     state: StreamState | None = None
     encoded_id: bytes = b""
     tail: bytes = b""
+    form: EventForm = field(init=False)
 
     def __post_init__(self) -> None:
         self.encoded_id = orjson.dumps(self.id)
+
+    def end_with(self, tail: bytes, wire_format: WireFormat) -> None:
+        """Set the end of the messages."""
+        self.tail, self.form = tail, (self.projection, wire_format, len(tail))
 
 
 class GraphqlConnection(Connection):
@@ -93,7 +99,7 @@ class GraphqlConnection(Connection):
     def add(self, operation: Operation) -> None:
         """Deliver the events of an operation from now on."""
         if operation.state is None:
-            operation.tail = self._format.event_tail(operation.encoded_id, None)
+            operation.end_with(self._format.event_tail(operation.encoded_id, None), self.wire_format)
         self.operations[operation.id] = operation
         self._by_channel.setdefault(operation.channel, []).append(operation)
 
@@ -114,12 +120,10 @@ class GraphqlConnection(Connection):
 
     def bytes_of(self, message: SharedMessage) -> bytes:
         """Return the events of a publication, or the ends of the operations on a channel that has ended."""
-        push = message.message.get("push")
-        if push is None:
-            return message.encoded_for(self.wire_format)
-        operations = self._by_channel.get(push["channel"], ())
-        if "unsubscribe" in push:
-            return self._ends(operations, push["unsubscribe"]["code"])
+        # One delivery runs this for thousands of connections, of which nearly all have one operation on a channel.
+        operations = self._by_channel.get(message.channel)
+        if operations is None:
+            return self._bytes_of_other(message)
         if len(operations) == 1:
             return self._event(operations[0], message)
         return b"".join([self._event(operation, message) for operation in operations])
@@ -147,7 +151,8 @@ class GraphqlConnection(Connection):
         """Set the epoch of the positions of an operation, before its first event."""
         if operation.state is not None:
             operation.state.epoch = epoch
-            operation.tail = self._format.event_tail(operation.encoded_id, orjson.dumps(epoch))
+            tail = self._format.event_tail(operation.encoded_id, orjson.dumps(epoch))
+            operation.end_with(tail, self.wire_format)
 
     def send_recovered(self, operation: Operation, item: Publication) -> None:
         """Send a publication to one operation, which has it from a read and not from the hub."""
@@ -173,40 +178,48 @@ class GraphqlConnection(Connection):
     def _format(self) -> OperationFormat:
         return cast(OperationFormat, self.wire_format)
 
+    def _bytes_of_other(self, message: SharedMessage) -> bytes:
+        push = message.message.get("push")
+        if push is None:
+            return message.encoded_for(self.wire_format)
+        if "unsubscribe" in push:
+            return self._ends(self._by_channel.get(push["channel"], ()), push["unsubscribe"]["code"])
+        return b""
+
     def _event(self, operation: Operation, message: SharedMessage) -> bytes:
         state = operation.state
-        if state is not None:
-            offset = message.message["push"]["pub"].get("offset", 0)
-            if not state.offer(offset, message):
-                if state.overflowed:
-                    self.close(codes.INSUFFICIENT_STATE)
-                return b""
+        if state is not None and not state.offer(message.offset, message):
+            if state.overflowed:
+                self.close(codes.INSUFFICIENT_STATE)
+            return b""
         return self._encode(operation, message)
 
     def _encode(self, operation: Operation, message: SharedMessage) -> bytes:
-        state, tail = operation.state, operation.tail
-        key = operation.projection, self.wire_format, len(tail), 0 if state is None else state.offset
-        head = message.event_heads.get(key)
+        form = operation.form
+        head = message.event_heads.get(form)
         if head is None:
-            head = message.event_heads[key] = self._head(operation, message)
-        return head + tail if head else b""
+            head = self._head(operation, message)
+            # What is outside the order of a stream has the position of each connection.
+            if message.offset or operation.state is None:
+                message.event_heads[form] = head
+        return head + operation.tail if head else b""
 
     def _head(self, operation: Operation, message: SharedMessage) -> bytes:
         """Return the beginning of an event, or nothing if the publication is no event of the operation."""
         response = self._project(operation.projection, message)
         if not response:
             return b""
-        offset = None if operation.state is None else operation.state.offset
+        offset = None if operation.state is None else message.offset or operation.state.offset
         return self._format.event_head(response, offset, len(operation.tail))
 
     @staticmethod
     def _project(projection: Projection, message: SharedMessage) -> bytes:
         # Ids of operations have different lengths, and so have headers of frames, but the response is the same.
-        key = projection, None, 0, 0
-        response = message.event_heads.get(key)
+        form = projection, None, 0
+        response = message.event_heads.get(form)
         if response is None:
             response = projection.project(bytes(message.message["push"]["pub"]["data"].data)) or b""
-            message.event_heads[key] = response
+            message.event_heads[form] = response
         return response
 
     def _begin_with(self, message: Message) -> None:

@@ -39,22 +39,26 @@ class WireFormat(Protocol):
         ...
 
 
-EventKey = tuple[Projection, WireFormat | None, int, int]
-"""What the beginning of an event depends on: the selection, and the length of its end, the format and the position."""
+EventForm = tuple[Projection, WireFormat | None, int]
+"""What the beginning of an event of one publication depends on: the selection, the format and the length of its end."""
 
 
 class SharedMessage:
     """A message to many connections; encoded once per wire format, on first use.
 
-    `event_heads` are the beginnings of GraphQL events of the message, kept by the connections that share them.
+    `channel` and `offset` are those of a publication; other messages have an empty channel. `event_heads` are the
+    beginnings of GraphQL events of the message, kept by the connections that share them.
     """
 
-    __slots__ = ("_encoded", "event_heads", "message")
+    __slots__ = ("_encoded", "channel", "event_heads", "message", "offset")
 
     def __init__(self, message: Message) -> None:
         self.message = message
+        push = message.get("push", {})
+        self.channel: str = push["channel"] if "pub" in push else ""
+        self.offset: int = push["pub"].get("offset", 0) if self.channel else 0
         self._encoded: dict[WireFormat, bytes] = {}
-        self.event_heads: dict[EventKey, bytes] = {}
+        self.event_heads: dict[EventForm, bytes] = {}
 
     def encoded_for(self, wire_format: WireFormat) -> bytes:
         """Return the message in one wire format."""

@@ -198,10 +198,13 @@ class GraphqlSubscription:
 
 
 class GraphqlDocuments(Protocol):
-    """Check the documents of GraphQL subscriptions."""
+    """Check the documents of GraphQL subscriptions, and charge them to the user's rate limit."""
 
-    async def subscription(self, request: Mapping[str, Any]) -> GraphqlSubscription:
-        """Return the subscription of a request as in GraphQL over HTTP; raise `OperationRefusedError`."""
+    async def subscription(self, request: Mapping[str, Any], identity: Identity) -> GraphqlSubscription:
+        """Return the subscription of a request as in GraphQL over HTTP.
+
+        Raises `OperationRefusedError`, also where the rate limit is used up, and `LiveUnavailableError`.
+        """
         ...
 
 

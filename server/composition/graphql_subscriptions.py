@@ -9,9 +9,12 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from channels.contract.ports import GraphqlDocuments, GraphqlSubscription
+from channels.contract.ports import GraphqlDocuments, GraphqlSubscription, Identity
 from server.graphql.manifest import AcceptedDocuments
 from server.graphql.metrics import GraphqlMetrics
+from server.identity.rate_limiter import RateLimiter
+from server.identity.rate_limits import READ_QUOTA
+from server.live.store_errors import store_errors
 
 
 class LazyDocuments:
@@ -21,17 +24,21 @@ class LazyDocuments:
         self._load = load
         self._loading: asyncio.Task[GraphqlDocuments] | None = None
 
-    async def subscription(self, request: Mapping[str, Any]) -> GraphqlSubscription:
-        """Return the subscription of a request; raise `OperationRefusedError`."""
+    async def subscription(self, request: Mapping[str, Any], identity: Identity) -> GraphqlSubscription:
+        """Return the subscription of a request; raise as the port says."""
         if self._loading is None or (self._loading.done() and self._loading.exception() is not None):
             self._loading = asyncio.create_task(asyncio.to_thread(self._load))
         # The first client may disconnect, but others wait for the same schema.
         documents = await asyncio.shield(self._loading)
-        return await documents.subscription(request)
+        return await documents.subscription(request, identity)
 
 
-def subscription_documents(accepted: AcceptedDocuments, metrics: GraphqlMetrics) -> LazyDocuments:
+def subscription_documents(accepted: AcceptedDocuments, limiter: RateLimiter, metrics: GraphqlMetrics) -> LazyDocuments:
     """Return the documents of subscriptions, with the limits and the persisted documents of the interface."""
+
+    async def charge(identity: Identity, units: int) -> None:
+        with store_errors():
+            await limiter.check_user(READ_QUOTA, identity.user_id, identity.session, cost=units, locally=True)
 
     def load() -> GraphqlDocuments:
         from server.composition.graphql import make_schema  # noqa: PLC0415
@@ -39,6 +46,6 @@ def subscription_documents(accepted: AcceptedDocuments, metrics: GraphqlMetrics)
         from server.graphql.persisted import PersistedDocuments  # noqa: PLC0415
         from server.graphql.subscriptions.documents import SubscriptionDocuments  # noqa: PLC0415
 
-        return SubscriptionDocuments(Executor(make_schema()), PersistedDocuments(accepted).find, metrics)
+        return SubscriptionDocuments(Executor(make_schema()), PersistedDocuments(accepted).find, charge, metrics)
 
     return LazyDocuments(load)

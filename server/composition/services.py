@@ -91,7 +91,7 @@ def build_live_layer(
         notification_log=stores.notification_log,
         sign=media_urls(settings).sign,
     )
-    presence = PresenceReader(stores.db, stores.presence)
+    presence, limiter = PresenceReader(stores.db, stores.presence), rate_limiter(settings, stores)
     ports = Ports(
         authenticator=LiveAuthenticator(
             AccessTokens(secret, ttl=settings.auth.access_ttl), Tickets(stores.redis), api_tokens(settings, stores)
@@ -102,11 +102,11 @@ def build_live_layer(
         operations=LiveOperations(
             ReactionActions(stores.db, stores.counter_cache),
             NotificationActions(stores.db, stores.notification_log),
-            rate_limiter(settings, stores),
+            limiter,
             stores.reads,
             require_space=require_space,
         ),
-        graphql=subscription_documents(accepted_documents(settings.graphql), metrics),
+        graphql=subscription_documents(accepted_documents(settings.graphql), limiter, metrics),
     )
     return build_live(
         stores.redis,

@@ -19,6 +19,7 @@ from server.graphql.fields import type_name
 
 Trail = tuple[int, ...]  # indexes into the lists of a field's value
 _NONE = type(None)
+_LISTS = frozenset({list})
 _MAX_INT = 2**31  # of the type Int
 
 
@@ -87,9 +88,14 @@ class LeafColumn:
         kinds = () if passes is None else (passes.kind,)
         self._items = frozenset((*kinds, _NONE) if shape.nullable[-1] else kinds)
 
+    @property
+    def copied(self) -> bool:
+        """Return whether values of the expected class are copied as they are."""
+        return self._passes is not None
+
     def complete(self, values: Sequence[Any]) -> Completed:
         """Return the completed column."""
-        if self._pass(values):
+        if self.passes(values):
             return Completed(values)
         coerced = self._coerce_all(values)
         if coerced is not None:
@@ -97,13 +103,13 @@ class LeafColumn:
         slow = _EachValue(self._shape, self._leaf)
         return Completed(slow.complete(values), slow.failures)
 
-    def _pass(self, values: Sequence[Any]) -> bool:
+    def passes(self, values: Sequence[Any]) -> bool:
         """Return whether all values may be copied as they are."""
         if self._passes is None:
             return False
         if self._lists == 0:
             return self._items.issuperset(map(type, values)) and self._passes.check(values)
-        if self._lists == 1 and all(type(value) is list for value in values):
+        if self._lists == 1 and _LISTS.issuperset(map(type, values)):
             items = list(chain.from_iterable(values))
             return self._items.issuperset(map(type, items)) and self._passes.check(items)
         return False
@@ -168,7 +174,7 @@ class ObjectColumn:
         if lists == 0 and _are_present(values):
             targets = [template.copy() for _ in values]
             return Completed(targets, (), (Children(selection, list(values), targets),))
-        if lists == 1 and all(type(value) is list for value in values):
+        if lists == 1 and _LISTS.issuperset(map(type, values)):
             sources = list(chain.from_iterable(values))
             if _are_present(sources):
                 targets = [template.copy() for _ in sources]
@@ -262,6 +268,9 @@ _PASSING = {
     "Boolean": _Passing(bool, _any),
     "Int": _Passing(int, _small),
     "Float": _Passing(float, _finite),
+    # Scalars of the product, whose values are those of the REST API.
+    "DateTime": _Passing(str, _any),
+    "BigInt": _Passing(int, _any),
 }
 
 

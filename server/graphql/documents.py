@@ -12,13 +12,30 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from graphql import (
     ASTValidationRule,
+    DeferStreamDirectiveLabel,
+    DeferStreamDirectiveOnRootField,
+    DeferStreamDirectiveOnValidOperationsRule,
     DocumentNode,
     FragmentDefinitionNode,
+    FragmentsOnCompositeTypesRule,
     GraphQLError,
+    KnownDirectivesRule,
+    KnownFragmentNamesRule,
+    KnownTypeNamesRule,
+    MaxIntrospectionDepthRule,
+    NoFragmentCyclesRule,
     NoUndefinedVariablesRule,
+    NoUnusedFragmentsRule,
     NoUnusedVariablesRule,
     OperationDefinitionNode,
     OverlappingFieldsCanBeMergedRule,
+    PossibleFragmentSpreadsRule,
+    SingleFieldSubscriptionsRule,
+    StreamDirectiveOnListField,
+    UniqueDirectivesPerLocationRule,
+    UniqueFragmentNamesRule,
+    UniqueVariableNamesRule,
+    VariablesAreInputTypesRule,
     VariablesInAllowedPositionRule,
     parse,
     specified_rules,
@@ -35,11 +52,44 @@ KEPT_BYTES = 64 * 1024 * 1024  # estimate of what all kept documents take
 _BYTES_OF_TEXT = 200  # that the nodes of one byte of text take
 _BYTES_OF_FIELD = 1000  # that a field takes in a plan
 
-_PAIRWISE_RULES = [OverlappingFieldsCanBeMergedRule]
-_OTHER_RULES = [rule for rule in specified_rules if rule is not OverlappingFieldsCanBeMergedRule]
-# These visit each operation once more, and are met by a document that has no variable.
-_VARIABLE_RULES = {NoUndefinedVariablesRule, NoUnusedVariablesRule, VariablesInAllowedPositionRule}
-_RULES_WITHOUT_VARIABLES = [rule for rule in _OTHER_RULES if rule not in _VARIABLE_RULES]
+# Validation asks each rule about each node. A document without the marks of a syntax cannot break the rules about it.
+_RULES_OF_SYNTAX: Sequence[tuple[tuple[str, ...], set[type[ASTValidationRule]]]] = (
+    (
+        ("...", "fragment"),
+        {
+            FragmentsOnCompositeTypesRule,
+            KnownFragmentNamesRule,
+            NoFragmentCyclesRule,
+            NoUnusedFragmentsRule,
+            PossibleFragmentSpreadsRule,
+            UniqueFragmentNamesRule,
+        },
+    ),
+    (
+        ("$",),
+        {
+            NoUndefinedVariablesRule,
+            NoUnusedVariablesRule,
+            UniqueVariableNamesRule,
+            VariablesAreInputTypesRule,
+            VariablesInAllowedPositionRule,
+        },
+    ),
+    (("...", "fragment", "$"), {KnownTypeNamesRule}),
+    (
+        ("@",),
+        {
+            DeferStreamDirectiveLabel,
+            DeferStreamDirectiveOnRootField,
+            DeferStreamDirectiveOnValidOperationsRule,
+            KnownDirectivesRule,
+            StreamDirectiveOnListField,
+            UniqueDirectivesPerLocationRule,
+        },
+    ),
+    (("__",), {MaxIntrospectionDepthRule}),
+    (("subscription",), {SingleFieldSubscriptionsRule}),
+)
 _MAX_ERRORS = 5
 
 
@@ -113,7 +163,7 @@ def _checked(text: str, schema: Schema, limits: Limits) -> dict[str, Operation]:
     except GraphQLError as error:
         raise RequestRefusedError("parse_failed", [error]) from None
     check_structure(parsed, limits)
-    _validate(schema, parsed, _OTHER_RULES if "$" in text else _RULES_WITHOUT_VARIABLES)
+    _validate(schema, parsed, _rules_for(text))
     fragments = {node.name.value: node for node in parsed.definitions if isinstance(node, FragmentDefinitionNode)}
     operations = [node for node in parsed.definitions if isinstance(node, OperationDefinitionNode)]
     outliner = Outliner(schema.core, fragments)
@@ -122,11 +172,20 @@ def _checked(text: str, schema: Schema, limits: Limits) -> dict[str, Operation]:
     if pairs > limits.overlaps:
         raise exceeded("overlaps", pairs, limits.overlaps)
     if pairs:
-        _validate(schema, parsed, _PAIRWISE_RULES)
+        _validate(schema, parsed, [OverlappingFieldsCanBeMergedRule])
     return {
         node.name.value if node.name else "": Operation(schema, node, fragments, outline)
         for node, outline in zip(operations, outlines, strict=True)
     }
+
+
+def _rules_for(text: str) -> list[type[ASTValidationRule]]:
+    """Return the rules that a document may break, but for the comparison of overlapping fields."""
+    met: set[type[ASTValidationRule]] = {OverlappingFieldsCanBeMergedRule}
+    for marks, rules in _RULES_OF_SYNTAX:
+        if not any(mark in text for mark in marks):
+            met |= rules
+    return [rule for rule in specified_rules if rule not in met]
 
 
 def _validate(schema: Schema, parsed: DocumentNode, rules: Sequence[type[ASTValidationRule]]) -> None:

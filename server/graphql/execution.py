@@ -19,6 +19,8 @@ from server.graphql.errors import ArgumentError, FieldErrors
 from server.graphql.fields import BatchFunction, ResolverContext, Results, frozen, one_each, read
 from server.graphql.plan import Fetch, Plan, Selection, Step
 
+READS_TOGETHER = 4  # of one operation: each usually takes a connection to the database, of which others need some
+
 
 class Location(NamedTuple):
     """Place of an object: the index of its parent in the parent's group, and the indexes inside the field's value."""
@@ -82,6 +84,7 @@ class Execution:
         self._errors = FieldErrors()
         self._pending: list[tuple[Group, Fetch]] = []
         self._null_root = False
+        self._together = asyncio.Semaphore(READS_TOGETHER)
 
     @property
     def errors(self) -> list[dict[str, Any]]:
@@ -105,11 +108,12 @@ class Execution:
         return None if self._null_root else target
 
     def _enter(self, group: Group) -> None:
-        """Fill what the objects of a group are read from; their batch fields are left for the next level."""
-        for step in group.selection.reads:
+        """Fill what is read from the objects of a group; their batch fields are left for the next level."""
+        selection = group.selection
+        copied = selection.copied is not None and selection.copied.copy(group.sources, group.targets)
+        for step in selection.others if copied else selection.reads:
             self._fill(group, step, _read_all(group.sources, step.key))
-        for fetch in group.selection.fetches:
-            self._pending.append((group, fetch))
+        self._pending += [(group, fetch) for fetch in selection.fetches]
 
     async def _resolve_pending(self) -> None:
         while self._pending:
@@ -145,7 +149,7 @@ class Execution:
             try:
                 found = each.resolve(parents, self._context, **each.arguments)
                 if inspect.isawaitable(found):
-                    waiting.append((index, _awaited(each.resolve, parents, found)))
+                    waiting.append((index, self._awaited(each.resolve, parents, found)))
                     found = ()
                 else:
                     found = one_each(each.resolve, parents, found)
@@ -159,6 +163,18 @@ class Execution:
             for (index, _), found in zip(waiting, await asyncio.gather(*(each for _, each in waiting)), strict=True):
                 results[index] = found
         return results
+
+    async def _awaited(
+        self, resolve: BatchFunction, parents: Sequence[Any], found: Awaitable[Results[Any]]
+    ) -> Sequence[Any]:
+        try:
+            async with self._together:
+                return one_each(resolve, parents, await found)
+        except Exception as error:  # noqa: BLE001 - it is the error of each parent's field
+            return [error] * len(parents)
+        finally:
+            if inspect.iscoroutine(found):
+                found.close()  # also one that was cancelled before its turn
 
     def _fill(self, group: Group, step: Step, values: Sequence[Any]) -> None:
         """Complete a field for all objects of a group, and enter the objects in its values."""
@@ -203,13 +219,6 @@ class Execution:
             location = group.location(index)
             if location is not None:
                 self._nullify(group.parent, group.step, location.parent, location.trail)
-
-
-async def _awaited(resolve: BatchFunction, parents: Sequence[Any], found: Awaitable[Results[Any]]) -> Sequence[Any]:
-    try:
-        return one_each(resolve, parents, await found)
-    except Exception as error:  # noqa: BLE001 - it is the error of each parent's field
-        return [error] * len(parents)
 
 
 def _read_all(sources: Sequence[Any], key: str) -> list[Any]:

@@ -7,8 +7,7 @@ request, as one without a session or with a wrong body, is answered with a probl
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -18,6 +17,7 @@ from graphql import OperationType
 
 from server.edge.api_request import ApiRequest
 from server.edge.problem import ProblemError
+from server.graphql.charging import prepare_charged
 from server.graphql.due import Due
 from server.graphql.errors import RequestRefusedError
 from server.graphql.executor import Executor
@@ -31,8 +31,6 @@ from server.identity.rate_limits import READ_QUOTA
 
 MEDIA_TYPE = "application/graphql-response+json"
 JSON = "application/json"
-CHECKED_BYTES = 256  # of a document that has to be checked, for one request of the rate limit
-COST_UNIT = 20  # of the cost of an operation, for one request of the rate limit
 PUBLIC_AGE = 10  # seconds for which proxies may keep a response that is the same for every visitor
 
 
@@ -70,7 +68,7 @@ class GraphqlHandlers:
 
     async def get(self, request: ApiRequest) -> web.StreamResponse:
         """Execute a query whose document is persisted; the request is the query of the URL."""
-        operation = from_query(request.http.query)
+        operation = from_query(request.http.rel_url.raw_query_string)
         if operation.text is not None:
             raise ProblemError(
                 400, "document_in_url", "A GET names a persisted document by documentId. Send a query with a POST."
@@ -98,25 +96,15 @@ class GraphqlHandlers:
 
     async def _prepare(self, request: ApiRequest, operation: OperationRequest) -> tuple[PreparedOperation, Due]:
         """Return the operation, and what it is still to be charged because it charges that itself."""
-        services, paid = self._services, 0
-        try:
-            text, trusted = self._documents.find(operation)
-            known = self._executor.documents.known(text) is not None
-            if not known:
-                # The check of a document takes longer than most operations, and has to be paid for even if it fails.
-                paid = 1 if trusted else max(1, math.ceil(len(text) / CHECKED_BYTES))
-                await self._charge(request, paid)
-            prepared = await self._executor.prepare_in_turn(
-                text, operation.variables, operation.operation_name, trusted=trusted
-            )
-        except RequestRefusedError:
-            if not paid:
-                await self._charge(request, 1)
-            raise
-        due = Due(max(0, math.ceil(prepared.cost / COST_UNIT) - paid), lambda units: self._charge(request, units))
+
+        def charge(units: int) -> Awaitable[None]:
+            return self._charge(request, units)
+
+        prepared, known, units = await prepare_charged(self._executor, self._documents.find, operation, charge)
+        due = Due(units, charge)
         if not prepared.plan.charges:
             await due.settle()
-        services.metrics.graphql_prepared(known=known, cost=prepared.cost)
+        self._services.metrics.graphql_prepared(known=known, cost=prepared.cost)
         return prepared, due
 
     async def _run(self, request: ApiRequest, prepared: PreparedOperation, due: Due) -> dict[str, Any]:

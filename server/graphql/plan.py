@@ -34,6 +34,7 @@ from server.graphql.arguments import Arguments
 from server.graphql.columns import LeafColumn, ObjectColumn, Shape, UnexpectedValueError
 from server.graphql.conditions import holds
 from server.graphql.fields import TYPE_NAME, BatchFunction
+from server.graphql.rows import Rows
 from server.graphql.schema_types import Schema, field_options, leaf_key
 
 _INTROSPECTION = {"__schema", "__type"}
@@ -67,12 +68,17 @@ class Fetch(Step):
 
 @dataclass(slots=True)
 class Selection:
-    """What is selected on one type of object; `introspection` are the nodes of root fields for the library."""
+    """What is selected on one type of object; `introspection` are the nodes of root fields for the library.
+
+    The leaves of `copied` are among the `reads`, and `others` are those that are not.
+    """
 
     template: dict[str, Any] = field(default_factory=dict)
     reads: list[Read] = field(default_factory=list)
     fetches: list[Fetch] = field(default_factory=list)
     introspection: list[FieldNode] = field(default_factory=list)
+    copied: Rows | None = None
+    others: list[Read] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +125,7 @@ class Compiler:
                 selection.introspection += nodes
             elif field_name != TYPE_NAME:
                 self._add(selection, name, nodes, kind.fields[field_name])
+        selection.copied, selection.others = _copied(selection.reads)
         return selection
 
     def _add(self, selection: Selection, name: str, nodes: Sequence[FieldNode], definition: GraphQLField) -> None:
@@ -200,6 +207,15 @@ class _Types(dict[str, Selection]):
     def __missing__(self, name: str) -> Selection:
         self[name] = selection = self._compiler.on_type(name, self._abstract, self._sets)
         return selection
+
+
+def _copied(reads: Sequence[Read]) -> tuple[Rows | None, list[Read]]:
+    """Return the leaves that are copied together, and the other fields that are read."""
+    leaves = [(each, each.column) for each in reads if isinstance(each.column, LeafColumn) and each.column.copied]
+    if len(leaves) < 2:
+        return None, list(reads)
+    names, keys = [each.name for each, _ in leaves], [each.key for each, _ in leaves]
+    return Rows(names, keys, [column for _, column in leaves]), [each for each in reads if each.name not in names]
 
 
 def _charges(root: Selection) -> bool:

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
+from urllib.parse import parse_qsl
 
 import orjson
 
@@ -38,9 +40,10 @@ def from_body(value: Any) -> OperationRequest:
     return _request(value)
 
 
-def from_query(query: Mapping[str, str]) -> OperationRequest:
+@lru_cache(maxsize=256)
+def from_query(raw: str) -> OperationRequest:
     """Return the request in the query of a GET, whose `variables` and `extensions` are JSON; raise a 400."""
-    value: dict[str, Any] = dict(query)
+    value: dict[str, Any] = dict(parse_qsl(raw, keep_blank_values=True))
     for name in ("variables", "extensions"):
         if name in value:
             try:

@@ -54,8 +54,9 @@ class FakeDocuments:
     def __init__(self) -> None:
         self.projection = CountingProjection()
 
-    async def subscription(self, request: Mapping[str, Any]) -> GraphqlSubscription:
+    async def subscription(self, request: Mapping[str, Any], identity: Identity) -> GraphqlSubscription:
         """Return the subscription; that of the document "wrong" is refused."""
+        del identity
         if request["query"] == "wrong":
             raise OperationRefusedError(b'[{"message":"wrong"}]')
         since = request.get("variables", {}).get("since")

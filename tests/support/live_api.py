@@ -61,7 +61,7 @@ async def running_live_api(
             services.reads,
             require_space=services.require_space,
         ),
-        graphql=subscription_documents(services.graphql_documents, services.graphql_metrics),
+        graphql=subscription_documents(services.graphql_documents, services.limiter, services.graphql_metrics),
     )
     live = build_live(redis, ports, slot_group, settings or LiveSettings(drain_seconds=0.1))
     task = asyncio.create_task(live.run())

@@ -135,7 +135,8 @@ ALLOWED: Mapping[str, frozenset[str]] = {
             "server/graphql/resolution storage storage/postgres storage/render storage/stores"
         ),
         "server/graphql/subscriptions": (
-            "channels/contract server/edge server/graphql server/graphql/objects server/graphql/resolution storage"
+            "channels/contract server/edge server/graphql server/graphql/objects server/graphql/resolution "
+            "server/identity storage"
         ),
         "server/previews": (
             "server/api server/edge server/identity storage storage/postgres storage/render storage/stores"

@@ -46,6 +46,16 @@ class Page:
     cursor: Callable[[int], str | None] = lambda _: None
     members: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def has_next_page(self) -> bool:
+        """Return whether there are objects after the page."""
+        return self.next is not None
+
+    @property
+    def has_previous_page(self) -> bool:
+        """Return whether the page began after a cursor."""
+        return self.after is not None
+
 
 class _Edge(NamedTuple):
     """The value of an edge."""
@@ -67,16 +77,16 @@ def _cursors(edges: Sequence[_Edge], _context: ResolverContext) -> Results[str |
     ]
 
 
-def _page_infos(pages: Sequence[Page], _context: ResolverContext) -> Results[Source]:
-    return [
-        {
-            "has_next_page": page.next is not None,
-            "end_cursor": page.next or (page.cursor(len(page.nodes) - 1) if page.nodes else None),
-            "has_previous_page": page.after is not None,
-            "start_cursor": page.cursor(0) if page.nodes else None,
-        }
-        for page in pages
-    ]
+def _page_infos(pages: Sequence[Page], _context: ResolverContext) -> Results[Page]:
+    return pages
+
+
+def _end_cursors(pages: Sequence[Page], _context: ResolverContext) -> Results[str | None]:
+    return [page.next or (page.cursor(len(page.nodes) - 1) if page.nodes else None) for page in pages]
+
+
+def _start_cursors(pages: Sequence[Page], _context: ResolverContext) -> Results[str | None]:
+    return [page.cursor(0) if page.nodes else None for page in pages]
 
 
 def members(name: str) -> Callable[[Sequence[Page], ResolverContext], Results[Any]]:
@@ -93,9 +103,11 @@ class PageInfo:
     """Where a page is in its list. Lists are read forwards: `first` items after the cursor `after`."""
 
     has_next_page: bool = leaf(description="Whether there are items after this page.")
-    end_cursor: str | None = leaf(description="The cursor of the last item: the `after` of the next page.")
+    end_cursor: str | None = batch(
+        _end_cursors, description="The cursor of the last item: the `after` of the next page."
+    )
     has_previous_page: bool = leaf(description="Whether this page began after a cursor.")
-    start_cursor: str | None = leaf(description="The cursor of the first item.")
+    start_cursor: str | None = batch(_start_cursors, description="The cursor of the first item.")
 
 
 @object_type

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -11,54 +11,57 @@ import orjson
 from graphql import FieldNode, GraphQLError, OperationType
 
 from channels.contract.errors import OperationRefusedError
-from channels.contract.ports import GraphqlSubscription
-from server.edge.problem import ProblemError
+from channels.contract.ports import GraphqlSubscription, Identity
+from server.edge.problem import ProblemError, unexpected
+from server.edge.problems import problem_of
+from server.graphql.charging import FindDocument, prepare_charged
 from server.graphql.columns import LeafColumn, ObjectColumn
 from server.graphql.errors import ArgumentError, RequestRefusedError
 from server.graphql.executor import Executor
 from server.graphql.metrics import GraphqlMetrics, NoGraphqlMetrics
 from server.graphql.operations import PreparedOperation
 from server.graphql.plan import Fetch, Selection
-from server.graphql.requests import OperationRequest, from_body
+from server.graphql.requests import from_body
 from server.graphql.subscriptions.events import EVENTS
 from server.graphql.subscriptions.projection import PlanProjection
 from server.graphql.subscriptions.subscription import channel_of, since_of
+from server.identity.errors import IdentityError
 
-FindDocument = Callable[[OperationRequest], tuple[str, bool]]
-"""Returns the text of a request's document, and whether the operator has registered it."""
+ChargeUser = Callable[[Identity, int], Awaitable[None]]
+"""Charges so many requests to a user's rate limit of reads, as `Charge` does; raises also `ChannelsError`."""
 
 
 class SubscriptionDocuments:
     """The documents of subscriptions; implements the port of the live layer."""
 
-    def __init__(self, executor: Executor, find: FindDocument, metrics: GraphqlMetrics | None = None) -> None:
+    def __init__(
+        self, executor: Executor, find: FindDocument, charge: ChargeUser, metrics: GraphqlMetrics | None = None
+    ) -> None:
         self._executor = executor
         self._find = find
+        self._charge = charge
         self._metrics = metrics or NoGraphqlMetrics()
         # By the identity of the plan, which a projection keeps alive, so that no other plan can have it meanwhile.
         self._projections: WeakValueDictionary[tuple[int, str], PlanProjection] = WeakValueDictionary()
 
-    async def subscription(self, request: Mapping[str, Any]) -> GraphqlSubscription:
-        """Return the subscription of a request; raise `OperationRefusedError`."""
+    async def subscription(self, request: Mapping[str, Any], identity: Identity) -> GraphqlSubscription:
+        """Return the subscription of a request, and charge it; raise `OperationRefusedError` and `ChannelsError`."""
         try:
-            found = await self._checked(request)
-        except RequestRefusedError as error:
-            self._metrics.graphql_done(operation="subscription", outcome=error.code)
-            raise OperationRefusedError(orjson.dumps(error.entries())) from error
-        except ProblemError as error:
-            self._metrics.graphql_done(operation="subscription", outcome=error.code)
-            refused = RequestRefusedError(error.code, [error.detail], status=error.status)
+            found = await self._checked(request, identity)
+        except (RequestRefusedError, ProblemError, IdentityError) as error:
+            refused = _refused(error)
+            self._metrics.graphql_done(operation="subscription", outcome=refused.code)
             raise OperationRefusedError(orjson.dumps(refused.entries())) from error
         self._metrics.graphql_done(operation="subscription", outcome="ok")
         return found
 
-    async def _checked(self, request: Mapping[str, Any]) -> GraphqlSubscription:
-        operation = from_body(dict(request))
-        text, trusted = self._find(operation)
-        known = self._executor.documents.known(text) is not None
-        prepared = await self._executor.prepare_in_turn(
-            text, operation.variables, operation.operation_name, trusted=trusted
-        )
+    async def _checked(self, request: Mapping[str, Any], identity: Identity) -> GraphqlSubscription:
+        def charge(units: int) -> Awaitable[None]:
+            return self._charge(identity, units)
+
+        prepared, known, due = await prepare_charged(self._executor, self._find, from_body(dict(request)), charge)
+        if due:
+            await charge(due)
         if prepared.operation.kind is not OperationType.SUBSCRIPTION:
             message = "This connection is for subscriptions. Send queries and mutations with POST /graphql."
             raise RequestRefusedError("not_a_subscription", [message])
@@ -86,6 +89,13 @@ class SubscriptionDocuments:
         if found is None:
             found = self._projections[key] = PlanProjection(prepared, EVENTS[field], defaults)
         return found
+
+
+def _refused(error: Exception) -> RequestRefusedError:
+    if isinstance(error, RequestRefusedError):
+        return error
+    problem = problem_of(error) or unexpected()
+    return RequestRefusedError(problem.code, [problem.detail], status=problem.status)
 
 
 def _root(prepared: PreparedOperation) -> Fetch:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from typing import Any
 
@@ -9,10 +10,14 @@ import orjson
 import pytest
 
 from channels.contract.errors import OperationRefusedError
-from channels.contract.ports import GraphqlSubscription, Position
+from channels.contract.ports import GraphqlSubscription, Identity, Position
 from server.composition.graphql import make_schema
+from server.graphql.charging import CHECKED_BYTES
 from server.graphql.executor import Executor
-from server.graphql.subscriptions.documents import SubscriptionDocuments
+from server.graphql.subscriptions.documents import ChargeUser, SubscriptionDocuments
+from server.identity.errors import RateLimitedError
+from server.identity.rate_limits import Charge
+from storage.limits.quotas import Quota, QuotaPolicy
 
 USER = {"id": "01K3S9C0XG4Q7", "username": "ada", "display_name": "Ada", "avatar_url": None}
 PHOTO = {"id": "03AM", "author": USER, "caption": "Sea", "likes": 3, "liked": False}
@@ -27,15 +32,30 @@ subscription ($since: StreamPositionInput) {
 """
 
 
+IDENTITY = Identity(user_id=7, session="s", expires_at=1e12)
+
+
+async def _free(_identity: Identity, _units: int) -> None:
+    """Charge nothing."""
+
+
 @cache
-def documents() -> SubscriptionDocuments:
+def executor() -> Executor:
+    """Return the executor of the product's schema."""
+    return Executor(make_schema())
+
+
+def documents(charge: ChargeUser = _free) -> SubscriptionDocuments:
     """Return the documents of the product's schema."""
-    return SubscriptionDocuments(Executor(make_schema()), lambda request: (request.text or "", False))
+    return SubscriptionDocuments(executor(), lambda request: (request.text or "", False), charge)
+
+
+DOCUMENTS = documents()
 
 
 async def prepared(query: str, **variables: Any) -> GraphqlSubscription:
     """Return a checked subscription."""
-    return await documents().subscription({"query": query, "variables": variables})
+    return await DOCUMENTS.subscription({"query": query, "variables": variables}, IDENTITY)
 
 
 async def refusal(query: str, **variables: Any) -> dict[str, Any]:
@@ -133,3 +153,43 @@ async def test_what_cannot_be_subscribed_to_is_refused(query: str, code: str, pa
     error = await refusal(query)
     assert error["extensions"]["code"] == code
     assert part in error["message"]
+
+
+async def test_the_check_and_the_cost_of_a_subscription_are_charged_to_its_user() -> None:
+    """An unknown document pays for its check by its length, a known one once for each 20 of its cost."""
+    charged: list[tuple[int, int]] = []
+
+    async def charge(identity: Identity, units: int) -> None:
+        charged.append((identity.user_id, units))
+
+    request = {"query": FEED + " # charged to its user"}
+    for _ in range(2):
+        await documents(charge).subscription(request, IDENTITY)
+    assert charged == [(7, math.ceil(len(request["query"]) / CHECKED_BYTES)), (7, 1)]
+
+
+async def test_a_refused_subscription_is_charged_too() -> None:
+    """Otherwise unknown documents, of which each is sent once, would be free."""
+    charged: list[int] = []
+
+    async def charge(_identity: Identity, units: int) -> None:
+        charged.append(units)
+
+    for query in ("subscription { nothing }", "{ viewer { id } }"):
+        with pytest.raises(OperationRefusedError):
+            await documents(charge).subscription({"query": query}, IDENTITY)
+    assert charged == [1, 1]
+
+
+async def test_a_used_up_rate_limit_refuses_the_subscription() -> None:
+    """The operation ends with the error of the REST API; the connection stays."""
+
+    async def charge(_identity: Identity, _units: int) -> None:
+        policy = QuotaPolicy(name="reads", limit=1, window_seconds=60)
+        quota = Quota(allowed=False, limit=1, remaining=0, reset_after=9, retry_after=3)
+        raise RateLimitedError(Charge(policy=policy, quota=quota))
+
+    with pytest.raises(OperationRefusedError) as caught:
+        await documents(charge).subscription({"query": FEED}, IDENTITY)
+    (entry,) = orjson.loads(caught.value.entries)
+    assert entry["extensions"] == {"code": "too_many_requests", "status": 429}

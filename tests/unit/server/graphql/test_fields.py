@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
+import warnings
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
+import pytest
 import strawberry
 
+from server.graphql.execution import READS_TOGETHER
 from server.graphql.executor import Executor
 from server.graphql.fields import ResolverContext, Results, batch, leaf, root
 
@@ -79,3 +85,49 @@ async def test_arguments_and_a_resolver_without_io() -> None:
     """A resolver may be an ordinary function, and takes the field's arguments by name."""
     response = await EXECUTOR.execute("query($n: Int!) { photos(first: 3) { size(scale: $n) } }", Context(), {"n": 10})
     assert response == {"data": {"photos": [{"size": 0}, {"size": 10}, {"size": 20}]}}
+
+
+async def test_an_operation_has_few_reads_at_a_time() -> None:
+    """However many fields it has, so that one request does not take all connections to the database."""
+
+    @dataclass
+    class Reads(ResolverContext):
+        running: int = 0
+        most: int = 0
+
+        def __post_init__(self) -> None:
+            super().__init__()
+
+    async def slow(context: Reads, number: int) -> int:
+        context.running += 1
+        context.most = max(context.most, context.running)
+        for _ in range(3):
+            await asyncio.sleep(0)
+        context.running -= 1
+        return number
+
+    query = strawberry.type(type("Query", (), {"__annotations__": {"slow": int}, "slow": root(slow)}))
+    executor, context = Executor(strawberry.Schema(query)), Reads()
+    response = await executor.execute("{" + " ".join(f"a{n}: slow(number: {n})" for n in range(20)) + "}", context)
+    assert response["data"] == {f"a{number}": number for number in range(20)}
+    assert context.most == READS_TOGETHER
+
+
+async def test_reads_that_did_not_begin_end_with_their_request() -> None:
+    """A client that leaves does not cause warnings about them."""
+
+    async def never(_context: ResolverContext, number: int) -> int:
+        await asyncio.Event().wait()
+        return number
+
+    query = strawberry.type(type("Query", (), {"__annotations__": {"never": int}, "never": root(never)}))
+    executor = Executor(strawberry.Schema(query))
+    document = "{" + " ".join(f"a{n}: never(number: {n})" for n in range(9)) + "}"
+    running = asyncio.create_task(executor.execute(document, ResolverContext()))
+    for _ in range(3):
+        await asyncio.sleep(0)
+    running.cancel()
+    with warnings.catch_warnings(record=True) as caught, pytest.raises(asyncio.CancelledError):
+        await running
+    gc.collect()
+    assert [str(each.message) for each in caught] == []

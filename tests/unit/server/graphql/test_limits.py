@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import FrameType
 
 import pytest
-from graphql import get_introspection_query
+from graphql import get_introspection_query, parse, validate
 
 from server.graphql.documents import Documents
 from server.graphql.errors import RequestRefusedError
@@ -236,10 +236,27 @@ def test_documents_that_were_used_last_are_kept() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["{ users(first: $n) { id } }", "query($n: Int) { me { id } }", "query($n: String) { users(first: $n) { id } }"],
+    [
+        "{ users(first: $n) { id } }",
+        "query($n: Int) { me { id } }",
+        "query($n: String) { users(first: $n) { id } }",
+        "query($n: Int, $n: Int) { users(first: $n) { id } }",
+        "query($n: User) { me { id } }",
+        "query($n: Nothing) { me { id } }",
+        "{ me { id } } fragment F on User { id }",
+        "{ me { ...F } }",
+        "{ me { ... on Nothing { id } } }",
+        "{ me { ... on Post { id } } }",
+        "{ me { ...F } } fragment F on User { id } fragment F on User { name }",
+        "{ me { ...F } } fragment F on Timestamp { id }",
+        "{ me { id @nothing } }",
+        "{ me { id @skip(if: true) @skip(if: true) } }",
+        "{ me { id @stream } }",
+    ],
 )
-def test_variables_are_checked(text: str) -> None:
-    """A document with variables is checked by the rules about them, which are left out where there are none."""
+def test_the_rules_about_a_syntax_are_checked_where_it_is_used(text: str) -> None:
+    """They are left out for a document without it, and for no other."""
+    assert validate(EXECUTOR.schema.core, parse(text))
     with pytest.raises(RequestRefusedError) as refused:
         Executor(SCHEMA).prepare(text)
     assert refused.value.code == "validation_failed"
