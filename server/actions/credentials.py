@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from server.identity.errors import WrongCredentialsError, WrongPasswordError
+from server.identity.login_keys import login_key
 from server.identity.passwords import Passwords
 from server.identity.rate_limiter import RateLimiter
 from server.identity.rate_limits import Charge, address_subject, site_subject
-from storage import texts
 from storage.postgres.database import Database
 from storage.stores.accounts import email_addresses, users
 from storage.stores.accounts.users import Credentials
@@ -43,7 +43,7 @@ class CredentialChecks:
         # address: two names that use up one limit would disclose that they belong together.
         (first, *others) = candidates
         charge = await self._charge(
-            f"login:{texts.fold(login)}" if first is None or others else _tries_of(first.user.id), address
+            f"login:{login_key(login)}" if first is None or others else _tries_of(first.user.id), address
         )
         right = None
         for found in candidates:

@@ -8,10 +8,10 @@ from datetime import datetime
 from server.actions import links
 from server.actions.sessions import SessionService
 from server.identity.errors import LinkInvalidError
+from server.identity.login_keys import login_key
 from server.identity.passwords import Passwords
 from server.identity.rate_limiter import RateLimiter
 from server.identity.rate_limits import Charge, address_subject, site_subject
-from storage import texts
 from storage.mail_events import PasswordResetRequested
 from storage.mails import MailKind, TokenPurpose
 from storage.notifications import SecurityEvent
@@ -47,7 +47,7 @@ class PasswordResetActions:
         Whether there is one is found by a worker, so neither the response nor its time discloses it. Raises
         `RateLimitedError`.
         """
-        subject = f"email:{texts.fold(email)} {site_subject(address) or address_subject(address)}"
+        subject = f"email:{login_key(email)} {site_subject(address) or address_subject(address)}"
         charge = await self._limiter.check_address(_ADDRESS_QUOTA, address, (_ACCOUNT_QUOTA, subject))
         async with self._db.transaction() as tx:
             tx.emit(PasswordResetRequested(address=email))

@@ -236,6 +236,18 @@ async def test_tries_at_an_address_do_not_disclose_its_account(services: Inspect
         assert await sign_in(api, "ann") == "ann"
 
 
+async def test_every_spelling_of_an_address_shares_its_tries(services: InspectableServices) -> None:
+    """Letters that the database folds give no further tries at a password, whether or not the address is known."""
+    async with running_api(with_limits(services, sign_in_account="2/h")) as api:
+        await api.user("ingrid")
+        for name in ("ingrid", "iris"):
+            for spelling in (name, name.upper()):
+                assert await sign_in(api, f"{spelling}@picshare.example", "not this one") is None
+            for spelling in (f"İ{name[1:]}", f"ı{name[1:]}", f"i\u0307{name[1:]}"):
+                body = {"username": f"{spelling}@picshare.example", "password": "not this one"}
+                (await api.visitor.call("POST", "/tokens", json=body)).expect(429)
+
+
 async def change(user: ApiUser, email: str, password: str = PASSWORD) -> dict[str, object]:
     """Begin to change an address."""
     body = {"email": email, "password": password}
