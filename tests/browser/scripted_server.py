@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,6 +18,12 @@ from tests.support.eventually import eventually
 
 STATIC = Path(__file__).parents[2] / "static"
 Message = dict[str, Any]
+
+
+@functools.cache
+def static_pages() -> Pages:
+    """Return the files of the web application; reading them compresses all of them, so servers share one object."""
+    return Pages(STATIC)
 
 
 class ScriptedServer:
@@ -53,7 +60,7 @@ class ScriptedServer:
         app.router.add_get("/hang", server._hang)
         app.router.add_post("/ticket", server._ticket)
         app.router.add_get("/connection/websocket", server._socket)
-        app.router.add_get("/static/{path:.+}", Pages(STATIC).file)
+        app.router.add_get("/static/{path:.+}", static_pages().file)
         runner = web.AppRunner(app, shutdown_timeout=0)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)

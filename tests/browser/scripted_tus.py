@@ -9,8 +9,7 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 
 from server.edge.middleware import PAGE_POLICY
-from server.edge.pages import Pages
-from tests.browser.scripted_server import STATIC
+from tests.browser.scripted_server import static_pages
 
 PATH = "/api/v1/uploads/tus"
 
@@ -41,7 +40,7 @@ class ScriptedTus:
         server = cls()
         app = web.Application(client_max_size=1 << 30)
         app.router.add_get("/", server._page)
-        app.router.add_get("/static/{path:.+}", Pages(STATIC).file)
+        app.router.add_get("/static/{path:.+}", static_pages().file)
         app.router.add_post(PATH, server._create)
         app.router.add_route("HEAD", PATH + "/{id}", server._head)
         app.router.add_patch(PATH + "/{id}", server._append)
