@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -35,17 +35,21 @@ async def _serving(app: web.Application, port: int = 0) -> AsyncIterator[str]:
         await runner.cleanup()
 
 
+@pytest.fixture(scope="module")
+def static(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory of static files that has only the site of the present documents."""
+    static = tmp_path_factory.mktemp("static")
+    command = [sys.executable, "-m", "mkdocs", "build", "--quiet", "--site-dir", str(static / "site")]
+    subprocess.run(command, cwd=ROOT, check=True)
+    return static
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_the_site_works_under_its_policy(page: Page, tmp_path: Path, scheme: str) -> None:
+async def test_the_site_works_under_its_policy(page: Page, static: Path, scheme: str) -> None:
     """On a phone a reader finds a section by search and changes the colours; the browser reports no error."""
     errors: list[str] = []
     page.on("console", lambda message: errors.append(message.text) if message.type in {"error", "warning"} else None)
     page.on("pageerror", lambda error: errors.append(str(error)))
-    static = tmp_path / "static"
-    build = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "mkdocs", "build", "--quiet", "--site-dir", str(static / "site"), cwd=ROOT
-    )
-    assert await build.wait() == 0
     middleware = edge(ClientAddresses(()), CrossOrigin(()), NoHttpMetrics(), EventLog(), secure=False)
     app = web.Application(middlewares=[middleware])
     app.router.add_routes(Pages(static).routes())
