@@ -93,7 +93,8 @@ def _written(value: Value, language: str) -> str:
         return format_datetime(value.astimezone(UTC), format="long", locale=language)
     if isinstance(value, int):
         return format_decimal(value, locale=language)
-    text = translate(value, language)
+    # A name that happens to be a text of the catalogue stays as it is.
+    text = translate(value, language) if isinstance(value, Sentence) else value
     # A name must not change the direction of what is around it.
     isolate = direction(language) == "rtl" or _RIGHT_TO_LEFT.search(text) is not None
     return f"{_ISOLATE}{text}{_END}" if isolate else text

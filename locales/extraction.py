@@ -22,6 +22,8 @@ _CALLS = re.compile(rf"(?<![\w.$#])(tn|tc|t)\(\s*({_STRING})(?:,\s*({_STRING}))?
 _COMMENTS = re.compile(r"/\*.*?\*/|^\s*//[^\n]*", re.DOTALL | re.MULTILINE)
 _IMPORT = "from locales.sentences import"
 _MARKS = {"sentence": 1, "counted_sentence": 2, "marked": 1}
+# Its argument is a noun in the sentence about what was not found.
+_NOUN = "NotFoundError"
 # Where errors for users are made. A sentence begins with a capital letter and ends with a full stop.
 _ERRORS = (
     "server/actions/*.py",
@@ -92,6 +94,7 @@ def _server_texts() -> Iterator[Text]:
                     several = literals[1] if _MARKS[node.func.id] == 2 else None
                     yield Text(literals[0], several, None, file)
         if has_errors:
+            yield from (Text(noun, None, None, file) for noun in _nouns(tree))
             yield from (Text(text, None, None, file) for text in _sentences(tree))
 
 
@@ -103,6 +106,14 @@ def _modules_with_errors() -> frozenset[Path]:
 def _modules() -> Iterator[Path]:
     for package in ("server", "storage", "workers"):
         yield from sorted((ROOT / package).rglob("*.py"))
+
+
+def _nouns(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == _NOUN and node.args:
+            noun = node.args[0]
+            if isinstance(noun, ast.Constant) and isinstance(noun.value, str):
+                yield noun.value
 
 
 def _sentences(node: ast.AST) -> Iterator[str]:

@@ -51,9 +51,9 @@ def counted_sentence(one: str, several: str, count: int, **values: Value) -> Sen
     return Sentence.made(one, several, {"count": count, **values})
 
 
-def marked(text: str) -> str:
-    """Return a text that is translated later, when it is shown; the mark puts it into the catalogues."""
-    return text
+def marked(text: str) -> Sentence:
+    """Return a text, or the template of one, that is translated when it is shown; the mark is for the catalogues."""
+    return Sentence.made(text, None, {})
 
 
 def filled(template: str, values: Mapping[str, str]) -> str:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Device:
-    """The `User-Agent` of a client and the network of its address; each is empty if it is not known."""
+    """The `User-Agent` of a client, the network of its address, and its language; each is empty if it is not known."""
 
     user_agent: str = ""
     network: str = ""
+    language: str = ""

@@ -61,6 +61,7 @@ class Recipient:
     claimed: bool
     verified_at: datetime | None = None
     deletion_due_at: datetime | None = None
+    language: str = "en"
 
     @property
     def verified(self) -> bool:

@@ -70,6 +70,15 @@ class PresenceAudience(StrEnum):
     NOBODY = "nobody"
 
 
+class LanguageChoice(StrEnum):
+    """Language of texts to a user: one of `locales.catalogues.LANGUAGES`, or that of the browser."""
+
+    AUTO = "auto"
+    EN = "en"
+    DE = "de"
+    AR = "ar"
+
+
 class LocationMetadata(StrEnum):
     """How exactly the position in the EXIF of a user's photos is kept, for the user: in two decimals if coarse."""
 
@@ -111,6 +120,7 @@ class User:
     presence: PresenceAudience = PresenceAudience.FOLLOWERS
     location_metadata: LocationMetadata = LocationMetadata.OFF
     publish_rights: bool = True
+    language: LanguageChoice = LanguageChoice.AUTO
     searchable: bool = True
     avatar_sha256: str | None = None
     banner_sha256: str | None = None

@@ -37,7 +37,8 @@ class PushSubscription:
     `endpoint` is its address at a push service. It is a secret: with it, messages can be sent to the browser. `p256dh`
     is the browser's public key, an uncompressed point of 65 bytes, and `auth` the 16 bytes that it shares with PicShare
     (RFC 8291). With `hide_content`, names and comments stay out of its messages. `last_ok` is when the push service has
-    accepted a message last, known to a day, and `failures` counts the refused messages since then.
+    accepted a message last, known to a day, and `failures` counts the refused messages since then. `language` is that
+    of its messages, known where they are sent.
     """
 
     id: int
@@ -51,3 +52,4 @@ class PushSubscription:
     last_ok: datetime | None = None
     failures: int = 0
     app: AppPush | None = None
+    language: str = "en"

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from locales.sentences import sentence
+
 MAX_CAPTION = 2200  # characters
 MAX_ALT_TEXT = 1000  # characters
 MAX_TAGS = 30  # of a photo
@@ -116,7 +118,12 @@ def tag(text: str, *, max_letters: int = MAX_TAG_LETTERS) -> str:
         or not any(map(_starts_tag, letters))
         or not all(map(_continues_tag, found))
     ):
-        raise ValueError(f"A tag has 1 to {MAX_TAG_LETTERS} letters, digits, emoji, underscores or hyphens.")
+        raise ValueError(
+            sentence(
+                "A tag has 1 to {max_tag_letters} letters, digits, emoji, underscores or hyphens.",
+                max_tag_letters=MAX_TAG_LETTERS,
+            )
+        )
     _check_marks(found)
     return found
 
@@ -140,7 +147,9 @@ def _check_marks(text: str) -> None:
             continue
         marks = marks + 1 if _is_mark(symbol) else 0
         if marks > MAX_MARKS:
-            raise ValueError(f"At most {MAX_MARKS} combining marks may follow a character.")
+            raise ValueError(
+                sentence("At most {max_marks} combining marks may follow a character.", max_marks=MAX_MARKS)
+            )
 
 
 def _is_mark(symbol: str) -> bool:

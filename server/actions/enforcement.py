@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from functools import partial
 
+from locales.sentences import sentence
 from server.actions.counter_updates import update_cache
 from server.actions.live_permissions import at_once
 from storage.cache.cards import Cards
@@ -68,7 +69,7 @@ class Enforcement:
         if action not in ACTIONS[case.subject_kind]:
             raise ConflictError(
                 "action_not_possible",
-                f"A {case.subject_kind} has no action {action}.",
+                sentence("A {subject_kind} has no action {action}.", subject_kind=case.subject_kind, action=action),
                 field="action",
             )
         match action:

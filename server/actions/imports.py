@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from locales.sentences import sentence
 from storage.errors import ConflictError
 from storage.imports import Import
 from storage.models import PhotoAudience
@@ -26,7 +27,12 @@ class ImportActions:
         upload = await uploads.get(self._db, upload_id, user_id=viewer_id)
         if upload.received < upload.bytes or not upload.parts:
             raise ConflictError(
-                "upload_incomplete", f"The archive has not arrived: {upload.received} of {upload.bytes} bytes are here."
+                "upload_incomplete",
+                sentence(
+                    "The archive has not arrived: {received} of {bytes} bytes are here.",
+                    received=upload.received,
+                    bytes=upload.bytes,
+                ),
             )
         async with self._db.transaction() as tx:
             return await imports.create(tx, viewer_id, upload, audience=audience)

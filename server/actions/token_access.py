@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
+from locales.sentences import sentence
 from server.actions import security_notices
 from server.actions.sessions import SessionService
 from server.identity.clients import Client
@@ -50,7 +51,9 @@ class TokenAccess:
             # Two requests at the same moment follow each other, so that both are counted.
             await account_locks.lock_against_inserts(tx, user_id)
             if len(await token_lists.personal(tx, user_id)) >= token_lists.MOST:
-                raise ConflictError("too_many_tokens", f"You can have {token_lists.MOST} tokens. Delete one first.")
+                raise ConflictError(
+                    "too_many_tokens", sentence("You can have {most} tokens. Delete one first.", most=token_lists.MOST)
+                )
             session = await api_tokens.open_session(tx, user_id, token)
             security_notices.record(tx, user_id, SecurityEvent.TOKEN_CREATED, device=client.name)
             shown = next(each for each in await token_lists.personal(tx, user_id) if each.session == session)

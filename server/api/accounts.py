@@ -131,6 +131,7 @@ class AccountsApi:
             presence=form.presence,
             location_metadata=form.location_metadata,
             publish_rights=form.publish_rights,
+            language=form.language,
             searchable=form.searchable,
             settings=form.settings,
         )

@@ -7,15 +7,18 @@ from string import Template
 
 from aiohttp import web
 
+from locales.catalogues import direction, translate
+from locales.sentences import marked
 from server.actions.mail_lists import MailLists
 from server.edge.api_request import ApiRequest, empty_response
 from server.edge.endpoint import Auth, Endpoint
+from server.edge.languages import VARY, language_of
 from server.edge.mail_requests import UnsubscribeQuery
 from server.edge.middleware import PAGE_POLICY
 
 _PAGE = Template(
     """<!doctype html>
-<html lang="en">
+<html lang="$language" dir="$direction">
   <head>
     <meta charset="utf-8">
     <title>$heading · PicShare</title>
@@ -37,8 +40,8 @@ _PAGE = Template(
 </html>
 """
 )
-_BUTTON = '<form method="post"><button class="button" type="submit">Unsubscribe</button></form>'
-_HOME = '<a class="button" href="/">Go to PicShare</a>'
+_BUTTON = Template('<form method="post"><button class="button" type="submit">$label</button></form>')
+_HOME = Template('<a class="button" href="/">$label</a>')
 
 
 class MailListsApi:
@@ -75,19 +78,35 @@ class MailListsApi:
     async def page(self, request: ApiRequest) -> web.Response:
         """Handle `GET /mail/unsubscribe`; nothing changes, because programs open links in mails to check them."""
         self._lists.check(request.query(UnsubscribeQuery).token)
-        text = "You will get no more mails like the one with this link. Mails about the security of your account stay."
-        return _page("Unsubscribe from these mails?", text, _BUTTON)
+        text = marked(
+            "You will get no more mails like the one with this link. Mails about the security of your account stay."
+        )
+        heading, label = marked("Unsubscribe from these mails?"), marked("Unsubscribe")
+        return _page(language_of(request.http), heading, text, _BUTTON, label)
 
     async def leave(self, request: ApiRequest) -> web.Response:
         """Handle `POST /mail/unsubscribe`."""
         await self._lists.leave(request.query(UnsubscribeQuery).token)
         if "text/html" not in request.http.headers.get("Accept", ""):
             return empty_response(200)
-        text = "You will get no more mails like this one. You can change that in the settings of your account."
-        return _page("You have unsubscribed", text, _HOME)
+        text = marked("You will get no more mails like this one. You can change that in the settings of your account.")
+        heading, label = marked("You have unsubscribed"), marked("Go to PicShare")
+        return _page(language_of(request.http), heading, text, _HOME, label)
 
 
-def _page(heading: str, text: str, action: str) -> web.Response:
-    page = _PAGE.substitute(heading=escape(heading), text=escape(text), action=action)
-    headers = {"Content-Security-Policy": PAGE_POLICY, "Referrer-Policy": "no-referrer"}
+def _page(language: str, heading: str, text: str, action: Template, label: str) -> web.Response:
+    heading, text, label = (escape(translate(each, language)) for each in (heading, text, label))
+    page = _PAGE.substitute(
+        language=language,
+        direction=direction(language),
+        heading=heading,
+        text=text,
+        action=action.substitute(label=label),
+    )
+    headers = {
+        "Content-Security-Policy": PAGE_POLICY,
+        "Referrer-Policy": "no-referrer",
+        "Content-Language": language,
+        "Vary": VARY,
+    }
     return web.Response(text=page, content_type="text/html", headers=headers)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import WithJsonSchema
 
@@ -66,11 +66,24 @@ class SecurityNoticeResponse(ResponseModel):
     device: str | None
 
 
+class LocalizedTextResponse(ResponseModel):
+    """A text in English with its places, and what is in them: a value is a text, a number or another such object.
+
+    `several` is the text for other numbers than one, and `count` the number.
+    """
+
+    text: str
+    several: str | None = None
+    count: int | None = None
+    values: dict[str, Any]
+
+
 class NotificationResponse(ResponseModel):
     """A grouped entry of the inbox: up to three actors, newest first, of `count` in all.
 
     `position` grows with each new activity; the inbox is sorted by it. `decision_id` is the decision about the viewer
     that the entry is about, `webhook_id` the viewer's webhook, `security` what happened to the viewer's account.
+    `text` is in English; `localized` has its parts, for clients that show it in another language.
     """
 
     id: Id
@@ -84,6 +97,7 @@ class NotificationResponse(ResponseModel):
     webhook_id: Id | None
     security: SecurityNoticeResponse | None
     text: str
+    localized: LocalizedTextResponse | None
     created_at: Time
     updated_at: Time
     seen: bool

@@ -13,6 +13,7 @@ from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
 from server.edge.body import BodyPace, read_limited
+from server.edge.languages import language_of
 from server.edge.problem import ProblemError, bad_field, invalid, sign_in_required
 from server.identity.clients import Client
 from server.identity.rate_limits import Charge, rate_limit_headers
@@ -81,11 +82,12 @@ class ApiRequest:
 
     @property
     def client(self) -> Client:
-        """Return the client: its address, its `User-Agent`, and the device token in its cookie."""
+        """Return the client: its address, its `User-Agent`, the device token in its cookie, and its language."""
         return Client(
             address=self.address,
             user_agent=self.http.headers.get("User-Agent", ""),
             device_token=self.http.cookies.get(DEVICE_COOKIE, ""),
+            language=language_of(self.http),
         )
 
     def report_rate_limit(self, charge: Charge) -> None:

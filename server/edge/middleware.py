@@ -22,6 +22,8 @@ from server.edge.client_addresses import ClientAddresses
 from server.edge.cors import CrossOrigin
 from server.edge.endpoint import TOKEN_PARAMETER
 from server.edge.files import FileResponse
+from server.edge.languages import VARY, language_of
+from server.edge.localized_problems import localized
 from server.edge.positions import add_position, carried_by
 from server.edge.problem import ProblemError, unexpected
 from server.edge.problem_responses import render, render_page
@@ -136,11 +138,16 @@ def _error_response(request: web.Request, error: Exception, request_id: str) -> 
     renderer: Renderer | None = request.get(RENDERER)
     if renderer is not None:
         return renderer(problem)
-    if not opens_page(request):
-        return render(problem, request_id)
-    page = render_page(problem, request_id)
-    page.headers["Content-Security-Policy"] = PAGE_POLICY
-    return page
+    language = language_of(request)
+    problem = localized(problem, language)
+    if opens_page(request):
+        response = render_page(problem, request_id, language)
+        response.headers["Content-Security-Policy"] = PAGE_POLICY
+    else:
+        response = render(problem, request_id)
+    response.headers["Content-Language"] = language
+    response.headers["Vary"] = VARY
+    return response
 
 
 def opens_page(request: web.Request) -> bool:

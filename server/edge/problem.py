@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from locales.sentences import Sentence, sentence
 from server.identity.rate_limits import Charge, rate_limit_headers
 
 FieldError = tuple[str, str]  # the field's name, and what is wrong with it
@@ -107,7 +108,10 @@ def _message(item: ErrorDetails) -> str:
     if kind in {"string_too_short", "too_short"} and context.get("min_length") == 1:
         return "This should not be empty."
     if kind in _MESSAGES:
-        return _MESSAGES[kind].format(**context)
+        values = {name: value if isinstance(value, int) else str(value) for name, value in context.items()}
+        return sentence(_MESSAGES[kind], **values)
+    if isinstance(own := context.get("error"), ValueError) and own.args and isinstance(own.args[0], Sentence):
+        return own.args[0]
     # The sentences of our own validators have a prefix of pydantic, and its own have no full stop.
     message = item["msg"].removeprefix("Value error, ")
     return message if message.endswith(".") else message + "."

@@ -13,13 +13,15 @@ from typing import Any
 import orjson
 from aiohttp import web
 
+from locales.catalogues import ENGLISH, direction, translate
+from locales.sentences import marked, sentence
 from server.edge.problem import ProblemError
 
 CONTENT_TYPE = "application/problem+json"
 _OTHER_TITLES = {460: "Checksum Mismatch"}  # of the protocol tus
 _PAGE = Template(
     """<!doctype html>
-<html lang="en">
+<html lang="$language" dir="$direction">
   <head>
     <meta charset="utf-8">
     <title>$heading · PicShare</title>
@@ -34,8 +36,8 @@ _PAGE = Template(
     <main class="empty-state">
       <h1>$heading</h1>
       <p>$text</p>
-      <a class="button" href="/">Go to PicShare</a>
-      <p class="secondary small">Request $request_id</p>
+      <a class="button" href="/">$home</a>
+      <p class="secondary small">$request</p>
     </main>
   </body>
 </html>
@@ -61,15 +63,25 @@ def render(problem: ProblemError, request_id: str) -> web.Response:
     )
 
 
-def render_page(problem: ProblemError, request_id: str) -> web.Response:
+def render_page(problem: ProblemError, request_id: str, language: str) -> web.Response:
     """Return the response for a problem as a page, for a user who opened an address in a browser."""
     missing = problem.code == "route_not_found"
+    heading = translate(marked("Page not found"), language) if missing else _heading(problem.status, language)
+    text = translate(marked("There is no page at this address."), language) if missing else problem.detail
     page = _PAGE.substitute(
-        heading="Page not found" if missing else escape(_title(problem.status)),
-        text="There is no page at this address." if missing else escape(problem.detail),
-        request_id=escape(request_id),
+        language=language,
+        direction=direction(language),
+        heading=escape(heading),
+        text=escape(text),
+        home=escape(translate(marked("Go to PicShare"), language)),
+        request=escape(translate(sentence("Request {id}", id=request_id), language)),
     )
     return web.Response(text=page, status=problem.status, content_type="text/html", headers=problem.headers)
+
+
+def _heading(status: int, language: str) -> str:
+    # The phrases of HTTP are English.
+    return _title(status) if language == ENGLISH else translate(marked("That did not work"), language)
 
 
 def _title(status: int) -> str:

@@ -13,6 +13,7 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from channels.contract.errors import LiveUnavailableError
+from locales.sentences import Sentence, sentence
 from server.edge.paging import BadCursorError
 from server.edge.problem import ProblemError, bad_field, invalid, unauthorized
 from server.identity.errors import (
@@ -79,7 +80,7 @@ def problem_of(error: Exception) -> ProblemError | None:
 
 def _not_found(error: NotFoundError) -> ProblemError:
     # What the viewer may not see does not differ from what does not exist, or its existence would be disclosed.
-    detail = f"There is no such {error.what}, or you may not see it."
+    detail = sentence("There is no such {what}, or you may not see it.", what=Sentence.made(error.what, None, {}))
     return ProblemError(404, f"{error.what}_not_found", detail)
 
 

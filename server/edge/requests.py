@@ -17,7 +17,7 @@ from pydantic import (
 )
 
 from storage import ids, texts
-from storage.models import LocationMetadata, PresenceAudience
+from storage.models import LanguageChoice, LocationMetadata, PresenceAudience
 from storage.moments import photo_time
 from storage.render.timestamps import timestamp
 from storage.search_text import MAX_QUERY
@@ -209,6 +209,7 @@ class AccountUpdate(RequestModel):
     presence: PresenceAudience | None = None
     location_metadata: LocationMetadata | None = None
     publish_rights: bool | None = None
+    language: LanguageChoice | None = None
     searchable: bool | None = None
     settings: Annotated[dict[str, Any], AfterValidator(_settings)] | None = None
 

@@ -175,8 +175,9 @@ class AccountResponse(UserFields):
     """The viewer's own account; `presence` is the audience that may see whether the user is online.
 
     `location_metadata` says how exactly the positions in the EXIF of new photos are kept for the user; `publish_rights`
-    whether new images have the creator and the licence that their files name; `searchable` whether a search finds the
-    account and its photos. `email_verified` is whether the user has proven that the address is theirs.
+    whether new images have the creator and the licence that their files name; `language` the language of texts to the
+    user, "auto" for that of the browser; `searchable` whether a search finds the account and its photos.
+    `email_verified` is whether the user has proven that the address is theirs.
     """
 
     banner_url: str | None
@@ -185,6 +186,7 @@ class AccountResponse(UserFields):
     presence: models.PresenceAudience
     location_metadata: models.LocationMetadata
     publish_rights: bool
+    language: models.LanguageChoice
     searchable: bool
     followers: int
     following: int
@@ -203,6 +205,7 @@ class AccountResponse(UserFields):
             presence=user.presence,
             location_metadata=user.location_metadata,
             publish_rights=user.publish_rights,
+            language=user.language,
             searchable=user.searchable,
             email=user.email,
             email_verified=user.email_verified,

@@ -43,11 +43,12 @@ _SYSTEMS = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Client:
-    """Client of a request: its network address, its `User-Agent`, and the device token that it has, if any."""
+    """Client of a request: its network address, its `User-Agent`, its language, and its device token, if it has one."""
 
     address: str
     user_agent: str = ""
     device_token: str = ""
+    language: str = ""
 
     @property
     def name(self) -> str:
@@ -59,7 +60,7 @@ class Client:
         """Return what is kept of the client with a session."""
         # A header field may have any bytes, which are lone surrogates in the text, and a NUL cannot be stored.
         text = self.user_agent.encode(errors="surrogateescape").decode(errors="replace").replace("\0", "")
-        return Device(user_agent=text[:MAX_USER_AGENT], network=network_of(self.address))
+        return Device(user_agent=text[:MAX_USER_AGENT], network=network_of(self.address), language=self.language)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

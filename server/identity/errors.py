@@ -30,8 +30,9 @@ IdentityError
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
+from locales.sentences import sentence
 from server.identity.rate_limits import Charge
 
 
@@ -51,8 +52,7 @@ class DeletionPendingError(IdentityError):
     """The account was deleted by its owner, who can undo that until `due_at`; `charge` is what the try cost."""
 
     def __init__(self, charge: Charge, due_at: datetime) -> None:
-        until = f"{due_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
-        super().__init__(f"You have deleted this account. Until {until} you can undo that.")
+        super().__init__(sentence("You have deleted this account. Until {until} you can undo that.", until=due_at))
         self.charge = charge
         self.due_at = due_at
 
@@ -141,7 +141,9 @@ class InsufficientScopeError(IdentityError):
     """The token of an application does not permit the request; `scope` would."""
 
     def __init__(self, scope: str) -> None:
-        super().__init__(f"This access token does not permit the request. It needs the scope {scope}.")
+        super().__init__(
+            sentence("This access token does not permit the request. It needs the scope {scope}.", scope=scope)
+        )
         self.scope = scope
 
 
@@ -184,7 +186,9 @@ class RateLimitedError(IdentityError):
 
     def __init__(self, charge: Charge) -> None:
         wait = max(1, charge.quota.retry_after_whole)
-        super().__init__(f'The rate limit "{charge.policy.name}" is used up. Try again in {wait} s.')
+        super().__init__(
+            sentence('The rate limit "{name}" is used up. Try again in {wait} s.', name=charge.policy.name, wait=wait)
+        )
         self.charge = charge
 
 
@@ -195,8 +199,13 @@ class NewAccountLimitedError(RateLimitedError):
         super().__init__(charge)
         policy, wait = charge.policy, max(1, charge.quota.retry_after_whole)
         self.args = (
-            f"Your account is new, so a lower limit applies ({policy.limit} in {policy.window_seconds:g} s). It ends "
-            f"after some time, sooner with some photos of your own. Try again in {wait} s.",
+            sentence(
+                "Your account is new, so a lower limit applies ({limit} in {seconds} s). It ends after some time, "
+                "sooner with some photos of your own. Try again in {wait} s.",
+                limit=policy.limit,
+                seconds=f"{policy.window_seconds:g}",
+                wait=wait,
+            ),
         )
 
 

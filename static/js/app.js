@@ -138,6 +138,7 @@ class App extends EventTarget {
     this.live.on("feed", ({ data }) => data.type === "user.changed" && redrawUser(data.user));
     acceptDrops((files) => this.#drop(files), () => this.session.user !== null);
     keepTimesUpdated();
+    fill(document.querySelector(".skip-link"), t("Skip to content"));
     handleShortcuts(photoShortcuts(this));
     this.push.register();
     if (this.session.user) this.#begin();

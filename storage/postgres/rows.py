@@ -10,6 +10,7 @@ import asyncpg
 
 from storage.models import (
     Comment,
+    LanguageChoice,
     LocationMetadata,
     Mention,
     Photo,
@@ -29,7 +30,8 @@ Row = asyncpg.Record | Mapping[str, Any]
 USER = (
     "a.id, a.username::text, a.email::text, a.email_verified_at IS NOT NULL AS email_verified, a.display_name, a.bio, "
     "a.role, a.private, a.presence, "
-    "a.location_metadata, a.publish_rights, a.searchable, a.avatar_sha256, a.banner_sha256, a.settings, a.followers, "
+    "a.location_metadata, a.publish_rights, a.language, a.searchable, a.avatar_sha256, a.banner_sha256, a.settings, "
+    "a.followers, "
     "a.following, a.photos, a.created_at"
 )
 USER_SUMMARY = "a.id, a.username::text, a.display_name, a.avatar_sha256"
@@ -82,6 +84,7 @@ def user_of(row: Row) -> User:
         "role": Role(row["role"]),
         "presence": PresenceAudience(row["presence"]),
         "location_metadata": LocationMetadata(row["location_metadata"]),
+        "language": LanguageChoice(row["language"]),
     }
     return User(**{**dict(row), **kinds})
 

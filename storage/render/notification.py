@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from locales.sentences import Sentence
 from storage.ids import encode
 from storage.notifications import Notification, NotificationCounters
 from storage.render.timestamps import timestamp
@@ -32,6 +33,7 @@ def notification_fields(notification: Notification) -> dict[str, Any]:
         "webhook_id": None if notification.webhook_id is None else encode(notification.webhook_id),
         "security": None if security is None else {"event": security.event, "device": security.device or None},
         "text": notification.text,
+        "localized": notification.text.localized() if isinstance(notification.text, Sentence) else None,
         "created_at": timestamp(notification.created_at),
         "updated_at": timestamp(notification.updated_at),
         "seen": notification.seen,

@@ -136,7 +136,7 @@ class Uncaught:
 @pytest_asyncio.fixture(loop_scope="session")
 async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
     """A browser profile of its own."""
-    context = await browser.new_context()
+    context = await browser.new_context(locale="en-US")
     context.set_default_timeout(WITHIN)
     yield context
     await context.close()

@@ -144,12 +144,6 @@ class Site:
         """Create an account without a browser."""
         return await ApiUser.sign_up(self._http, self.url, f"p{uuid.uuid4().hex[:12]}")
 
-    def account(self, name: str, token: str) -> ApiUser:
-        """Return an account that exists."""
-        account = ApiUser(self._http, self.url, name)
-        account.token = token
-        return account
-
     async def visitor(self, account: ApiUser | None = None, *, url: str | None = None, **options: Any) -> Visitor:
         """Open a browser for a user, with an empty page; `options` are those of a Playwright context.
 
@@ -157,6 +151,8 @@ class Site:
         So are animations, which would take a third of the browser's drawing.
         """
         options.setdefault("viewport", DESKTOP)
+        # The tests read English texts, whatever the language of the machine.
+        options.setdefault("locale", "en-US")
         options.setdefault("service_workers", "block")
         options.setdefault("reduced_motion", "reduce")
         context = await self._browser.new_context(**options)

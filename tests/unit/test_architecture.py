@@ -28,13 +28,13 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         # The languages of texts.
         "locales": "",
         # What PicShare keeps.
-        "storage": "",
+        "storage": "locales",
         "storage/postgres": "storage",
         "storage/redis": "storage",
         "storage/blobs": "storage",
         "storage/embedded": "storage",
-        "storage/render": "storage storage/blobs",
-        STORES: "storage storage/postgres",
+        "storage/render": "locales storage storage/blobs",
+        STORES: "locales storage storage/postgres",
         "storage/limits": "storage storage/postgres storage/redis storage/stores",
         "storage/cache": "storage storage/blobs storage/postgres storage/redis storage/render storage/stores",
         "storage/feeds": (
@@ -63,16 +63,16 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "workers/outbound": "storage",
         "workers/webhooks": "storage workers/outbound",
         "workers/deliveries": "storage",
-        "workers/web_push": "storage storage/render workers/outbound",
+        "workers/web_push": "locales storage storage/render workers/outbound",
         "workers/reviewing": "storage",
         "workers/scanning": "storage workers/outbound",
-        "workers/mails": "storage",
+        "workers/mails": "locales storage",
         "workers/signals": "storage",
         "workers/caches": "storage storage/blobs storage/render workers/outbound workers/webhooks",
         "workers/exports": "storage storage/blobs storage/postgres storage/render storage/stores",
         "workers/imports": "storage storage/blobs storage/postgres storage/stores",
         "workers/jobs": (
-            "channels/bus channels/contract storage storage/blobs storage/cache storage/feeds storage/limits "
+            "channels/bus channels/contract locales storage storage/blobs storage/cache storage/feeds storage/limits "
             "storage/postgres storage/render storage/stores workers/caches workers/deliveries workers/errors "
             "workers/exports workers/handlers workers/images workers/imports workers/mails workers/outbound "
             "workers/registry workers/reviewing workers/scanning workers/signals workers/videos workers/web_push "
@@ -87,14 +87,14 @@ ALLOWED: Mapping[str, frozenset[str]] = {
             "workers/broker workers/images workers/mails workers/outbound workers/registry workers/reviewing "
             "workers/scanning workers/signals workers/videos workers/web_push workers/webhooks"
         ),
-        "server/identity": "server/config storage storage/limits",
+        "server/identity": "locales server/config storage storage/limits",
         "server/openid": "storage workers/outbound",
         "server/edge": (
             "channels/contract locales server/identity server/openid storage storage/postgres storage/render "
             "storage/stores workers/outbound workers/web_push workers/webhooks"
         ),
         "server/actions": (
-            "channels/bus channels/contract server/identity server/openid storage storage/blobs storage/cache "
+            "channels/bus channels/contract locales server/identity server/openid storage storage/blobs storage/cache "
             "storage/feeds storage/limits storage/postgres storage/stores workers/jobs workers/mails workers/outbound "
             "workers/web_push "
             "workers/webhooks"
@@ -108,7 +108,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
             "storage/feeds storage/limits storage/postgres storage/render storage/stores workers/jobs"
         ),
         "server/api": (
-            "channels/live server/actions server/edge server/graphql server/identity server/live server/media "
+            "channels/live locales server/actions server/edge server/graphql server/identity server/live server/media "
             "server/openid storage "
             "storage/blobs storage/cache storage/feeds storage/limits storage/postgres storage/render storage/stores "
             "workers/outbound workers/web_push workers/webhooks"
@@ -345,10 +345,13 @@ def test_right_arrows_pass() -> None:
 
 def test_the_domain_uses_the_standard_library_alone() -> None:
     """Models, ids, events and errors import nothing that has to be installed."""
-    allowed = {*sys.stdlib_module_names, "storage"}
-    for path in (ROOT / "storage").glob("*.py"):
+    allowed = {*sys.stdlib_module_names, "locales", "storage"}
+    # Of `locales` the sentences alone, which use nothing that has to be installed either.
+    for path in (*(ROOT / "storage").glob("*.py"), ROOT / "locales/sentences.py"):
         tops = {module.split(".")[0] for module, _ in imports_of(path.read_text())} - {"__future__"}
         assert tops - allowed - ({"msgpack"} if path.name == "events.py" else set()) == set(), path.name
+        ours = {module for module, _ in imports_of(path.read_text()) if module.startswith("locales.")}
+        assert all(module.startswith("locales.sentences.") for module in ours), path.name
 
 
 def test_no_module_bears_a_standard_name() -> None:

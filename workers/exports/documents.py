@@ -54,6 +54,7 @@ async def profile(db: Queryable, user: User) -> AsyncIterator[bytes]:
         "presence": user.presence,
         "location_metadata": user.location_metadata,
         "publish_rights": user.publish_rights,
+        "language": user.language,
         "searchable": user.searchable,
         "settings": user.settings,
         "followers": user.followers,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from locales.sentences import marked, sentence
 from storage.mails import ChangeEnd, TokenPurpose
 from storage.stores.accounts import email_addresses, email_changes
 from workers.jobs.mail_requests import MailRequest
@@ -29,17 +30,20 @@ async def verify_email(request: MailRequest) -> Letter | None:
         return None
     return Letter(
         to=recipient.address,
-        subject="Verify your e-mail address",
+        subject=marked("Verify your e-mail address"),
         # Without the display name: anyone can give any address, and must not send a text of theirs to it.
-        heading="Verify your e-mail address",
+        heading=marked("Verify your e-mail address"),
         paragraphs=[
-            f"The account @{recipient.username} on PicShare was created with this e-mail address. Verify it, so that "
-            "it belongs to this account alone."
+            sentence(
+                "The account @{username} on PicShare was created with this e-mail address. Verify it, so that it "
+                "belongs to this account alone.",
+                username=recipient.username,
+            )
         ],
-        button=Button(label="Verify this address", url=url),
+        button=Button(label=marked("Verify this address"), url=url),
         notes=[
-            "The link works once, for three days.",
-            "If you have not created this account, ignore this mail: without the link the address is not used.",
+            marked("The link works once, for three days."),
+            marked("If you have not created this account, ignore this mail: without the link the address is not used."),
         ],
     )
 
@@ -48,15 +52,17 @@ def _taken(request: MailRequest, address: str) -> Letter:
     return Letter(
         to=address,
         to_another=True,
-        subject="You already have an account",
-        heading="You already have an account",
+        subject=marked("You already have an account"),
+        heading=marked("You already have an account"),
         paragraphs=[
-            "This e-mail address was entered for another account on PicShare, but it belongs to your account. If that "
-            "was you, sign in to your account; if you have forgotten the password, choose a new one.",
-            "If it was not you, nothing needs to be done: your address stays with your account.",
+            marked(
+                "This e-mail address was entered for another account on PicShare, but it belongs to your account. If "
+                "that was you, sign in to your account; if you have forgotten the password, choose a new one."
+            ),
+            marked("If it was not you, nothing needs to be done: your address stays with your account."),
         ],
-        button=Button(label="Sign in", url=request.url("/signin")),
-        notes=[f"Forgotten the password? {request.url('/forgot')}"],
+        button=Button(label=marked("Sign in"), url=request.url("/signin")),
+        notes=[sentence("Forgotten the password? {url}", url=request.url("/forgot"))],
     )
 
 
@@ -68,16 +74,20 @@ async def password_reset(request: MailRequest) -> Letter | None:
     )
     if url is None:
         return None
-    notes = ["The link works once, for one hour. All devices are signed out when you use it."]
+    notes = [marked("The link works once, for one hour. All devices are signed out when you use it.")]
     if recipient.deletion_due_at is not None:
-        notes.append("This account is being deleted. With the new password you can sign in and undo that.")
+        notes.append(marked("This account is being deleted. With the new password you can sign in and undo that."))
     return Letter(
         to=recipient.address,
-        subject="Choose a new password",
-        heading="Choose a new password",
-        paragraphs=[f"A new password was requested for your account @{recipient.username} on PicShare."],
-        button=Button(label="Choose a new password", url=url),
-        notes=[*notes, "If that was not you, ignore this mail: your password stays as it is."],
+        subject=marked("Choose a new password"),
+        heading=marked("Choose a new password"),
+        paragraphs=[
+            sentence(
+                "A new password was requested for your account @{username} on PicShare.", username=recipient.username
+            )
+        ],
+        button=Button(label=marked("Choose a new password"), url=url),
+        notes=[*notes, marked("If that was not you, ignore this mail: your password stays as it is.")],
     )
 
 
@@ -85,14 +95,16 @@ async def password_changed(request: MailRequest) -> Letter | None:
     """Write the notice of a new password."""
     recipient = request.recipient
     return Letter(
-        subject="Your password was changed",
-        heading="Your password was changed",
+        subject=marked("Your password was changed"),
+        heading=marked("Your password was changed"),
         paragraphs=[
-            f"The password of your account @{recipient.username} on PicShare was changed, and all devices were signed "
-            "out.",
-            "If that was not you, choose a new password at once.",
+            sentence(
+                "The password of your account @{username} on PicShare was changed, and all devices were signed out.",
+                username=recipient.username,
+            ),
+            marked("If that was not you, choose a new password at once."),
         ],
-        button=Button(label="I have not done this", url=request.url("/forgot")),
+        button=Button(label=marked("I have not done this"), url=request.url("/forgot")),
     )
 
 
@@ -114,18 +126,26 @@ async def email_change(request: MailRequest) -> Letter | None:
         return None
     account = f"@{request.recipient.username}"
     what = (
-        f"This address is to become the address of the account {account} on PicShare."
+        sentence("This address is to become the address of the account {account} on PicShare.", account=account)
         if end is ChangeEnd.NEW
-        else f"The address of your account {account} on PicShare is to be changed to {change.email}."
+        else sentence(
+            "The address of your account {account} on PicShare is to be changed to {email}.",
+            account=account,
+            email=change.email,
+        )
     )
-    both = ["The change takes effect when both addresses have confirmed it."] if change.from_email is not None else []
+    both = (
+        [marked("The change takes effect when both addresses have confirmed it.")]
+        if change.from_email is not None
+        else []
+    )
     return Letter(
         to=change.email if end is ChangeEnd.NEW else change.from_email,
-        subject="Confirm the change of your e-mail address",
-        heading="Confirm the change of your e-mail address",
+        subject=marked("Confirm the change of your e-mail address"),
+        heading=marked("Confirm the change of your e-mail address"),
         paragraphs=[what, *both],
-        button=Button(label="Confirm or stop the change", url=url),
-        notes=["The link works once, for a day. If that was not you, open it and stop the change."],
+        button=Button(label=marked("Confirm or stop the change"), url=url),
+        notes=[marked("The link works once, for a day. If that was not you, open it and stop the change.")],
     )
 
 
@@ -133,11 +153,14 @@ async def email_changed(request: MailRequest) -> Letter | None:
     """Write the notice to the former address of an account."""
     return Letter(
         to=str(request.params["former"]),
-        subject="The e-mail address of your account was changed",
-        heading="Your e-mail address was changed",
+        subject=marked("The e-mail address of your account was changed"),
+        heading=marked("Your e-mail address was changed"),
         paragraphs=[
-            f"Your account @{request.recipient.username} on PicShare has another e-mail address now. This is the last "
-            "mail to this one."
+            sentence(
+                "Your account @{username} on PicShare has another e-mail address now. This is the last mail to this "
+                "one.",
+                username=request.recipient.username,
+            )
         ],
-        notes=["If that was not you, contact the operator of this service at once."],
+        notes=[marked("If that was not you, contact the operator of this service at once.")],
     )

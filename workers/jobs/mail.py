@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -16,6 +17,8 @@ from typing import Any
 
 import structlog
 
+from locales.catalogues import translate
+from locales.sentences import sentence
 from storage.circuit import Circuit, CircuitPolicy
 from storage.events import MailRequested, PasswordResetRequested, WebhookNoticed
 from storage.limits.quotas import QuotaPolicy, Quotas
@@ -29,6 +32,7 @@ from workers.jobs.context import Handlers, WorkerContext
 from workers.jobs.mail_kinds import MAIL_KINDS
 from workers.jobs.mail_requests import MailRequest
 from workers.mails.letter import Letter
+from workers.mails.localized_letter import localized
 from workers.mails.message import Identity, build_message, envelope_of
 from workers.mails.opening import open_transport
 from workers.mails.port import (
@@ -97,14 +101,16 @@ class Mailer:
 
     def _message(self, letter: Letter, request: MailRequest, list_name: str | None) -> EmailMessage:
         recipient = request.recipient
+        footer, language = self._footer(letter, recipient, list_name), recipient.language
         return build_message(
-            letter,
-            self._footer(letter, recipient, list_name),
+            localized(letter, language),
+            replace(footer, reason=translate(footer.reason, language)),
             sender=self._sender,
             address=letter.to or recipient.address,
             # An address that is not the account's may be a stranger's, to whom nobody may send a text of theirs.
             name=recipient.display_name if letter.to is None else "",
             identity=Identity(event_id=request.event_id, sent_at=request.due_at),
+            language=language,
         )
 
     async def _deliver(self, message: EmailMessage) -> None:
@@ -124,13 +130,18 @@ class Mailer:
 
     def _footer(self, letter: Letter, recipient: Recipient, list_name: str | None) -> Footer:
         if letter.to_another:
-            return Footer(reason=f"You receive this mail because your address was entered at {self.public_url}.")
-        account = f"the account @{recipient.username} at {self.public_url}"
+            return Footer(
+                reason=sentence(
+                    "You receive this mail because your address was entered at {public_url}.",
+                    public_url=self.public_url,
+                )
+            )
+        account = sentence("the account @{username} at {url}", username=recipient.username, url=self.public_url)
         if list_name is None:
-            return Footer(reason=f"You receive this mail because of {account}.")
+            return Footer(reason=sentence("You receive this mail because of {account}.", account=account))
         token = self.tokens.unsubscribe(recipient.user_id, list_name)
         return Footer(
-            reason=f"You receive this mail because of the settings of {account}.",
+            reason=sentence("You receive this mail because of the settings of {account}.", account=account),
             unsubscribe_url=f"{self.public_url}{UNSUBSCRIBE_PATH}?token={token}",
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from locales.sentences import marked
 from storage.ids import encode
 from storage.notifications import NotificationKind
 from storage.stores.notifications import decision_notices, webhook_notices
@@ -16,10 +17,13 @@ async def account_decision(request: MailRequest) -> Letter | None:
     if notice is None:
         return None
     return Letter(
-        subject="A decision about your account",
-        heading="A decision about your account",
-        paragraphs=[notice.text, "You can read the decision and its reasons on PicShare, and appeal against it."],
-        button=Button(label="Read the decision", url=request.url("/decisions")),
+        subject=marked("A decision about your account"),
+        heading=marked("A decision about your account"),
+        paragraphs=[
+            notice.text,
+            marked("You can read the decision and its reasons on PicShare, and appeal against it."),
+        ],
+        button=Button(label=marked("Read the decision"), url=request.url("/decisions")),
     )
 
 
@@ -28,7 +32,7 @@ async def webhook_failing(request: MailRequest) -> Letter | None:
     return await _webhook(
         request,
         NotificationKind.WEBHOOK_FAILING,
-        "Its messages are tried again for some days. If all of them fail for five days, it is disabled.",
+        marked("Its messages are tried again for some days. If all of them fail for five days, it is disabled."),
     )
 
 
@@ -37,7 +41,7 @@ async def webhook_disabled(request: MailRequest) -> Letter | None:
     return await _webhook(
         request,
         NotificationKind.WEBHOOK_DISABLED,
-        "It gets no messages until you have activated it again. What it has missed can be sent again then.",
+        marked("It gets no messages until you have activated it again. What it has missed can be sent again then."),
     )
 
 
@@ -51,5 +55,5 @@ async def _webhook(request: MailRequest, kind: NotificationKind, consequence: st
         subject=notice.text,
         heading=notice.text,
         paragraphs=[consequence],
-        button=Button(label="Look at its log", url=request.url(f"/settings/webhooks/{encode(webhook_id)}")),
+        button=Button(label=marked("Look at its log"), url=request.url(f"/settings/webhooks/{encode(webhook_id)}")),
     )

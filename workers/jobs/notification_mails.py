@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from locales.sentences import counted_sentence, marked, sentence
 from storage.mail_events import MailRequested
 from storage.mails import MailKind
 from storage.notifications import Notification
@@ -70,7 +71,7 @@ async def notification(request: MailRequest) -> Letter | None:
         subject=entry.text,
         heading=entry.text,
         paragraphs=excerpt,
-        button=Button(label="Look at it on PicShare", url=request.url(path_of(entry))),
+        button=Button(label=marked("Look at it on PicShare"), url=request.url(path_of(entry))),
         notes=[_settings(request)],
     )
 
@@ -83,13 +84,13 @@ async def digest(request: MailRequest) -> Letter | None:
     if not unseen:
         return None
     total = max(int(request.params["total"]), len(unseen))
-    heading = "1 new notification" if total == 1 else f"{total} new notifications"
+    heading = counted_sentence("{count} new notification", "{count} new notifications", total)
     return Letter(
-        subject=f"{heading} on PicShare",
+        subject=sentence("{heading} on PicShare", heading=heading),
         heading=heading,
-        paragraphs=["This has happened since you were last here."],
+        paragraphs=[marked("This has happened since you were last here.")],
         items=[_item(request, entry) for entry in unseen],
-        button=Button(label="See all notifications", url=request.url("/notifications")),
+        button=Button(label=marked("See all notifications"), url=request.url("/notifications")),
         notes=[_settings(request)],
     )
 
@@ -100,7 +101,7 @@ def _item(request: MailRequest, entry: Notification) -> Item:
 
 
 def _settings(request: MailRequest) -> str:
-    return f"Choose what you are notified of: {request.url('/settings/notifications')}"
+    return sentence("Choose what you are notified of: {url}", url=request.url("/settings/notifications"))
 
 
 def _requested(user_id: int, kind: MailKind, params: Mapping[str, Any]) -> Sent:

@@ -140,7 +140,11 @@ class PushDelivery:
         """Return the message of a notice in the form of a subscription; None if the token of the app is lost."""
         if subscription.app is None or notice.entry is None:
             return message_of(
-                notice, public_url=self._public_url, unseen=unseen, hide_content=subscription.hide_content
+                notice,
+                public_url=self._public_url,
+                unseen=unseen,
+                hide_content=subscription.hide_content,
+                language=subscription.language,
             )
         token = self._token_cipher.decrypt(subscription.app.token, subscription.id)
         return None if token is None else app_message_of(notice.entry, token=token, public_url=self._public_url)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
+from locales.sentences import Sentence, marked, sentence
 from storage.notifications import SecurityEvent
 from workers.jobs.mail_requests import MailRequest
 from workers.mails.letter import Button, Letter
@@ -9,44 +12,44 @@ from workers.mails.letter import Button, Letter
 # Subject, what has happened, and what the user should look at, with the path of that page.
 _TEXTS = {
     SecurityEvent.NEW_SIGN_IN: (
-        "New sign-in to your account",
-        "A device that was not used before has signed in to the account {account}",
-        ("Show my sessions", "/settings/sessions"),
+        marked("New sign-in to your account"),
+        marked("A device that was not used before has signed in to the account {account}"),
+        (marked("Show my sessions"), "/settings/sessions"),
     ),
     SecurityEvent.PASSWORD_CHANGED: (
-        "Your password was changed",
-        "The password of the account {account} was changed, and all other devices were signed out",
-        ("Show my sessions", "/settings/sessions"),
+        marked("Your password was changed"),
+        marked("The password of the account {account} was changed, and all other devices were signed out"),
+        (marked("Show my sessions"), "/settings/sessions"),
     ),
     SecurityEvent.FACTOR_ADDED: (
-        "Two-factor sign-in was turned on",
-        "Sign-ins to the account {account} ask for a code as well from now on",
-        ("Check my settings", "/settings/security"),
+        marked("Two-factor sign-in was turned on"),
+        marked("Sign-ins to the account {account} ask for a code as well from now on"),
+        (marked("Check my settings"), "/settings/security"),
     ),
     SecurityEvent.FACTOR_REMOVED: (
-        "Two-factor sign-in was turned off",
-        "Sign-ins to the account {account} ask for the password alone from now on",
-        ("Check my settings", "/settings/security"),
+        marked("Two-factor sign-in was turned off"),
+        marked("Sign-ins to the account {account} ask for the password alone from now on"),
+        (marked("Check my settings"), "/settings/security"),
     ),
     SecurityEvent.PROVIDER_LINKED: (
-        "A sign-in provider was linked with your account",
-        "The account {account} can also be signed in to with another service from now on",
-        ("Check my settings", "/settings/security"),
+        marked("A sign-in provider was linked with your account"),
+        marked("The account {account} can also be signed in to with another service from now on"),
+        (marked("Check my settings"), "/settings/security"),
     ),
     SecurityEvent.TOKEN_CREATED: (
-        "An access token was made for your account",
-        "A program that has the new access token can use the account {account}",
-        ("Show my access tokens", "/settings/tokens"),
+        marked("An access token was made for your account"),
+        marked("A program that has the new access token can use the account {account}"),
+        (marked("Show my access tokens"), "/settings/tokens"),
     ),
     SecurityEvent.APPLICATION_CONNECTED: (
-        "An app was connected with your account",
-        "An app was given access to the account {account}",
-        ("Show my connected apps", "/settings/applications"),
+        marked("An app was connected with your account"),
+        marked("An app was given access to the account {account}"),
+        (marked("Show my connected apps"), "/settings/applications"),
     ),
     SecurityEvent.PASSKEY_ADDED: (
-        "A passkey was added to your account",
-        "A new passkey can be used to sign in to the account {account}",
-        ("Check my settings", "/settings/security"),
+        marked("A passkey was added to your account"),
+        marked("A new passkey can be used to sign in to the account {account}"),
+        (marked("Check my settings"), "/settings/security"),
     ),
 }
 
@@ -55,15 +58,21 @@ async def security_notice(request: MailRequest) -> Letter | None:
     """Write a notice; `params` have the `event` and the `device`, which is empty for a change by the operator."""
     event, device = SecurityEvent(request.params["event"]), str(request.params["device"])
     subject, what, (label, path) = _TEXTS[event]
-    happened = what.format(account=f"@{request.recipient.username} on PicShare")
-    by = f"from {device}" if device else "by the operator of this service"
+    username = request.recipient.username
+    happened = Sentence.made(what, None, {"account": sentence("@{username} on PicShare", username=username)})
     return Letter(
         subject=subject,
         heading=subject,
         paragraphs=[
-            f"{happened}: on {request.due_at:%Y-%m-%d at %H:%M} UTC, {by}.",
-            "If that was you, nothing needs to be done. If not, choose a new password at once.",
+            _when(happened, device, request.due_at),
+            marked("If that was you, nothing needs to be done. If not, choose a new password at once."),
         ],
         button=Button(label=label, url=request.url(path)),
-        notes=[f"Choose a new password: {request.url('/forgot')}"],
+        notes=[sentence("Choose a new password: {url}", url=request.url("/forgot"))],
     )
+
+
+def _when(happened: Sentence, device: str, time: datetime) -> Sentence:
+    if device:
+        return sentence("{happened}: on {time}, from {device}.", happened=happened, time=time, device=device)
+    return sentence("{happened}: on {time}, by the operator of this service.", happened=happened, time=time)

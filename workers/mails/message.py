@@ -11,6 +11,7 @@ from email.message import EmailMessage
 from email.policy import SMTP, Policy
 from typing import Any
 
+from locales.catalogues import ENGLISH
 from workers.mails.letter import Letter
 from workers.mails.port import Envelope, MailRefusedError
 from workers.mails.rendering import Footer, as_html, as_text
@@ -42,7 +43,14 @@ class Identity:
 
 
 def build_message(
-    letter: Letter, footer: Footer, *, sender: Address, address: str, name: str, identity: Identity
+    letter: Letter,
+    footer: Footer,
+    *,
+    sender: Address,
+    address: str,
+    name: str,
+    identity: Identity,
+    language: str = ENGLISH,
 ) -> EmailMessage:
     """Return the message to an address; raise `MailRefusedError` for one that cannot be written in a header field.
 
@@ -61,8 +69,10 @@ def build_message(
     if footer.unsubscribe_url is not None:
         message["List-Unsubscribe"] = f"<{footer.unsubscribe_url}>"
         message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-    message.set_content(as_text(letter, footer), cte="quoted-printable")
-    message.add_alternative(as_html(letter, footer), subtype="html", cte="quoted-printable")
+    message.set_content(as_text(letter, footer, language), cte="quoted-printable")
+    message.add_alternative(as_html(letter, footer, language), subtype="html", cte="quoted-printable")
+    # Setting the content removes such fields.
+    message["Content-Language"] = language
     return message
 
 

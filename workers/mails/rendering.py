@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from html import escape
 from string import Template
 
+from locales.catalogues import ENGLISH, direction, translate
+from locales.sentences import marked
 from workers.mails.letter import Button, Item, Letter
 
 _WIDTH = 72  # of the lines of the text, as RFC 3676 suggests
@@ -20,7 +22,7 @@ _P = "margin:0 0 16px;font-size:16px;line-height:1.5;color:#1c1a18"
 _NOTE = "margin:0 0 12px;font-size:14px;line-height:1.5;color:#67625b"
 _PAGE = Template(
     """<!doctype html>
-<html lang="en">
+<html lang="$language" dir="$direction">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -68,30 +70,33 @@ class Footer:
     unsubscribe_url: str | None = None
 
 
-def as_text(letter: Letter, footer: Footer) -> str:
+def as_text(letter: Letter, footer: Footer, language: str = ENGLISH) -> str:
     """Return a mail as plain text."""
     blocks = [letter.heading, *letter.paragraphs, *(_item_text(item) for item in letter.items)]
     if letter.button is not None:
         blocks.append(f"{letter.button.label}:\n{letter.button.url}")
     blocks += [*letter.notes, f"-- \n{_wrapped(footer.reason)}"]
     if footer.unsubscribe_url is not None:
-        blocks.append(f"Unsubscribe from mails like this one:\n{footer.unsubscribe_url}")
+        unsubscribe = translate(marked("Unsubscribe from mails like this one:"), language)
+        blocks.append(f"{unsubscribe}\n{footer.unsubscribe_url}")
     return "\n\n".join(_wrapped(block) for block in blocks) + "\n"
 
 
-def as_html(letter: Letter, footer: Footer) -> str:
+def as_html(letter: Letter, footer: Footer, language: str = ENGLISH) -> str:
     """Return a mail as a page of HTML."""
     body = [_paragraph(text) for text in letter.paragraphs]
     body += _items(letter.items)
     if letter.button is not None:
-        body += _button(letter.button)
+        body += _button(letter.button, language)
     body += [f'<p class="faint" style="{_NOTE}">{escape(note)}</p>' for note in letter.notes]
     return _PAGE.substitute(
         subject=escape(letter.subject),
         heading=escape(letter.heading),
         font=_FONT,
         body="\n".join(body),
-        footer="\n".join(_footer(footer)),
+        footer="\n".join(_footer(footer, language)),
+        language=language,
+        direction=direction(language),
     )
 
 
@@ -123,20 +128,21 @@ def _items(items: Sequence[Item]) -> Iterator[str]:
         )
 
 
-def _button(button: Button) -> Iterable[str]:
+def _button(button: Button, language: str) -> Iterable[str]:
+    otherwise = escape(translate(marked("If the button does not work, open this address:"), language))
     url = escape(button.url)
     return (
         f'<p style="margin:24px 0"><a class="button" href="{url}" style="display:inline-block;padding:12px 20px;'
         "background:#1c1a18;color:#ffffff;border-radius:999px;font-size:16px;font-weight:600;text-decoration:none"
         f'">{escape(button.label)}</a></p>',
-        f'<p class="faint" style="{_NOTE}">If the button does not work, open this address:<br>'
+        f'<p class="faint" style="{_NOTE}">{otherwise}<br>'
         f'<a href="{url}" style="color:#67625b;word-break:break-all">{url}</a></p>',
     )
 
 
-def _footer(footer: Footer) -> Iterator[str]:
+def _footer(footer: Footer, language: str) -> Iterator[str]:
     small = "margin:0 0 8px;font-size:13px;line-height:1.5;color:#67625b"
     yield f'<p class="faint" style="{small}">{escape(footer.reason)}</p>'
     if footer.unsubscribe_url is not None:
-        url = escape(footer.unsubscribe_url)
-        yield f'<p class="faint" style="{small}"><a href="{url}" style="color:#67625b">Unsubscribe</a></p>'
+        url, unsubscribe = escape(footer.unsubscribe_url), escape(translate(marked("Unsubscribe"), language))
+        yield f'<p class="faint" style="{small}"><a href="{url}" style="color:#67625b">{unsubscribe}</a></p>'

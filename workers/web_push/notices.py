@@ -7,6 +7,8 @@ import hashlib
 from dataclasses import dataclass
 from datetime import timedelta
 
+from locales.catalogues import ENGLISH, translate
+from locales.sentences import counted_sentence, marked, sentence
 from storage.ids import encode
 from storage.notifications import Notification, NotificationKind, SecurityEvent
 from workers.web_push.port import PushMessage, PushUrgency
@@ -17,18 +19,18 @@ _TOPIC_CHARACTERS = 32  # at most (RFC 8030, section 5.4)
 
 # What a locked screen may show to everyone: neither names nor comments.
 _HIDDEN = {
-    NotificationKind.LIKE: "Your photo was liked",
-    NotificationKind.COMMENT: "You have a new comment",
-    NotificationKind.FOLLOW: "You have a new follower",
-    NotificationKind.FOLLOW_REQUEST: "You have a new follow request",
-    NotificationKind.FOLLOW_ACCEPTED: "Your follow request was accepted",
-    NotificationKind.MENTION: "You were mentioned",
-    NotificationKind.REPLY: "You have a new reply",
-    NotificationKind.COMMENT_LIKE: "Your comment was liked",
-    NotificationKind.POST_BY: "There is a new photo",
-    NotificationKind.SECURITY: "Your account has changed, or was signed in to",
+    NotificationKind.LIKE: marked("Your photo was liked"),
+    NotificationKind.COMMENT: marked("You have a new comment"),
+    NotificationKind.FOLLOW: marked("You have a new follower"),
+    NotificationKind.FOLLOW_REQUEST: marked("You have a new follow request"),
+    NotificationKind.FOLLOW_ACCEPTED: marked("Your follow request was accepted"),
+    NotificationKind.MENTION: marked("You were mentioned"),
+    NotificationKind.REPLY: marked("You have a new reply"),
+    NotificationKind.COMMENT_LIKE: marked("Your comment was liked"),
+    NotificationKind.POST_BY: marked("There is a new photo"),
+    NotificationKind.SECURITY: marked("Your account has changed, or was signed in to"),
 }
-_HIDDEN_OTHERWISE = "You have a new notification"
+_HIDDEN_OTHERWISE = marked("You have a new notification")
 # What is about the same photo, comment or user is one notification on a device, which the newest one replaces.
 _GROUPED = frozenset({NotificationKind.LIKE, NotificationKind.COMMENT_LIKE, NotificationKind.FOLLOW})
 
@@ -119,21 +121,26 @@ def notice_of(entry: Notification) -> PushNotice:
 
 def summary_of(user_id: int, summary_id: int, number: int) -> PushNotice:
     """Return the notice that there are so many more notifications, up to `MOST_MISSED`."""
-    count = f"{number - 1}+" if number >= MOST_MISSED else str(number)
-    text = "You have another notification" if number == 1 else f"{count} more notifications"
+    if number >= MOST_MISSED:
+        text = sentence("{count}+ more notifications", count=number - 1)
+    else:
+        text = counted_sentence("You have another notification", "{count} more notifications", number)
     topic = _hashed(f"{user_id}:summary")
     return PushNotice(key=(summary_id, 0), title=text, hidden_title=text, path="/notifications", topic=topic)
 
 
-def message_of(notice: PushNotice, *, public_url: str, unseen: int, hide_content: bool) -> PushMessage:
+def message_of(
+    notice: PushNotice, *, public_url: str, unseen: int, hide_content: bool, language: str = ENGLISH
+) -> PushMessage:
     """Return the message of a notice; its URLs begin with `public_url`, `unseen` is the number on the icon."""
     return PushMessage(
-        title=notice.hidden_title if hide_content else notice.title,
+        title=translate(notice.hidden_title if hide_content else notice.title, language),
         body="" if hide_content else notice.body,
         navigate=public_url + notice.path,
         tag=notice.topic,
         icon=public_url + ICON,
         app_badge=unseen,
+        language=language,
     )
 
 

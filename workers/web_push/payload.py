@@ -44,7 +44,7 @@ def _json(message: PushMessage | AppMessage, title: str, body: str) -> bytes:
         "body": body,
         "navigate": message.navigate,
         "tag": message.tag,
-        "lang": "en",
+        "lang": message.language,
         # Names and comments may be written from right to left.
         "dir": "auto",
     }

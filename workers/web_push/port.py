@@ -22,7 +22,7 @@ class PushUrgency(StrEnum):
 class PushMessage:
     """A notification as a browser shows it. `navigate` is the URL that it opens; one of the same `tag` replaces it.
 
-    `app_badge` is the number on the icon of the installed application.
+    `app_badge` is the number on the icon of the installed application, `language` that of the title.
     """
 
     title: str
@@ -31,6 +31,7 @@ class PushMessage:
     body: str = ""
     icon: str | None = None
     app_badge: int | None = None
+    language: str = "en"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

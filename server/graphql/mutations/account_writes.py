@@ -17,7 +17,7 @@ from server.graphql.resolution.context import RequestContext, Source
 from server.graphql.resolution.described import input_type
 from server.graphql.resolution.node_ids import NodeKind, parse
 from storage.ids import encode
-from storage.models import LocationMetadata, PresenceAudience
+from storage.models import LanguageChoice, LocationMetadata, PresenceAudience
 from storage.reports import Category, SubjectKind
 
 _SUBJECTS = {
@@ -38,6 +38,7 @@ class AccountChanges:
     presence: PresenceAudience | None = option("Who may see whether you are online.")
     location_metadata: LocationMetadata | None = option("How exactly the positions of new photos are kept, for you.")
     publish_rights: bool | None = option("Whether new images have the creator and the licence that their files name.")
+    language: LanguageChoice | None = option("The language of texts to you, also in mails and notifications.")
     searchable: bool | None = option("Whether a search finds the account and its photos.")
     settings: Json | None = option("Settings of clients, in the shape that they choose.")
 
@@ -54,6 +55,7 @@ async def update_profile(context: RequestContext, changes: AccountChanges) -> So
         presence=form.presence,
         location_metadata=form.location_metadata,
         publish_rights=form.publish_rights,
+        language=form.language,
         searchable=form.searchable,
         settings=form.settings,
     )

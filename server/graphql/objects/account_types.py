@@ -29,6 +29,7 @@ class Account:
     publish_rights: bool = leaf(
         description="Whether new images have the creator and the licence that their files name."
     )
+    language: models.LanguageChoice = leaf(description="The language of texts to the user.")
     searchable: bool = leaf(description="Whether a search finds the account and its photos.")
     settings: Json = leaf(description="Settings of clients, in the shape that they choose.")
 

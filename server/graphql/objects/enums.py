@@ -80,6 +80,11 @@ ENUMS = (
         {"FOLLOWERS": "The followers of the user.", "NOBODY": "The user alone."},
     ),
     _Enum(
+        models.LanguageChoice,
+        "Language of texts to a user.",
+        {"AUTO": "That of the browser.", "EN": "English.", "DE": "German.", "AR": "Arabic."},
+    ),
+    _Enum(
         models.LocationMetadata,
         "How exactly the positions in the EXIF of new photos are kept, for the user alone.",
         {"OFF": "Not at all.", "COARSE": "In two decimals.", "EXACT": "As in the file."},

@@ -32,7 +32,7 @@ export function noResults(text) {
 
 function userResult(user, words) {
   const row = userRow(user, user.following && h("span.follows-you", {}, t("Following")));
-  for (const part of row.querySelectorAll(".name, .handle")) fill(part, highlighted(part.textContent, words));
+  for (const part of row.querySelectorAll(".name, .handle")) fill(part, h("bdi", {}, highlighted(part.textContent, words)));
   return row;
 }
 

@@ -6,6 +6,8 @@
 import { nodesOf, setAttribute } from "./shown_texts.js";
 import { Message, number, t, tn, written } from "./texts.js";
 
+/** Icons with more than the usual class: those that point along a line are mirrored in lines from right to left. */
+const CLASSES = { more: "icon dots", back: "icon pointing", forward: "icon pointing", out: "icon pointing" };
 const SVG = "http://www.w3.org/2000/svg";
 
 /**
@@ -57,7 +59,7 @@ export function fill(element, ...children) {
 export function icon(name) {
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("viewBox", "0 0 24 24");
-  svg.setAttribute("class", name === "more" ? "icon dots" : "icon");
+  svg.setAttribute("class", CLASSES[name] ?? "icon");
   svg.setAttribute("aria-hidden", "true");
   for (const outline of ICONS[name]) {
     const path = document.createElementNS(SVG, "path");

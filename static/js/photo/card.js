@@ -97,10 +97,10 @@ function placeOf(photo) {
 /** Return the caption and tags of a photo as nodes; none when it has neither. */
 export function captionOf(photo) {
   const nodes = [];
-  if (photo.caption) nodes.push(h("p.caption", {}, linked(photo.caption, photo.caption_entities)));
+  if (photo.caption) nodes.push(h("p.caption", { dir: "auto" }, linked(photo.caption, photo.caption_entities)));
   if (photo.tags?.length > 0) {
     const links = photo.tags.map((tag) => h("a", { href: `/tag/${encodeURIComponent(tag)}` }, `#${tag}`));
-    nodes.push(h("p.tags", {}, links));
+    nodes.push(h("p.tags", { dir: "auto" }, links));
   }
   return nodes;
 }

@@ -64,7 +64,7 @@ export class CommentRow {
 
   #show() {
     const { comment } = this;
-    fill(this.#text, nameLink(comment.author), " ", linked(comment.text, comment.entities));
+    fill(this.#text, nameLink(comment.author), " ", h("span", { dir: "auto" }, linked(comment.text, comment.entities)));
     fill(this.#marks, comment.edited_at && h("span", {}, t("edited")), comment.pinned && h("span.pinned", {}, icon("pin"), t("Pinned")));
     const words = tn("{count} like", "{count} likes", comment.likes);
     this.#like.setAttribute("aria-pressed", String(comment.liked));

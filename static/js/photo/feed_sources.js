@@ -26,5 +26,7 @@ function link(href, text, path) {
 /** Scroll the row, and not the page, until the current feed is visible. */
 function showCurrent(links) {
   const current = links.querySelector("[aria-current]")?.parentElement;
-  if (current) links.scrollLeft = current.offsetLeft - links.offsetLeft - (links.clientWidth - current.offsetWidth) / 2;
+  if (!current) return;
+  const middle = ({ left, width }) => left + width / 2;
+  links.scrollLeft += middle(current.getBoundingClientRect()) - middle(links.getBoundingClientRect());
 }

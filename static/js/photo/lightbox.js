@@ -11,7 +11,7 @@ import { sizesOf } from "../elements/picture.js";
 import { fetchSaved, saveButton } from "./saving.js";
 import { isCovered } from "./sensitive.js";
 import { shortcutsDialog } from "../elements/shortcuts.js";
-import { t } from "../elements/texts.js";
+import { isLeftward, lineDirection, t } from "../elements/texts.js";
 import { nameLink } from "../users/user.js";
 import { VisiblePhotos } from "./visible_photos.js";
 import { Zoom } from "./zoom.js";
@@ -243,8 +243,8 @@ class Lightbox {
   #keys() {
     const click = (name) => () => this.#actions.querySelector(name)?.click();
     return [
-      ["ArrowLeft", t("Previous picture"), () => this.#step(-1), "←"],
-      ["ArrowRight", t("Next picture"), () => this.#step(1), "→"],
+      ["ArrowLeft", isLeftward() ? t("Next picture") : t("Previous picture"), () => this.#step(-lineDirection()), "←"],
+      ["ArrowRight", isLeftward() ? t("Previous picture") : t("Next picture"), () => this.#step(lineDirection()), "→"],
       ["+", t("Enlarge"), () => this.#zoom.by(STEP)],
       ["-", t("Reduce"), () => this.#zoom.by(1 / STEP)],
       ["0", t("Show the whole picture"), () => this.#zoom.reset()],

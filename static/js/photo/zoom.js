@@ -1,6 +1,7 @@
 /** Zoom and pan one element in a stage: by wheel, pinch, double tap, drag, and by calls. Swipes are reported. */
 
 import { onDoubleTap } from "./like.js";
+import { lineDirection } from "../elements/texts.js";
 
 /** In CSS pixels: a movement below it is a tap. */
 const SLOP = 8;
@@ -170,7 +171,7 @@ export class Zoom {
     if (event.type === "pointercancel") return;
     const x = event.clientX - this.#start.clientX;
     if (gesture === "down" && event.clientY - this.#start.clientY > SWIPE) this.#events.pulled();
-    if (gesture === "across" && Math.abs(x) > SWIPE) this.#events.swiped(x < 0 ? 1 : -1);
+    if (gesture === "across" && Math.abs(x) > SWIPE) this.#events.swiped(x * lineDirection() < 0 ? 1 : -1);
   };
 
   #wheel = (event) => {

@@ -176,13 +176,13 @@ class ProfilePage {
       h(
         "div.title",
         {},
-        h("h1", {}, displayName(user)),
+        h("h1", {}, h("bdi", {}, displayName(user))),
         h("p.secondary", {}, h("bdi", {}, `@${user.username}`), user.private && [" · ", t("private")], user.relation?.followed_by && h("span.follows-you", {}, t("follows you"))),
         this.#presence.element,
       ),
       buttons,
       stats,
-      user.bio && h("p.bio", {}, user.bio),
+      user.bio && h("p.bio", { dir: "auto" }, user.bio),
     );
     return h("div.profile-top", {}, banner(user), head);
   }

@@ -1,5 +1,6 @@
 /** The section of the settings about the account: user name, e-mail address and language. */
 
+import { languageSection } from "../account/language_choice.js";
 import { h } from "../elements/dom.js";
 import { emailSettings } from "./email_settings.js";
 import { field, form } from "../elements/form.js";
@@ -29,6 +30,7 @@ export function accountSection(app) {
       {},
       sheet,
       emailSettings(app),
+      languageSection(app),
     ),
   );
   return { title: t("Account"), element };

@@ -1,6 +1,6 @@
 /** Users as shown with photos, comments and notifications: avatar, name and a link to the profile. */
 
-import { h } from "../elements/dom.js";
+import { fill, h } from "../elements/dom.js";
 
 /** Return the path of a user's profile. */
 export function profilePath(user) {
@@ -30,7 +30,7 @@ export function avatar(user, size = "") {
 
 /** Return a link with a user's name. */
 export function nameLink(user) {
-  return h("a.name", { href: profilePath(user), data: { user: user.id } }, displayName(user));
+  return h("a.name", { href: profilePath(user), data: { user: user.id } }, h("bdi", {}, displayName(user)));
 }
 
 /** Show the current names and avatar of a user everywhere on the page. */
@@ -40,7 +40,7 @@ export function redrawUser(user) {
     element.replaceWith(avatar(user, size));
   }
   for (const link of document.querySelectorAll(`a.name[data-user="${user.id}"]`)) {
-    link.textContent = displayName(user);
+    fill(link, h("bdi", {}, displayName(user)));
     link.href = profilePath(user);
   }
 }
@@ -51,7 +51,7 @@ export function userRow(user, ...extra) {
     "div.user-row",
     {},
     h("a", { href: profilePath(user), tabindex: "-1", "aria-hidden": "true" }, avatar(user)),
-    h("div.user-names", {}, nameLink(user), h("span.handle.secondary.small", {}, `@${user.username}`)),
+    h("div.user-names", {}, nameLink(user), h("span.handle.secondary.small", {}, h("bdi", {}, `@${user.username}`))),
     extra,
   );
 }

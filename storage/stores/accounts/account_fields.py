@@ -7,7 +7,7 @@ from typing import Any, TypedDict, Unpack
 from storage import ids
 from storage.errors import NotFoundError
 from storage.events import CopiesOutdated, MediaPurge, PresenceHidden, UserChanged
-from storage.models import LocationMetadata, PresenceAudience, User
+from storage.models import LanguageChoice, LocationMetadata, PresenceAudience, User
 from storage.postgres.database import Transaction
 from storage.postgres.rows import USER, user_of
 from storage.postgres.sharding import shard
@@ -28,6 +28,7 @@ class AccountFields(TypedDict, total=False):
     presence: PresenceAudience | None
     location_metadata: LocationMetadata | None
     publish_rights: bool | None
+    language: LanguageChoice | None
     searchable: bool | None
     settings: dict[str, Any] | None
 
@@ -69,7 +70,7 @@ async def update(tx: Transaction, user_id: int, *, order: str = "", **fields: Un
 
 
 async def _write(tx: Transaction, user_id: int, username: str | None, fields: ImageFields) -> User:
-    presence, location = fields.get("presence"), fields.get("location_metadata")
+    presence, location, language = fields.get("presence"), fields.get("location_metadata"), fields.get("language")
     row = await tx.fetchrow(
         f"""
         UPDATE users AS a SET
@@ -79,6 +80,7 @@ async def _write(tx: Transaction, user_id: int, username: str | None, fields: Im
             avatar_sha256 = CASE WHEN $6::text IS NULL THEN avatar_sha256 ELSE nullif($6::text, '') END,
             presence = coalesce($7, presence), location_metadata = coalesce($9, location_metadata),
             publish_rights = coalesce($10, publish_rights), searchable = coalesce($12, searchable),
+            language = coalesce($13, language),
             banner_sha256 = CASE WHEN $8::text IS NULL THEN banner_sha256 ELSE nullif($8::text, '') END
         WHERE shard = {shard("$1")} AND id = $1 AND deleted_at IS NULL RETURNING {USER}""",
         user_id,
@@ -93,6 +95,7 @@ async def _write(tx: Transaction, user_id: int, username: str | None, fields: Im
         fields.get("publish_rights"),
         username,
         fields.get("searchable"),
+        None if language is None else language.value,
     )
     if row is None:
         raise NotFoundError("user")

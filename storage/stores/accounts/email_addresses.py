@@ -18,6 +18,14 @@ _KEPT = "(a.deleted_at IS NULL OR a.deletion_due_at > now())"
 _FORGET = "DELETE FROM pending_emails WHERE email = $1::text::citext AND user_id = $2"
 
 
+# The language of texts to the account: the chosen one, or that of its last session.
+_LANGUAGE = (
+    "coalesce(nullif(a.language, 'auto'), (SELECT s.language FROM sessions s "
+    f"WHERE s.shard = {shard('$1')} AND s.user_id = $1 AND s.language IS NOT NULL "
+    "ORDER BY s.last_seen_at DESC LIMIT 1), 'en')"
+)
+
+
 class Holders(NamedTuple):
     """The account that has claimed an address, and the newest of those for which it is pending."""
 
@@ -90,7 +98,7 @@ async def recipient(db: Queryable, user_id: int) -> Recipient | None:
     """Return an account as the recipient of mails, None if it is deleted for good."""
     row = await db.fetchrow(
         "SELECT a.id AS user_id, a.username::text, a.display_name, a.email::text AS address, "
-        "a.email_verified_at AS verified_at, a.deletion_due_at "
+        f"a.email_verified_at AS verified_at, a.deletion_due_at, {_LANGUAGE} AS language "
         f"FROM users a WHERE {_ACCOUNT} AND {_KEPT}",
         user_id,
     )

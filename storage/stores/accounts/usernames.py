@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from locales.sentences import sentence
 from storage.errors import ConflictError, NotFoundError
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.sharding import shard
@@ -123,7 +124,11 @@ async def _keep(tx: Transaction, user_id: int, username: str) -> None:
 def _too_many(next_time: datetime) -> ConflictError:
     return ConflictError(
         "too_many_renames",
-        f"A username can be changed {MAX_FORMER} times in {KEPT_DAYS} days. The next change is possible "
-        f"from {next_time:%Y-%m-%d %H:%M} UTC on.",
+        sentence(
+            "A username can be changed {most} times in {days} days. The next change is possible from {time} on.",
+            most=MAX_FORMER,
+            days=KEPT_DAYS,
+            time=next_time,
+        ),
         field="username",
     )

@@ -6,8 +6,9 @@ so, and a job that finds no use for an archive deletes it. So every archive has 
 
 from __future__ import annotations
 
-from datetime import UTC, timedelta
+from datetime import timedelta
 
+from locales.sentences import sentence
 from storage import ids
 from storage.errors import ConflictError, NotFoundError
 from storage.events import ExportRequested
@@ -49,8 +50,7 @@ async def create(tx: Transaction, user_id: int) -> Export:
     if last is not None and last["too_soon"]:
         raise ConflictError(
             "export_too_soon",
-            "You can request one export a day. The next one is possible at "
-            f"{last['next_at'].astimezone(UTC):%Y-%m-%d %H:%M} UTC.",
+            sentence("You can request one export a day. The next one is possible at {time}.", time=last["next_at"]),
         )
     row = await tx.insert(
         ids.shard_of(user_id),

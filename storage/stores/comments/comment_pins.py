@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from locales.sentences import sentence
 from storage.errors import ConflictError, NotFoundError
 from storage.events import CommentPinned
 from storage.postgres.database import Transaction
@@ -34,7 +35,10 @@ async def pin(tx: Transaction, comment_id: int, *, owner_id: int) -> None:
     )
     if pinned >= MAX_PINNED:
         raise ConflictError(
-            "too_many_pinned", f"A photo has at most {MAX_PINNED} pinned comments. Unpin another one first."
+            "too_many_pinned",
+            sentence(
+                "A photo has at most {max_pinned} pinned comments. Unpin another one first.", max_pinned=MAX_PINNED
+            ),
         )
     await tx.execute(
         f"UPDATE comments SET pinned_at = now(), version = version + 1 WHERE {_IN_SHARD} AND id = $1", comment_id

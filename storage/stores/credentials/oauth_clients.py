@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from locales.sentences import sentence
 from storage import ids
 from storage.errors import ConflictError, NotFoundError
 from storage.oauth import Application
@@ -49,7 +50,9 @@ async def add(
         if not await tx.fetchval(locked + "FOR NO KEY UPDATE", owner_id):
             raise NotFoundError("user")
         if len(await of_owner(tx, owner_id)) >= MOST:
-            raise ConflictError("too_many_applications", f"You can have {MOST} applications. Delete one first.")
+            raise ConflictError(
+                "too_many_applications", sentence("You can have {most} applications. Delete one first.", most=MOST)
+            )
     row = await tx.fetchrow(
         "INSERT INTO oauth_clients AS c "
         "(shard, id, owner_id, name, website, redirect_uris, scopes, secret_sha256, refreshes) "

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from locales.sentences import sentence
 from storage import ids
 from storage.errors import ConflictError, NotFoundError
 from storage.postgres.database import Queryable, Transaction
@@ -69,7 +70,7 @@ async def add(
     if any(each.credential_id == credential_id for each in present):
         raise ConflictError("passkey_exists", "This passkey is one of yours already.")
     if len(present) >= MOST:
-        raise ConflictError("too_many_passkeys", f"You can have {MOST} passkeys. Delete one first.")
+        raise ConflictError("too_many_passkeys", sentence("You can have {most} passkeys. Delete one first.", most=MOST))
     row = await tx.fetchrow(
         f"INSERT INTO passkeys AS p (shard, id, user_id, credential_id, public_key, sign_count, transports, name) "
         f"VALUES ({shard('$1')}, $2, $1, $3, $4, $5, $6, $7) RETURNING {_COLUMNS}",

@@ -30,14 +30,14 @@ REPEAT_SECONDS = 60.0  # in which a used token can be exchanged again
 _ISSUE = """
 INSERT INTO refresh_tokens (shard, session_id, token_sha256, expires_at)
 VALUES ($1::integer, $2::uuid, $3::bytea, $4::timestamptz)"""
-# The same by a rotation that uses up all other tokens of the session; $5 is the client, $6 and $7 what is shown of it.
+# The same by a rotation that uses up all other tokens of the session; $5 is the client, $6 to $8 what is kept of it.
 # The statement's time and not
 # now(), so that each rotation has a time of its own: two rotations of one session may have begun at the same moment and
 # have waited for each other. The token is added last, so it is not used up.
 _REPLACE_TOKENS = f"""
 WITH rotated AS (
     UPDATE sessions SET rotated_at = statement_timestamp(), rotated_by = $5, last_seen_at = statement_timestamp(),
-        user_agent = coalesce($6, user_agent), network = coalesce($7, network)
+        user_agent = coalesce($6, user_agent), network = coalesce($7, network), language = coalesce($8, language)
     WHERE shard = $1::integer AND id = $2::uuid RETURNING id, rotated_at),
 used AS (
     UPDATE refresh_tokens t SET used_at = rotated.rotated_at FROM rotated
@@ -108,8 +108,8 @@ async def open(  # noqa: A001 - always called as sessions.open()
             -- counter does neither (`storage.stores.account_locks`).
             FOR KEY SHARE),
         opened AS (
-            INSERT INTO sessions (shard, id, user_id, user_agent, network, last_seen_at, authenticated_at)
-            SELECT shard, $1, id, $5, $6, now(), now() FROM account RETURNING shard, id)
+            INSERT INTO sessions (shard, id, user_id, user_agent, network, language, last_seen_at, authenticated_at)
+            SELECT shard, $1, id, $5, $6, $8, now(), now() FROM account RETURNING shard, id)
         INSERT INTO refresh_tokens (shard, token_sha256, session_id, expires_at)
         SELECT shard, $3, id, $4 FROM opened""",
         session_id,
@@ -119,6 +119,7 @@ async def open(  # noqa: A001 - always called as sessions.open()
         None if device is None else device.user_agent,
         None if device is None else device.network,
         password_hash,
+        None if device is None else device.language or None,
     )
     if not opened:
         raise NotFoundError("user")
@@ -171,7 +172,7 @@ async def rotate(
     )
     role: Role | None = None
     if kind == "ok":
-        shown = (None, None) if device is None else (device.user_agent, device.network)
+        shown = (None, None, None) if device is None else (device.user_agent, device.network, device.language or None)
         await tx.execute(_REPLACE_TOKENS, shard, session_id, new_sha256, expires_at, client, *shown)
     elif kind == "repeated":
         await tx.execute(_ISSUE, shard, session_id, new_sha256, expires_at)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from locales.sentences import Sentence, marked, sentence
 from storage.notifications import NotificationKind
 from storage.postgres.database import Queryable
 from storage.reports import AppealState, CaseAction, Decision, Report, ReportOutcome, SubjectKind
@@ -12,18 +13,33 @@ from storage.stores.moderation import decisions, reports
 
 KINDS = (NotificationKind.DECISION, NotificationKind.APPEAL_ANSWERED, NotificationKind.REPORT_ANSWERED)
 
-_YOURS = {SubjectKind.PHOTO: "Your photo", SubjectKind.COMMENT: "Your comment", SubjectKind.USER: "Your account"}
 _DONE = {
-    CaseAction.SENSITIVE: "was marked as sensitive",
-    CaseAction.HIDE: "was hidden",
-    CaseAction.REMOVE: "was removed",
+    (SubjectKind.PHOTO, CaseAction.SENSITIVE): marked("Your photo was marked as sensitive"),
+    (SubjectKind.PHOTO, CaseAction.HIDE): marked("Your photo was hidden"),
+    (SubjectKind.PHOTO, CaseAction.REMOVE): marked("Your photo was removed"),
+    (SubjectKind.COMMENT, CaseAction.HIDE): marked("Your comment was hidden"),
+    (SubjectKind.COMMENT, CaseAction.REMOVE): marked("Your comment was removed"),
 }
-_LIMITED = "Your account was limited: only your followers find it and what you post"
-_SUSPENDED = "Your account was suspended"
-_REVERTED = "A decision about {subject} was reverted"
+_LIMITED = marked("Your account was limited: only your followers find it and what you post")
+_SUSPENDED = marked("Your account was suspended")
+_REVERTED = {
+    SubjectKind.PHOTO: marked("A decision about your photo was reverted"),
+    SubjectKind.COMMENT: marked("A decision about your comment was reverted"),
+    SubjectKind.USER: marked("A decision about your account was reverted"),
+}
 _ANSWERS = {
-    AppealState.UPHELD: "Your appeal was answered: the decision stays",
-    AppealState.REVERTED: "Your appeal was answered: the decision was reverted",
+    AppealState.UPHELD: marked("Your appeal was answered: the decision stays"),
+    AppealState.REVERTED: marked("Your appeal was answered: the decision was reverted"),
+}
+_MAY_STAY = {
+    SubjectKind.PHOTO: marked("We have looked at the photo that you reported, and found that it may stay"),
+    SubjectKind.COMMENT: marked("We have looked at the comment that you reported, and found that it may stay"),
+    SubjectKind.USER: marked("We have looked at the user that you reported, and found that it may stay"),
+}
+_ACTED_ON = {
+    SubjectKind.PHOTO: marked("Thank you: we have acted on the photo that you reported"),
+    SubjectKind.COMMENT: marked("Thank you: we have acted on the comment that you reported"),
+    SubjectKind.USER: marked("Thank you: we have acted on the user that you reported"),
 }
 
 
@@ -54,24 +70,24 @@ async def read(
     return found
 
 
-def _of_decision(decision: Decision) -> str:
-    yours = _YOURS[decision.subject_kind]
+def _of_decision(decision: Decision) -> Sentence:
     if decision.reverts is not None:
-        text = _REVERTED.format(subject=yours[0].lower() + yours[1:])
+        template = _REVERTED[decision.subject_kind]
     elif decision.action is CaseAction.LIMIT:
-        text = _LIMITED
+        template = _LIMITED
     elif decision.action is CaseAction.SUSPEND:
-        text = _SUSPENDED
+        template = _SUSPENDED
     else:
-        text = f"{yours} {_DONE[decision.action]}"
-    return f"{text}. {decision.reason}" if decision.reason else text
+        template = _DONE[decision.subject_kind, decision.action]
+    text = Sentence.made(template, None, {})
+    return sentence("{text}. {reason}", text=text, reason=decision.reason) if decision.reason else text
 
 
-def _of_appeal(decision: Decision) -> str:
-    return _ANSWERS[AppealState.UPHELD if decision.appeal is not AppealState.REVERTED else AppealState.REVERTED]
+def _of_appeal(decision: Decision) -> Sentence:
+    state = AppealState.UPHELD if decision.appeal is not AppealState.REVERTED else AppealState.REVERTED
+    return Sentence.made(_ANSWERS[state], None, {})
 
 
-def _of_report(report: Report) -> str:
-    if report.outcome is ReportOutcome.NO_ACTION:
-        return f"We have looked at the {report.subject_kind} that you reported, and found that it may stay"
-    return f"Thank you: we have acted on the {report.subject_kind} that you reported"
+def _of_report(report: Report) -> Sentence:
+    templates = _MAY_STAY if report.outcome is ReportOutcome.NO_ACTION else _ACTED_ON
+    return Sentence.made(templates[report.subject_kind], None, {})

@@ -156,8 +156,12 @@ async def of_user(db: Queryable, user_id: int) -> list[PushSubscription]:
     """Return the subscriptions of a user's living sessions, oldest first."""
     rows = await db.fetch(
         f"""
-        SELECT {_COLUMNS} FROM push_subscriptions p JOIN sessions s ON s.shard = p.shard AND s.id = p.session_id
-        WHERE {_OF_USER} AND s.shard = {shard("$1")} AND s.revoked_at IS NULL ORDER BY p.id""",
+        SELECT {_COLUMNS}, coalesce(nullif(u.language, 'auto'), s.language, 'en') AS language
+        FROM push_subscriptions p
+        JOIN sessions s ON s.shard = p.shard AND s.id = p.session_id
+        JOIN users u ON u.shard = p.shard AND u.id = p.user_id
+        WHERE {_OF_USER} AND s.shard = {shard("$1")} AND u.shard = {shard("$1")} AND u.id = $1
+            AND s.revoked_at IS NULL ORDER BY p.id""",
         user_id,
     )
     return [_subscription_of(row) for row in rows]

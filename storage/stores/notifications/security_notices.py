@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from locales.sentences import Sentence, marked
 from storage.ids import shard_of
 from storage.notification_events import SecurityNoticed
 from storage.notifications import SecurityEvent, SecurityNotice
@@ -16,28 +17,46 @@ from storage.postgres.database import Transaction
 
 _LONGEST_DEVICE = 80  # characters
 _SENTENCES = {
-    SecurityEvent.NEW_SIGN_IN: ("New sign-in to your account from {device}", "New sign-in to your account"),
-    SecurityEvent.PASSWORD_CHANGED: ("Your password was changed from {device}", "Your password was changed"),
-    SecurityEvent.PASSWORD_RESET: ("Your password was reset from {device}", "Your password was reset"),
-    SecurityEvent.FACTOR_ADDED: ("Two-factor sign-in was turned on from {device}", "Two-factor sign-in was turned on"),
-    SecurityEvent.FACTOR_REMOVED: (
-        "Two-factor sign-in was turned off from {device}",
-        "Two-factor sign-in was turned off",
+    SecurityEvent.NEW_SIGN_IN: (
+        marked("New sign-in to your account from {device}"),
+        marked("New sign-in to your account"),
     ),
-    SecurityEvent.PASSKEY_ADDED: ("A passkey was added from {device}", "A passkey was added to your account"),
+    SecurityEvent.PASSWORD_CHANGED: (
+        marked("Your password was changed from {device}"),
+        marked("Your password was changed"),
+    ),
+    SecurityEvent.PASSWORD_RESET: (
+        marked("Your password was reset from {device}"),
+        marked("Your password was reset"),
+    ),
+    SecurityEvent.FACTOR_ADDED: (
+        marked("Two-factor sign-in was turned on from {device}"),
+        marked("Two-factor sign-in was turned on"),
+    ),
+    SecurityEvent.FACTOR_REMOVED: (
+        marked("Two-factor sign-in was turned off from {device}"),
+        marked("Two-factor sign-in was turned off"),
+    ),
+    SecurityEvent.PASSKEY_ADDED: (
+        marked("A passkey was added from {device}"),
+        marked("A passkey was added to your account"),
+    ),
     SecurityEvent.PROVIDER_LINKED: (
-        "A sign-in provider was linked from {device}",
-        "A sign-in provider was linked with your account",
+        marked("A sign-in provider was linked from {device}"),
+        marked("A sign-in provider was linked with your account"),
     ),
     SecurityEvent.TOKEN_CREATED: (
-        "An access token was made from {device}",
-        "An access token was made for your account",
+        marked("An access token was made from {device}"),
+        marked("An access token was made for your account"),
     ),
     SecurityEvent.APPLICATION_CONNECTED: (
-        "An app was connected with your account from {device}",
-        "An app was connected with your account",
+        marked("An app was connected with your account from {device}"),
+        marked("An app was connected with your account"),
     ),
-    SecurityEvent.EMAIL_CHANGED: ("Your e-mail address was changed from {device}", "Your e-mail address was changed"),
+    SecurityEvent.EMAIL_CHANGED: (
+        marked("Your e-mail address was changed from {device}"),
+        marked("Your e-mail address was changed"),
+    ),
 }
 
 
@@ -52,10 +71,12 @@ def notice(tx: Transaction, user_id: int, event: SecurityEvent, *, device: str =
     tx.emit(SecurityNoticed(user_id=user_id, notice_id=notice_id, event=event.value, device=line))
 
 
-def text_of(about: SecurityNotice) -> str:
+def text_of(about: SecurityNotice) -> Sentence:
     """Return what the notification of a notice says."""
     with_device, without = _SENTENCES[about.event]
-    return with_device.format(device=about.device) if about.device else without
+    return (
+        Sentence.made(with_device, None, {"device": about.device}) if about.device else Sentence.made(without, None, {})
+    )
 
 
 def to_document(about: SecurityNotice | None) -> dict[str, str] | None:

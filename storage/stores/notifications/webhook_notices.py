@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from locales.sentences import Sentence, marked
 from storage.notifications import NotificationKind
 from storage.postgres.database import Queryable
 from storage.stores.notifications.notification_text import excerpt_of
@@ -15,8 +16,8 @@ from storage.webhooks import Endpoint
 KINDS = (NotificationKind.WEBHOOK_FAILING, NotificationKind.WEBHOOK_DISABLED)
 
 _SENTENCES = {
-    NotificationKind.WEBHOOK_FAILING: "Your webhook “{name}” is failing",
-    NotificationKind.WEBHOOK_DISABLED: "Your webhook “{name}” was disabled",
+    NotificationKind.WEBHOOK_FAILING: marked("Your webhook “{name}” is failing"),
+    NotificationKind.WEBHOOK_DISABLED: marked("Your webhook “{name}” was disabled"),
 }
 
 
@@ -34,10 +35,14 @@ async def read(
     # An account has a few at most.
     endpoints = {endpoint.id: endpoint for endpoint in await webhook_endpoints.of_owner(db, owner_id)}
     return {
-        (kind, endpoint_id): WebhookNotice(_SENTENCES[kind].format(name=_name(endpoints[endpoint_id])), endpoint_id)
+        (kind, endpoint_id): _notice(kind, endpoints[endpoint_id])
         for kind, endpoint_id in subjects
         if endpoint_id in endpoints
     }
+
+
+def _notice(kind: NotificationKind, endpoint: Endpoint) -> WebhookNotice:
+    return WebhookNotice(Sentence.made(_SENTENCES[kind], None, {"name": _name(endpoint)}), endpoint.id)
 
 
 def _name(endpoint: Endpoint) -> str:

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from locales.sentences import sentence
 from storage.errors import ConflictError, NotFoundError
 from storage.models import Photo
 from storage.postgres.database import Queryable, Transaction
@@ -57,7 +58,9 @@ async def add(tx: Transaction, collection_id: int, photo_id: int, *, owner_id: i
     if row is None:
         raise NotFoundError("collection")
     if row["size"] is not None and row["size"] > MAX:
-        raise ConflictError("collection_full", f"A collection can have up to {MAX} photos. Remove some of them.")
+        raise ConflictError(
+            "collection_full", sentence("A collection can have up to {most} photos. Remove some of them.", most=MAX)
+        )
     return row["size"] is not None
 
 

@@ -7,6 +7,7 @@ stay, so that a photo returns when it can be seen again; those of deleted photos
 
 from __future__ import annotations
 
+from locales.sentences import sentence
 from storage import ids
 from storage.errors import ConflictError, NotFoundError
 from storage.models import Collection
@@ -30,7 +31,9 @@ async def create(tx: Transaction, *, owner_id: int, title: str, public: bool) ->
         f"SELECT count(*) FROM collections WHERE shard = {shard('$1')} AND owner_id = $1 AND NOT saved", owner_id
     )
     if number >= MAX:
-        raise ConflictError("too_many_collections", f"You can have up to {MAX} collections. Delete one of them.")
+        raise ConflictError(
+            "too_many_collections", sentence("You can have up to {most} collections. Delete one of them.", most=MAX)
+        )
     return collection_of(await _insert(tx, owner_id, title, public=public, saved=False))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from locales.sentences import sentence
 from storage.errors import ConflictError, NotFoundError
 from storage.events import CloseFriendChanged
 from storage.postgres.database import Queryable, Transaction
@@ -42,7 +43,9 @@ async def add(tx: Transaction, owner_id: int, friend_id: int) -> bool:
     if row["there"]:
         return False
     if row["number"] >= MAX:
-        raise ConflictError("too_many_close_friends", f"You can have up to {MAX} close friends. Remove one of them.")
+        raise ConflictError(
+            "too_many_close_friends", sentence("You can have up to {most} close friends. Remove one of them.", most=MAX)
+        )
     sql = f"INSERT INTO close_friends (shard, owner_id, other_id, outgoing) VALUES ({shard('$1')}, $1, $2, $3)"
     await tx.execute(sql, owner_id, friend_id, True)
     await tx.execute(sql, friend_id, owner_id, False)

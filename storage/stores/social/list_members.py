@@ -7,6 +7,7 @@ stays in the list, and its photos are left out until the mute ends.
 
 from __future__ import annotations
 
+from locales.sentences import sentence
 from storage.errors import ConflictError, NotFoundError
 from storage.models import User
 from storage.postgres.database import Queryable, Transaction
@@ -48,7 +49,9 @@ async def add(tx: Transaction, list_id: int, account_id: int, *, owner_id: int) 
     if row["there"]:
         return False
     if row["number"] >= MAX:
-        raise ConflictError("list_full", f"A list can have up to {MAX} accounts. Remove one of them first.")
+        raise ConflictError(
+            "list_full", sentence("A list can have up to {most} accounts. Remove one of them first.", most=MAX)
+        )
     await tx.execute(
         f"INSERT INTO list_members (shard, list_id, account_id, owner_id) VALUES ({_SHARD}, $1, $2, $3)",
         list_id,

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
+from locales.sentences import sentence
 from storage import ids
 from storage.errors import ConflictError, NotFoundError
 from storage.models import AccountList
@@ -35,7 +36,9 @@ async def create(tx: Transaction, *, owner_id: int, title: str) -> AccountList:
         raise NotFoundError("user")
     number = await tx.fetchval(f"SELECT count(*) FROM lists l WHERE {_OWNED}", owner_id)
     if number >= MAX:
-        raise ConflictError("too_many_lists", f"You can have up to {MAX} lists. Delete one of them first.")
+        raise ConflictError(
+            "too_many_lists", sentence("You can have up to {most} lists. Delete one of them first.", most=MAX)
+        )
     row = await tx.insert(
         ids.shard_of(owner_id),
         f"INSERT INTO lists (shard, id, owner_id, title) VALUES ({shard('$1')}, $1, $2, $3) "

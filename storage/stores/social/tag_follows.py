@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from locales.sentences import sentence
 from storage.errors import ConflictError, NotFoundError
 from storage.postgres.database import Queryable, Transaction
 from storage.postgres.sharding import shard
@@ -27,7 +28,10 @@ async def follow(tx: Transaction, user_id: int, tag: str) -> None:
     if tag in tags:
         return
     if len(tags) >= MAX_TAGS:
-        raise ConflictError("too_many_tags", f"You follow {MAX_TAGS} tags already. Unfollow one of them first.")
+        raise ConflictError(
+            "too_many_tags",
+            sentence("You follow {max_tags} tags already. Unfollow one of them first.", max_tags=MAX_TAGS),
+        )
     await tx.execute(
         f"INSERT INTO tag_follows (shard, user_id, tag) VALUES ({shard('$1')}, $1, $2) ON CONFLICT DO NOTHING",
         user_id,

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+from locales.sentences import sentence
 from storage import ids
 from storage.errors import ConflictError, NotFoundError
 from storage.models import Role
@@ -45,7 +46,9 @@ async def create(
     if not await account_locks.lock(tx, [owner_id]):
         raise NotFoundError("user")
     if len(await of_owner(tx, owner_id)) >= MAX:
-        raise ConflictError("too_many_webhooks", f"You can have up to {MAX} webhooks. Delete one of them.")
+        raise ConflictError(
+            "too_many_webhooks", sentence("You can have up to {most} webhooks. Delete one of them.", most=MAX)
+        )
     row = await tx.insert(
         ids.shard_of(owner_id),
         f"""

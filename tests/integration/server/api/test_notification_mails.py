@@ -15,7 +15,7 @@ from storage.postgres.database import Database
 from storage.stores.accounts import email_addresses, users
 from storage.stores.notifications import deliveries
 from tests.support.api import Api
-from tests.support.api_user import ApiUser
+from tests.support.api_user import PASSWORD, ApiUser
 from tests.support.community import ready_photo
 from tests.support.deliveries import Deliveries
 from tests.support.mails import Postbox, ReceivedMail, send_mails
@@ -62,6 +62,12 @@ class Scene:
         response = await self._api.visitor.call("POST", found[1], data={"List-Unsubscribe": "One-Click"})
         assert response.status < 300, response.body
 
+    async def sign_in_with(self, languages: str) -> None:
+        """Sign in with a client that prefers some languages."""
+        fields = {"username": self.owner.name, "password": PASSWORD}
+        headers = {"Accept-Language": languages}
+        (await self._api.visitor.call("POST", "/tokens", json=fields, headers=headers)).expect(201)
+
     async def preference(self, kind: str) -> str:
         """Return the audience of mails about a kind."""
         page = (await self.owner.call("GET", "/notifications/preferences")).expect(200)
@@ -100,6 +106,34 @@ async def test_a_mail_about_what_was_not_read(scene: Scene) -> None:
     (await scene.owner.call("PUT", "/notifications/preferences", json={"items": []})).expect(200)
     await scene.comment()
     assert len(await scene.later()) == 1
+
+
+@pytest.mark.parametrize(
+    ("language", "subject", "settings"),
+    [
+        ("de", "Neuer Kommentar zu deinem Foto: {other}", "Wähle, worüber du benachrichtigt wirst"),
+        ("ar", "علّق \N{FIRST STRONG ISOLATE}{other}\N{POP DIRECTIONAL ISOLATE} على صورتك", "اختر ما تُشعَر به"),
+    ],
+)
+async def test_a_mail_is_in_the_language_of_its_user(scene: Scene, language: str, subject: str, settings: str) -> None:
+    """The account's language decides about the sentences, and not about what users have written."""
+    (await scene.owner.call("PATCH", "/users/me", json={"language": language})).expect(200)
+    await scene.comment()
+    (mail,) = await scene.later()
+    assert mail.subject == subject.format(other=scene.other.name)
+    assert mail.message["Content-Language"] == language
+    assert f'<html lang="{language}" dir="{"rtl" if language == "ar" else "ltr"}">' in mail.html
+    for form in (mail.text, mail.html):
+        assert settings in form
+        assert "Where is it?" in form
+
+
+async def test_a_mail_is_in_the_language_of_the_last_client(scene: Scene) -> None:
+    """Without a choice it is in that of the browser in which the user has signed in last."""
+    await scene.sign_in_with("de-AT, en;q=0.5")
+    await scene.comment()
+    (mail,) = await scene.later()
+    assert mail.subject == f"Neuer Kommentar zu deinem Foto: {scene.other.name}"
 
 
 async def test_a_digest(scene: Scene, database: Database) -> None:

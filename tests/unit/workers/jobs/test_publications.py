@@ -83,6 +83,7 @@ def test_notification_documents() -> None:
         "webhook_id": None,
         "security": None,
         "text": "bob started following you",
+        "localized": None,
         "created_at": "2026-11-20T12:00:00.123Z",
         "updated_at": "2026-11-20T12:00:00.123Z",
         "seen": True,

@@ -33,7 +33,7 @@ async def test_a_mail_says_what_happened_and_when(event: SecurityEvent, device: 
     assert letter is not None
     text = letter.paragraphs[0]
     assert "@ann on PicShare" in text
-    assert "2026-11-29 at 12:30 UTC" in text
+    assert "2026-11-29 12:30 UTC" in text
     assert by in text
     assert letter.button is not None
     assert letter.button.url.startswith("https://photos.example.com/settings/")
