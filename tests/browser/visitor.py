@@ -144,6 +144,12 @@ class Site:
         """Create an account without a browser."""
         return await ApiUser.sign_up(self._http, self.url, f"p{uuid.uuid4().hex[:12]}")
 
+    def account(self, name: str, token: str) -> ApiUser:
+        """Return an account that exists."""
+        account = ApiUser(self._http, self.url, name)
+        account.token = token
+        return account
+
     async def visitor(self, account: ApiUser | None = None, *, url: str | None = None, **options: Any) -> Visitor:
         """Open a browser for a user, with an empty page; `options` are those of a Playwright context.
 

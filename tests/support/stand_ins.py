@@ -29,8 +29,8 @@ class Received:
 class StandIn:
     """Answers every request with 200 and its name, or with 503 while it is `draining`.
 
-    A path that ends with `/held` waits for `gate`, and one with `/poison` ends the connection. Sockets echo, and
-    respond to `NAME` with the name; a stream sends what `send` is given.
+    A path that ends with `/held` waits for `gate`, one with `/poison` ends the connection, and one with `/long` has
+    11 KB of data. Sockets echo, and respond to `NAME` with the name; a stream sends what `send` is given.
     """
 
     def __init__(self, name: str) -> None:
@@ -82,6 +82,8 @@ class StandIn:
         if request.path.endswith("/poison"):
             assert request.transport is not None
             request.transport.abort()
+        if request.path.endswith("/long"):
+            return web.json_response(["a photo"] * 1000, headers={NAME: self.name})
         return web.Response(headers={NAME: self.name})
 
     async def _echo(self, request: web.Request) -> web.WebSocketResponse:

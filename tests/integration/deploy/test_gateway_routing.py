@@ -55,6 +55,17 @@ async def test_requests_reach_the_role_that_serves_them(gateway: Gateway, method
     assert (reply.status, reply.by.rstrip("123")) == (200, role)
 
 
+async def test_long_data_are_compressed(gateway: Gateway) -> None:
+    """Data are sent compressed to clients that accept that, if they are long enough to be worth it."""
+    long, short = await gateway.get("/api/v1/photos/long"), await gateway.get("/api/v1/photos")
+    plain = await gateway.get("/api/v1/photos/long", headers={"Accept-Encoding": "identity"})
+    assert long.headers["Content-Encoding"] == "gzip"
+    assert "Accept-Encoding" in long.headers["Vary"]
+    assert "Content-Encoding" not in short.headers
+    assert "Content-Encoding" not in plain.headers
+    assert long.body == plain.body
+
+
 @pytest.mark.parametrize(
     ("method", "accept", "role"),
     [("POST", "text/event-stream", "live"), ("POST", "application/json", "write"), ("GET", "*/*", "read")],
