@@ -5,13 +5,15 @@ from __future__ import annotations
 from html import escape
 from string import Template
 
+from locales.catalogues import direction, translate
+from locales.sentences import marked
 from server.previews.link_preview import LinkPreview
 
 # Other sites may show this page, and it may load nothing but images, videos and its style.
 POLICY = "default-src 'none'; img-src 'self'; media-src 'self'; style-src 'self'; base-uri 'none'; frame-ancestors *"
 _PAGE = Template(
     """<!doctype html>
-<html lang="en">
+<html lang="$language" dir="$direction">
   <head>
     <meta charset="utf-8">
     <title>$title</title>
@@ -26,16 +28,19 @@ _PAGE = Template(
   <body>
     <a class="picture" href="$url" target="_blank" rel="noopener">$picture</a>
     <p class="line"><a href="$author_url" target="_blank" rel="noopener">$author</a>
-    <a class="site" href="$url" target="_blank" rel="noopener">See it on PicShare</a></p>
+    <a class="site" href="$url" target="_blank" rel="noopener">$see</a></p>
   </body>
 </html>
 """
 )
 
 
-def embed_page(preview: LinkPreview) -> str:
-    """Return the page of a photo that visitors may see."""
+def embed_page(preview: LinkPreview, language: str) -> str:
+    """Return the page of a photo that visitors may see, in a language."""
     return _PAGE.substitute(
+        language=language,
+        direction=direction(language),
+        see=escape(translate(marked("See it on PicShare"), language)),
         title=escape(preview.title),
         url=escape(preview.url),
         author=escape(preview.author),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import orjson
 from aiohttp import web
 
+from locales.negotiation import accepted_language
 from server.edge.api_request import ApiRequest, json_response
 from server.edge.endpoint import Auth, Endpoint, Handler
 from server.previews.embed_page import POLICY, embed_page
@@ -44,8 +45,15 @@ class LinkRoutes:
 
     async def embed(self, request: ApiRequest) -> web.Response:
         """Handle `GET /p/{id}/embed`."""
-        page = embed_page(await self._previews.photo(request.http.match_info["id"]))
-        headers = {"Content-Security-Policy": POLICY, "Cache-Control": "public, max-age=300"}
+        # In a frame of another site the browser has no cookie of this one.
+        language = accepted_language(request.http.headers.get("Accept-Language", ""))
+        page = embed_page(await self._previews.photo(request.http.match_info["id"]), language)
+        headers = {
+            "Content-Security-Policy": POLICY,
+            "Cache-Control": "public, max-age=300",
+            "Content-Language": language,
+            "Vary": "Accept-Language",
+        }
         return web.Response(text=page, content_type="text/html", headers=headers)
 
     async def robots(self, _request: ApiRequest) -> web.Response:

@@ -139,7 +139,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
             "server/identity storage"
         ),
         "server/previews": (
-            "server/api server/edge server/identity storage storage/postgres storage/render storage/stores"
+            "locales server/api server/edge server/identity storage storage/postgres storage/render storage/stores"
         ),
         "server/demo": (
             "server/actions server/identity server/media storage storage/blobs storage/postgres storage/stores"
