@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Mapping
 from typing import Any
 
 from graphql import (
@@ -18,6 +18,7 @@ from graphql import (
 from graphql.execution.values import VariableValues
 
 from server.graphql.errors import ArgumentError
+from server.graphql.fields import frozen
 from server.graphql.schema_types import Schema
 
 
@@ -33,6 +34,7 @@ class Arguments:
         if definition.args:
             self._constant = self._coerced_once()
             self._converted = self._converted_once()
+        self._key = frozen(self._converted or {})
 
     def values(self, variables: VariableValues) -> dict[str, Any]:
         """Return the arguments by the names of the resolver's parameters; raise `ArgumentError` for a wrong value."""
@@ -45,6 +47,10 @@ class Arguments:
             except GraphQLError as error:
                 raise ArgumentError(error.message) from None
         return self._schema.converted(values, self._definition)
+
+    def key(self, values: Mapping[str, Any]) -> Hashable:
+        """Return what distinguishes these values, which `values` has returned, from others of the field."""
+        return self._key if values is self._converted else frozen(values)
 
     def _converted_once(self) -> dict[str, Any] | None:
         # Lists and input objects are made for each request: resolvers may change them.

@@ -19,7 +19,7 @@ from server.graphql.fields import type_name
 
 Trail = tuple[int, ...]  # indexes into the lists of a field's value
 _NONE = type(None)
-_LISTS = frozenset({list})
+_LISTS, _DICTS = frozenset({list}), frozenset({dict})
 _MAX_INT = 2**31  # of the type Int
 
 
@@ -89,13 +89,16 @@ class LeafColumn:
         self._items = frozenset((*kinds, _NONE) if shape.nullable[-1] else kinds)
 
     @property
-    def copied(self) -> bool:
-        """Return whether values of the expected class are copied as they are."""
-        return self._passes is not None
+    def copied_unless(self) -> str | None:
+        """Return the condition on a `value`, in Python, on which it is not copied as it is; None if none may be."""
+        if self._passes is None or self._lists:
+            return None
+        unless = self._passes.unless
+        return f"value is not None and ({unless})" if self._shape.nullable[-1] else unless
 
     def complete(self, values: Sequence[Any]) -> Completed:
         """Return the completed column."""
-        if self.passes(values):
+        if self._pass(values):
             return Completed(values)
         coerced = self._coerce_all(values)
         if coerced is not None:
@@ -103,7 +106,7 @@ class LeafColumn:
         slow = _EachValue(self._shape, self._leaf)
         return Completed(slow.complete(values), slow.failures)
 
-    def passes(self, values: Sequence[Any]) -> bool:
+    def _pass(self, values: Sequence[Any]) -> bool:
         """Return whether all values may be copied as they are."""
         if self._passes is None:
             return False
@@ -232,10 +235,11 @@ class _EachValue:
 
 
 class _Passing(NamedTuple):
-    """The class of values that a scalar copies as they are, and a check of these values."""
+    """The class of values that a scalar copies as they are, and a check of these values; `unless` is both of one."""
 
     kind: type
     check: Callable[[Sequence[Any]], bool]
+    unless: str
 
 
 def _names(kind: GraphQLScalarType | GraphQLEnumType) -> dict[Any, str]:
@@ -263,19 +267,21 @@ def _finite(values: Sequence[Any]) -> bool:
 
 
 _PASSING = {
-    "String": _Passing(str, _any),
-    "ID": _Passing(str, _any),
-    "Boolean": _Passing(bool, _any),
-    "Int": _Passing(int, _small),
-    "Float": _Passing(float, _finite),
+    "String": _Passing(str, _any, "type(value) is not str"),
+    "ID": _Passing(str, _any, "type(value) is not str"),
+    "Boolean": _Passing(bool, _any, "type(value) is not bool"),
+    "Int": _Passing(int, _small, f"type(value) is not int or not {-_MAX_INT} <= value < {_MAX_INT}"),
+    "Float": _Passing(float, _finite, "type(value) is not float or not isfinite(value)"),
     # Scalars of the product, whose values are those of the REST API.
-    "DateTime": _Passing(str, _any),
-    "BigInt": _Passing(int, _any),
+    "DateTime": _Passing(str, _any, "type(value) is not str"),
+    "BigInt": _Passing(int, _any, "type(value) is not int"),
 }
 
 
 def _are_present(values: Sequence[Any]) -> bool:
     """Return whether no value is null or an error."""
+    if _DICTS.issuperset(map(type, values)):
+        return True
     return not any(kind is _NONE or issubclass(kind, Exception) for kind in set(map(type, values)))
 
 

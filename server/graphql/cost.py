@@ -28,12 +28,15 @@ from graphql import (
 )
 
 from server.graphql.conditions import holds
+from server.graphql.errors import RequestRefusedError
 from server.graphql.fields import FieldOptions
 from server.graphql.outline import Branch, Entry
 from server.graphql.schema_types import field_options
+from server.graphql.structure import Limits
 
 PAGE = 20
 PAGE_ARGUMENT = "first"
+_DIGITS = 11  # of a number that are read; one that has more is far too large, and takes long to convert
 # Introspection is executed by the library, 50 objects in the time that the product's resolvers take for one.
 INTROSPECTION_WEIGHT = 0.02
 # Usual lengths of introspection's lists, by their field; `types` has the types of the schema.
@@ -75,6 +78,16 @@ def cost_tree(branches: Mapping[str, Branch], schema: GraphQLSchema) -> tuple[Co
 def total_cost(nodes: Iterable[CostNode], variables: Variables) -> int:
     """Return the cost of an operation with these variables, rounded up; at least 1."""
     return max(1, math.ceil(_cost(nodes, variables, None)))
+
+
+def check_cost(cost: int, limits: Limits) -> None:
+    """Raise `RequestRefusedError` for an operation that costs too much."""
+    if cost > limits.cost:
+        message = (
+            f"The operation costs {cost}; at most {limits.cost} are allowed. "
+            "Ask for smaller pages with the argument first, or for fewer lists within lists."
+        )
+        raise RequestRefusedError("cost_exceeded", [message], cost=cost)
 
 
 def _cost(nodes: Iterable[CostNode], variables: Variables, page: int | None) -> float:
@@ -129,7 +142,7 @@ def _page_argument(node: FieldNode, definition: GraphQLField) -> int | str | Non
             if isinstance(value, VariableNode):
                 return value.name.value
             if isinstance(value, IntValueNode):
-                return max(1, int(value.value))
+                return max(1, int(value.value[:_DIGITS]))
     default = definition.args[PAGE_ARGUMENT].default_value
     return default if isinstance(default, int) else PAGE
 

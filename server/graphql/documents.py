@@ -1,8 +1,8 @@
 """Documents that passed every check, kept by their text.
 
-The checks run from the cheapest to the most expensive: the length, the tokens, the form, validation without the
-comparison of overlapping fields, the number of these comparisons, and then the comparisons themselves. So no document
-takes long, whatever it was made for.
+The checks run from the cheapest to the most expensive: the length, the tokens, the form, the number of comparisons of
+overlapping fields, the cost where it does not depend on variables, validation without these comparisons, and then the
+comparisons themselves. So no document takes long, whatever it was made for.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ from graphql import (
     validate,
 )
 
+from server.graphql.cost import check_cost, cost_tree, total_cost
 from server.graphql.errors import RequestRefusedError
 from server.graphql.operations import Operation
 from server.graphql.outline import Branch, Outliner
@@ -163,7 +164,6 @@ def _checked(text: str, schema: Schema, limits: Limits) -> dict[str, Operation]:
     except GraphQLError as error:
         raise RequestRefusedError("parse_failed", [error]) from None
     check_structure(parsed, limits)
-    _validate(schema, parsed, _rules_for(text))
     fragments = {node.name.value: node for node in parsed.definitions if isinstance(node, FragmentDefinitionNode)}
     operations = [node for node in parsed.definitions if isinstance(node, OperationDefinitionNode)]
     outliner = Outliner(schema.core, fragments)
@@ -171,11 +171,16 @@ def _checked(text: str, schema: Schema, limits: Limits) -> dict[str, Operation]:
     pairs = max((_pairs(outline.values()) for outline in outlines), default=0)
     if pairs > limits.overlaps:
         raise exceeded("overlaps", pairs, limits.overlaps)
+    costs = [cost_tree(outline, schema.core) for outline in outlines]
+    if "$" not in text:
+        # Validation takes far longer. That of the operation that is chosen is checked again.
+        check_cost(min((total_cost(cost, {}) for cost in costs), default=0), limits)
+    _validate(schema, parsed, _rules_for(text))
     if pairs:
         _validate(schema, parsed, [OverlappingFieldsCanBeMergedRule])
     return {
-        node.name.value if node.name else "": Operation(schema, node, fragments, outline)
-        for node, outline in zip(operations, outlines, strict=True)
+        node.name.value if node.name else "": Operation(schema, node, fragments, outline, cost)
+        for node, outline, cost in zip(operations, outlines, costs, strict=True)
     }
 
 

@@ -16,7 +16,7 @@ from graphql.execution.values import VariableValues
 
 from server.graphql.columns import Children, Failure, Trail
 from server.graphql.errors import ArgumentError, FieldErrors
-from server.graphql.fields import BatchFunction, ResolverContext, Results, frozen, one_each, read
+from server.graphql.fields import BatchFunction, ResolverContext, Results, one_each, read
 from server.graphql.plan import Fetch, Plan, Selection, Step
 
 READS_TOGETHER = 4  # of one operation: each usually takes a connection to the database, of which others need some
@@ -110,7 +110,7 @@ class Execution:
     def _enter(self, group: Group) -> None:
         """Fill what is read from the objects of a group; their batch fields are left for the next level."""
         selection = group.selection
-        copied = selection.copied is not None and selection.copied.copy(group.sources, group.targets)
+        copied = selection.copy is not None and selection.copy(group.sources, group.targets)
         for step in selection.others if copied else selection.reads:
             self._fill(group, step, _read_all(group.sources, step.key))
         self._pending += [(group, fetch) for fetch in selection.fetches]
@@ -134,7 +134,7 @@ class Execution:
             except ArgumentError as error:
                 self._fill(group, fetch, [error] * len(group.sources))
                 continue
-            key = fetch.resolve, frozen(arguments) if arguments else None
+            key = fetch.resolve, fetch.arguments.key(arguments)
             if key not in calls:
                 calls[key] = _Call(fetch.resolve, arguments, [])
             calls[key].uses.append((group, fetch))
@@ -224,9 +224,9 @@ class Execution:
 def _read_all(sources: Sequence[Any], key: str) -> list[Any]:
     if type(sources[0]) is dict:
         try:
-            return [source[key] for source in sources]
-        except (KeyError, TypeError, AttributeError):
-            pass  # an entry is missing, or not all of them are mappings
+            return [source.get(key) for source in sources]
+        except (TypeError, AttributeError):
+            pass  # not all of them are mappings
     return [_read(source, key) for source in sources]
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import orjson
 import strawberry
 
+from server.graphql.cost import check_cost
 from server.graphql.documents import Documents
 from server.graphql.errors import RequestRefusedError
 from server.graphql.execution import Execution
@@ -55,12 +56,7 @@ class Executor:
             raise RequestRefusedError("variables_too_large", [message])
         limits = self._trusted_limits if trusted else self.limits
         prepared = self.documents.check(document, limits).operation(operation_name).prepare(given)
-        if prepared.cost > self.limits.cost:
-            message = (
-                f"The operation costs {prepared.cost}; at most {self.limits.cost} are allowed. "
-                "Ask for smaller pages with the argument first, or for fewer lists within lists."
-            )
-            raise RequestRefusedError("cost_exceeded", [message], cost=prepared.cost)
+        check_cost(prepared.cost, self.limits)
         return prepared
 
     async def prepare_in_turn(

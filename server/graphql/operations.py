@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from graphql import FragmentDefinitionNode, OperationDefinitionNode, OperationTy
 from graphql.execution.values import VariableValues
 
 from server.graphql.conditions import condition_variables
-from server.graphql.cost import cost_tree, total_cost
+from server.graphql.cost import CostNode, total_cost
 from server.graphql.errors import RequestRefusedError
 from server.graphql.outline import Branch
 from server.graphql.plan import Compiler, Plan
@@ -41,11 +41,12 @@ class Operation:
         node: OperationDefinitionNode,
         fragments: Mapping[str, FragmentDefinitionNode],
         branches: Mapping[str, Branch],
+        cost: Sequence[CostNode],
     ) -> None:
         self.node = node
         self.fragments = fragments
         self._schema = schema
-        self._cost = cost_tree(branches, schema.core)
+        self._cost = cost
         self._fields = sum(branch.size for branch in branches.values())
         self._conditions = sorted(condition_variables([node, *fragments.values()]) & _declared(node))
         self._plans: OrderedDict[tuple[bool, ...], Plan] = OrderedDict()

@@ -51,7 +51,7 @@ class Branch:
 
 
 class Outliner:
-    """Outlines of the operations of a valid document."""
+    """Outlines of the operations of a document, without what the schema or the document does not define."""
 
     def __init__(self, schema: GraphQLSchema, fragments: Fragments) -> None:
         self._schema = schema
@@ -96,14 +96,15 @@ class Outliner:
                     branch.entries.append(Entry(node, parent, definition, added))
             elif isinstance(node, InlineFragmentNode):
                 condition = node.type_condition
-                kind = parent if condition is None else self._schema.type_map[condition.name.value]
-                self._collect(node.selection_set, kind, added, branches, visited)
+                found = parent if condition is None else self._schema.type_map.get(condition.name.value)
+                if found is not None:
+                    self._collect(node.selection_set, found, added, branches, visited)
             elif isinstance(node, FragmentSpreadNode):
-                fragment = self._fragments[node.name.value]
-                kind = self._schema.type_map[fragment.type_condition.name.value]
+                fragment = self._fragments.get(node.name.value)
+                kind = None if fragment is None else self._schema.type_map.get(fragment.type_condition.name.value)
                 # A fragment under the same conditions adds nothing a second time.
                 key = node.name.value, hash(tuple(map(id, added)))
-                if key not in visited:
+                if fragment is not None and kind is not None and key not in visited:
                     visited.add(key)
                     self._collect(fragment.selection_set, kind, added, branches, visited)
 

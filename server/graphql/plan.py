@@ -34,7 +34,7 @@ from server.graphql.arguments import Arguments
 from server.graphql.columns import LeafColumn, ObjectColumn, Shape, UnexpectedValueError
 from server.graphql.conditions import holds
 from server.graphql.fields import TYPE_NAME, BatchFunction
-from server.graphql.rows import Rows
+from server.graphql.rows import CopiedLeaf, Copy, copy_function
 from server.graphql.schema_types import Schema, field_options, leaf_key
 
 _INTROSPECTION = {"__schema", "__type"}
@@ -70,14 +70,14 @@ class Fetch(Step):
 class Selection:
     """What is selected on one type of object; `introspection` are the nodes of root fields for the library.
 
-    The leaves of `copied` are among the `reads`, and `others` are those that are not.
+    `copy` copies some of the `reads`, and `others` are the rest.
     """
 
     template: dict[str, Any] = field(default_factory=dict)
     reads: list[Read] = field(default_factory=list)
     fetches: list[Fetch] = field(default_factory=list)
     introspection: list[FieldNode] = field(default_factory=list)
-    copied: Rows | None = None
+    copy: Copy | None = None
     others: list[Read] = field(default_factory=list)
 
 
@@ -125,7 +125,7 @@ class Compiler:
                 selection.introspection += nodes
             elif field_name != TYPE_NAME:
                 self._add(selection, name, nodes, kind.fields[field_name])
-        selection.copied, selection.others = _copied(selection.reads)
+        selection.copy, selection.others = _copied(selection.reads)
         return selection
 
     def _add(self, selection: Selection, name: str, nodes: Sequence[FieldNode], definition: GraphQLField) -> None:
@@ -209,13 +209,16 @@ class _Types(dict[str, Selection]):
         return selection
 
 
-def _copied(reads: Sequence[Read]) -> tuple[Rows | None, list[Read]]:
-    """Return the leaves that are copied together, and the other fields that are read."""
-    leaves = [(each, each.column) for each in reads if isinstance(each.column, LeafColumn) and each.column.copied]
-    if len(leaves) < 2:
-        return None, list(reads)
-    names, keys = [each.name for each, _ in leaves], [each.key for each, _ in leaves]
-    return Rows(names, keys, [column for _, column in leaves]), [each for each in reads if each.name not in names]
+def _copied(reads: Sequence[Read]) -> tuple[Copy | None, list[Read]]:
+    """Return what copies the leaves that may be copied, and the other fields that are read."""
+    leaves, others = [], []
+    for each in reads:
+        unless = each.column.copied_unless if isinstance(each.column, LeafColumn) else None
+        if unless is None:
+            others.append(each)
+        else:
+            leaves.append(CopiedLeaf(each.name, each.key, unless))
+    return (copy_function(leaves), others) if leaves else (None, others)
 
 
 def _charges(root: Selection) -> bool:

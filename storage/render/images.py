@@ -90,7 +90,8 @@ def opened(media: Sequence[str]) -> dict[str, Any]:
 def urls_of(media: Sequence[str]) -> dict[str, str]:
     """Return the field `urls` alone."""
     _, prefix, query = media
-    return {name: f"{prefix}{variant}{query}" for name, variant in _NAMES.items()}
+    # Written out, because a page has many.
+    return {"thumb": f"{prefix}{THUMB}{query}", "feed": f"{prefix}{FEED}{query}"}
 
 
 @functools.lru_cache(maxsize=_MAX_TEMPLATES)
