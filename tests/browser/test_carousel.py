@@ -9,6 +9,7 @@ import pytest
 from playwright.async_api import Locator, expect
 
 from tests.browser.contrast import poor_contrasts
+from tests.browser.gestures import double_click
 from tests.browser.test_layout import SMALL_TARGETS
 from tests.browser.visitor import PHONE, WITHIN, Site, Visitor, published
 from tests.support.pictures import encoded, halves, photograph
@@ -101,7 +102,7 @@ async def test_a_double_tap_on_any_picture_likes_the_photo(site: Site) -> None:
     card = visitor.card("Three")
     await card.get_by_role("button", name="Picture 2 of 3").click()
     await shows(card.get_by_role("region"), 2)
-    await card.locator(".frame").nth(1).dblclick()
+    await double_click(visitor, card.locator(".frame").nth(1))
     await expect(card.locator(".like")).to_have_attribute("aria-pressed", "true", timeout=WITHIN)
 
 

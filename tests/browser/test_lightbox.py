@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import re
-import time
 from typing import Any
 
 import pytest
@@ -12,6 +11,7 @@ from playwright.async_api import CDPSession, Locator, expect
 
 from bench.images import mosaic
 from tests.browser.contrast import poor_contrasts
+from tests.browser.gestures import double_click, double_tap
 from tests.browser.test_layout import SMALL_TARGETS
 from tests.browser.visitor import PHONE, WITHIN, Site, Visitor, published
 from tests.support.api_user import ApiUser
@@ -65,16 +65,6 @@ async def touch(session: CDPSession, *path: list[tuple[float, float]]) -> None:
         points = [{"x": x, "y": y, "id": finger} for finger, (x, y) in enumerate(places)]
         kind = "touchStart" if number == 0 else "touchMove" if places else "touchEnd"
         await session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
-
-
-async def double_tap(session: CDPSession, x: float, y: float) -> None:
-    """Tap twice within 60 milliseconds of the events' own time, however late the browser handles them."""
-    now = time.time()
-    touches = [("touchStart", [{"x": x, "y": y}]), ("touchEnd", [])] * 2
-    for number, (kind, points) in enumerate(touches):
-        await session.send(
-            "Input.dispatchTouchEvent", {"type": kind, "touchPoints": points, "timestamp": now + number * 0.02}
-        )
 
 
 async def test_keys(site: Site) -> None:
@@ -168,15 +158,15 @@ async def test_the_mouse_enlarges_and_back_closes(site: Site) -> None:
     assert moved is not None
     # The edge of the picture stays at that of the window.
     assert moved["x"] + moved["width"] == pytest.approx(1280, abs=2)
-    await frame.dblclick()
+    await double_click(visitor, frame)
     await scaled(visitor, 1, 1)
-    await frame.dblclick()
+    await double_click(visitor, frame)
     await scaled(visitor, 2, 2.2)
     await page.go_back()
     await visitor.loses(lightbox(visitor))
     assert page.url == f"{visitor.url}/p/{photo}"
     assert await page.evaluate("() => window.kept === document.querySelector('.photo-page')")
-    await page.locator(".photo-page .frame").dblclick()
+    await double_click(visitor, page.locator(".photo-page .frame"))
     await expect(page.locator(".photo-page .like")).to_have_attribute("aria-pressed", "true", timeout=WITHIN)
     await visitor.loses(lightbox(visitor))
 

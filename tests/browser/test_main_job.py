@@ -6,6 +6,7 @@ import re
 
 from playwright.async_api import expect
 
+from tests.browser.gestures import double_click
 from tests.browser.visitor import WITHIN, Site
 from tests.support.pictures import photograph
 
@@ -43,7 +44,7 @@ async def test_a_double_tap_likes_and_the_button_unlikes(site: Site) -> None:
     await follower.sees(card.locator(".frame.loaded"))
     # The card is visible to the owner, whose page therefore receives the count, too.
     await owner.subscribed(f"photo:{photo['id']}")
-    await card.locator(".frame").dblclick()
+    await double_click(follower, card.locator(".frame"))
     like = card.get_by_role("button", name=re.compile("^Like"))
     await expect(like).to_have_attribute("aria-pressed", "true")
     await owner.sees(owner.toast("liked your photo"))
