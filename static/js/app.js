@@ -21,6 +21,7 @@ import { profilePage } from "./profile/profile.js";
 import { AUTOMATIC, PageLanguage } from "./service/page_language.js";
 import { Push } from "./notifications/push.js";
 import { forgetSearches } from "./discover/recent_searches.js";
+import { pullToRefresh } from "./elements/pull_to_refresh.js";
 import { proveIdentity } from "./account/reauthentication.js";
 import { Router } from "./elements/router.js";
 import { Session } from "./service/session.js";
@@ -132,11 +133,12 @@ class App extends EventTarget {
     this.session.addEventListener("change", ({ detail }) => this.#userChanged(detail));
     this.live.addEventListener("state", ({ detail }) => detail.state === "stopped" && detail.reason && this.#disconnected());
     this.language.addEventListener("chosen", () => this.session.user && (this.session.user.language = this.language.chosen));
-    this.router.addEventListener("shown", () => this.shell.markCurrentLink());
+    this.router.addEventListener("shown", () => this.shell.pageShown());
     this.live.on("feed", ({ data }) => data.type === "photo.removed" && this.photos.remove(data.photo_id));
     this.live.on("feed", ({ data }) => this.accounts.received(data));
     this.live.on("feed", ({ data }) => data.type === "user.changed" && redrawUser(data.user));
     acceptDrops((files) => this.#drop(files), () => this.session.user !== null);
+    pullToRefresh({ refresh: () => this.refresh(), allowed: () => this.router.canRefresh });
     keepTimesUpdated();
     fill(document.querySelector(".skip-link"), t("Skip to content"));
     handleShortcuts(photoShortcuts(this));
@@ -185,6 +187,15 @@ class App extends EventTarget {
     sessionStorage.setItem(PATH_KEY, this.#pathAfterSignIn);
   }
 
+  /** Load the newest content of the shown page; what fails is shown. */
+  async refresh() {
+    try {
+      await this.router.refresh();
+    } catch (error) {
+      this.toasts.error(error);
+    }
+  }
+
   #open(page, params) {
     const visitor = this.session.user === null;
     if (OPEN_PAGES.has(page)) {
@@ -226,7 +237,7 @@ class App extends EventTarget {
     this.notificationCenter.begin();
     this.uploads.begin();
     this.push.begin();
-    this.draft.removeOld();
+    this.draft.begin();
   }
 
   /** End the session, and remove what this browser keeps of the user. */

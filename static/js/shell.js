@@ -10,6 +10,7 @@ export class Shell {
   #app;
   #badge = h("span.badge", { hidden: true });
   #links = new Map();
+  #refreshButtons = [];
   #connectionStatus;
   main = h("main", { id: "main", tabindex: "-1" });
   element = h("div.shell");
@@ -23,6 +24,7 @@ export class Shell {
   /** Draw the frame for the signed-in user; `bare` draws only the page. */
   draw({ bare }) {
     this.#links.clear();
+    this.#refreshButtons = [this.#refreshButton("button.icon-button"), this.#refreshButton("button.text-button.secondary")];
     this.element.classList.toggle("shell", !bare);
     if (bare) {
       fill(this.element, this.main);
@@ -30,11 +32,18 @@ export class Shell {
     }
     fill(this.element, this.#topbar(), this.#nav(), this.#app.uploads.element, this.main);
     this.#setCount(this.#app.notificationCenter.counters.unseen);
-    this.markCurrentLink();
+    this.pageShown();
   }
 
-  /** Mark the link of the current page. */
-  markCurrentLink() {
+  /** Mark the link of the current page, and offer to refresh a page for which that is possible. */
+  pageShown() {
+    const { canRefresh } = this.#app.router;
+    for (const button of this.#refreshButtons) button.hidden = !canRefresh;
+    document.documentElement.classList.toggle("refreshable", canRefresh);
+    this.#markCurrentLink();
+  }
+
+  #markCurrentLink() {
     for (const [path, link] of this.#links) {
       if (path === location.pathname) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
@@ -42,7 +51,20 @@ export class Shell {
   }
 
   #topbar() {
-    return h("header.topbar", {}, this.#wordmarkCurrentLink(), this.#connectionStatus.bar.element);
+    const [refresh] = this.#refreshButtons;
+    return h("header.topbar", {}, this.#wordmarkCurrentLink(), h("div.topbar-end", {}, this.#connectionStatus.bar.element, refresh));
+  }
+
+  /** An installed application has no button of the browser for it. */
+  #refreshButton(tag) {
+    const busy = async ({ currentTarget: button }) => {
+      if (button.getAttribute("aria-disabled")) return;
+      button.setAttribute("aria-disabled", "true");
+      await this.#app.refresh();
+      button.removeAttribute("aria-disabled");
+    };
+    const isIcon = tag.endsWith("icon-button");
+    return h(tag, { type: "button", hidden: true, "aria-label": isIcon && t("Refresh"), onclick: busy }, isIcon ? icon("refresh") : t("Refresh"));
   }
 
   #wordmarkCurrentLink() {
@@ -70,7 +92,7 @@ export class Shell {
       { "aria-label": t("Main") },
       this.#wordmarkCurrentLink(),
       h("ul", {}, items),
-      h("div.nav-foot.small", {}, this.#connectionStatus.sidebar.element, settings),
+      h("div.nav-foot.small", {}, this.#connectionStatus.sidebar.element, this.#refreshButtons[1], settings),
     );
   }
 

@@ -37,19 +37,20 @@ export function discoverPage(app) {
     trending.leave();
     list.leave();
   };
-  return { title: t("Discover"), element, wide: true, keep: true, leave };
+  return { title: t("Discover"), element, wide: true, keep: true, leave, refresh: () => list.reload() };
 }
 
 /** Create the page at "/tag/:tag". */
 export function tagPage(app, { tag }) {
   const list = grid(app, { tag }, () => emptyState("image", t("No photos with {tag}", { tag: `#${tag}` }), t("Photos with this tag appear here.")));
   const element = h("div", {}, h("div.page-head", {}, h("h1", {}, `#${tag}`), followTagButton(app, tag)), list.element);
-  return { title: `#${tag}`, element, wide: true, keep: true, leave: () => list.leave() };
+  return { title: `#${tag}`, element, wide: true, keep: true, leave: () => list.leave(), refresh: () => list.reload() };
 }
 
 function grid(app, query, empty) {
   return new PhotoList(app, {
     className: "grid",
+    keepsPlace: true,
     load: (cursor) => app.api.get("/photos", { ...query, cursor, limit: 30 }),
     draw: (photo) => photoCell(app, photo),
     empty,

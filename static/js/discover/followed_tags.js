@@ -46,6 +46,7 @@ export function followTagButton(app, tag) {
 export function followedTagsPage(app) {
   const list = new PhotoList(app, {
     className: "grid",
+    keepsPlace: true,
     load: (cursor) => app.api.get("/feed", { source: "tags", cursor, limit: 30 }),
     draw: (photo) => photoCell(app, photo),
     empty: () => emptyState("image", t("No photos yet"), t("Follow a tag on its page, and photos with it appear here.")),
@@ -67,5 +68,5 @@ export function followedTagsPage(app) {
     sources.leave();
     list.leave();
   };
-  return { title: t("Tags you follow"), element, wide: true, leave };
+  return { title: t("Tags you follow"), element, wide: true, leave, refresh: () => list.reload() };
 }

@@ -48,7 +48,7 @@ export function trendingPage(app) {
     empty: () => emptyState("image", t("Nothing trends at present"), t("Photos that many people like appear here.")),
   });
   const element = h("div", {}, h("div.page-head", {}, h("h1", {}, t("Trending photos"))), list.element);
-  return { title: t("Trending photos"), element, wide: true, keep: true, leave: () => list.leave() };
+  return { title: t("Trending photos"), element, wide: true, keep: true, leave: () => list.leave(), refresh: () => list.reload() };
 }
 
 /** Return `{element, leave}`: a cell that disappears when its photo is removed. */

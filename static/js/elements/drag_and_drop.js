@@ -1,9 +1,9 @@
-/** Accept photos that are dropped anywhere on the page. */
+/** Accept photos that are dropped or pasted anywhere on the page. */
 
 import { h, icon } from "./dom.js";
 import { t } from "./texts.js";
 
-/** Call `dropped(files)` for dropped files while `allowed()` is true; lasts as long as the page. */
+/** Call `dropped(files)` for dropped and pasted files while `allowed()` is true; lasts as long as the page. */
 export function acceptDrops(dropped, allowed) {
   const overlay = h("div.drop-overlay", { hidden: true }, icon("image"), t("Drop to share"));
   document.body.append(overlay);
@@ -23,5 +23,13 @@ export function acceptDrops(dropped, allowed) {
     show(-depth);
     const files = [...event.dataTransfer.files];
     if (files.length > 0) dropped(files);
+  });
+  addEventListener("paste", (event) => {
+    const { files, types } = event.clipboardData ?? { files: [], types: [] };
+    // Programs for texts copy a picture of them along: into a field goes the text.
+    const isText = types.includes("text/plain") && event.target.closest?.("input, textarea, [contenteditable]");
+    if (files.length === 0 || isText || !allowed() || document.querySelector("dialog[open]")) return;
+    event.preventDefault();
+    dropped([...files]);
   });
 }

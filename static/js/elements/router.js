@@ -1,12 +1,13 @@
 /**
  * Client-side routing with the History API.
  *
- * A page is a function `(app, params) => {element, title, wide?, keep?, leave?()}`, or a promise of that (see
- * lazy_page.js). A page with `keep` stays alive for a while after the user has left it, so that going back shows it
+ * A page is a function `(app, params) => {element, title, wide?, keep?, leave?(), refresh?()}`, or a promise of that (see
+ * lazy_page.js). `refresh()` loads its newest content, and returns a promise. A page with `keep` stays alive for a while after the user has left it, so that going back shows it
  * unchanged and at the same scroll position.
  */
 
 import { emptyPage, h } from "./dom.js";
+import { scrollToTop } from "./scrolling.js";
 import { languageChanges, t } from "./texts.js";
 
 /** Pages kept alive after the user has left them. */
@@ -54,6 +55,16 @@ export class Router extends EventTarget {
 
   get path() {
     return location.pathname;
+  }
+
+  /** Whether the shown page can be refreshed. */
+  get canRefresh() {
+    return Boolean(this.#current?.refresh);
+  }
+
+  /** Load the newest content of the shown page. */
+  async refresh() {
+    await this.#current?.refresh?.();
   }
 
   start() {
@@ -113,7 +124,7 @@ export class Router extends EventTarget {
     if (SERVER_PATHS.test(link.pathname) || link.hash) return;
     event.preventDefault();
     if (link.pathname + link.search === location.pathname + location.search) {
-      scrollTo({ top: 0, behavior: "smooth" });
+      scrollToTop();
       this.dispatchEvent(new Event("clicked-again"));
     } else {
       this.go(link.pathname + link.search);

@@ -12,6 +12,7 @@ import { OrderButtons, highlights } from "./highlights.js";
 import { t, tn } from "../elements/texts.js";
 import { PhotoList } from "../photo/photo_list.js";
 import { fetchSaved } from "../photo/saving.js";
+import { scrollToTop } from "../elements/scrolling.js";
 import { VisiblePhotos } from "../photo/visible_photos.js";
 
 /** In CSS pixels. A user who has scrolled further down is not moved: a button offers the new photos. */
@@ -22,7 +23,7 @@ export const FEED_PAGE = 10;
 /** Create the page at "/". */
 export function homePage(app) {
   const feed = new Feed(app);
-  return { title: "", element: feed.element, keep: true, leave: () => feed.leave() };
+  return { title: "", element: feed.element, keep: true, leave: () => feed.leave(), refresh: () => feed.refresh() };
 }
 
 class Feed {
@@ -38,6 +39,8 @@ class Feed {
   #sources;
   #fetched = false;
   #pending = new Map();
+  /** There are more new photos than the pending ones, so the feed has to be loaded again to show them. */
+  #gap = false;
   #newPhotosButton = h("button.button.pill", { type: "button", hidden: true, onclick: () => this.#showPending() });
   #stops;
 
@@ -46,6 +49,8 @@ class Feed {
     this.#visiblePhotos = new VisiblePhotos(app);
     this.#list = new PhotoList(app, {
       className: "feed",
+      keepsPlace: true,
+      newer: (photos, gap) => this.#found(photos, gap),
       load: (cursor) => this.#load(cursor),
       draw: (photo, index) => this.#draw(photo, index),
       empty: () => {
@@ -78,6 +83,12 @@ class Feed {
     this.#below?.leave();
     this.#sources.leave();
     this.#visiblePhotos.leave();
+  }
+
+  /** Load the newest photos, or new highlights. */
+  async refresh() {
+    if (this.#highlights) this.#show("highlights");
+    else await this.#reload();
   }
 
   #show(order) {
@@ -137,12 +148,19 @@ class Feed {
         await this.#list.reload();
         return;
       }
-      const { items } = await this.#app.api.get("/feed", { limit: 20 });
+      const { items, next } = await this.#app.api.get("/feed", { limit: 20 });
       fetchSaved(this.#app, items);
-      for (const photo of items.reverse()) this.#arrived(photo);
+      const isKnown = ({ id }) => this.#list.has(id) || this.#pending.has(id);
+      this.#found(items, next !== null && !items.some(isKnown));
     } catch (error) {
       this.#app.toasts.error(error);
     }
+  }
+
+  /** Offer new photos, with `gap` if more were missed than these. */
+  #found(photos, gap) {
+    this.#gap ||= gap;
+    for (const photo of [...photos].reverse()) this.#arrived(photo);
   }
 
   #atTop() {
@@ -150,6 +168,10 @@ class Feed {
   }
 
   #insert() {
+    if (this.#gap) {
+      this.#reload().catch((error) => this.#app.toasts.error(error));
+      return;
+    }
     for (const photo of this.#pending.values()) this.#list.insert(photo);
     this.#pending.clear();
     this.#updateButton();
@@ -158,14 +180,24 @@ class Feed {
   #showPending() {
     if (this.#highlights) this.#show("newest");
     this.#insert();
-    scrollTo({ top: 0, behavior: "smooth" });
+    scrollToTop();
+  }
+
+  /** Show the newest photos, without those that were loaded further down. */
+  async #reload() {
+    this.#gap = false;
+    this.#pending.clear();
+    this.#updateButton();
+    scrollTo({ top: 0, behavior: "instant" });
+    await this.#list.reload();
   }
 
   #updateButton() {
     const number = this.#pending.size;
     this.#newPhotosButton.hidden = number === 0;
     const hint = (text) => visuallyHidden(text);
-    fill(this.#newPhotosButton, icon("up"), tn("{count} new photo<hint>, show</hint>", "{count} new photos<hint>, show</hint>", number, { hint }));
+    const text = this.#gap ? t("New photos<hint>, show</hint>", { hint }) : tn("{count} new photo<hint>, show</hint>", "{count} new photos<hint>, show</hint>", number, { hint });
+    fill(this.#newPhotosButton, icon("up"), text);
   }
 
   #linkClickedAgain = () => {

@@ -63,7 +63,7 @@ function listRow(app, list) {
 /** Create the page at "/lists/:id". */
 export function listPage(app, { id }) {
   const page = new ListPage(app, id);
-  return { title: t("List"), element: page.element, keep: true, leave: () => page.leave() };
+  return { title: t("List"), element: page.element, keep: true, leave: () => page.leave(), refresh: () => page.refresh() };
 }
 
 class ListPage {
@@ -86,6 +86,7 @@ class ListPage {
     this.#visiblePhotos = new VisiblePhotos(app);
     this.#photos = new PhotoList(app, {
       className: "feed",
+      keepsPlace: true,
       load: (cursor) => this.#loadPhotos(cursor),
       draw: (photo, index) => this.#draw(photo, index),
       empty: () => this.#empty(),
@@ -93,6 +94,11 @@ class ListPage {
     this.element = h("div.with-sources", {}, this.#sources.element, this.#head, this.#photos.element);
     app.lists.addEventListener("change", this.#changed);
     this.#loaded = this.#load();
+  }
+
+  /** Load the newest photos. */
+  refresh() {
+    return this.#photos.reload();
   }
 
   leave() {

@@ -4,10 +4,18 @@
  */
 
 import { showAppBadge } from "./push.js";
-import { fromServer } from "../elements/texts.js";
+import { fromServer, tn } from "../elements/texts.js";
+
+/** In milliseconds. */
+const PAUSE_MS = 300;
+/** Of more notifications at once one toast shows the number. */
+const MOST_TOASTS = 2;
 
 export class NotificationCenter extends EventTarget {
   #app;
+  /** Publications that wait for the end of the pause, and its timer; null without one. */
+  #arrived = [];
+  #pause = null;
   counters = { unseen: 0, unread: 0, kinds: {} };
 
   constructor(app) {
@@ -61,24 +69,42 @@ export class NotificationCenter extends EventTarget {
     }
   }
 
+  /** Take what arrives at once, and what follows within the pause together: of a burst there is one toast and one count. */
   #received(data) {
+    this.#arrived.push(data);
+    if (this.#pause !== null) return;
+    this.#takeArrived();
+  }
+
+  #takeArrived() {
+    const arrived = this.#arrived.splice(0);
+    this.#pause = arrived.length > 0 ? setTimeout(() => this.#takeArrived(), PAUSE_MS) : null;
+    const news = arrived.filter((data) => this.#distribute(data)).map(({ notification }) => notification);
+    const counters = arrived.findLast((data) => data.counters)?.counters;
+    if (counters) this.setCounters(counters);
+    const link = { href: "/notifications" };
+    if (news.length > MOST_TOASTS) this.#app.toasts.show(tn("{count} new notification", "{count} new notifications", news.length), { ...link, iconName: "bell" });
+    else for (const notification of news) this.#app.toasts.show(fromServer(notification), { ...link, iconName: iconOf(notification.kind) });
+  }
+
+  /** Dispatch the event of a publication; return whether it is news that no page shows. */
+  #distribute(data) {
     if (data.type === "notification.removed") {
       this.dispatchEvent(new CustomEvent("removed", { detail: data.notification_id }));
     }
-    if (data.type === "notification") this.#notify(data.notification);
+    if (data.type === "notification") return this.#notify(data.notification);
     if (data.type === "notification.changed") {
       this.dispatchEvent(new CustomEvent("changed", { detail: data.notification }));
     }
     if (data.type === "notifications.removed") this.dispatchEvent(new CustomEvent("removed-several", { detail: data }));
     if (data.type === "notifications.marked") this.dispatchEvent(new CustomEvent("marked", { detail: data }));
-    if (data.counters) this.setCounters(data.counters);
+    return false;
   }
 
   #notify(notification) {
     // The page that lists notifications cancels the event and so prevents the toast.
-    const showToast = this.dispatchEvent(new CustomEvent("notification", { detail: notification, cancelable: true }));
-    if (!showToast || notification.seen) return;
-    this.#app.toasts.show(fromServer(notification), { href: "/notifications", iconName: iconOf(notification.kind) });
+    const isNews = this.dispatchEvent(new CustomEvent("notification", { detail: notification, cancelable: true }));
+    return isNews && !notification.seen;
   }
 
   /** Take over the counters of a response or publication. */

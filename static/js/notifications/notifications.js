@@ -12,7 +12,7 @@ import { t } from "../elements/texts.js";
 /** Create the page at "/notifications". */
 export function notificationsPage(app) {
   const page = new NotificationsPage(app);
-  return { title: t("Notifications"), element: page.element, leave: () => page.leave() };
+  return { title: t("Notifications"), element: page.element, leave: () => page.leave(), refresh: () => page.refresh() };
 }
 
 class NotificationsPage {
@@ -64,6 +64,11 @@ class NotificationsPage {
     this.#stops.push(app.accounts.watch((userId) => this.#accountHidden(userId)));
     app.toasts.clear("/notifications");
     this.#load();
+  }
+
+  /** Load the newest notifications. */
+  refresh() {
+    return this.#load();
   }
 
   leave() {

@@ -7,6 +7,9 @@ import { fill, h } from "../elements/dom.js";
 import { t } from "../elements/texts.js";
 import { avatar, nameLink } from "../users/user.js";
 
+/** Of a long conversation at most so many comments are in the page, and so many of the last ones are left when there are more. */
+const MOST_SHOWN = 240;
+const LEFT = 150;
 const ORDERS = { newest: t("Newest"), top: t("Top") };
 
 export class Comments {
@@ -21,12 +24,13 @@ export class Comments {
   #orders = h("div.comment-orders", { role: "group", "aria-label": t("Order of the comments"), hidden: true });
   #list = h("ol.comments", { "aria-live": "polite", "aria-relevant": "additions", "aria-label": t("Comments") });
   #more = h("div.comments-more");
+  #first = h("div.comments-more", { hidden: true }, h("button.text-button", { type: "button", onclick: () => this.#backToFirst() }, t("Back to the first comments")));
   #none = h("p.secondary.comments", { hidden: true }, t("No comments yet."));
 
   constructor(app, photo) {
     this.#app = app;
     this.#photo = photo;
-    this.scroll = h("div.comments-scroll", {}, this.#orders, this.#none, this.#list, this.#more);
+    this.scroll = h("div.comments-scroll", {}, this.#orders, this.#none, this.#first, this.#list, this.#more);
     const form = new CommentForm(app, (text, answered) => this.#send(text, answered));
     this.form = form.element;
     this.on = {
@@ -81,6 +85,7 @@ export class Comments {
       this.#threads = new Map(threads.map((thread) => [thread.comment.id, thread]));
       this.#list.replaceChildren(...threads.map(({ element }) => element));
       this.#cursor = next;
+      this.#first.hidden = true;
       this.#update();
     } catch (error) {
       this.#app.toasts.error(error);
@@ -94,7 +99,8 @@ export class Comments {
       thread?.addReply(comment, { open: own });
       return;
     }
-    if (this.#threads.has(comment.id)) return;
+    // It belongs above what is left of a long list.
+    if (this.#threads.has(comment.id) || (!this.#first.hidden && !own)) return;
     const thread = this.#thread(comment);
     thread.element.classList.add("arriving");
     this.#arrived.add(comment.id);
@@ -188,10 +194,31 @@ export class Comments {
         if (this.#threads.has(comment.id) || this.#removed.has(comment.id)) continue;
         this.#list.append(this.#thread(comment).element);
       }
+      this.#bound();
       this.#update();
     } catch (error) {
       this.#app.toasts.error(error);
     }
+  }
+
+  /** Remove the first comments from a long list; what is read keeps its place. */
+  #bound() {
+    const threads = [...this.#list.children];
+    if (threads.length <= MOST_SHOWN) return;
+    const last = threads.at(-1);
+    const before = last.getBoundingClientRect().top;
+    for (const { dataset } of threads.slice(0, -LEFT)) this.#threads.delete(dataset.comment);
+    this.#list.replaceChildren(...threads.slice(-LEFT));
+    this.#first.hidden = false;
+    const moved = last.getBoundingClientRect().top - before;
+    if (this.scroll.scrollHeight > this.scroll.clientHeight && getComputedStyle(this.scroll).overflowY !== "visible") this.scroll.scrollTop += moved;
+    else scrollBy({ top: moved, behavior: "instant" });
+  }
+
+  async #backToFirst() {
+    this.#threads.clear();
+    await this.load();
+    this.#list.firstElementChild?.scrollIntoView({ block: "nearest" });
   }
 
   async #send(text, answered) {

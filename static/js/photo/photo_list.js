@@ -1,38 +1,59 @@
 /**
  * A list of photos that grows as the user scrolls: pages by cursor, a skeleton while the first page loads, a button to
- * try again after an error, and live insertions and removals.
+ * try again after an error, and live insertions and removals. Only the rows near the screen are in the page.
+ *
+ * The list keeps its place over a reload: it has the ids and heights of the photos above, and fetches these when they are near the screen.
  */
 
 import { emptyState, fill, h } from "../elements/dom.js";
 import { t } from "../elements/texts.js";
+import { ListPlace, linkedPhoto } from "./list_place.js";
+import { ListWindow } from "./list_window.js";
+import { applyFields } from "./photo_pictures.js";
 
 /** The next page is loaded when the end of the list is this close to the window. */
 const PRELOAD_DISTANCE = "1400px";
+/** In milliseconds; as the transition of `.leaving`. */
+const LEAVING_MS = 320;
+/** A photo that a link names is looked for in so many pages. */
+const MAX_LINK_PAGES = 40;
+/** A page of photos that could not be fetched again is tried again after this time, in milliseconds. */
+const RETRY_MS = 3000;
 
 export class PhotoList {
   #app;
   #load;
-  #draw;
   #empty;
-  #entries = new Map();
-  #cursor = null;
+  #newer;
+  #byId = new Map();
+  /** The pages that were loaded: the cursor of each. */
+  #cursors = [];
+  #next = null;
   #state = "idle";
+  #window;
+  #place;
   #observer;
   #stop;
+  /** The pages that are being fetched again. */
+  #fetching = new Set();
   #tail = h("div");
   element;
 
   /**
    * `load(cursor)` resolves to `{items, next}`; `draw(photo, index)` returns `{element, leave}`; `empty()` returns what
-   * to show when there is nothing; `className` is "feed" or "grid".
+   * to show when there is nothing; `className` is "feed" or "grid". With `keepsPlace` the list, the only such one of its page, is at the same
+   * place after a reload; its order must not change by itself. `newer(photos, gap)` is called with new photos that a
+   * list finds that was read further down before a reload, with `gap` if there are more than these; they are inserted by default.
    */
-  constructor(app, { load, draw, empty, className }) {
+  constructor(app, { load, draw, empty, className, keepsPlace = false, newer = null }) {
     this.#app = app;
     this.#load = load;
-    this.#draw = draw;
     this.#empty = empty;
+    this.#newer = newer ?? ((photos) => photos.forEach((photo) => this.insert(photo)));
     this.body = h(`div.${className}`);
-    this.element = h("div", {}, this.body, this.#tail);
+    this.#window = new ListWindow(this.body, { draw, missing: (entries) => this.#fetchAgain(entries) });
+    this.element = h("div", {}, this.#window.ruler, this.body, this.#tail);
+    this.#place = keepsPlace ? new ListPlace(app.session.id, () => this.#snapshot()) : null;
     this.#observer = new IntersectionObserver(([entry]) => entry.isIntersecting && this.more(), { rootMargin: PRELOAD_DISTANCE });
     this.#observer.observe(this.#tail);
     this.#stop = app.accounts.watch((userId) => this.#removeBy(userId));
@@ -40,26 +61,30 @@ export class PhotoList {
   }
 
   get size() {
-    return this.#entries.size;
+    return this.#byId.size;
   }
 
   has(id) {
-    return this.#entries.has(id);
+    return this.#byId.has(id);
+  }
+
+  /** With `true` all photos that were loaded are in the page, so that their elements can be moved. */
+  set whole(whole) {
+    this.#window.whole = whole;
   }
 
   /** Load the next page, unless one is being loaded or the end is reached. */
   async more() {
     if (this.#state === "busy" || this.#state === "done") return;
+    const isFirst = this.#cursors.length === 0;
     this.#state = "busy";
     if (this.size > 0) fill(this.#tail, h("div.spinner", { role: "status", "aria-label": t("Loading more photos") }));
     try {
-      const { items, next } = await this.#load(this.#cursor);
+      if (isFirst && (await this.#restore())) return;
+      const page = await this.#load(this.#next);
       if (this.#state === "left") return;
-      this.#cursor = next;
-      this.#state = next ? "idle" : "done";
-      fill(this.#tail);
-      for (const photo of items) this.#add(photo, false);
-      this.#updateTail();
+      this.#append(page);
+      if (isFirst && this.#place && linkedPhoto()) await this.#showLinked(linkedPhoto());
     } catch (error) {
       if (this.#state === "left") return;
       this.#state = "failed";
@@ -72,62 +97,157 @@ export class PhotoList {
   insert(photo) {
     if (this.has(photo.id)) return;
     if (this.size === 0) fill(this.#tail);
-    const { element } = this.#add(photo, true);
-    element.classList.add("arriving");
+    // Ids are ordered by upload time, but photos arrive in the order in which their processing has finished.
+    const { entries } = this.#window;
+    const older = entries.findIndex(({ id }) => id < photo.id);
+    const index = older < 0 ? entries.length : older;
+    const entry = this.#entry(photo.id, photo, entries[older]?.page ?? Math.max(0, this.#cursors.length - 1));
+    this.#window.insert(index, entry);
+    this.#window.update();
+    entry.element?.classList.add("arriving");
   }
 
   /** Remove a photo. */
   remove(id) {
-    const entry = this.#entries.get(id);
+    const entry = this.#byId.get(id);
     if (!entry) return;
-    this.#entries.delete(id);
-    entry.leave();
-    entry.stop();
-    entry.element.classList.add("leaving");
-    setTimeout(() => entry.element.remove(), 320);
+    this.#forget(entry);
+    const remove = () => {
+      this.#window.remove(entry);
+      this.#window.update();
+    };
+    if (entry.element) {
+      entry.element.classList.add("leaving");
+      setTimeout(remove, LEAVING_MS);
+    } else remove();
     this.#updateTail();
   }
 
   /** Load the list again from the first page; the current photos stay until that page has arrived. */
   async reload() {
-    const { items, next } = await this.#load(null);
-    for (const id of [...this.#entries.keys()]) this.#dispose(id);
-    this.body.replaceChildren();
-    this.#cursor = next;
-    this.#state = next ? "idle" : "done";
-    for (const photo of items) this.#add(photo, false);
-    fill(this.#tail);
-    this.#updateTail();
+    const page = await this.#load(null);
+    if (this.#state === "left") return;
+    const { place } = this.#window;
+    for (const entry of [...this.#byId.values()]) this.#forget(entry);
+    this.#window.clear();
+    this.#cursors = [];
+    this.#next = null;
+    this.#append(page);
+    if (place) this.#window.show(place);
   }
 
   leave() {
     this.#state = "left";
+    this.#place?.leave();
     this.#stop();
     this.#observer.disconnect();
-    for (const id of [...this.#entries.keys()]) this.#dispose(id);
+    for (const entry of [...this.#byId.values()]) this.#forget(entry);
+    this.#window.leave();
   }
 
-  #add(photo, byId) {
-    if (this.has(photo.id)) return this.#entries.get(photo.id);
-    const entry = this.#draw(photo, this.size);
-    entry.author = photo.author.id;
-    entry.stop = this.#app.photos.watch(photo.id, (_fields, removed) => removed && this.remove(photo.id));
-    this.#entries.set(photo.id, entry);
-    // Ids are ordered by upload time, but photos arrive in the order in which their processing has finished.
-    const older = byId ? [...this.body.children].find((other) => other.dataset.photo < photo.id) : null;
-    this.body.insertBefore(entry.element, older ?? null);
+  #entry(id, photo, page, size = null) {
+    const entry = { id, photo, page, size, element: null, leave: null, row: 0 };
+    // While it is not in the page, nothing else notes its changes.
+    entry.stop = this.#app.photos.watch(id, (fields, removed) => {
+      if (removed) this.remove(id);
+      else if (entry.photo) applyFields(entry.photo, fields);
+    });
+    this.#byId.set(id, entry);
     return entry;
   }
 
-  #removeBy(userId) {
-    for (const [id, { author }] of [...this.#entries]) if (author === userId) this.remove(id);
+  #forget(entry) {
+    this.#byId.delete(entry.id);
+    entry.stop();
   }
 
-  #dispose(id) {
-    const { leave, stop } = this.#entries.get(id);
-    this.#entries.delete(id);
-    leave();
-    stop();
+  #append({ items, next }) {
+    const page = this.#cursors.push(this.#next) - 1;
+    this.#next = next;
+    this.#state = next ? "idle" : "done";
+    fill(this.#tail);
+    const added = items.filter(({ id }) => !this.has(id)).map((photo) => this.#entry(photo.id, photo, page));
+    this.#window.insert(this.#window.entries.length, ...added);
+    this.#window.update();
+    this.#updateTail();
+  }
+
+  #removeBy(userId) {
+    for (const { id, photo } of [...this.#byId.values()]) if (photo?.author.id === userId) this.remove(id);
+  }
+
+  #snapshot() {
+    const { place, entries } = this.#window;
+    if (!place || this.#cursors.length === 0) return null;
+    const kept = entries.filter(({ id }) => this.has(id)).map(({ id, page, size }) => [id, page, size]);
+    return { place, cursors: this.#cursors, next: this.#next, entries: kept };
+  }
+
+  /** Show the list as it was before a reload, and return whether there is one. The user may have scrolled meanwhile. */
+  async #restore() {
+    const former = this.#place?.former;
+    if (!former) return false;
+    const { items, next } = await this.#load(null);
+    if (this.#state === "left") return true;
+    this.#cursors = former.cursors;
+    this.#next = former.next;
+    this.#state = former.next ? "idle" : "done";
+    this.#window.insert(0, ...former.entries.map(([id, page, size]) => this.#entry(id, null, page, size)));
+    fill(this.#tail);
+    const newer = this.#fillIn(items);
+    await this.#fetchPage(this.#byId.get(former.place.id)?.page ?? 0);
+    if (scrollY === 0) this.#window.show(former.place);
+    if (newer.length > 0) this.#newer(newer, newer.length === items.length && next !== null);
+    this.#updateTail();
+    return true;
+  }
+
+  /** Load pages until there is the photo that the address names, and show it. */
+  async #showLinked(id) {
+    while (!this.has(id) && this.#next && this.#cursors.length < MAX_LINK_PAGES && this.#state !== "left") this.#append(await this.#load(this.#next));
+    if (this.#state === "left") return;
+    if (!this.#window.show({ id, top: innerHeight / 3 })) this.#app.toasts.show(t("This photo is not in this list, or far down."));
+    this.#byId.get(id)?.element?.classList.add("linked");
+  }
+
+  /** Give entries their photos; return the photos that the list does not have. */
+  #fillIn(photos) {
+    const unknown = [];
+    for (const photo of photos) {
+      const entry = this.#byId.get(photo.id);
+      if (entry) entry.photo ??= photo;
+      else unknown.push(photo);
+    }
+    return unknown;
+  }
+
+  #fetchAgain(entries) {
+    for (const page of new Set(entries.map((entry) => entry.page))) this.#fetchPage(page);
+  }
+
+  /** Fetch the photos of a page again; those that are on another page by now one by one. */
+  async #fetchPage(page) {
+    if (this.#fetching.has(page)) return;
+    this.#fetching.add(page);
+    try {
+      const missing = () => [...this.#byId.values()].filter((entry) => entry.page === page && !entry.photo);
+      if (missing().length > 0) this.#fillIn((await this.#load(this.#cursors[page])).items);
+      await Promise.all(missing().map((entry) => this.#fetchOne(entry)));
+      this.#fetching.delete(page);
+      if (this.#state !== "left") this.#window.update();
+    } catch {
+      // The space stays empty, and the page is fetched when the user scrolls after a while.
+      setTimeout(() => this.#fetching.delete(page), RETRY_MS);
+    }
+  }
+
+  async #fetchOne({ id }) {
+    try {
+      this.#fillIn([await this.#app.api.get(`/photos/${id}`)]);
+    } catch (error) {
+      if (error.status !== 404) throw error;
+      this.remove(id);
+    }
   }
 
   #updateTail() {

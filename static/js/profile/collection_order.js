@@ -83,13 +83,15 @@ export class CollectionOrder {
   }
 
   get #cells() {
-    return [...this.#list.body.children];
+    return [...this.#list.body.querySelectorAll(".arranged")];
   }
 
   #set(active) {
     this.#active = active;
     this.#bar.hidden = !active;
     this.#list.body.classList.toggle("arranging", active);
+    // A photo can be moved to any place that was loaded.
+    this.#list.whole = active;
     for (const element of this.#cells) this.#show(element);
   }
 

@@ -22,7 +22,7 @@ const PHOTOS = 30;
 /** Create the page at "/u/:username". */
 export function profilePage(app, { username }) {
   const page = new ProfilePage(app, username);
-  return { title: username, element: page.element, wide: true, keep: true, leave: () => page.leave() };
+  return { title: username, element: page.element, wide: true, keep: true, leave: () => page.leave(), refresh: () => page.refresh() };
 }
 
 class ProfilePage {
@@ -48,6 +48,11 @@ class ProfilePage {
     for (const stop of this.#stops) stop();
     this.#presence.leave();
     this.#list?.leave();
+  }
+
+  /** Load the profile and its newest photos. */
+  refresh() {
+    return this.#load();
   }
 
   async #load() {
@@ -88,6 +93,7 @@ class ProfilePage {
     this.#list?.leave();
     this.#list = new PhotoList(this.#app, {
       className: "grid",
+      keepsPlace: true,
       load: (cursor) => this.#app.api.get(`/users/${user.id}/photos`, { cursor, limit: PHOTOS }),
       draw: (photo) => photoCell(this.#app, photo),
       empty: () => this.#empty(own),

@@ -92,6 +92,7 @@ function photos(app, path, empty, order = null) {
   const draw = (photo) => photoCell(app, photo);
   return new PhotoList(app, {
     className: "grid",
+    keepsPlace: true,
     load: (cursor) => app.api.get(path, { cursor, limit: 30 }),
     draw: order ? (photo) => order.draw(photo, draw(photo)) : draw,
     empty,

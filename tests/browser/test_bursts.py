@@ -1,0 +1,111 @@
+"""Many notifications in a second, thousands of comments, and texts of every kind: the page stays small and usable."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import asyncpg
+import pytest
+from playwright.async_api import Locator, Page, expect
+
+from server.operation.data_dir import read_run_file
+from storage import ids
+from tests.browser.visitor import PHONE, Site, Visitor, published
+from tests.support.many_photos import MILLISECOND
+from tests.support.pictures import photograph
+
+COMMENTS = """
+    INSERT INTO comments
+    SELECT (jsonb_populate_record(comment, jsonb_build_object(
+        'id', comment.id - number * $3::bigint, 'text', 'echidna ' || number))).*
+    FROM comments comment CROSS JOIN generate_series(1, $2) number WHERE comment.id = $1"""
+TEXTS = {
+    "right to left": "שלום عليكم " * 20,
+    "emoji": "👩‍👩‍👧‍👦🏳️‍🌈" * 40,
+    "zalgo": ("h" + "\u0335\u0321\u0358" * 2 + "o" + "\u0336\u0322" * 3) * 30,
+    "links": "https://example.org/" + "path/" * 30,
+}
+
+
+def comment(visitor: Visitor, number: int) -> Locator:
+    """Return the row of a comment by its number."""
+    return visitor.page.locator(".comments > li").filter(has_text=re.compile(rf"echidna {number}(?!\d)"))
+
+
+async def test_thousands_of_comments(site: Site, service_folder: Path) -> None:
+    """Page after page is shown, and the page does not grow; a button leads back to the first comments."""
+    visitor = await site.signed_in(viewport=PHONE)
+    photo = await visitor.account.upload(photograph("flower"), "echidnas")
+    await published(visitor.account, photo["id"])
+    path = f"/photos/{photo['id']}/comments"
+    first = (await visitor.account.call("POST", path, json={"text": "echidna 0"})).expect(201)
+    connection = await asyncpg.connect(read_run_file(service_folder / "data")["database"])
+    await connection.execute(COMMENTS, ids.decode(first["id"]), 4999, MILLISECOND)
+    await connection.close()
+    await visitor.open(f"/p/{photo['id']}")
+    await visitor.sees(comment(visitor, 29))
+    rows = visitor.page.locator(".comments > li")
+    for shown in range(60, 421, 30):
+        await visitor.page.get_by_role("button", name="Show more comments").click()
+        await visitor.sees(comment(visitor, shown - 1))
+        assert await rows.count() <= 240
+        await expect(visitor.page.get_by_role("button", name="Show more comments")).to_be_in_viewport()
+    await expect(comment(visitor, 0)).to_have_count(0)
+    await visitor.page.get_by_role("button", name="Back to the first comments").click()
+    await visitor.sees(comment(visitor, 0))
+    await expect(rows).to_have_count(30)
+
+
+async def test_many_notifications_at_once(module_page: Page) -> None:
+    """Two hundred in a moment are two toasts, the second with their number, and two changes of the badge."""
+    publication = {"type": "notification", "notification": {"kind": "comment", "text": "numbat", "seen": False}}
+    script = """async ([data, number]) => {
+        const { NotificationCenter } = await import("/static/js/notifications/notification_center.js");
+        let received = null;
+        const shown = [];
+        let counts = 0;
+        const live = { on: (_stream, listener) => (received = listener), onGap: () => {} };
+        const center = new NotificationCenter({ live, toasts: { show: (text) => shown.push(String(text)) } });
+        center.addEventListener("count", () => (counts += 1));
+        for (let at = 1; at <= number; at++) {
+            received({ data: { ...data, counters: { unseen: at, unread: at, kinds: {} } } });
+        }
+        await new Promise((resolve) => center.addEventListener("count", resolve, { once: true }));
+        return { shown, counts, unseen: center.counters.unseen };
+    }"""
+    found = await module_page.evaluate(script, [publication, 200])
+    assert found == {"shown": ["numbat", "199 new notifications"], "counts": 2, "unseen": 200}
+
+
+@pytest.mark.parametrize("kind", TEXTS)
+async def test_texts_of_every_kind(site: Site, kind: str) -> None:
+    """A caption and a comment are shown within the page."""
+    visitor = await site.signed_in(viewport=PHONE)
+    await visitor.share(photograph("temple"), caption=TEXTS[kind])
+    await visitor.sees(visitor.page.locator("article.card .caption"))
+    await visitor.page.locator("article.card .card-actions a.action").click()
+    await visitor.page.get_by_label("Your comment").fill(TEXTS[kind])
+    await visitor.page.get_by_role("button", name="Post", exact=True).click()
+    await visitor.sees(visitor.page.locator(".comments > li:not(.sending) .comment-body"))
+    assert await visitor.page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+
+
+async def test_a_text_that_is_too_long(site: Site) -> None:
+    """A caption of 10,000 letters comes back at its field with the reason, and a comment is still in its form."""
+    visitor = await site.signed_in()
+    visitor.expect_error("status of 422")
+    text = "wallaby " * 1250
+    await visitor.share(photograph("temple"), caption=text)
+    await visitor.page.locator(".tray-item.failed").get_by_role("button", name="Edit").click()
+    caption = visitor.page.get_by_label("Caption")
+    await expect(caption).to_have_attribute("aria-invalid", "true")
+    await expect(caption).to_have_value(text.strip())
+    photo = await visitor.account.upload(photograph("cat"), "wallabies")
+    await published(visitor.account, photo["id"])
+    await visitor.open(f"/p/{photo['id']}")
+    field = visitor.page.get_by_label("Your comment")
+    await field.fill(text)
+    await visitor.page.get_by_role("button", name="Post", exact=True).click()
+    await visitor.sees(visitor.page.locator(".toast"))
+    await expect(field).to_have_value(text.strip())
