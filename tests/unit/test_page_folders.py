@@ -21,7 +21,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         # Parts that several pages show.
         "users": "elements",
         "reports": "elements",
-        "post": "elements",
+        "post": "elements users",
         "photo": "elements post reports service users",
         "uploads": "elements photo post service",
         # Pages.

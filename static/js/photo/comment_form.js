@@ -3,7 +3,7 @@
 import { MAX_LENGTH } from "./comment_row.js";
 import { fill, h, icon } from "../elements/dom.js";
 import { t } from "../elements/texts.js";
-import { MentionCompletion } from "../users/mention_completion.js";
+import { TextCompletion } from "../users/text_completion.js";
 
 export class CommentForm {
   #send;
@@ -15,8 +15,8 @@ export class CommentForm {
   /** `send(text, answered)` posts a comment, or a reply if `answered` is not null; it rejects if that fails. */
   constructor(app, send) {
     this.#send = send;
-    const names = new MentionCompletion(app, this.#text, "comment-names");
-    this.element = h("form.comment-form", { onsubmit: (event) => this.#submit(event) }, this.#target, names.list, this.#text, this.#button);
+    const completion = new TextCompletion(app, this.#text);
+    this.element = h("form.comment-form", { onsubmit: (event) => this.#submit(event) }, this.#target, completion.list, this.#text, this.#button);
     this.#text.addEventListener("input", () => this.#enable());
     this.#text.addEventListener("keydown", (event) => {
       if (event.key === "Escape") this.#answer(null);

@@ -8,6 +8,7 @@ import { menu } from "./photo_menu.js";
 import { t, tn } from "../elements/texts.js";
 import { reportDialog } from "../reports/report_dialog.js";
 import { timeElement } from "../elements/time.js";
+import { TextCompletion } from "../users/text_completion.js";
 import { avatar, nameLink, profilePath } from "../users/user.js";
 
 export const MAX_LENGTH = 1000;
@@ -142,6 +143,7 @@ export class CommentRow {
     const form = h(
       "form.comment-edit",
       { onsubmit: save },
+      new TextCompletion(this.#app, input).list,
       input,
       h("div", {}, h("button.text-button", { type: "submit" }, t("Save")), h("button.text-button", { type: "button", onclick: end }, t("Cancel"))),
     );
