@@ -28,7 +28,7 @@ export async function editPhoto(app, { id }) {
     app.toasts.error(error);
     return;
   }
-  const { caption, altText, tags, location, audience, sensitive } = photoFields(photo.audience);
+  const { caption, altText, tags, location, audience, sensitive } = photoFields(app, photo.audience);
   const taken = field("taken_at", t("Taken"), { kind: "datetime-local", hint: t("In your time zone. Everyone who can see the photo can find it; empty for none.") });
   caption.input.value = photo.caption;
   altText.input.value = photo.alt_text;

@@ -4,6 +4,7 @@ import { fill, h, icon } from "../elements/dom.js";
 import { isVideo } from "../elements/picture_types.js";
 import { previewOf } from "../elements/preview.js";
 import { t } from "../elements/texts.js";
+import { canEdit } from "./picture_edits.js";
 
 /** The most pictures of one photo; the server has the same limit. */
 export const MAX_PICTURES = 10;
@@ -20,20 +21,23 @@ export class ChosenPictures {
   #later = this.#tool(t("Move later"), "forward", () => this.#move(1));
   #remove = this.#tool(t("Remove picture"), "trash", () => this.#removeSelected());
   #tools = h("div.strip-tools", { role: "group", "aria-label": t("Selected picture") }, this.#earlier, this.#later, this.#remove);
+  #crop = this.#tool(t("Crop and rotate"), "crop", () => this.#edit());
   #another;
   #add;
+  #failed;
   element;
 
   /**
    * `altText` is the field for the description; `another` and `add` are buttons to choose another photo, and more, or
-   * null. `changed()` is called after a change of the user.
+   * null. `changed()` is called after a change of the user, `failed(text)` if a picture cannot be cropped.
    */
-  constructor(altText, { another, add, changed }) {
+  constructor(altText, { another, add, changed, failed = () => {} }) {
+    this.#failed = failed;
     this.#altText = altText;
     this.#another = another;
     this.#add = add && h("span.add", {}, add);
     this.#changed = changed;
-    this.element = h("div.chosen", {}, this.#preview, h("div.strip-row", {}, this.#strip, this.#add, this.#tools));
+    this.element = h("div.chosen", {}, this.#preview, h("div.strip-row", {}, this.#strip, this.#add, this.#crop, this.#tools));
     altText.input.addEventListener("input", () => {
       if (this.size > 0) this.#list[this.#selected].altText = altText.input.value;
       changed();
@@ -52,8 +56,9 @@ export class ChosenPictures {
   refusal(file) {
     if (this.size > 0 && (isVideo(file) || this.#list.some((chosen) => isVideo(chosen.file)))) return t("A video is a post of its own.");
     if (this.size >= MAX_PICTURES) return t("A photo can have ten pictures.");
-    const same = ({ file: { name, size, lastModified } }) => name === file.name && size === file.size && lastModified === file.lastModified;
-    return this.#list.some(same) ? t("This picture was chosen already.") : null;
+    const chosen = this.#list.map((picture) => picture.original ?? picture.file);
+    const same = ({ name, size, lastModified }) => name === file.name && size === file.size && lastModified === file.lastModified;
+    return chosen.some(same) ? t("This picture was chosen already.") : null;
   }
 
   /** Add a picture {file, altText, …}, or {preview, altText, …} with the address of an image, and select it. */
@@ -85,6 +90,32 @@ export class ChosenPictures {
     this.#changed();
   }
 
+  /** Crop and turn the selected picture. What was chosen is kept, so that every change can be undone until it is shared. */
+  async #edit() {
+    const picture = this.#list[this.#selected];
+    const original = picture.original ?? picture.file;
+    try {
+      const { editPicture } = await import("./picture_editor.js");
+      const edited = await editPicture(original, picture.changes);
+      const place = this.#list.indexOf(picture);
+      if (!edited || place < 0) return;
+      release(picture);
+      const { file, changes } = edited;
+      // It is another file for the draft and for the server.
+      Object.assign(picture, { id: null, url: null, uploadId: null, original, file, changes, preview: URL.createObjectURL(file) });
+      this.select(place);
+      this.#changed();
+    } catch {
+      this.#failed(t("This picture cannot be changed here. It can be shared as it is."));
+    }
+  }
+
+  async #offerCrop(picture) {
+    this.#crop.hidden = true;
+    picture.canEdit ??= Boolean(picture.file) && (await canEdit(picture.original ?? picture.file));
+    if (picture === this.#list[this.#selected]) this.#crop.hidden = !picture.canEdit;
+  }
+
   #removeSelected() {
     const [removed] = this.#list.splice(this.#selected, 1);
     release(removed);
@@ -104,6 +135,7 @@ export class ChosenPictures {
     this.#earlier.setAttribute("aria-disabled", String(this.#selected === 0));
     this.#later.setAttribute("aria-disabled", String(this.#selected === this.size - 1));
     if (!current) return;
+    this.#offerCrop(current);
     const image = previewOf(current, {
       alt: several ? t("Picture {place} of {count}", place) : isFilm ? t("The video you chose") : t("The photo you chose"),
       failed: (element) => element.replaceWith(h("p.secondary", {}, t("No preview. The file may be damaged."))),

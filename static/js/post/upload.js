@@ -1,9 +1,11 @@
 /** The page to choose, describe and share a photo of one picture or several, or a video. */
 
 import { audienceField, rememberAudience, rememberedAudience } from "./audience.js";
+import { draftOffer } from "./draft_offer.js";
 import { ChosenPictures } from "./chosen_pictures.js";
 import { fill, h, icon } from "../elements/dom.js";
 import { checkbox, field, form } from "../elements/form.js";
+import { TextCompletion } from "../users/text_completion.js";
 import { PICTURE_TYPES, VIDEO_TYPES, beginsLikePicture, isVideo } from "../elements/picture_types.js";
 import { number, t, written } from "../elements/texts.js";
 
@@ -55,7 +57,7 @@ class UploadPage {
 
   constructor(app) {
     this.#app = app;
-    this.#fields = photoFields(rememberedAudience(app.session));
+    this.#fields = photoFields(app, rememberedAudience(app.session));
     this.#draft = app.draft;
     this.#refused = app.takeRefused();
     this.element = h("div", {}, h("div.page-head", {}, h("h1", {}, t("New photo"))), this.#body);
@@ -73,13 +75,14 @@ class UploadPage {
       another: h("button.button.compact", { type: "button", onclick: () => this.#removePictures() }, t("Choose another photo")),
       add: [this.#more.button, this.#more.input],
       changed: () => this.#draft.savePictures(this.#pictures.all),
+      failed: (text) => this.#showError(text),
     });
     const dropped = app.takeDropped();
     if (this.#refused) this.#restore(this.#refused.content);
     else this.#showPicker();
     if (!this.#refused && this.#draft.texts) this.#fill(this.#draft.texts);
     if (dropped) this.choose(dropped);
-    else if (!this.#refused) this.#restorePictures();
+    else if (!this.#refused) this.#restoreDraft();
     app.addEventListener("dropped", this.#onDropped);
   }
 
@@ -101,12 +104,16 @@ class UploadPage {
         altText = "";
       }
     }
-    fill(this.#error, problems.map((problem) => [problem, " "]));
-    this.#error.hidden = problems.length === 0;
+    this.#showError(...problems);
     if (problems.length === files.length) return;
     this.#draft.savePictures(this.#pictures.all);
     this.#showForm();
     this.#fields.caption.input.focus({ preventScroll: true });
+  }
+
+  #showError(...texts) {
+    fill(this.#error, texts.map((text) => [text, " "]));
+    this.#error.hidden = texts.length === 0;
   }
 
   #onDropped = () => {
@@ -122,14 +129,34 @@ class UploadPage {
     this.#showForm();
   }
 
-  /** Show the pictures that were not shared before the page was left or loaded again. */
-  async #restorePictures() {
+  /** Show what was not shared before the page was left or loaded again, or offer the draft of a tab that was closed. */
+  async #restoreDraft() {
     const pictures = await this.#draft.loadPictures();
     // The user may have chosen others meanwhile.
-    if (pictures.length === 0 || this.#pictures.size > 0) return;
+    if (this.#pictures.size > 0) return;
+    if (pictures.length === 0) {
+      const other = await this.#draft.findOther();
+      if (other && this.#pictures.size === 0) this.#body.prepend(this.#offer(other));
+      return;
+    }
     for (const picture of pictures) this.#pictures.add(picture);
     this.#pictures.select(0);
     this.#showForm();
+  }
+
+  #offer(draft) {
+    const go = () => {
+      this.#draft.take(draft);
+      if (draft.texts) this.#fill(draft.texts);
+      offer.remove();
+      this.#restoreDraft();
+    };
+    const discard = () => {
+      this.#draft.discard(draft);
+      offer.remove();
+    };
+    const offer = draftOffer(draft, { go, discard });
+    return offer;
   }
 
   #texts() {
@@ -219,8 +246,15 @@ class UploadPage {
   }
 }
 
-/** Return the fields that describe a photo, and the choice of who can see it. */
-export function photoFields(audience) {
+/** Return the fields that describe a photo, in which names and tags are completed, and the choice of who can see it. */
+export function photoFields(app, audience) {
+  const fields = describingFields(audience);
+  fields.caption.element.append(new TextCompletion(app, fields.caption.input).list);
+  fields.tags.element.append(new TextCompletion(app, fields.tags.input, { onlyTags: true }).list);
+  return fields;
+}
+
+function describingFields(audience) {
   return {
     caption: field("caption", t("Caption"), { kind: "textarea", attributes: { maxlength: 2200, "data-focus": "" } }),
     altText: field("alt_text", t("Description"), {

@@ -8,7 +8,7 @@
 const DATABASE = "picshare";
 const VERSION = 1;
 const STORES = ["uploads", "drafts"];
-/** Limits of one store; a record that does not fit is not kept. */
+/** Limits of one store, the first by default; a record that does not fit is not kept. */
 const MAX_RECORDS = 20;
 const MAX_BYTES = 200_000_000;
 /** Records are removed after this time. */
@@ -18,18 +18,21 @@ let database = null;
 
 export class BrowserStore {
   #name;
+  #maxRecords;
 
-  constructor(name) {
+  constructor(name, { maxRecords = MAX_RECORDS } = {}) {
     this.#name = name;
+    this.#maxRecords = maxRecords;
   }
 
-  /** Keep a record `{id, user, size, savedAt, …}`: the size in bytes of its file, the time in milliseconds. */
+  /** Keep a record `{id, user, size, savedAt, …}`: the size in bytes of its file, the time in milliseconds. It replaces one with the same id. */
   async add(record) {
     await this.#run("readwrite", (store) => {
       const all = store.getAll();
       all.onsuccess = () => {
-        const bytes = all.result.reduce((sum, { size }) => sum + size, record.size);
-        if (all.result.length < MAX_RECORDS && bytes <= MAX_BYTES) store.put(record);
+        const others = all.result.filter(({ id }) => id !== record.id);
+        const bytes = others.reduce((sum, { size }) => sum + size, record.size);
+        if (others.length < this.#maxRecords && bytes <= MAX_BYTES) store.put(record);
       };
       return all;
     });

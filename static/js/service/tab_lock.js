@@ -39,6 +39,11 @@ export async function withLongTabLock(name, task, { locks = navigator.locks } = 
   return locks ? locks.request(name, task) : task();
 }
 
+/** Return whether no tab runs a task of this name; true where browsers have no locks. */
+export async function isLockFree(name, { locks = navigator.locks } = {}) {
+  return locks ? locks.request(name, { ifAvailable: true }, (lock) => lock !== null) : true;
+}
+
 function holder(key) {
   const [id, until] = (localStorage.getItem(key) ?? "").split(" ");
   return id && Number(until) > Date.now() ? id : null;
