@@ -81,3 +81,18 @@ async def test_a_conversation_is_followed_by_both(site: Site) -> None:
     await owner.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
     await reader.loses(comment(reader, "Where is this?"))
     await reader.loses(comment(reader, "At home"))
+
+
+async def test_who_likes_a_photo(site: Site) -> None:
+    """The menu of a photo shows the users who like it, and says so if there are none."""
+    visitor, fan = await site.signed_in(), await site.create_account()
+    photo = await visitor.account.upload(photograph("flower"), "liked by one")
+    await published(visitor.account, photo["id"])
+    await visitor.open(f"/p/{photo['id']}")
+    for expected in ("No likes yet", fan.name):
+        await visitor.page.get_by_role("button", name="Photo options").click()
+        await visitor.page.get_by_role("menuitem", name="Show likes").click()
+        dialog = visitor.page.get_by_role("dialog", name="Likes")
+        await visitor.sees(dialog.get_by_text(expected))
+        await dialog.get_by_role("button", name="Close").click()
+        (await fan.call("PUT", f"/photos/{photo['id']}/like")).expect(200)

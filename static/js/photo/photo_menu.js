@@ -3,6 +3,7 @@
 import { confirmDialog, h, icon } from "../elements/dom.js";
 import { embedDialog, linkItems } from "../elements/links.js";
 import { editPhoto } from "./photo_edit.js";
+import { likersDialog } from "./likers.js";
 import { muteItem } from "./muted_subjects.js";
 import { photoPath } from "./photo_image.js";
 import { reportDialog } from "../reports/report_dialog.js";
@@ -18,6 +19,7 @@ export function photoMenu(app, photo) {
     photo.audience === "public" && ["image", t("Embed"), () => embedDialog(app, photoPath(photo.id))],
     own && ["pencil", t("Edit photo"), () => editPhoto(app, photo)],
     ["bookmark", t("Save"), () => savePhoto(app, photo)],
+    ["heart", t("Show likes"), () => likersDialog(app, photo)],
     app.session.id && muteItem(app, `/photos/${photo.id}/mute`, "photo"),
     !own && app.session.id && ["flag", t("Report photo"), () => reportDialog(app, { kind: "photo", id: photo.id, what: t("Report this photo"), account: photo.author.username })],
     own && ["trash", t("Delete photo"), () => deletePhoto(app, photo), "danger"],
