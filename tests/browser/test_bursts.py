@@ -50,7 +50,8 @@ async def test_thousands_of_comments(site: Site, service_folder: Path) -> None:
         await visitor.page.get_by_role("button", name="Show more comments").click()
         await visitor.sees(comment(visitor, shown - 1))
         assert await rows.count() <= 240
-        await expect(visitor.page.get_by_role("button", name="Show more comments")).to_be_in_viewport()
+        # What was read last is where it was.
+        await expect(comment(visitor, shown - 31)).to_be_in_viewport()
     await expect(comment(visitor, 0)).to_have_count(0)
     await visitor.page.get_by_role("button", name="Back to the first comments").click()
     await visitor.sees(comment(visitor, 0))

@@ -29,7 +29,7 @@ async def test_names_and_tags_in_a_caption(site: Site) -> None:
     await visitor.choose(photograph("rocket"))
     page = visitor.page
     caption = page.get_by_label("Caption")
-    offer = page.get_by_role("option")
+    offer = page.locator(".completions").get_by_role("option")
     await expect(caption).to_have_attribute("role", "combobox")
     await caption.press_sequentially(f"With @{friend.name[:9]}")
     await expect(offer.first).to_contain_text(friend.name, timeout=WITHIN)
