@@ -43,8 +43,6 @@ export class ListWindow {
     this.#body = body;
     this.#draw = draw;
     this.#missing = missing;
-    // Browsers that keep the place of what is read would do so once more.
-    body.classList.add("windowed");
     this.#resized.observe(this.ruler);
     addEventListener("scroll", this.update, { passive: true });
   }
@@ -278,15 +276,6 @@ export class ListWindow {
       this.#tops = null;
     }
     if (records.some(({ target }) => target === this.ruler)) this.update();
-    else this.#holdPlace();
-  }
-
-  /** Scroll by what a change of heights has moved the place at which the list is read. */
-  #holdPlace() {
-    const entry = this.place && this.#entries.find(({ id }) => id === this.place.id);
-    if (!entry?.element || scrollY === 0) return;
-    const moved = entry.element.getBoundingClientRect().top - this.place.top;
-    if (Math.abs(moved) > TOLERANCE) scrollBy({ top: moved, behavior: "instant" });
   }
 
   /** Take over the width of the list, and keep the place at which it is read. */
