@@ -9,6 +9,8 @@ const PREVIEW = 1200;
 /** What an arrow key moves by, as a part of the picture; with Shift more. */
 const STEP = 0.01;
 const LARGE_STEP = 0.1;
+/** The properties of the sides, in a stage that is written from left to right. */
+const INSETS = { left: "inset-inline-start", top: "inset-block-start", right: "inset-inline-end", bottom: "inset-block-end" };
 const KEYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 /** The parts of the frame that can be moved: the sides that each moves, and its name. */
 const HANDLES = [
@@ -36,7 +38,7 @@ class PictureEditor {
   #before = [];
   #canvas = h("canvas", { role: "img", "aria-label": t("The picture") });
   #frame = h("div.crop-frame");
-  #stage = h("div.crop-stage", {}, this.#canvas, this.#frame);
+  #stage = h("div.crop-stage", { dir: "ltr" }, this.#canvas, this.#frame);
   #status = h("p.secondary.small", { role: "status" });
   #undo = this.#tool(t("Undo"), "undo", () => this.#takeBack());
   #error = h("p.form-error", { role: "alert", hidden: true });
@@ -166,7 +168,7 @@ class PictureEditor {
     const { turns, crop } = this.#changes;
     for (const side of Object.keys(WHOLE)) {
       const distance = side === "left" || side === "top" ? crop[side] : 1 - crop[side];
-      this.#frame.style.setProperty(side, `${100 * distance}%`);
+      this.#frame.style.setProperty(INSETS[side], `${100 * distance}%`);
     }
     const [width, height] = turns % 2 === 0 ? [this.#bitmap.width, this.#bitmap.height] : [this.#bitmap.height, this.#bitmap.width];
     const size = { width: Math.round((crop.right - crop.left) * width), height: Math.round((crop.bottom - crop.top) * height) };
