@@ -197,22 +197,6 @@ async def test_new_photos_are_offered_after_a_reload(site: Site) -> None:
     await expect(reader.page.locator(".feed .card").first).to_contain_text("a new wombat", timeout=WITHIN)
 
 
-async def test_another_width_keeps_the_photo(site: Site, service_folder: Path) -> None:
-    """When the window gets another width, the photo that was read is still at its place."""
-    shown = await gallery(site, service_folder, 200)
-    visitor = await reader(site, shown, "feed", viewport=PHONE)
-    await scroll_to(visitor.page, shown.ids[80])
-    for width, height in ((600, 844), (390, 844), (1280, 900)):
-        photo, top = next((photo, top) for photo, top in await visitor.page.evaluate(SHOWN) if top >= 0)
-        await visitor.page.set_viewport_size({"width": width, "height": height})
-
-        # The browser may move it by a gap between two cards once more.
-        async def near(photo: str = photo, top: int = top) -> bool:
-            return abs(dict(await visitor.page.evaluate(SHOWN)).get(photo, 10**6) - top) < 40
-
-        await eventually(near)
-
-
 async def test_the_lightbox_and_the_focus_in_a_long_list(site: Site, service_folder: Path) -> None:
     """The lightbox goes through more photos than are drawn at once, and a focused photo stays in the page."""
     shown = await gallery(site, service_folder, 200)
