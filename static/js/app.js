@@ -32,7 +32,6 @@ import { signInPage, signUpPage } from "./account/sign_in.js";
 import { t } from "./elements/texts.js";
 import { keepTimesUpdated } from "./elements/time.js";
 import { Toasts } from "./elements/toasts.js";
-import { uploadPage } from "./post/upload.js";
 import { UploadDraft } from "./uploads/upload_draft.js";
 import { Uploads } from "./uploads/uploads.js";
 import { redrawUser } from "./users/user.js";
@@ -43,6 +42,7 @@ const lists = (name) => lazyPage(() => import("./lists/list_pages.js"), name);
 const saved = (name) => lazyPage(() => import("./profile/saved.js"), name);
 const [forgotPage, resetPage, verifyPage, emailChangePage] = ["forgotPage", "resetPage", "verifyPage", "emailChangePage"].map(accountLinks);
 const providerSignInPage = lazyPage(() => import("./account/provider_pages.js"), "providerSignInPage");
+const uploadPage = lazyPage(() => import("./post/upload.js"), "uploadPage");
 const settingsPage = lazyPage(() => import("./settings/settings.js"), "settingsPage");
 
 const ROUTES = [

@@ -3,20 +3,10 @@
 import { ChosenPictures } from "../post/chosen_pictures.js";
 import { h } from "../elements/dom.js";
 import { field, form } from "../elements/form.js";
-import { itemsOf } from "./photo_pictures.js";
+import { descriptionOf } from "./photo_description.js";
 import { t } from "../elements/texts.js";
 import { suggestFor } from "../post/suggestions.js";
 import { parseTags, photoFields } from "../post/upload.js";
-
-/** The fields that change after the upload, as the API names them. */
-const NAMES = ["audience", "sensitive", "caption", "caption_entities", "alt_text", "tags", "location", "taken_at", "edited_at"];
-
-/** Return the fields of a photo or a publication that its author can edit, `edited_at`, and which pictures it has. */
-export function descriptionOf(data) {
-  const fields = Object.fromEntries(NAMES.filter((name) => name in data).map((name) => [name, data[name]]));
-  const items = "edited_at" in data ? itemsOf(data) : null;
-  return items ? { ...fields, items } : fields;
-}
 
 /** Open the dialog; it closes when the change is saved, or by its button. */
 export async function editPhoto(app, { id }) {

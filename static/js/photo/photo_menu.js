@@ -2,8 +2,6 @@
 
 import { confirmDialog, h, icon } from "../elements/dom.js";
 import { embedDialog, linkItems } from "../elements/links.js";
-import { editPhoto } from "./photo_edit.js";
-import { likersDialog } from "./likers.js";
 import { muteItem } from "./muted_subjects.js";
 import { photoPath } from "./photo_image.js";
 import { reportDialog } from "../reports/report_dialog.js";
@@ -17,9 +15,9 @@ export function photoMenu(app, photo) {
   const items = [
     ...linkItems(app, photoPath(photo.id), t("Photo by {name}", { name: displayName(photo.author) })),
     photo.audience === "public" && ["image", t("Embed"), () => embedDialog(app, photoPath(photo.id))],
-    own && ["pencil", t("Edit photo"), () => editPhoto(app, photo)],
+    own && ["pencil", t("Edit photo"), () => later(app, async () => (await import("./photo_edit.js")).editPhoto(app, photo))],
     ["bookmark", t("Save"), () => savePhoto(app, photo)],
-    ["heart", t("Show likes"), () => likersDialog(app, photo)],
+    ["heart", t("Show likes"), () => later(app, async () => (await import("./likers.js")).likersDialog(app, photo))],
     app.session.id && muteItem(app, `/photos/${photo.id}/mute`, "photo"),
     !own && app.session.id && ["flag", t("Report photo"), () => reportDialog(app, { kind: "photo", id: photo.id, what: t("Report this photo"), account: photo.author.username })],
     own && ["trash", t("Delete photo"), () => deletePhoto(app, photo), "danger"],
@@ -74,6 +72,15 @@ export function menu(label, items) {
     entries[next].focus();
   });
   return root;
+}
+
+/** Open what is loaded when it is needed. */
+async function later(app, open) {
+  try {
+    await open();
+  } catch {
+    app.toasts.show(t("Check your connection, then try again."));
+  }
 }
 
 async function deletePhoto(app, photo) {

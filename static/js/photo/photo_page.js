@@ -3,7 +3,7 @@
 import { captionOf, cardHead, likeByDoubleTap, photoFetcher, showDescription } from "./card.js";
 import { Comments } from "./comments.js";
 import { emptyPage, fill, h, icon, visuallyHidden } from "../elements/dom.js";
-import { descriptionOf } from "./photo_edit.js";
+import { descriptionOf } from "./photo_description.js";
 import { exifSection } from "./photo_exif.js";
 import { Like, likeButton } from "./like.js";
 import { morePhotos } from "./more_photos.js";

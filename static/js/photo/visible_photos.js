@@ -1,6 +1,6 @@
 /** Live updates for the photos that are visible on the screen, and only for those. */
 
-import { descriptionOf } from "./photo_edit.js";
+import { descriptionOf } from "./photo_description.js";
 import { countersOf } from "./photo_image.js";
 
 /** A photo is subscribed after it was visible for this long, so that scrolling past subscribes to nothing. */

@@ -2,7 +2,7 @@
 
 import { ApiError } from "../service/api.js";
 import { asSentence, fill, h, icon } from "../elements/dom.js";
-import { descriptionOf } from "../photo/photo_edit.js";
+import { descriptionOf } from "../photo/photo_description.js";
 import { photoPath } from "../photo/photo_image.js";
 import { previewOf } from "../elements/preview.js";
 import { number, t } from "../elements/texts.js";
