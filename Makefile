@@ -51,6 +51,7 @@ format: $(VENV)/dev.stamp ## format the code
 
 bench: $(VENV)/dev.stamp ## measure the service against its yardsticks; a table, and JSON in bench/results
 	@tests/install-engines
+	@bench/lighthouse/install
 	$(BIN)/python -m bench $(ARGS)
 
 bench-live: $(VENV)/dev.stamp ## compare the live layer with nchan, ws, Socket.IO and a loop in C
@@ -81,8 +82,8 @@ proto: ## generate the Protobuf classes from channels/protocol/live.proto (needs
 	uvx --from 'grpcio-tools==1.85.1' python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. channels/protocol/live.proto
 
 clean: ## remove everything that the commands created, except ./data
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis tests/sdk/node_modules bench/sockets/peers/node_modules \
-	    mutation/javascript/node_modules static/site
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis tests/sdk/node_modules bench/lighthouse/node_modules \
+	    bench/sockets/peers/node_modules mutation/javascript/node_modules static/site
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -23,6 +23,7 @@ BENCHES = {
     "plan": "what the unit costs expect of a load test, against the processor time that it takes",
     "images": "processor time from an original to its variants, against libvips",
     "page-images": "bytes of the images of a feed page, against one JPEG of 1080 pixels for every photo",
+    "lighthouse": "scores of Lighthouse for the pages that users open most, and their paint against a bare page",
     "uploads": "memory of the API process while large photos are uploaded",
     "resumable": "processor time of resumable uploads against the tus project's own server",
     "object-store": "processor time of the client of an object store, against aiobotocore",

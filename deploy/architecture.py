@@ -91,7 +91,7 @@ ARROWS = (
     Arrow(points=[(165, 76), (165, 148)], label="HTTP", at=(192, 116)),
     Arrow(points=[(475, 76), (475, 148)], label="WebSocket, SSE", at=(532, 116)),
     Arrow(points=[(120, 226), (120, 312)], label="one transaction", at=(178, 274)),
-    Arrow(points=[(270, 226), (395, 312)], label="pages, quotas", at=(290, 274)),
+    Arrow(points=[(270, 226), (395, 312)], label="pages, quotas", at=(376, 258)),
     Arrow(points=[(490, 314), (490, 228)], label="pub/sub, a message for each process", at=(610, 274)),
     Arrow(points=[(145, 384), (145, 472)], label="wake-up, rows", at=(195, 434)),
     Arrow(points=[(250, 512), (348, 512)], label="events", at=(298, 504)),
