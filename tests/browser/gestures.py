@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 from playwright.async_api import CDPSession, Locator
+from playwright.async_api import TimeoutError as PlaywrightTimeoutError
 
 from tests.browser.visitor import Visitor
 
+_TRIES = 5
 _STEP = 0.02  # seconds between two events, by their own time
 
 
@@ -30,15 +34,34 @@ async def double_click(visitor: Visitor, locator: Locator) -> None:
     await session.detach()
 
 
-async def double_tap(session: CDPSession, x: float, y: float) -> None:
-    """Tap twice within 60 milliseconds of the events' own time.
+async def touch(session: CDPSession, *path: list[tuple[float, float]]) -> None:
+    """Put fingers on the screen, move them along a path of their places, and lift them.
 
-    No event waits for the one before: by the browser's clock a touch of half a second is a long press, and no tap.
+    No event waits for the one before: by the browser's clock a finger that rests for half a second is a long press.
+    """
+    events = []
+    for number, places in enumerate([*path, []]):
+        points = [{"x": x, "y": y, "id": finger} for finger, (x, y) in enumerate(places)]
+        kind = "touchStart" if number == 0 else "touchMove" if places else "touchEnd"
+        events.append({"type": kind, "touchPoints": points})
+    await _send(session, "Input.dispatchTouchEvent", events)
+
+
+async def double_tap(session: CDPSession, x: float, y: float, *, until: Callable[[], Awaitable[None]]) -> None:
+    """Tap twice within 60 milliseconds of the events' own time, until that has an effect.
+
+    `until` waits for it, and raises Playwright's `TimeoutError`. A browser that is busy meanwhile takes a tap for a
+    long press, which has none; users tap again.
     """
     touches = [("touchStart", [{"x": x, "y": y}]), ("touchEnd", [])] * 2
-    await _send(
-        session, "Input.dispatchTouchEvent", [{"type": kind, "touchPoints": points} for kind, points in touches]
-    )
+    events = [{"type": kind, "touchPoints": points} for kind, points in touches]
+    for _ in range(_TRIES - 1):
+        await _send(session, "Input.dispatchTouchEvent", events)
+        with suppress(PlaywrightTimeoutError):
+            await until()
+            return
+    await _send(session, "Input.dispatchTouchEvent", events)
+    await until()
 
 
 async def _send(session: CDPSession, method: str, events: list[dict[str, Any]]) -> None:

@@ -7,11 +7,11 @@ import re
 from typing import Any
 
 import pytest
-from playwright.async_api import CDPSession, Locator, expect
+from playwright.async_api import Locator, expect
 
 from bench.images import mosaic
 from tests.browser.contrast import poor_contrasts
-from tests.browser.gestures import double_click, double_tap
+from tests.browser.gestures import double_click, double_tap, touch
 from tests.browser.test_layout import SMALL_TARGETS
 from tests.browser.visitor import PHONE, WITHIN, Site, Visitor, published
 from tests.support.api_user import ApiUser
@@ -49,22 +49,15 @@ async def shows(visitor: Visitor, caption: str) -> None:
     )
 
 
-async def scaled(visitor: Visitor, low: float, high: float) -> None:
+async def scaled(visitor: Visitor, low: float, high: float, *, within: float = 60) -> None:
     """Wait until the scale of the picture is in a range, and no longer changes."""
     frame = await lightbox(visitor).locator(".frame").element_handle()
     await visitor.page.wait_for_function(
         f"([frame, low, high]) => {{ const scale = ({_SCALE})(frame);"
         " return scale >= low && scale <= high && !frame.getAnimations().length; }",
         arg=[frame, low, high],
+        timeout=within * 1000,
     )
-
-
-async def touch(session: CDPSession, *path: list[tuple[float, float]]) -> None:
-    """Put fingers on the screen, move them along a path of their places, and lift them."""
-    for number, places in enumerate([*path, []]):
-        points = [{"x": x, "y": y, "id": finger} for finger, (x, y) in enumerate(places)]
-        kind = "touchStart" if number == 0 else "touchMove" if places else "touchEnd"
-        await session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
 
 
 async def test_keys(site: Site) -> None:
@@ -201,8 +194,7 @@ async def test_fingers(site: Site, scheme: Any) -> None:
     await touch(fingers, [(300, 400)], [(280, 400)], [(240, 400)])
     assert await frame.evaluate(_OFFSET) < before
     await shows(visitor, "mosaic")
-    await double_tap(fingers, 195, 420)
-    await scaled(visitor, 1, 1)
+    await double_tap(fingers, 195, 420, until=lambda: scaled(visitor, 1, 1, within=5))
     await touch(fingers, [(200, 300)], [(200, 320)], [(200, 560)])
     await visitor.loses(lightbox(visitor))
     assert page.url == f"{visitor.url}/"
