@@ -54,7 +54,8 @@ export class PhotoList {
     this.#window = new ListWindow(this.body, { draw, missing: (entries) => this.#fetchAgain(entries) });
     this.element = h("div", {}, this.#window.ruler, this.body, this.#tail);
     this.#place = keepsPlace ? new ListPlace(app.session.id, () => this.#snapshot()) : null;
-    this.#observer = new IntersectionObserver(([entry]) => entry.isIntersecting && this.more(), { rootMargin: PRELOAD_DISTANCE });
+    // On a busy device several changes come together; the last one counts.
+    this.#observer = new IntersectionObserver((entries) => entries.at(-1).isIntersecting && this.more(), { rootMargin: PRELOAD_DISTANCE });
     this.#observer.observe(this.#tail);
     this.#stop = app.accounts.watch((userId) => this.#removeBy(userId));
     fill(this.#tail, skeleton(className));
