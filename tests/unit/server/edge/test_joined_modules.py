@@ -80,3 +80,11 @@ def test_another_form_is_refused(text: str, reason: str) -> None:
     """The error names the module and what it contains."""
     with pytest.raises(ModuleFormError, match=re.escape(reason)):
         joined(app=text, dom="export const a = 1;")
+
+
+def test_later_imports_lead_to_joined_files() -> None:
+    """From the place of the file that a module is joined into, wherever the module itself is."""
+    found = joined_files(application())
+    for path, text in found.items():
+        for later in re.findall(r'import\("([^"]+)"\)', text.decode() if path.endswith(".js") else ""):
+            assert posixpath.normpath(posixpath.join(posixpath.dirname(path), later)) in found, (path, later)
