@@ -9,7 +9,7 @@
 "use strict";
 
 /** Changes with the files of the offline page, so that browsers fetch them again; a test computes it. */
-const VERSION = "409236dc7a2d";
+const VERSION = "0b590b5a52f4";
 const CACHES = "picshare-offline-";
 const CACHE = CACHES + VERSION;
 const OFFLINE_PAGE = "/offline";

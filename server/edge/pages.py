@@ -46,6 +46,7 @@ CLIENT_ROUTES = (
     "/settings/tokens",
     "/settings/developer",
     "/settings/privacy",
+    "/settings/appearance",
     "/settings/close-friends",
     "/settings/notifications",
     "/settings/blocked",
@@ -65,6 +66,7 @@ CLIENT_ROUTES = (
     "/signup",
     "/forgot",
     "/oauth/authorize",
+    "/design",
 )
 # Pages that links in mails lead to, with a token in the fragment.
 LINK_ROUTES = ("/verify", "/reset", "/email-change")

@@ -32,6 +32,7 @@ import { signInPage, signUpPage } from "./account/sign_in.js";
 import { t } from "./elements/texts.js";
 import { keepTimesUpdated } from "./elements/time.js";
 import { Toasts } from "./elements/toasts.js";
+import { nameIconButtons } from "./elements/tooltips.js";
 import { UploadDraft } from "./uploads/upload_draft.js";
 import { Uploads } from "./uploads/uploads.js";
 import { redrawUser } from "./users/user.js";
@@ -43,6 +44,7 @@ const saved = (name) => lazyPage(() => import("./profile/saved.js"), name);
 const [forgotPage, resetPage, verifyPage, emailChangePage] = ["forgotPage", "resetPage", "verifyPage", "emailChangePage"].map(accountLinks);
 const providerSignInPage = lazyPage(() => import("./account/provider_pages.js"), "providerSignInPage");
 const uploadPage = lazyPage(() => import("./post/upload.js"), "uploadPage");
+const designPage = lazyPage(() => import("./design/design_page.js"), "designPage");
 const settingsPage = lazyPage(() => import("./settings/settings.js"), "settingsPage");
 
 const ROUTES = [
@@ -75,12 +77,13 @@ const ROUTES = [
   ["/verify", verifyPage],
   ["/email-change", emailChangePage],
   ["/oauth/authorize", authorizationPage],
+  ["/design", designPage],
 ];
 /** The catalogues of the languages other than English. */
 const CATALOGUES = { de: () => import("../texts/de.js"), ar: () => import("../texts/ar.js") };
 const SIGNED_OUT_PAGES = new Set([signInPage, signUpPage, providerSignInPage]);
 /** Pages without navigation that are open to signed-in users and visitors alike. */
-const OPEN_PAGES = new Set([forgotPage, resetPage, verifyPage, emailChangePage]);
+const OPEN_PAGES = new Set([forgotPage, resetPage, verifyPage, emailChangePage, designPage]);
 
 /** The key in sessionStorage of the path to open after signing in, while the browser is at a provider. */
 const PATH_KEY = "picshare.path-after-sign-in";
@@ -141,6 +144,7 @@ class App extends EventTarget {
     pullToRefresh({ refresh: () => this.refresh(), allowed: () => this.router.canRefresh });
     keepTimesUpdated();
     fill(document.querySelector(".skip-link"), t("Skip to content"));
+    nameIconButtons();
     handleShortcuts(photoShortcuts(this));
     this.push.register();
     if (this.session.user) this.#begin();

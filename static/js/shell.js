@@ -1,7 +1,9 @@
-/** The frame around every page: navigation with the badge, the connection status, the uploads. */
+/** The frame around every page: navigation with the badge and a menu, the connection status, the uploads. */
 
 import { ConnectionStatus } from "./elements/connection_status.js";
 import { fill, h, icon, unseenNumber } from "./elements/dom.js";
+import { menuOf } from "./elements/menu.js";
+import { chooseTheme, chosenTheme, THEMES } from "./elements/theme.js";
 import { isModerator } from "./moderation/moderation.js";
 import { t } from "./elements/texts.js";
 import { avatar, profilePath } from "./users/user.js";
@@ -91,9 +93,32 @@ export class Shell {
       "nav.nav",
       { "aria-label": t("Main") },
       this.#wordmarkCurrentLink(),
-      h("ul", {}, items),
+      h("ul", {}, items, h("li", {}, this.#menu())),
       h("div.nav-foot.small", {}, this.#connectionStatus.sidebar.element, this.#refreshButtons[1], settings),
     );
+  }
+
+  /** What is not in the navigation itself: on phones it is in reach of the thumb here. */
+  #menu() {
+    const button = h("button.menu-button", { type: "button" }, icon("menu"), h("span.label", {}, t("Menu")));
+    return menuOf(button, () =>
+      [
+        ["bookmark", t("Saved"), "/saved"],
+        ["people", t("Lists"), "/lists"],
+        ["gear", t("Settings"), "/settings"],
+        isModerator(this.#app.session.user) && ["flag", t("Moderation"), "/moderation"],
+        { label: t("Theme"), options: THEMES, chosen: chosenTheme, choose: chooseTheme },
+        ["out", t("Sign out"), () => this.#signOut()],
+      ].filter(Boolean),
+    );
+  }
+
+  async #signOut() {
+    try {
+      await this.#app.signOut();
+    } catch (error) {
+      this.#app.toasts.error(error);
+    }
   }
 
   #setCount(unseen) {

@@ -2,7 +2,13 @@
 
 const AGAIN_AFTER_MS = 10_000;
 
-document.getElementById("again").addEventListener("click", () => location.reload());
+try {
+  // The theme that the user has chosen (static/theme.js): this script runs before the page is drawn.
+  document.documentElement.dataset.theme = localStorage.getItem("picshare.theme") ?? "automatic";
+} catch {
+  // The browser keeps nothing for this site.
+}
+addEventListener("DOMContentLoaded", () => document.getElementById("again").addEventListener("click", () => location.reload()));
 addEventListener("online", () => location.reload());
 // "online" says nothing about a server that was away.
 setInterval(async () => {

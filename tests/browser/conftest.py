@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
 import shutil
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -17,8 +19,10 @@ from playwright.async_api import Browser, BrowserContext, Error, Page, expect
 
 from tests.browser.live_tab import LiveTab, OpenTab
 from tests.browser.scripted_server import ScriptedServer
-from tests.browser.visitor import WITHIN, Site
+from tests.browser.visitor import WITHIN, Promote, Site
 from tests.engines.private import free_port, in_background
+from tests.support.api_user import ApiUser
+from tests.support.documents import ROOT
 from tests.support.issuer import Issuer
 from tests.support.service import Service
 
@@ -63,6 +67,28 @@ def service_folder() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="psb-"))
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def promote(service_folder: Path) -> Promote:
+    """Make an account that of a moderator, by the command for operators."""
+
+    async def run(account: ApiUser) -> ApiUser:
+        command = (
+            sys.executable,
+            "-m",
+            "server.cli",
+            "user",
+            "promote",
+            account.name,
+            "--data",
+            service_folder / "data",
+        )
+        process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=asyncio.subprocess.DEVNULL)
+        assert await process.wait() == 0
+        return account
+
+    return run
 
 
 @pytest.fixture(scope="session")

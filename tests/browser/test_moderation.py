@@ -2,47 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
-import sys
-from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Any
 
-import pytest
 from playwright.async_api import Page, expect
 
 from tests.browser.contrast import poor_contrasts
-from tests.browser.visitor import PHONE, WITHIN, Site, published
+from tests.browser.visitor import PHONE, WITHIN, Promote, Site, published
 from tests.support.api_user import PASSWORD, ApiUser
 from tests.support.cases import case_about, comment_on, decide, report
-from tests.support.documents import ROOT
 from tests.support.eventually import eventually
 from tests.support.pictures import photograph
-
-Promote = Callable[[ApiUser], Awaitable[ApiUser]]
-
-
-@pytest.fixture
-def promote(service_folder: Path) -> Promote:
-    """Make an account that of a moderator, by the command for operators."""
-
-    async def run(account: ApiUser) -> ApiUser:
-        command = (
-            sys.executable,
-            "-m",
-            "server.cli",
-            "user",
-            "promote",
-            account.name,
-            "--data",
-            service_folder / "data",
-        )
-        process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=asyncio.subprocess.DEVNULL)
-        assert await process.wait() == 0
-        return account
-
-    return run
 
 
 async def _published(author: ApiUser) -> dict[str, Any]:

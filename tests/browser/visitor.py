@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import uuid
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,16 @@ from tests.support.eventually import eventually
 WITHIN = 60_000  # timeout in milliseconds, for a busy machine; also without `timeout=` (see `conftest.py`)
 DESKTOP = {"width": 1280, "height": 860}
 PHONE = {"width": 390, "height": 844}
+# Follows a link to a path, as one on the page would.
+_FOLLOW = """(path) => {
+    const link = document.createElement("a");
+    link.href = path;
+    document.body.append(link);
+    link.click();
+    link.remove();
+}"""
+# Makes an account that of a moderator.
+Promote = Callable[[ApiUser], Awaitable[ApiUser]]
 
 
 class Visitor:
@@ -44,6 +55,10 @@ class Visitor:
     async def open(self, path: str = "/") -> None:
         """Go to a path of the application by its address."""
         await self.page.goto(self.url + path)
+
+    async def go(self, path: str) -> None:
+        """Go to a path of the application without loading it again."""
+        await self.page.evaluate(_FOLLOW, path)
 
     async def sign_in(self) -> None:
         """Sign in on the page and wait for the live connection."""

@@ -26,13 +26,14 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "uploads": "elements photo post service",
         # Pages.
         "lists": "elements photo users",
-        "feed": "elements photo users",
+        "feed": "discover elements photo users",
         "discover": "elements photo users",
+        "design": "elements users",
         "profile": "elements lists photo reports users",
         "notifications": "elements photo users",
         "account": "elements photo reports service",
         "moderation": "elements photo reports users",
-        "settings": "account elements moderation notifications photo profile reports service users",
+        "settings": "account elements moderation notifications profile reports service users",
     }.items()
 }
 

@@ -5,6 +5,7 @@ import { suspendedAccount } from "../reports/decisions.js";
 import { fill, h, icon } from "../elements/dom.js";
 import { field, form } from "../elements/form.js";
 import { visitorLanguage } from "./language_choice.js";
+import { themeChoice } from "../elements/theme.js";
 import { PasskeyAutofill } from "./passkey_autofill.js";
 import { answerByPasskey, passkeysAvailable } from "./passkeys.js";
 import { squareFrame } from "../photo/photo_image.js";
@@ -50,7 +51,11 @@ export function signInPage(app) {
   };
   const steps = h("div.sign-in-steps", {}, sheet);
   const page = accountPage(app, t("Sign in"), steps, t("New here?"), "/signup", t("Create an account"));
-  return { ...page, leave: () => passkeys.stop() };
+  const leave = () => {
+    passkeys.stop();
+    page.leave();
+  };
+  return { ...page, leave };
 }
 
 /**
@@ -142,6 +147,7 @@ export function signUpPage(app) {
 }
 
 function accountPage(app, heading, sheet, question, path, answer) {
+  const theme = themeChoice();
   const element = h(
     "div.sign-in",
     {},
@@ -153,9 +159,9 @@ function accountPage(app, heading, sheet, question, path, answer) {
       h("p", {}, t("New photos, likes and comments appear without reloading.")),
       samplePhotos(app),
     ),
-    h("div.sheet.form", {}, h("h2", {}, heading), sheet, providerLinks(app), h("p.other", {}, question, " ", h("a", { href: path }, answer)), visitorLanguage(app)),
+    h("div.sheet.form", {}, h("h2", {}, heading), sheet, providerLinks(app), h("p.other", {}, question, " ", h("a", { href: path }, answer)), theme.element, visitorLanguage(app)),
   );
-  return { title: heading, element };
+  return { title: heading, element, leave: theme.leave };
 }
 
 /** Return some of the newest public photos; null in a narrow window, and removed if there are too few. */

@@ -6,11 +6,15 @@ import { t, tn } from "../elements/texts.js";
 import { PhotoList } from "../photo/photo_list.js";
 
 /** So many photos fill whole rows on every screen. */
-const FIRST_PHOTOS = 9;
+const FIRST_PHOTOS = 12;
 const TAGS = 12;
 
-/** Return `{element, leave}`: the trending tags and photos; hidden while nothing trends. */
-export function trends(app) {
+/**
+ * Return `{element, leave}`: up to `tags` trending tags and `photos` photos; hidden while nothing trends.
+ *
+ * `cell` is the width of a photo in CSS pixels, and `after` a promise: nothing is shown before it is fulfilled.
+ */
+export function trends(app, { tags: tagLimit = TAGS, photos: photoLimit = FIRST_PHOTOS, cell, after } = {}) {
   const element = h("div", { hidden: true });
   let cells = [];
   let left = false;
@@ -21,11 +25,12 @@ export function trends(app) {
   const load = async () => {
     try {
       const [tags, photos] = await Promise.all([
-        app.api.get("/tags/trending", { limit: TAGS }),
-        app.api.get("/photos/trending", { limit: FIRST_PHOTOS }),
+        app.api.get("/tags/trending", { limit: tagLimit }),
+        photoLimit > 0 ? app.api.get("/photos/trending", { limit: photoLimit }) : { items: [], next: null },
+        after,
       ]);
       if (left) return;
-      cells = photos.items.map((photo) => cellOf(app, photo));
+      cells = photos.items.map((photo) => cellOf(app, photo, cell));
       element.hidden = tags.items.length + cells.length === 0;
       fill(element, tagsOf(tags.items), photosOf(cells, photos.next));
     } catch (error) {
@@ -52,8 +57,8 @@ export function trendingPage(app) {
 }
 
 /** Return `{element, leave}`: a cell that disappears when its photo is removed. */
-function cellOf(app, photo) {
-  const cell = photoCell(app, photo);
+function cellOf(app, photo, side) {
+  const cell = photoCell(app, photo, { side });
   const stop = app.photos.watch(photo.id, (_fields, removed) => removed && cell.element.remove());
   const leave = () => {
     stop();

@@ -23,10 +23,16 @@ export class Toasts {
     while (this.element.childElementCount >= MAX_TOASTS) this.element.firstElementChild.remove();
     this.element.append(toast);
     let timer = setTimeout(() => this.#leave(toast), DURATION_MS);
-    toast.addEventListener("pointerenter", () => clearTimeout(timer));
-    toast.addEventListener("pointerleave", () => {
+    // A message that is being read or operated stays.
+    const stay = () => clearTimeout(timer);
+    const leaveSoon = () => {
+      clearTimeout(timer);
       timer = setTimeout(() => this.#leave(toast), DURATION_MS / 2);
-    });
+    };
+    toast.addEventListener("pointerenter", stay);
+    toast.addEventListener("focusin", stay);
+    toast.addEventListener("pointerleave", leaveSoon);
+    toast.addEventListener("focusout", leaveSoon);
   }
 
   /** Remove every message that links to a path. */

@@ -7,6 +7,7 @@
 import { photoCard } from "../photo/card.js";
 import { emptyState, fill, h, icon, visuallyHidden } from "../elements/dom.js";
 import { feedSources } from "../photo/feed_sources.js";
+import { feedSide, hasSide } from "./feed_side.js";
 import { firstFeed } from "./first_feed.js";
 import { OrderButtons, highlights } from "./highlights.js";
 import { t, tn } from "../elements/texts.js";
@@ -31,6 +32,7 @@ class Feed {
   #list;
   #visiblePhotos;
   #below;
+  #side;
   #newest;
   #shown;
   #orders = new OrderButtons((order) => this.#show(order));
@@ -58,12 +60,14 @@ class Feed {
         return emptyFeed();
       },
     });
-    this.#below = firstFeed(app);
+    this.#below = firstFeed(app, { users: !hasSide() });
+    this.#side = feedSide(app, () => ({ users: !this.#below?.hasUsers, photos: !this.#below }));
     this.#newest = h("div", {}, this.#list.element, this.#below?.element);
     this.#shown = h("div", {}, this.#newest);
     this.#sources = feedSources(app, "/");
     const heading = h("h1.visually-hidden", {}, t("Home"));
-    this.element = h("div.home", {}, heading, this.#sources.element, this.#orders.element, this.#newPhotosButton, this.#shown);
+    const feed = h("div", {}, heading, this.#sources.element, this.#orders.element, this.#newPhotosButton, this.#shown);
+    this.element = h("div.home", {}, feed, this.#side.element);
     this.#stops = [
       app.live.on("feed", ({ data }) => this.#received(data)),
       app.live.onGap("feed", () => this.#fetchMissed()),
@@ -81,6 +85,7 @@ class Feed {
     this.#list.leave();
     this.#highlights?.leave();
     this.#below?.leave();
+    this.#side.leave();
     this.#sources.leave();
     this.#visiblePhotos.leave();
   }

@@ -11,10 +11,10 @@ const ENOUGH_FOLLOWS = 10;
 const USERS = 5;
 const PHOTOS = 9;
 
-/** Return `{element, leave}`, or null for a user who follows enough people. */
-export function firstFeed(app) {
+/** Return `{element, hasUsers, leave}`, with `users` or only with photos; null for a user who follows enough people. */
+export function firstFeed(app, { users: hasUsers }) {
   if (app.session.user.following >= ENOUGH_FOLLOWS) return null;
-  const users = suggestedUsers(app, USERS);
+  const users = hasUsers ? suggestedUsers(app, USERS) : null;
   const photos = new PhotoList(app, {
     className: "grid",
     load: async () => ({ items: await popular(app), next: null }),
@@ -25,12 +25,12 @@ export function firstFeed(app) {
     },
   });
   const heading = h("h2.section-head", {}, t("Photos you might like"), h("a", { href: "/discover" }, t("Discover")));
-  const element = h("div.first-feed", {}, users.element, heading, photos.element);
+  const element = h("div.first-feed", {}, users?.element, heading, photos.element);
   const leave = () => {
-    users.leave();
+    users?.leave();
     photos.leave();
   };
-  return { element, leave };
+  return { element, hasUsers, leave };
 }
 
 /** Return what trends, completed by the newest photos while that is little. */

@@ -3,7 +3,7 @@
 import { confirmDialog, fill, h } from "../elements/dom.js";
 import { field, form } from "../elements/form.js";
 import { t } from "../elements/texts.js";
-import { menu } from "../photo/photo_menu.js";
+import { menu } from "../elements/menu.js";
 
 const TITLE_LENGTH = 80;
 

@@ -5,7 +5,7 @@ import { FollowRequests } from "../users/follow_requests.js";
 import { NotificationFilters } from "./notification_filters.js";
 import { notificationRow } from "./notification_row.js";
 import { squareFrame } from "../photo/photo_image.js";
-import { menu } from "../photo/photo_menu.js";
+import { menu } from "../elements/menu.js";
 import { pushOffer, pushSwitch } from "./push_switch.js";
 import { t } from "../elements/texts.js";
 

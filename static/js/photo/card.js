@@ -105,8 +105,8 @@ export function captionOf(photo) {
   return nodes;
 }
 
-/** Return `{element, leave}`: a photo cropped to a square, as a link to its page. */
-export function photoCell(app, photo) {
+/** Return `{element, leave}`: a photo cropped to a square of about `side` CSS pixels, as a link to its page. */
+export function photoCell(app, photo, { side = Math.min(innerWidth, 960) / 3 } = {}) {
   const counts = h("span.counts", { "aria-hidden": "true" });
   const show = () => {
     counts.replaceChildren();
@@ -123,7 +123,7 @@ export function photoCell(app, photo) {
     const details = [number && tn("{count} picture", "{count} pictures", number), audienceName(photo), photo.sensitive && t("sensitive"), moderationText(photo)].filter(Boolean);
     const label = details.length > 0 ? t("{photo} ({details})", { photo: describe(photo), details: listed(details, "unit") }) : describe(photo);
     setAttribute(element, "aria-label", label);
-    const frame = squareFrame(photo, Math.min(innerWidth, 960) / 3, { refetch: photoFetcher(app, photo) });
+    const frame = squareFrame(photo, side, { refetch: photoFetcher(app, photo) });
     const withheld = photo.state === "hidden" && h("span.withheld", { title: moderationText(photo) }, icon("lock"));
     fill(element, frame, withheld, number ? h("span.several", {}, icon("layers")) : videoMark(photo), audienceMark(photo, { short: true }), counts);
   };

@@ -4,7 +4,7 @@ import { confirmDialog, fill, h, icon, visuallyHidden } from "../elements/dom.js
 import { linked } from "../elements/entities.js";
 import { count } from "./like.js";
 import { muteItem } from "./muted_subjects.js";
-import { menu } from "./photo_menu.js";
+import { menu } from "../elements/menu.js";
 import { t, tn } from "../elements/texts.js";
 import { reportDialog } from "../reports/report_dialog.js";
 import { timeElement } from "../elements/time.js";

@@ -1,7 +1,8 @@
 /** The menu of a photo: share its link, save it, edit and delete the user's own photo, report another one. */
 
-import { confirmDialog, h, icon } from "../elements/dom.js";
+import { confirmDialog } from "../elements/dom.js";
 import { embedDialog, linkItems } from "../elements/links.js";
+import { menu } from "../elements/menu.js";
 import { muteItem } from "./muted_subjects.js";
 import { photoPath } from "./photo_image.js";
 import { reportDialog } from "../reports/report_dialog.js";
@@ -23,55 +24,6 @@ export function photoMenu(app, photo) {
     own && ["trash", t("Delete photo"), () => deletePhoto(app, photo), "danger"],
   ];
   return menu(t("Photo options"), items.filter(Boolean));
-}
-
-/** Return a button that opens a list of [icon, label, action, class?]. */
-export function menu(label, items) {
-  const button = h("button.icon-button", { type: "button", "aria-label": label, "aria-haspopup": "menu", "aria-expanded": "false" }, icon("more"));
-  const root = h("div.menu", {}, button);
-  let list = null;
-
-  const close = (refocus) => {
-    if (!list) return;
-    list.remove();
-    list = null;
-    button.setAttribute("aria-expanded", "false");
-    document.removeEventListener("pointerdown", closeOutside);
-    if (refocus) button.focus();
-  };
-  const closeOutside = (event) => {
-    if (!root.contains(event.target)) close(false);
-  };
-  const open = () => {
-    list = h(
-      "div.menu-list",
-      { role: "menu" },
-      items.map(([iconName, text, action, kind]) => {
-        const choose = () => {
-          close(true);
-          action();
-        };
-        return h("button", { type: "button", role: "menuitem", class: kind ?? "", onclick: choose }, icon(iconName), text);
-      }),
-    );
-    root.append(list);
-    button.setAttribute("aria-expanded", "true");
-    document.addEventListener("pointerdown", closeOutside);
-    list.firstElementChild.focus();
-  };
-  button.addEventListener("click", () => (list ? close(true) : open()));
-  root.addEventListener("keydown", (event) => {
-    if (!list) return;
-    const entries = [...list.children];
-    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-    if (event.key === "Escape") close(true);
-    if (event.key === "Tab") close(false);
-    if (!step) return;
-    event.preventDefault();
-    const next = (entries.indexOf(document.activeElement) + step + entries.length) % entries.length;
-    entries[next].focus();
-  });
-  return root;
 }
 
 /** Open what is loaded when it is needed. */

@@ -9,7 +9,7 @@ import { count } from "../photo/like.js";
 import { linkItems } from "../elements/links.js";
 import { listsOfUserDialog } from "../lists/list_dialogs.js";
 import { PhotoList } from "../photo/photo_list.js";
-import { menu } from "../photo/photo_menu.js";
+import { menu } from "../elements/menu.js";
 import { PresenceLine } from "../users/presence.js";
 import { banner } from "./profile_image.js";
 import { t, tn } from "../elements/texts.js";

@@ -6,7 +6,7 @@ import { CollectionOrder } from "./collection_order.js";
 import { confirmDialog, emptyPage, emptyState, fill, h, icon } from "../elements/dom.js";
 import { t } from "../elements/texts.js";
 import { PhotoList } from "../photo/photo_list.js";
-import { menu } from "../photo/photo_menu.js";
+import { menu } from "../elements/menu.js";
 import { collectionDialog } from "../photo/saving.js";
 import { nameLink } from "../users/user.js";
 

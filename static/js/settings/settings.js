@@ -3,6 +3,7 @@
 import { accessTokensSection } from "./access_tokens.js";
 import { deletionSection } from "../account/account_deletion.js";
 import { accountSection } from "./account_settings.js";
+import { appearanceSection } from "./appearance_settings.js";
 import { blockedSection } from "./blocked_users.js";
 import { closeFriendsPage } from "./close_friends.js";
 import { connectedAppsSection } from "./connected_apps.js";
@@ -35,6 +36,7 @@ const SECTIONS = [
   { path: "/settings/applications", label: t("Connected apps"), iconName: "people", text: t("What has access to your account"), page: connectedAppsSection },
   { path: "/settings/privacy", label: t("Privacy"), iconName: "lock", text: t("Who sees you, and what your photos reveal"), page: privacySection },
   { path: "/settings/notifications", label: t("Notifications"), iconName: "bell", text: t("What reaches you, how and when"), page: notificationSection },
+  { path: "/settings/appearance", label: t("Appearance"), iconName: "theme", text: t("Light, dark, or as your device is set"), page: appearanceSection },
   { path: "/settings/blocked", label: t("Blocked and muted"), iconName: "block", text: t("Accounts that you do not want to see"), page: blockedSection },
   { path: "/settings/webhooks", label: t("Webhooks"), iconName: "link", text: t("Messages to your own programs"), page: webhooksPage },
   { path: "/settings/tokens", label: t("Access tokens"), iconName: "key", text: t("For your own programs"), page: accessTokensSection },

@@ -11,6 +11,7 @@ export const SETTINGS_PATHS = [
   "/settings/tokens",
   "/settings/developer",
   "/settings/privacy",
+  "/settings/appearance",
   "/settings/notifications",
   "/settings/blocked",
   "/settings/webhooks",

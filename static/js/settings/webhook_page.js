@@ -2,7 +2,7 @@
 
 import { confirmDialog, emptyPage, emptyState, fill, h } from "../elements/dom.js";
 import { listed, t, tn } from "../elements/texts.js";
-import { menu } from "../photo/photo_menu.js";
+import { menu } from "../elements/menu.js";
 import { timeElement } from "../elements/time.js";
 import { EVENT_NAMES, secretDialog, webhookDialog } from "./webhook_dialogs.js";
 import { stateMark } from "./webhooks.js";

@@ -8,7 +8,11 @@ import { displayName, userRow } from "./user.js";
 /** The server makes suggestions in the background when they are first requested, usually within a second. */
 const RETRY_MS = [700, 1000, 1500, 2000, 3000];
 
-/** Return `{element, leave}`: up to `limit` suggested users; hidden while there are none. */
+/**
+ * Return `{element, settled, leave}`: up to `limit` suggested users; hidden while there are none.
+ *
+ * The promise `settled` is fulfilled when they are there, or none will be.
+ */
 export function suggestedUsers(app, limit) {
   const list = h("ul.user-list.panel");
   const status = h("div");
@@ -16,6 +20,7 @@ export function suggestedUsers(app, limit) {
   fill(element, h("h2.section-head", { id: "suggested-users" }, t("People to follow")), list, status);
   let timer = null;
   let left = false;
+  const { promise: settled, resolve: settle } = Promise.withResolvers();
 
   const show = (items) => {
     fill(list, items.map((user) => row(app, user, () => (element.hidden = list.childElementCount === 0))));
@@ -29,12 +34,14 @@ export function suggestedUsers(app, limit) {
       if (left) return;
       show(items);
       if (madeAt === null && attempt < RETRY_MS.length) timer = setTimeout(() => load(attempt + 1), RETRY_MS[attempt]);
+      else settle();
     } catch (error) {
       if (left) return;
       element.hidden = false;
       list.hidden = true;
       const again = h("button.button.plain", { type: "button", onclick: () => load() }, t("Try again"));
       fill(status, emptyState("cloud", t("Could not load suggestions"), error.message, again));
+      settle();
     }
   };
   load();
@@ -42,7 +49,7 @@ export function suggestedUsers(app, limit) {
     left = true;
     clearTimeout(timer);
   };
-  return { element, leave };
+  return { element, settled, leave };
 }
 
 function row(app, user, changed) {

@@ -1,0 +1,68 @@
+"""The column beside the home feed: in wide windows only, without a shift of the feed, and never loaded on phones."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.async_api import Request
+
+from tests.browser.visitor import DESKTOP, PHONE, Site, published
+from tests.support.pictures import photograph
+
+_SHIFT = """window.shift = 0;
+    new PerformanceObserver((list) => {
+        for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shift += entry.value;
+    }).observe({ type: "layout-shift", buffered: true });"""
+_OF_SIDE = re.compile(r"side_column\.js|/suggestions/users|/tags/trending|/photos/trending")
+
+
+async def test_suggestions_and_trends_are_beside_the_feed(site: Site) -> None:
+    """A window of 1100 pixels shows them next to the photos, and nothing moves when they appear."""
+    friend, stranger = await site.create_account(), await site.create_account()
+    visitor = await site.signed_in()
+    await visitor.account.follow(friend)
+    await friend.follow(stranger)
+    photo = (await friend.upload(photograph("coffee"), "beside the column"))["id"]
+    await published(friend, photo)
+    page, card = visitor.page, visitor.card("beside the column")
+    await visitor.sees(card)
+    await page.add_init_script(_SHIFT)
+    for width in (1100, 1280, 1920):
+        await page.set_viewport_size({"width": width, "height": 900})
+        await page.reload()
+        suggestion = page.locator(".side-column .user-list li")
+        await visitor.sees(suggestion)
+        await visitor.sees(card.locator(".frame.loaded"))
+        feed, side = await card.bounding_box(), await suggestion.first.bounding_box()
+        assert feed is not None
+        assert side is not None
+        assert side["x"] >= feed["x"] + feed["width"]
+        assert side["x"] + side["width"] <= width
+        assert feed["width"] >= 440
+        assert await page.evaluate("() => window.shift") < 0.02, width
+        # They are not in the feed as well.
+        assert await page.get_by_role("heading", name="People to follow").count() == 1
+
+
+async def test_a_phone_does_not_request_them(site: Site) -> None:
+    """Neither the module of the column nor what it shows; a window that becomes wide does."""
+    visitor = await site.signed_in(viewport=PHONE)
+    page, requested = visitor.page, list[str]()
+
+    def record(request: Request) -> None:
+        if _OF_SIDE.search(request.url):
+            requested.append(request.url)
+
+    people = [await site.create_account() for _ in range(10)]
+    for other in people:
+        await visitor.account.follow(other)
+    photo = (await people[0].upload(photograph("cat"), "narrow and wide"))["id"]
+    await published(people[0], photo)
+    page.on("request", record)
+    await page.reload()
+    await visitor.sees(visitor.card("narrow and wide").locator(".frame.loaded"))
+    assert requested == []
+    await page.set_viewport_size(DESKTOP)  # type: ignore[arg-type]
+    async with page.expect_response(re.compile("/tags/trending")):
+        pass
+    assert any("side_column.js" in url for url in requested)
