@@ -26,9 +26,12 @@ _PAGE = Template(
     <link rel="stylesheet" href="/static/css/embed.css">
   </head>
   <body>
+    <main>
+    <h1>$title</h1>
     <a class="picture" href="$url" target="_blank" rel="noopener">$picture</a>
     <p class="line"><a href="$author_url" target="_blank" rel="noopener">$author</a>
     <a class="site" href="$url" target="_blank" rel="noopener">$see</a></p>
+    </main>
   </body>
 </html>
 """

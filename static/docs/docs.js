@@ -53,13 +53,13 @@ function operationOf(api, path, method, operation) {
   const title = element("code", {}, path);
   block.append(element("summary", {}, element("span", { class: "method" }, method.toUpperCase()), title, element("span", { class: "summary" }, operation.summary)));
   if (operation.parameters) {
-    block.append(element("h4", {}, "Parameters"));
+    block.append(element("h3", {}, "Parameters"));
     block.append(tableOf(operation.parameters.map((item) => [item.name, kindOf(item.schema), item.description ?? `in the ${item.in}`])));
   }
   for (const [type, { schema }] of Object.entries(operation.requestBody?.content ?? {})) {
-    block.append(element("h4", {}, "Body, ", element("code", {}, type)), tableOf(fieldsOf(api, schema)));
+    block.append(element("h3", {}, "Body, ", element("code", {}, type)), tableOf(fieldsOf(api, schema)));
   }
-  block.append(element("h4", {}, "Responses"));
+  block.append(element("h3", {}, "Responses"));
   const responses = Object.entries(operation.responses).map(([status, response]) => {
     const schema = Object.values(response.content ?? {})[0]?.schema;
     return [status, status < "300" ? kindOf(schema) || "nothing" : response.description];

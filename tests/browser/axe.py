@@ -16,6 +16,9 @@ MORE_RULES = ("target-size", "label-content-name-mismatch")
 COLOUR_RULES = ("color-contrast", "link-in-text-block")
 
 _RUN = """async ([run, rules]) => {
+    // Colours change over time, even if it is short.
+    await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+    await Promise.allSettled(document.getAnimations().map(({ finished }) => finished));
     const { violations } = await axe.run(document, { runOnly: run, rules, resultTypes: ["violations"] });
     return violations.flatMap(({ id, nodes }) => nodes.map((node) => [
         id, node.target.join(" "), node.html.slice(0, 160),
@@ -33,6 +36,10 @@ class AxeChecks:
         self.found: list[str] = []
         self._page = page
         self._script = AXE.read_text(encoding="utf-8")
+
+    def assert_none(self) -> None:
+        """Fail with all violations that were found."""
+        assert not self.found, "\n".join(self.found)
 
     async def check(self, state: str) -> None:
         """Check the page as it is, in the light and in the dark theme."""

@@ -76,13 +76,13 @@ async def test_pages_of_visitors(site: Site) -> None:
     await page.get_by_role("button", name="Show a message").click()
     await page.get_by_role("button", name="Open a dialog").click()
     await checks.check("/design, its dialog")
-    assert checks.found == []
+    checks.assert_none()
 
 
 async def test_pages_of_a_new_account(site: Site) -> None:
     """Nothing is there yet, or not found; on a phone."""
     visitor = await site.signed_in(viewport=PHONE)
-    visitor.expect_error("status of 40")
+    visitor.expect_error("status of 4(0|10)")
     checks = AxeChecks(visitor.page)
     profile = f"/u/{visitor.account.name}"
     own = [profile, f"{profile}/followers", f"{profile}/following", "/tag/withoutanyphoto"]
@@ -95,15 +95,16 @@ async def test_pages_of_a_new_account(site: Site) -> None:
         "/settings/webhooks/nothing",
     ]
     await _check_all(visitor, checks, [*_MAIN, *own, *missing, *_SETTINGS, "/moderation"], "new account")
-    assert checks.found == []
+    checks.assert_none()
 
 
 class _Filled:
-    """An account that has something on each page."""
+    """An account that has something on each page; `port` is that to which the service may send webhooks."""
 
-    def __init__(self, owner: ApiUser, friend: ApiUser) -> None:
+    def __init__(self, owner: ApiUser, friend: ApiUser, port: int) -> None:
         self.owner = owner
         self.friend = friend
+        self._port = port
         self.photo = ""
         self.other = ""
         self.paths: list[str] = []
@@ -117,13 +118,15 @@ class _Filled:
         list_id = (await owner.call("POST", "/lists", json={"title": "Axe men"})).expect(201)["id"]
         (await owner.call("PUT", f"/lists/{list_id}/accounts/{friend.id}")).expect(204)
         collection = (await owner.call("POST", "/collections", json={"title": "Axes"})).expect(201)["id"]
-        (await owner.call("PUT", f"/collections/{collection}/photos/{self.photo}")).expect(204)
+        kept = await owner.call("POST", f"/collections/{collection}/items", json={"photo_id": self.photo})
+        assert kept.status < 300, kept.body
         (await owner.call("PUT", f"/photos/{self.other}/save")).expect(204)
         token = {"name": "Robot", "scopes": ["read"]}
         (await owner.call("POST", "/users/me/tokens", json=token)).expect(201)
         await register(owner)
-        hook = {"url": "http://127.0.0.1:9/axe", "types": ["photo.ready"], "description": "Robot"}
-        webhook = await owner.call("POST", "/webhooks", json=hook)
+        hook = {"url": f"http://127.0.0.1:{self._port}/axe", "description": "Robot"}
+        (await owner.call("POST", "/webhooks", json=hook)).expect(201)
+        webhook = (await owner.call("GET", "/webhooks")).expect(200)["items"][0]["id"]
         profile = f"/u/{owner.name}"
         self.paths = [
             *_MAIN,
@@ -138,9 +141,8 @@ class _Filled:
             f"/lists/{list_id}/accounts",
             f"/c/{collection}",
             *(path for path in _SETTINGS if path != "/settings"),
+            f"/settings/webhooks/{webhook}",
         ]
-        if webhook.status == 201:
-            self.paths.append(f"/settings/webhooks/{webhook.json['webhook']['id']}")
 
     async def _photos(self) -> None:
         owner, friend = self.owner, self.friend
@@ -157,25 +159,25 @@ class _Filled:
             await user.call("POST", f"/photos/{photo}/comments", json=reply)
 
 
-async def _filled(site: Site, **options: Any) -> tuple[Visitor, _Filled]:
-    filled = _Filled(await site.create_account(), await site.create_account())
+async def _filled(site: Site, port: int, **options: Any) -> tuple[Visitor, _Filled]:
+    filled = _Filled(await site.create_account(), await site.create_account(), port)
     await filled.fill()
     visitor = await site.signed_in(filled.owner, **options)
     return visitor, filled
 
 
 @pytest.mark.parametrize("viewport", [PHONE, DESKTOP], ids=["phone", "desktop"])
-async def test_pages_with_content(site: Site, viewport: dict[str, int]) -> None:
+async def test_pages_with_content(site: Site, receiver_port: int, viewport: dict[str, int]) -> None:
     """Each page of a user who has photos, comments, notifications, lists, collections and programs."""
-    visitor, filled = await _filled(site, viewport=viewport)
+    visitor, filled = await _filled(site, receiver_port, viewport=viewport)
     checks = AxeChecks(visitor.page)
     await _check_all(visitor, checks, filled.paths, "with content")
-    assert checks.found == []
+    checks.assert_none()
 
 
-async def test_what_opens_over_a_page(site: Site) -> None:
+async def test_what_opens_over_a_page(site: Site, receiver_port: int) -> None:
     """Menus, dialogs, the lightbox, messages, and the results of a search."""
-    visitor, filled = await _filled(site)
+    visitor, filled = await _filled(site, receiver_port)
     page, checks = visitor.page, AxeChecks(visitor.page)
 
     async def menu(name: str, *items: str) -> None:
@@ -236,12 +238,12 @@ async def test_what_opens_over_a_page(site: Site) -> None:
     await page.get_by_role("button", name="New webhook").click()
     await visitor.sees(page.get_by_role("dialog"))
     await checks.check("dialog New webhook")
-    assert checks.found == []
+    checks.assert_none()
 
 
-async def test_pages_that_load_and_pages_that_fail(site: Site) -> None:
+async def test_pages_that_load_and_pages_that_fail(site: Site, receiver_port: int) -> None:
     """While the first requests of a page are under way, and after they have failed."""
-    visitor, filled = await _filled(site, viewport=PHONE)
+    visitor, filled = await _filled(site, receiver_port, viewport=PHONE)
     visitor.expect_error("status of 503")
     page, checks = visitor.page, AxeChecks(visitor.page)
     body = json.dumps({"title": "Unavailable", "status": 503, "code": "unavailable", "detail": "Try again later."})
@@ -265,7 +267,7 @@ async def test_pages_that_load_and_pages_that_fail(site: Site) -> None:
         await _go(visitor, path, settled=False)
         await expect(page.get_by_role("main").get_by_role("button", name="Try again").first).to_be_visible()
         await checks.check(f"{path} (failed)")
-    assert checks.found == []
+    checks.assert_none()
 
 
 async def test_pages_of_moderators_and_of_consent(site: Site, promote: Promote) -> None:
@@ -301,7 +303,7 @@ async def test_pages_of_moderators_and_of_consent(site: Site, promote: Promote) 
     await visitor.open(f"/oauth/authorize?{quote('client_id=nothing', safe='=')}")
     await visitor.sees(page.get_by_role("heading", name="not valid"))
     await checks.check("consent that is not valid")
-    assert checks.found == []
+    checks.assert_none()
 
 
 async def test_pages_apart_from_the_application(site: Site) -> None:
@@ -322,4 +324,4 @@ async def test_pages_apart_from_the_application(site: Site) -> None:
     for path in (f"/p/{photo}/embed", "/offline"):
         await visitor.open(path)
         await checks.check(path)
-    assert checks.found == []
+    checks.assert_none()

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.browser.test_moderation import Promote, promote
-from tests.browser.visitor import PHONE, Site, published
+from tests.browser.visitor import PHONE, Promote, Site, published
 from tests.support.api_user import PASSWORD, ApiUser
 from tests.support.cases import case_about, comment_on, decide, report
 from tests.support.pictures import photograph
-
-__all__ = ["promote"]
 
 
 async def post(author: ApiUser, caption: str) -> dict[str, Any]:

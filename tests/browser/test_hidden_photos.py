@@ -8,12 +8,9 @@ from typing import Any
 from playwright.async_api import expect
 
 from tests.browser.contrast import poor_contrasts
-from tests.browser.test_moderation import Promote, promote
-from tests.browser.visitor import PHONE, WITHIN, Site, published
+from tests.browser.visitor import PHONE, WITHIN, Promote, Site, published
 from tests.support.api_user import ApiUser
 from tests.support.pictures import encoded, halves, photograph
-
-__all__ = ["promote"]
 
 
 async def decide(moderator: ApiUser, photo: dict[str, Any], verdict: str, reason: str = "") -> None:

@@ -65,6 +65,8 @@ function fields() {
   const wrong = field("wrong", "With an error");
   const disabled = field("disabled", "Disabled", { attributes: { disabled: true, value: "Fixed" } });
   wrong.setError("Enter at least two characters.");
+  // The router would focus it, as on a page whose form was refused.
+  wrong.input.removeAttribute("aria-invalid");
   const inputs = [
     field("normal", "Text", { hint: "A hint says what is expected." }),
     wrong,

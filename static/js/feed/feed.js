@@ -61,6 +61,8 @@ class Feed {
       },
     });
     this.#below = firstFeed(app, { users: !hasSide() });
+    // It has its place when the photos above it are known.
+    if (this.#below) this.#below.element.hidden = true;
     this.#side = feedSide(app, () => ({ users: !this.#below?.hasUsers, photos: !this.#below }));
     this.#newest = h("div", {}, this.#list.element, this.#below?.element);
     this.#shown = h("div", {}, this.#newest);
@@ -111,6 +113,7 @@ class Feed {
     // Only the first page: a page that is fetched because of a gap is newer than the connection.
     if (!this.#fetched) this.#app.live.fetched("feed", page.stream);
     this.#fetched = true;
+    if (this.#below) this.#below.element.hidden = false;
     fetchSaved(this.#app, page.items);
     return page;
   }
