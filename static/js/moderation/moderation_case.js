@@ -66,8 +66,9 @@ class CasePage {
     try {
       this.#show(await this.#app.api.get(this.#path));
     } catch (error) {
+      const again = h("button.button.plain", { type: "button", onclick: () => this.#app.router.reset() }, t("Try again"));
       const missing = error.status === 404 || error.status === 400;
-      fill(this.element, missing ? emptyPage("search", t("Case not found"), t("There is no such case.")) : emptyPage("cloud", t("Could not load the case"), error.message));
+      fill(this.element, missing ? emptyPage("search", t("Case not found"), t("There is no such case.")) : emptyPage("cloud", t("Could not load the case"), error.message, again));
     }
   }
 

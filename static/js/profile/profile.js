@@ -73,7 +73,8 @@ class ProfilePage {
       const missing = error.status === 404;
       const heading = missing ? t("Profile not found") : t("Could not load the profile");
       const text = missing ? t("{name} does not exist, or is not visible to you.", { name: `@${this.#username}` }) : error.message;
-      fill(this.element, emptyPage(missing ? "people" : "cloud", heading, text));
+      const again = h("button.button.plain", { type: "button", onclick: () => this.#load() }, t("Try again"));
+      fill(this.element, emptyPage(missing ? "people" : "cloud", heading, text, missing ? null : again));
       this.#app.router.setTitle(heading);
     }
   }

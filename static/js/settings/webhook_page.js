@@ -59,8 +59,9 @@ class WebhookPage {
     try {
       this.#show(await this.#app.api.get(this.#path));
     } catch (error) {
+      const again = h("button.button.plain", { type: "button", onclick: () => this.#app.router.reset() }, t("Try again"));
       const missing = error.status === 404 || error.status === 400;
-      fill(this.element, missing ? emptyPage("link", t("Webhook not found"), t("It was deleted, or belongs to someone else.")) : emptyPage("cloud", t("Could not load the webhook"), error.message));
+      fill(this.element, missing ? emptyPage("link", t("Webhook not found"), t("It was deleted, or belongs to someone else.")) : emptyPage("cloud", t("Could not load the webhook"), error.message, again));
       return;
     }
     this.#stop = this.#app.live.subscribe(`webhook:${this.#id}`, {

@@ -54,11 +54,11 @@ def test_every_module_of_the_application_is_joined() -> None:
     }
     assert named == set(parts)
     assert b"modulepreload" not in found["index.html"]
-    page = found["index.html"]
-    assert page.count(b'<script type="module"') == page.count(b'rel="stylesheet"') == 1
+    shown = found["index.html"]
+    assert shown.count(b'<script type="module"') == shown.count(b'rel="stylesheet"') == 1
     # The theme is applied before the page is drawn, and modules run after that.
-    assert re.findall(rb"<script (?!type)[^>]*>", page) == [b'<script src="/static/theme.js">']
-    assert page.count(b"<script") == 2
+    assert re.findall(rb"<script (?!type)[^>]*>", shown) == [b'<script src="/static/theme.js">']
+    assert shown.count(b"<script") == 2
 
 
 def test_the_first_view_keeps_to_its_budget() -> None:
