@@ -26,10 +26,11 @@ _OF_SIDE = re.compile(r"side_column\.js|/suggestions/users|/tags/trending|/photo
 
 async def test_suggestions_and_trends_are_beside_the_feed(site: Site) -> None:
     """A window of 1100 pixels shows them next to the photos, and nothing moves when they appear."""
-    friend, stranger = await site.create_account(), await site.create_account()
-    visitor = await site.signed_in()
-    await visitor.account.follow(friend)
+    account, friend, stranger = [await site.create_account() for _ in range(3)]
+    # Before the page is opened, which lets the server make the suggestions.
+    await account.follow(friend)
     await friend.follow(stranger)
+    visitor = await site.signed_in(account)
     photo = (await friend.upload(photograph("coffee"), "beside the column"))["id"]
     await published(friend, photo)
     page, card = visitor.page, visitor.card("beside the column")

@@ -95,6 +95,11 @@ export function emptyPage(iconName, heading, text, ...actions) {
   return h("div.empty-state", {}, icon(iconName), h("h1", {}, heading), text && h("p", {}, text), actions);
 }
 
+/** Return what a page shows before its heading is known, with a heading for screen readers. */
+export function loadingPage(label) {
+  return [h("h1.visually-hidden", {}, label), h("div.spinner", { role: "status", "aria-label": label })];
+}
+
 /** Ask for confirmation of an action, with `danger` of one that cannot be undone; resolves to true if the user confirms. */
 export function confirmDialog({ heading, text, action, danger = true }) {
   return new Promise((resolve) => {

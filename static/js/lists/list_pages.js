@@ -2,7 +2,7 @@
 
 import { photoCard } from "../photo/card.js";
 import { ChosenUsers } from "../users/chosen_users.js";
-import { emptyPage, emptyState, fill, h, icon } from "../elements/dom.js";
+import { emptyPage, emptyState, fill, h, icon, loadingPage } from "../elements/dom.js";
 import { feedSources } from "../photo/feed_sources.js";
 import { listDialog, listMenu } from "./list_dialogs.js";
 import { t, tn } from "../elements/texts.js";
@@ -72,7 +72,7 @@ class ListPage {
   #sources;
   #photos;
   #visiblePhotos;
-  #head = h("div.page-head");
+  #head = h("div.page-head", {}, h("h1.visually-hidden", {}, t("List")));
   #list = null;
   /** The list has been loaded, or failed to. */
   #loaded;
@@ -183,7 +183,7 @@ export function listAccountsPage(app, { id }) {
     change: (user, add) => app.lists.setMember({ id }, user, add),
     empty: () => emptyState("people", t("This list is empty"), t("Find the people whose photos you want to read apart.")),
   });
-  const element = h("div", {}, h("div.spinner", { role: "status", "aria-label": t("Loading the list") }));
+  const element = h("div", {}, loadingPage(t("Loading the list")));
   let left = false;
   const load = async () => {
     try {

@@ -2,7 +2,7 @@
 
 import { captionOf, cardHead, likeByDoubleTap, photoFetcher, showDescription } from "./card.js";
 import { Comments } from "./comments.js";
-import { emptyPage, fill, h, icon, visuallyHidden } from "../elements/dom.js";
+import { emptyPage, fill, h, icon, loadingPage, visuallyHidden } from "../elements/dom.js";
 import { descriptionOf } from "./photo_description.js";
 import { exifSection } from "./photo_exif.js";
 import { Like, likeButton } from "./like.js";
@@ -28,7 +28,7 @@ class PhotoPage {
   #stops = [];
   #left = false;
   #state = null;
-  element = h("div", {}, h("div.spinner", { role: "status", "aria-label": t("Loading the photo") }));
+  element = h("div", {}, loadingPage(t("Loading the photo")));
 
   constructor(app, id) {
     this.#app = app;

@@ -3,7 +3,7 @@
 import { bellButton } from "../users/bell.js";
 import { photoCell } from "../photo/card.js";
 import { userCollections } from "./collection_cells.js";
-import { append, confirmDialog, emptyPage, emptyState, fill, h, icon } from "../elements/dom.js";
+import { append, confirmDialog, emptyPage, emptyState, fill, h, icon, loadingPage } from "../elements/dom.js";
 import { followButton } from "../users/follow.js";
 import { count } from "../photo/like.js";
 import { linkItems } from "../elements/links.js";
@@ -34,7 +34,7 @@ class ProfilePage {
   #presence;
   #stops = [];
   #left = false;
-  element = h("div", {}, h("div.spinner", { role: "status", "aria-label": t("Loading the profile") }));
+  element = h("div", {}, loadingPage(t("Loading the profile")));
 
   constructor(app, username) {
     this.#app = app;

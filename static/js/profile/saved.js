@@ -3,7 +3,7 @@
 import { photoCell } from "../photo/card.js";
 import { collectionCells } from "./collection_cells.js";
 import { CollectionOrder } from "./collection_order.js";
-import { confirmDialog, emptyPage, emptyState, fill, h, icon } from "../elements/dom.js";
+import { confirmDialog, emptyPage, emptyState, fill, h, icon, loadingPage } from "../elements/dom.js";
 import { t } from "../elements/texts.js";
 import { PhotoList } from "../photo/photo_list.js";
 import { menu } from "../elements/menu.js";
@@ -51,7 +51,7 @@ export function savedPage(app) {
 
 /** Create the page at "/c/:id". */
 export function collectionPage(app, { id }) {
-  const element = h("div", {}, h("div.spinner", { role: "status", "aria-label": t("Loading") }));
+  const element = h("div", {}, loadingPage(t("Loading")));
   let list = null;
   let left = false;
   const head = h("div.page-head");

@@ -28,7 +28,7 @@ class WebhookPage {
   #path;
   #webhook = null;
   #heading = h("h1");
-  #head = h("div.page-head");
+  #head = h("div.page-head", {}, h("h1.visually-hidden", {}, t("Loading the webhook")));
   #facts = h("div");
   // What a user is about to choose stays where it is while attempts arrive, as long as the choices are the same.
   #actions = h("div.webhook-actions");

@@ -26,7 +26,8 @@ function connections(app, username, kind, heading, emptyHeading, emptyText) {
       const more = h("button.button.plain", { type: "button", onclick: () => load(next) }, t("Show more"));
       fill(tail, next && h("div.empty-state", {}, more), list.hidden && emptyState("people", emptyHeading, emptyText));
     } catch (error) {
-      fill(tail, emptyState("cloud", t("Could not load the list"), error.message));
+      const again = h("button.button.plain", { type: "button", onclick: () => load(cursor) }, t("Try again"));
+      fill(tail, emptyState("cloud", t("Could not load the list"), error.message, again));
     }
   };
   load(null);
