@@ -9,7 +9,7 @@
 "use strict";
 
 /** Changes with the files of the offline page, so that browsers fetch them again; a test computes it. */
-const VERSION = "0b590b5a52f4";
+const VERSION = "968e7b275062";
 const CACHES = "picshare-offline-";
 const CACHE = CACHES + VERSION;
 const OFFLINE_PAGE = "/offline";

@@ -19,6 +19,8 @@ from server.edge.static_files import SITE, StaticFile, StaticFiles, StaticVersio
 _PUBLIC_MODULES = ("live.js", "live/")
 # Around the title and the description in index.html, in place of which a link to a photo or profile has its own.
 _HEAD, _HEAD_END = b"<!-- head of this page -->", b"<!-- end -->"
+# The theme that the user has chosen for this browser (static/js/elements/theme.js): the page is drawn with it at once.
+_THEME, _THEMES = "picshare_theme", ("light", "dark")
 _ASK_EACH_TIME = "no-cache"
 _KEEP = "public, max-age=31536000, immutable"
 
@@ -160,7 +162,10 @@ class Pages:
             language = language_of(request)
             file = self._localized.page(version, name, file, language)
             page |= {"Content-Language": language, "Vary": VARY}
-        return (file if head is None else _with_head(file, head)).response(request, page)
+        if head is not None:
+            file = _with_head(file, head)
+        theme = request.cookies.get(_THEME)
+        return (_with_theme(file, theme) if theme in _THEMES else file).response(request, page)
 
     async def _current(self) -> StaticVersion:
         return await asyncio.to_thread(self._files.current) if self._files.due else self._files.current()
@@ -181,6 +186,12 @@ def _find(version: StaticVersion, path: str) -> StaticFile:
     if file is None:
         raise web.HTTPNotFound
     return file
+
+
+def _with_theme(page: StaticFile, theme: str) -> StaticFile:
+    """Return a page that has a theme other than that of the system; what is no page stays as it is."""
+    body = page.body.replace(b"<html ", f'<html data-theme="{theme}" '.encode(), 1)
+    return StaticFile.of(page.content_type, body)
 
 
 def _with_head(page: StaticFile, head: str) -> StaticFile:

@@ -31,6 +31,7 @@ import { handleShortcuts } from "./elements/shortcuts.js";
 import { signInPage, signUpPage } from "./account/sign_in.js";
 import { t } from "./elements/texts.js";
 import { keepTimesUpdated } from "./elements/time.js";
+import { followTheme } from "./elements/theme.js";
 import { Toasts } from "./elements/toasts.js";
 import { nameIconButtons } from "./elements/tooltips.js";
 import { UploadDraft } from "./uploads/upload_draft.js";
@@ -122,6 +123,7 @@ class App extends EventTarget {
   }
 
   async start() {
+    followTheme();
     try {
       const started = Promise.all([this.session.start(), this.language.start()]);
       if (this.api.hasSession()) this.#requestAhead();

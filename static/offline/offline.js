@@ -3,7 +3,7 @@
 const AGAIN_AFTER_MS = 10_000;
 
 try {
-  // The theme that the user has chosen (static/theme.js): this script runs before the page is drawn.
+  // The theme that the user has chosen (static/js/elements/theme.js): this script runs before the page is drawn.
   document.documentElement.dataset.theme = localStorage.getItem("picshare.theme") ?? "automatic";
 } catch {
   // The browser keeps nothing for this site.

@@ -74,8 +74,8 @@ async def test_the_theme_is_there_before_the_first_paint(site: Site) -> None:
     await page.unroute_all(behavior="ignoreErrors")
 
 
-async def test_a_browser_that_keeps_nothing_has_the_theme_of_the_page(site: Site) -> None:
-    """Without storage the choice is that of this page alone, and nothing fails."""
+async def test_a_browser_without_storage_keeps_the_theme(site: Site) -> None:
+    """The cookie is enough for the next page; only other tabs are not changed at once."""
     visitor = await site.visitor(color_scheme="light")
     page = visitor.page
     await visitor.open("/signin")
@@ -85,5 +85,5 @@ async def test_a_browser_that_keeps_nothing_has_the_theme_of_the_page(site: Site
     await page.get_by_role("radio", name="Dark").check()
     await _is(page, _DARK)
     await page.reload()
-    await expect(page.get_by_role("radio", name="Automatic")).to_be_checked()
-    await _is(page, _LIGHT)
+    await expect(page.get_by_role("radio", name="Dark")).to_be_checked()
+    await _is(page, _DARK)

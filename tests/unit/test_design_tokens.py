@@ -28,7 +28,7 @@ _SPACING = re.compile(r"(?:padding|margin|gap|row-gap|column-gap)(?:-(?:block|in
 _RING = re.compile(r"(?:inset )?0 (?:0|2px) 0 (?:\dpx )?var\(--[\w-]+\)")
 
 # What a property may have besides tokens, for each kind of property.
-_FREE = {"0", "1px", "100%", "50%", "1", "2", "-1"}
+_FREE = {"1px", "100%", "50%"}
 
 # (file, property, value) -> why this is no token.
 REASONS = {
@@ -57,7 +57,8 @@ def declarations(path: Path, until: str | None = None) -> Iterator[tuple[str, st
 def is_literal(name: str, value: str) -> bool:
     """Return whether a value has a colour, a size, a duration or a layer of its own where a token belongs."""
     own = re.sub(r"var\([^)]*\)", "", value)
-    numbers = set(_NUMBER.findall(own)) - _FREE
+    # A number without a unit multiplies a token.
+    numbers = {number for number in _NUMBER.findall(own) if not number[-1].isdigit()} - _FREE
     kinds = (
         (name in {"font-weight", "z-index"}, re.search(r"\d", own)),
         (name == "box-shadow", _NUMBER.search(_RING.sub("", value))),

@@ -1,10 +1,17 @@
-/** The choice of the theme, which this browser keeps, for its users and for visitors alike. */
+/**
+ * The choice of the theme, which this browser keeps, for its users and for visitors alike.
+ *
+ * It is in a cookie, so that the server sends the page with its theme: no script has to run before the page is drawn.
+ * `localStorage` has it as well, for other tabs, which the browser informs, and for the page without a connection.
+ */
 
 import { h } from "./dom.js";
 import { t } from "./texts.js";
 
-/** As in static/theme.js, which applies the theme. */
 const KEY = "picshare.theme";
+/** As in server/edge/pages.py. */
+const COOKIE = "picshare_theme";
+const YEAR = 31_536_000;
 
 /** The themes as [value, label]. */
 export const THEMES = [
@@ -18,17 +25,34 @@ export function chosenTheme() {
   return document.documentElement.dataset.theme ?? "automatic";
 }
 
-/** Choose a theme in all tabs of this browser; if it keeps nothing, for the time of this page. */
+/** Choose a theme in all tabs of this browser. */
 export function chooseTheme(theme) {
   const newValue = theme === "automatic" ? null : theme;
+  document.cookie = `${COOKIE}=${newValue ?? ""}; path=/; max-age=${newValue ? YEAR : 0}; samesite=lax`;
   try {
     if (newValue) localStorage.setItem(KEY, newValue);
     else localStorage.removeItem(KEY);
   } catch {
-    // The event below changes this page.
+    // Without storage, other tabs have the theme when they are loaded again.
   }
   // Other tabs receive this event from the browser.
   dispatchEvent(new StorageEvent("storage", { key: KEY, newValue }));
+}
+
+/** Keep the theme of this page that of the browser from now on, and the colour of the browser's bars that of the page. */
+export function followTheme() {
+  addEventListener("storage", ({ key, newValue }) => key === KEY && apply(newValue));
+  apply(document.documentElement.dataset.theme ?? null);
+}
+
+function apply(theme) {
+  if (theme) document.documentElement.dataset.theme = theme;
+  else delete document.documentElement.dataset.theme;
+  for (const meta of document.querySelectorAll('meta[name="theme-color"]')) {
+    const { scheme } = meta.dataset;
+    if (theme) meta.media = theme === scheme ? "all" : "not all";
+    else meta.media = `(prefers-color-scheme: ${scheme})`;
+  }
 }
 
 /** Return `{element, leave}`: the choice as a group of radio buttons. */

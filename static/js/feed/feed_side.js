@@ -4,6 +4,8 @@ import { h } from "../elements/dom.js";
 
 /** As in css/home.css. */
 const WIDE = "(min-width: 68.75rem)";
+/** The feed and its photos come first. */
+const DELAY_MS = 1500;
 
 /** Return whether the window is wide enough for a column beside the feed. */
 export function hasSide() {
@@ -28,9 +30,10 @@ export function feedSide(app, options) {
     }
   };
   wide.addEventListener("change", show);
-  show();
+  const timer = setTimeout(show, DELAY_MS);
   const leave = () => {
     left = true;
+    clearTimeout(timer);
     wide.removeEventListener("change", show);
     column?.leave();
   };

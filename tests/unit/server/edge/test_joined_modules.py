@@ -54,18 +54,13 @@ def test_every_module_of_the_application_is_joined() -> None:
     }
     assert named == set(parts)
     assert b"modulepreload" not in found["index.html"]
-    shown = found["index.html"]
-    assert shown.count(b'<script type="module"') == shown.count(b'rel="stylesheet"') == 1
-    # The theme is applied before the page is drawn, and modules run after that.
-    assert re.findall(rb"<script (?!type)[^>]*>", shown) == [b'<script src="/static/theme.js">']
-    assert shown.count(b"<script") == 2
+    assert found["index.html"].count(b"<script") == found["index.html"].count(b'rel="stylesheet"') == 1
 
 
 def test_the_first_view_keeps_to_its_budget() -> None:
-    """The page, its scripts and its style have at most 120 KB."""
-    files = application()
-    found = {**joined_files(files), "theme.js": files["theme.js"]}
-    first = ("index.html", "theme.js", "joined/js/app.js", "joined/index.css")
+    """The page, its script and its style have at most 120 KB."""
+    found = joined_files(application())
+    first = ("index.html", "joined/js/app.js", "joined/index.css")
     assert sum(len(gzip.compress(found[name], mtime=0)) for name in first) <= FIRST_VIEW
 
 

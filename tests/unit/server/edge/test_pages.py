@@ -8,7 +8,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 from aiohttp import web
-from aiohttp.test_utils import TestServer
+from aiohttp.test_utils import TestClient, TestServer
 
 from server.edge.access_log import EventLog
 from server.edge.client_addresses import ClientAddresses
@@ -81,3 +81,23 @@ async def test_pages_of_links_name_themselves_to_no_address() -> None:
         for path, policy in (*((path, "no-referrer") for path in LINK_ROUTES), ("/signin", "same-origin")):
             async with session.get(server.make_url(path)) as response:
                 assert (response.status, response.headers["Referrer-Policy"]) == (200, policy)
+
+
+@pytest.mark.parametrize(
+    ("cookie", "tag"),
+    [
+        ("dark", '<html data-theme="dark" '),
+        ("light", '<html data-theme="light" '),
+        ('"><script', "<html "),
+        ("", "<html "),
+    ],
+)
+async def test_a_page_has_the_theme_of_the_browser(cookie: str, tag: str) -> None:
+    """From its first byte on, and with a tag of its own; another value of the cookie is ignored."""
+    app = web.Application()
+    app.router.add_routes(Pages(ROOT / "static").routes())
+    async with TestClient(TestServer(app)) as client:
+        plain = await client.get("/signin")
+        page = await client.get("/signin", headers={"Cookie": f"picshare_theme={cookie}"})
+        assert tag in await page.text()
+        assert (page.headers["ETag"] == plain.headers["ETag"]) is ("data-theme" not in tag)
