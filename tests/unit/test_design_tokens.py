@@ -35,7 +35,6 @@ REASONS = {
     ("css/users.css", "background", "hsl(var(--hue) var(--avatar-saturation) var(--avatar-lightness))"): (
         "the hue is that of a user name"
     ),
-    ("css/users.css", "font-size", "calc(var(--size) * 0.4)"): "the initial grows with its avatar",
     ("css/base.css", "margin", "-1px"): "the usual way to hide a text visually",
     ("css/base.css", "animation-duration", "1ms !important"): "reduced motion: events of animations still fire",
     ("docs/docs.css", "padding-inline-start", "5.25rem"): "the width of the method of an operation",
