@@ -33,7 +33,9 @@ export class TextCompletion {
     this.#kinds = onlyTags ? [BARE_TAGS] : [USERS, TAGS];
     const id = `completions-${++lists}`;
     this.list = h("ul.completions", { id, role: "listbox", "aria-label": t("Suggestions"), hidden: true });
-    const attributes = { role: "combobox", "aria-autocomplete": "list", "aria-controls": id, "aria-expanded": "false", autocomplete: "off" };
+    // A field of several lines must not have the role, nor the state that only the role has.
+    const combobox = field.localName === "input" ? { role: "combobox", "aria-expanded": "false" } : {};
+    const attributes = { ...combobox, "aria-autocomplete": "list", "aria-controls": id, autocomplete: "off" };
     for (const [name, value] of Object.entries(attributes)) field.setAttribute(name, value);
     field.addEventListener("input", () => this.#typed());
     field.addEventListener("blur", () => this.#show([]));
@@ -79,7 +81,7 @@ export class TextCompletion {
     );
     fill(this.list, options);
     this.list.hidden = offers.length === 0;
-    this.#field.setAttribute("aria-expanded", String(offers.length > 0));
+    if (this.#field.role === "combobox") this.#field.setAttribute("aria-expanded", String(offers.length > 0));
     this.#mark();
   }
 
