@@ -25,7 +25,7 @@ _NUMBER = re.compile(r"(?<![\w.-])-?\d*\.?\d+(?:px|rem|em|ms|s|%)?(?![\w.])")
 _SPACING = re.compile(r"(?:padding|margin|gap|row-gap|column-gap)(?:-(?:block|inline)(?:-(?:start|end))?)?")
 
 # A ring, or a line inside: no shadow, although it is drawn as one.
-_RING = re.compile(r"(?:inset )?0 (?:0|2px) 0 (?:\dpx )?var\(--[\w-]+\)")
+_RING = re.compile(r"(?:inset )?0 (?:0|2px) 0 (?:(?:\dpx|100vmax) )?var\(--[\w-]+\)")
 
 # What a property may have besides tokens, for each kind of property.
 _FREE = {"1px", "100%", "50%"}
