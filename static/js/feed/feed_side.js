@@ -4,8 +4,8 @@ import { h } from "../elements/dom.js";
 
 /** As in css/home.css. */
 const WIDE = "(min-width: 68.75rem)";
-/** The feed and its photos come first. */
-const DELAY_MS = 1500;
+/** The feed and its photos come first, and the account of the user. */
+const DELAY_MS = 5000;
 
 /** Return whether the window is wide enough for a column beside the feed. */
 export function hasSide() {
