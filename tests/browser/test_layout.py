@@ -142,7 +142,7 @@ async def test_the_page_is_usable_with_the_keyboard(site: Site) -> None:
     await more.focus()
     await visitor.page.keyboard.press("Enter")
     await expect(visitor.page.get_by_role("menuitem", name="Copy link")).to_be_focused()
-    for item in ("Embed", "Edit photo", "Save", "Mute notifications", "Delete photo"):
+    for item in ("Embed", "Edit photo", "Save", "Show likes", "Mute notifications", "Delete photo"):
         await visitor.page.keyboard.press("ArrowDown")
         await expect(visitor.page.get_by_role("menuitem", name=item)).to_be_focused()
     await visitor.page.keyboard.press("Escape")
