@@ -18,6 +18,9 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         # What every page uses: elements of a page, and requests to the API.
         "elements": "",
         "service": "elements live",
+        # What is sent when there is a connection, by pages and by the service worker.
+        "pending": "elements service",
+        "worker": "pending service",
         # Parts that several pages show.
         "users": "elements",
         "reports": "elements",
@@ -26,7 +29,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "uploads": "elements photo post service",
         # Pages.
         "lists": "elements photo users",
-        "feed": "elements photo users",
+        "feed": "elements photo service users",
         "discover": "elements photo users",
         "profile": "elements lists photo reports users",
         "notifications": "elements photo users",
