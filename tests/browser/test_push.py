@@ -224,35 +224,35 @@ async def test_a_button_answers_a_push_message(site: Site) -> None:
         PushAction(action=f"follow:{other.id}", title="Follow back", navigate=f"{visitor.url}/u/{other.name}"),
         PushAction(action="erase:everything", title="Erase", navigate=visitor.url),
     )
-    title = f"{other.name} follows you"
-    message = PushMessage(title=title, navigate=f"{visitor.url}/u/{other.name}", tag="new follower", actions=actions)
-    await channel.deliver(payload_of(message).decode())
-    await eventually(lambda: shown(worker), within=WITHIN / 1000)
+    gone = PushAction(action="like_comment:01K3S9C0XG4Q7", title="Like", navigate=f"{visitor.url}/notifications")
+    messages = (
+        PushMessage(title="follows you", navigate=visitor.url, tag="follower", actions=actions),
+        PushMessage(title="gone", navigate=f"{visitor.url}/notifications", tag="gone", actions=(gone,)),
+    )
+    for message in messages:
+        await channel.deliver(payload_of(message).decode())
+
+    async def both() -> bool:
+        return len(await shown(worker)) == 2
+
+    await eventually(both, within=WITHIN / 1000)
     assert await worker.evaluate(
-        "self.registration.getNotifications().then(([{ actions }]) => actions.map(({ title }) => title))"
+        """self.registration.getNotifications({ tag: "follower" }).then(([{ actions }]) =>
+            actions.map(({ title }) => title))"""
     ) == ["Follow back"]
-    click = """(action) => self.registration.getNotifications().then(([notification]) =>
+    click = """([tag, action]) => self.registration.getNotifications({ tag }).then(([notification]) =>
         self.dispatchEvent(new NotificationEvent("notificationclick", { notification, action })))"""
-    await worker.evaluate(click, f"follow:{other.id}")
+    await worker.evaluate(click, ["follower", actions[0].action])
 
     async def follows() -> bool:
         relation = (await account.call("GET", f"/users/{other.name}")).expect(200)["relation"]
         return bool(relation["following"])
 
     await eventually(follows, within=WITHIN / 1000)
-    assert await shown(worker) == []
-
+    assert [each["title"] for each in await shown(worker)] == ["gone"]
     await visitor.open("/")
     await visitor.live()
-    await blank.bring_to_front()
-    gone = PushAction(action="like_comment:01K3S9C0XG4Q7", title="Like", navigate=f"{visitor.url}/notifications")
-    await channel.deliver(
-        payload_of(
-            PushMessage(title="gone", navigate=f"{visitor.url}/notifications", tag="gone", actions=(gone,))
-        ).decode()
-    )
-    await eventually(lambda: shown(worker), within=WITHIN / 1000)
-    await worker.evaluate(click, gone.action)
+    await worker.evaluate(click, ["gone", gone.action])
     await visitor.page.wait_for_url("**/notifications", timeout=WITHIN)
 
 

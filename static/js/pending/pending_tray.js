@@ -8,9 +8,7 @@ import { mayPass } from "./sending.js";
 export class PendingTray {
   #app;
   #open = false;
-  #waiting = h("div.tray-item.waiting", { hidden: true });
-  #refused = h("div.refused");
-  element = h("section.tray.pending", { "aria-label": t("Not sent yet"), hidden: true }, this.#waiting, this.#refused);
+  element = h("section.tray.pending", { "aria-label": t("Not sent yet"), hidden: true });
 
   constructor(app) {
     this.#app = app;
@@ -21,18 +19,21 @@ export class PendingTray {
     const { all } = this.#app.pending;
     const waiting = all.filter(({ error }) => !error);
     this.element.hidden = all.length === 0;
-    this.#waiting.hidden = waiting.length === 0;
+    fill(this.element, waiting.length > 0 && this.#summary(waiting), all.filter(({ error }) => error).map((record) => this.#row(record)));
+  }
+
+  /** What waits, with a button that shows the list. */
+  #summary(waiting) {
     const number = tn("{count} change waits for the connection", "{count} changes wait for the connection", waiting.length);
     const toggle = () => {
       this.#open = !this.#open;
       this.#draw();
-      this.#waiting.querySelector("[aria-expanded]")?.focus();
+      this.element.querySelector("[aria-expanded]")?.focus();
     };
     const show = h("button.button.plain.compact", { type: "button", "aria-expanded": String(this.#open), onclick: toggle }, this.#open ? t("Hide") : t("Show"));
     const list = this.#open && h("ul.pending-list", {}, waiting.map((record) => h("li", {}, h("span", {}, record.text), this.#drop(record, t("Cancel")))));
     const text = h("div.tray-text", { role: "status" }, h("span.name", {}, number), h("p.state.small.secondary", {}, t("Sent as soon as there is one, also after this page was closed.")));
-    fill(this.#waiting, h("span.tray-picture", {}, icon("cloud")), text, h("div.actions", {}, show), list);
-    fill(this.#refused, all.filter(({ error }) => error).map((record) => this.#row(record)));
+    return h("div.tray-item.waiting", {}, h("span.tray-picture", {}, icon("cloud")), text, h("div.actions", {}, show), list);
   }
 
   /** A refusal, with its reason and what can be done about it. */
