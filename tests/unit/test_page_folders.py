@@ -25,7 +25,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "users": "elements",
         "reports": "elements",
         "post": "elements users",
-        "photo": "elements post reports service users",
+        "photo": "elements post reports users",
         "uploads": "elements photo post service",
         # Pages.
         "lists": "elements photo users",
