@@ -9,7 +9,11 @@ result:
 
 Comments in lines of their own are left out. A module that another one imports when it is needed, by `import("./x.js")`,
 is joined with what it imports in addition. The joined file has the place of the module that it begins with, so the
-paths of such imports are changed to lead from there.
+paths of such imports are changed to lead from there. After an update, a page of the version before may be sent a file
+of the next one; it throws an `OtherVersionError`, and the page is loaded again (static/js/elements/router.js).
+
+The script of the service worker is joined as well, into one that is no module: browsers differ in whether they take
+modules there.
 """
 
 from __future__ import annotations
@@ -21,7 +25,13 @@ from dataclasses import dataclass
 from functools import cache
 
 FOLDER = "joined"
+WORKER = "sw.js"
 
+_BEGINNING = """const modules = (globalThis.picshareModules ??= { version: "VERSION" });
+if (modules.version !== "VERSION") {
+  throw Object.assign(new Error("This page has another version."), { name: "OtherVersionError" });
+}
+"""
 _IMPORT = re.compile(r'^import \{([^}]*)\} from "([^"]+)";$', re.MULTILINE)
 _REEXPORT = re.compile(r'^export \{([^}]*)\} from "([^"]+)";$', re.MULTILINE)
 _EXPORT = re.compile(r"^export ((?:async )?function\*? |class |const )(\w+)", re.MULTILINE)
@@ -50,12 +60,14 @@ class Module:
     later: tuple[str, ...]
 
 
-def joined_files(contents: Mapping[str, bytes]) -> dict[str, bytes]:
+def joined_files(contents: Mapping[str, bytes], version: str = "") -> dict[str, bytes]:
     """Return the joined scripts and styles of all pages among some files, by their paths, and these pages.
 
-    Raises `ModuleFormError`.
+    So is the script of the service worker. `version` is that of the files. Raises `ModuleFormError`.
     """
-    graph, files = _Graph(contents), dict[str, bytes]()
+    graph, files = _Graph(contents, version), dict[str, bytes]()
+    if WORKER in contents:
+        files[WORKER] = graph.script(WORKER)
     for name in [name for name in contents if name.endswith(".html")]:
         page = contents[name].decode()
         for entry in _SCRIPT.findall(page):
@@ -101,9 +113,14 @@ def parsed(path: str, source: str) -> Module:
 
 
 class _Graph:
-    def __init__(self, contents: Mapping[str, bytes]) -> None:
+    def __init__(self, contents: Mapping[str, bytes], version: str) -> None:
         self._contents = contents
+        self._version = version
         self._module = cache(self._parsed)
+
+    def script(self, entry: str) -> bytes:
+        """Return a module with all that it imports, as a script that is no module."""
+        return f'"use strict";\n{self._text(self._closure(entry), entry)}'.encode()
 
     def joined(self, entry: str) -> Iterator[tuple[str, bytes]]:
         """Yield the joined file of a page's module, and those of modules that are imported later, by their paths."""
@@ -142,7 +159,7 @@ class _Graph:
         return ordered
 
     def _text(self, paths: Mapping[str, None], place: str) -> str:
-        parts = ["const modules = (globalThis.picshareModules ??= {});\n"]
+        parts = [_BEGINNING.replace("VERSION", self._version)]
         for path in paths:
             module = self._module(path)
             parts += (

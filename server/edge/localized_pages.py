@@ -9,7 +9,7 @@ from locales.sentences import marked
 from server.edge.joined_modules import FOLDER
 from server.edge.static_files import StaticFile, StaticVersion
 
-# The texts in index.html and offline/index.html; all others are written by their scripts.
+# The texts in index.html; all others are written by scripts.
 _TEXTS = (
     marked("Photos from the people you follow, the moment they share them."),
     marked("Skip to content"),

@@ -96,9 +96,8 @@ class Pages:
             *(web.get(path, self.link) for path in LINK_ROUTES),
             web.get("/docs", self.docs),
             *self._site.routes(),
-            web.get("/offline", self.offline),
-            web.get("/offline/{name}", self.offline_file),
             web.get("/sw.js", self.worker),
+            web.post("/share", self.share),
             web.get("/static/{path:.+}", self.file),
         ]
 
@@ -119,21 +118,19 @@ class Pages:
         """Return the page that explores the GraphQL interface."""
         return await self._page(request, "graphql/index.html")
 
-    async def offline(self, request: web.Request) -> web.StreamResponse:
-        """Return the page that the service worker shows without a connection."""
-        return await self._page(request, "offline/index.html")
-
-    async def offline_file(self, request: web.Request) -> web.StreamResponse:
-        """Return a file of that page. The service worker stores it, so its URL has no version."""
-        path = f"offline/{request.match_info['name']}"
-        return _send(request, await self._current(), path, {"Cache-Control": _ASK_EACH_TIME})
-
     async def worker(self, request: web.Request) -> web.StreamResponse:
         """Return the service worker, at the root, since a worker serves only the paths below its own.
 
         The policy of its response is that of its own requests.
         """
         return await self._page(request, "sw.js")
+
+    async def share(self, request: web.Request) -> web.StreamResponse:  # noqa: ARG002
+        """Lead to the page for new photos, without what another application shares with the installed one.
+
+        The service worker takes that, and passes nothing on. A browser without it chooses the files on the page.
+        """
+        raise web.HTTPSeeOther("/new")
 
     async def file(self, request: web.Request) -> web.StreamResponse:
         """Return a file; browsers keep it if its URL has the version, and revalidate it each time otherwise.

@@ -22,7 +22,8 @@ import structlog
 from aiohttp import web
 
 from locales.page_modules import page_modules
-from server.edge.joined_modules import FOLDER, ModuleFormError, joined_files
+from server.edge.joined_modules import FOLDER, WORKER, ModuleFormError, joined_files
+from server.edge.service_worker import with_shell
 
 log = structlog.get_logger(__name__)
 
@@ -148,10 +149,12 @@ def _read(paths: Mapping[str, Path]) -> StaticVersion:
         digest.update(name.encode() + b"\0" + hashlib.sha256(content).digest())
     version = digest.hexdigest()[:16]
     try:
-        contents |= joined_files(contents)
+        contents |= joined_files(contents, version)
     except ModuleFormError as error:
         # The modules work without being joined, only more slowly.
         log.warning("modules_not_joined", error=str(error))
+    if WORKER in contents:
+        contents[WORKER] = with_shell(contents[WORKER], version, contents)
     files = {name: _file(name, content, version) for name, content in contents.items()}
     return StaticVersion(version, MappingProxyType(files))
 

@@ -2,18 +2,21 @@
 
 import { LiveClient } from "../live.js";
 import { Accounts } from "./service/accounts.js";
-import { Api } from "./service/api.js";
+import { Api, errorFromProblem } from "./service/api.js";
 import { forgetAudience } from "./post/audience.js";
-import { authorizationPage } from "./account/authorization.js";
-import { discoverPage, tagPage } from "./discover/discover.js";
-import { emptyPage, fill, h } from "./elements/dom.js";
+import { confirmDialog, emptyPage, fill, h } from "./elements/dom.js";
 import { acceptDrops } from "./elements/drag_and_drop.js";
 import { FEED_PAGE, homePage } from "./feed/feed.js";
+import { Installation } from "./elements/installation.js";
+import { tabValues } from "./elements/kept_values.js";
 import { lazyPage } from "./elements/lazy_page.js";
+import { LastFeed } from "./feed/last_feed.js";
 import { Lists } from "./lists/lists.js";
 import { moderationPage } from "./moderation/moderation.js";
 import { NotificationCenter } from "./notifications/notification_center.js";
 import { notificationsPage } from "./notifications/notifications.js";
+import { PendingChanges } from "./pending/pending_changes.js";
+import { PendingTray } from "./pending/pending_tray.js";
 import { photoPage } from "./photo/photo_page.js";
 import { photoShortcuts } from "./photo/photo_viewer.js";
 import { Photos } from "./photo/photos.js";
@@ -29,11 +32,12 @@ import { SETTINGS_PATHS } from "./settings/settings_paths.js";
 import { Shell } from "./shell.js";
 import { handleShortcuts } from "./elements/shortcuts.js";
 import { signInPage, signUpPage } from "./account/sign_in.js";
-import { t } from "./elements/texts.js";
+import { t, tn } from "./elements/texts.js";
 import { keepTimesUpdated } from "./elements/time.js";
 import { followTheme } from "./elements/theme.js";
 import { Toasts } from "./elements/toasts.js";
 import { nameIconButtons } from "./elements/tooltips.js";
+import { takeShared } from "./uploads/shared_files.js";
 import { UploadDraft } from "./uploads/upload_draft.js";
 import { Uploads } from "./uploads/uploads.js";
 import { redrawUser } from "./users/user.js";
@@ -45,15 +49,17 @@ const saved = (name) => lazyPage(() => import("./profile/saved.js"), name);
 const [forgotPage, resetPage, verifyPage, emailChangePage] = ["forgotPage", "resetPage", "verifyPage", "emailChangePage"].map(accountLinks);
 const providerSignInPage = lazyPage(() => import("./account/provider_pages.js"), "providerSignInPage");
 const uploadPage = lazyPage(() => import("./post/upload.js"), "uploadPage");
+const authorizationPage = lazyPage(() => import("./account/authorization.js"), "authorizationPage");
+const discover = (name) => lazyPage(() => import("./discover/discover.js"), name);
 const designPage = lazyPage(() => import("./design/design_page.js"), "designPage");
 const settingsPage = lazyPage(() => import("./settings/settings.js"), "settingsPage");
 
 const ROUTES = [
   ["/", homePage],
-  ["/discover", discoverPage],
+  ["/discover", discover("discoverPage")],
   ["/discover/trending", lazyPage(() => import("./discover/trends.js"), "trendingPage")],
   ["/discover/tags", lazyPage(() => import("./discover/followed_tags.js"), "followedTagsPage")],
-  ["/tag/:tag", tagPage],
+  ["/tag/:tag", discover("tagPage")],
   ["/new", uploadPage],
   ["/notifications", notificationsPage],
   ["/lists", lists("listsPage")],
@@ -86,6 +92,9 @@ const SIGNED_OUT_PAGES = new Set([signInPage, signUpPage, providerSignInPage]);
 /** Pages without navigation that are open to signed-in users and visitors alike. */
 const OPEN_PAGES = new Set([forgotPage, resetPage, verifyPage, emailChangePage, designPage]);
 
+/** After this time without a response, the page is shown as at the last visit. */
+const SLOW_START_MS = 8000;
+const LOOK_AGAIN_MS = 10_000;
 /** The key in sessionStorage of the path to open after signing in, while the browser is at a provider. */
 const PATH_KEY = "picshare.path-after-sign-in";
 
@@ -96,7 +105,7 @@ class App extends EventTarget {
   /** Whether the shell is drawn without navigation; null before it is drawn. */
   #bare = null;
   /** The path to open after signing in. */
-  #pathAfterSignIn = sessionStorage.getItem(PATH_KEY) ?? "/";
+  #pathAfterSignIn = tabValues.get(PATH_KEY) ?? "/";
 
   constructor(root) {
     super();
@@ -111,7 +120,11 @@ class App extends EventTarget {
     this.notificationCenter = new NotificationCenter(this);
     this.uploads = new Uploads(this);
     this.draft = new UploadDraft(this.session);
+    this.lastFeed = new LastFeed(this);
+    this.pending = new PendingChanges(this);
+    this.pendingTray = new PendingTray(this);
     this.lists = new Lists(this);
+    this.installation = new Installation();
     this.push = new Push(this);
     this.shell = new Shell(this);
     this.router = new Router({
@@ -124,18 +137,15 @@ class App extends EventTarget {
 
   async start() {
     followTheme();
-    try {
-      const started = Promise.all([this.session.start(), this.language.start()]);
-      if (this.api.hasSession()) this.#requestAhead();
-      await started;
-      await this.#useLanguageOfAccount();
-    } catch (error) {
-      const again = h("button.button", { type: "button", onclick: () => location.reload() }, t("Try again"));
-      fill(this.root, emptyPage("cloud", t("PicShare is not responding"), error.message, again));
+    const error = await this.#startSession();
+    if (error) {
+      fill(this.root, unreachablePage(error));
       return;
     }
     fill(this.root, this.shell.element, this.toasts.element);
     this.session.addEventListener("change", ({ detail }) => this.#userChanged(detail));
+    this.live.addEventListener("state", ({ detail }) => detail.state === "live" && this.#connected());
+    this.push.addEventListener("version", ({ detail: version }) => this.#versionChanged(version));
     this.live.addEventListener("state", ({ detail }) => detail.state === "stopped" && detail.reason && this.#disconnected());
     this.language.addEventListener("chosen", () => this.session.user && (this.session.user.language = this.language.chosen));
     this.router.addEventListener("shown", () => this.shell.pageShown());
@@ -160,6 +170,35 @@ class App extends EventTarget {
     if (chosen !== AUTOMATIC && chosen !== this.language.chosen) await this.language.choose(chosen).catch(() => {});
   }
 
+  /** Load the account of the user, or that of the last visit without a connection; return why there is none to go on with. */
+  async #startSession() {
+    const language = this.language.start();
+    const started = this.session.start();
+    if (this.api.hasSession()) this.#requestAhead();
+    try {
+      await inTime(started, SLOW_START_MS);
+    } catch (error) {
+      const last = error.isOutage ? await this.lastFeed.load(this.session.lastId) : null;
+      if (last && !this.session.user) this.session.restoreUser(last.account);
+      else if (!this.session.user) return started.then(() => null, (reason) => reason);
+    } finally {
+      await language;
+      await this.#useLanguageOfAccount();
+    }
+    return null;
+  }
+
+  /** The live connection is there, for the first time or again. */
+  async #connected() {
+    this.push.lookForUpdate();
+    try {
+      await this.session.refreshRestored();
+    } catch {
+      // The next connection tries again.
+    }
+    this.dispatchEvent(new Event("connected"));
+  }
+
   /** Request what the first page shows while the account of the user is being loaded. */
   #requestAhead() {
     const [, kind, name, rest] = location.pathname.split("/");
@@ -173,6 +212,11 @@ class App extends EventTarget {
     const files = this.#dropped;
     this.#dropped = null;
     return files;
+  }
+
+  /** Return the `{files, text}` that another application has shared with this page, and forget them; null if none has. */
+  takeShared() {
+    return new URLSearchParams(location.search).has("shared") ? takeShared() : null;
   }
 
   /** Open the upload page to edit a refused upload: `{content, error, dismiss()}`. */
@@ -190,7 +234,7 @@ class App extends EventTarget {
 
   /** Keep the path to open after signing in, because the browser is going to leave this page for a provider. */
   keepPathAfterSignIn() {
-    sessionStorage.setItem(PATH_KEY, this.#pathAfterSignIn);
+    tabValues.set(PATH_KEY, this.#pathAfterSignIn);
   }
 
   /** Load the newest content of the shown page; what fails is shown. */
@@ -244,15 +288,26 @@ class App extends EventTarget {
     this.uploads.begin();
     this.push.begin();
     this.draft.begin();
+    this.pending.begin();
+    this.lastFeed.removeOthers(this.session.id);
+  }
+
+  /** There is another version of the application: the next page is loaded from the server, unless that stops an upload. */
+  #versionChanged(version) {
+    const ours = globalThis.picshareModules?.version;
+    if (ours && ours !== version) this.router.expire(() => this.uploads.areSending);
   }
 
   /** End the session, and remove what this browser keeps of the user. */
   async signOut() {
     const user = this.session.id;
+    const unsent = this.pending.all.length;
+    const text = tn("{count} change was not sent yet. It is lost if you sign out.", "{count} changes were not sent yet. They are lost if you sign out.", unsent);
+    if (unsent > 0 && !(await confirmDialog({ heading: t("Sign out?"), text, action: t("Sign out") }))) return;
     await this.session.signOut();
     forgetAudience(user);
     forgetSearches(user);
-    await Promise.all([this.uploads.forget(user), this.draft.forget(user)]);
+    await Promise.all([this.uploads.forget(user), this.draft.forget(user), this.pending.forget(user)]);
   }
 
   #userChanged({ before, now }) {
@@ -263,16 +318,20 @@ class App extends EventTarget {
     this.live.stop();
     this.#useLanguageOfAccount();
     this.uploads.clear();
+    this.pending.clear();
     this.lists.clear();
+    tabValues.removeAll("picshare.comment.");
     this.#bare = null;
     if (now) {
       this.#begin();
       const path = this.#pathAfterSignIn;
       this.#pathAfterSignIn = "/";
-      sessionStorage.removeItem(PATH_KEY);
+      tabValues.remove(PATH_KEY);
       history.replaceState(history.state, "", path);
     } else {
       this.push.end();
+      this.lastFeed.removeOthers(null);
+      this.notificationCenter.refresh();
       history.replaceState(history.state, "", "/signin");
     }
     this.router.reset();
@@ -288,6 +347,26 @@ class App extends EventTarget {
 function notFoundPage() {
   const element = emptyPage("search", t("Page not found"), t("There is no page at this address."), h("a.button", { href: "/" }, t("Go to your feed")));
   return { title: t("Page not found"), element };
+}
+
+/** Return what a promise resolves to; throw an `ApiError` of an outage if that takes too long. */
+function inTime(promise, ms) {
+  const late = new Promise((_resolve, reject) => {
+    setTimeout(() => reject(errorFromProblem(0, "")), ms);
+  });
+  return Promise.race([promise, late]);
+}
+
+/** What there is without a connection and without a last visit; it gives way to the page as soon as there is one. */
+function unreachablePage(error) {
+  const reload = () => location.reload();
+  addEventListener("online", reload);
+  // "online" says nothing about a server that was away; any response of it will do.
+  setInterval(() => document.visibilityState === "visible" && fetch("/sw.js", { method: "HEAD", cache: "no-store" }).then(reload, () => {}), LOOK_AGAIN_MS);
+  const again = h("button.button", { type: "button", onclick: reload }, t("Try again"));
+  if (error.code !== "unreachable") return emptyPage("cloud", t("PicShare is not responding"), error.message, again);
+  const text = t("PicShare cannot be reached from this device. The page opens by itself as soon as the connection is back.");
+  return emptyPage("cloud", t("No connection"), text, again);
 }
 
 new App(document.getElementById("app")).start();

@@ -32,7 +32,7 @@ export class Shell {
       fill(this.element, this.main);
       return;
     }
-    fill(this.element, this.#topbar(), this.#nav(), this.#app.uploads.element, this.main);
+    fill(this.element, this.#topbar(), this.#nav(), this.#app.uploads.element, this.#app.pendingTray.element, this.main);
     this.#setCount(this.#app.notificationCenter.counters.unseen);
     this.pageShown();
   }

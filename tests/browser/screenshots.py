@@ -1,6 +1,6 @@
-"""Take the picture of README.md and of the documentation, docs/images/feed.jpg: `make screenshots`.
+"""Take the picture of README.md and of the documentation, and the screenshots of the manifest: `make screenshots`.
 
-It shows the demonstration community of a new service: the home feed on a desktop, and on a phone in the dark scheme.
+They show the demonstration community of a new service: the home feed on a desktop, and on a phone in the dark scheme.
 """
 
 from __future__ import annotations
@@ -21,8 +21,10 @@ from tests.support.eventually import eventually
 from tests.support.service import Service
 
 _PICTURE = ROOT / "docs" / "images" / "feed.jpg"
+_SCREENSHOTS = ROOT / "static" / "screenshots"
 _DESKTOP: ViewportSize = {"width": 1280, "height": 860}
 _PHONE: ViewportSize = {"width": 390, "height": 844}
+_STORES = {"wide": ViewportSize(width=1280, height=800), "narrow": _PHONE}
 _FRAME: ViewportSize = {"width": 1400, "height": 960}
 _LAYOUT = """
 <style>
@@ -48,8 +50,11 @@ async def main() -> None:
         try:
             await eventually(lambda: "sign in as demo" in service.log(), within=60)
             async with running_chromium(chromium) as browser:
-                desktop = await _home(browser, service.url, _DESKTOP, "light")
-                phone = await _home(browser, service.url, _PHONE, "dark")
+                for name, size in _STORES.items():
+                    shot = await _home(browser, service.url, size, "light", quality=80)
+                    (_SCREENSHOTS / f"feed-{name}.jpg").write_bytes(shot)
+                desktop = base64.b64encode(await _home(browser, service.url, _DESKTOP, "light")).decode()
+                phone = base64.b64encode(await _home(browser, service.url, _PHONE, "dark")).decode()
                 page = await browser.new_page(viewport=_FRAME)
                 await page.set_content(_LAYOUT.format(desktop=desktop, phone=phone))
                 await page.screenshot(path=_PICTURE, type="jpeg", quality=85)
@@ -57,8 +62,10 @@ async def main() -> None:
             await service.stop()
 
 
-async def _home(browser: Browser, url: str, size: ViewportSize, scheme: Literal["light", "dark"]) -> str:
-    """Return the home feed of the demonstration account as a PNG in base64."""
+async def _home(
+    browser: Browser, url: str, size: ViewportSize, scheme: Literal["light", "dark"], *, quality: int | None = None
+) -> bytes:
+    """Return the home feed of the demonstration account as a PNG, or as a JPEG of a quality."""
     context = await browser.new_context(
         viewport=size, color_scheme=scheme, reduced_motion="reduce", service_workers="block"
     )
@@ -69,7 +76,9 @@ async def _home(browser: Browser, url: str, size: ViewportSize, scheme: Literal[
     await page.goto(url)
     await expect(page.locator("[data-state=live]").first).to_be_attached(timeout=WITHIN)
     await page.wait_for_load_state("networkidle")
-    return base64.b64encode(await page.screenshot()).decode()
+    if quality is None:
+        return await page.screenshot()
+    return await page.screenshot(type="jpeg", quality=quality)
 
 
 if __name__ == "__main__":

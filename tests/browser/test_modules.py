@@ -207,10 +207,10 @@ async def test_a_response_requested_ahead_is_used_once(module_page: Page) -> Non
 def test_nothing_parses_strings_as_markup() -> None:
     """No script writes markup or evaluates text, and the pages have no inline scripts or styles."""
     forbidden = re.compile(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|new Function|DOMParser")
-    for path in (*SCRIPTS, STATIC / "sw.js", STATIC / "offline" / "offline.js"):
+    for path in (*SCRIPTS, STATIC / "sw.js"):
         assert not forbidden.search(path.read_text()), path.name
-    for page in (STATIC / "index.html", STATIC / "offline" / "index.html"):
-        assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=", page.read_text())
+    page = STATIC / "index.html"
+    assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=", page.read_text())
 
 
 def test_initials_are_readable_on_every_colour() -> None:

@@ -1,4 +1,4 @@
-"""Push messages in the browser: the offer, the switch, the service worker, and the page without a connection."""
+"""Push messages in the browser: the offer, the switch, and what the service worker shows and does."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.eventually import eventually
 from tests.support.push import Browser as Subscriber
 from tests.support.push import running_push_service
 from workers.web_push.payload import payload_of
-from workers.web_push.port import PushMessage
+from workers.web_push.port import PushAction, PushMessage
 
 # Chromium has no push service in tests, and no user who is asked. So a subscription is made of given keys, and kept in
 # the tab; all else is the browser's own.
@@ -183,17 +183,6 @@ async def test_a_push_message_from_the_offer_to_its_page(site: Site, receiver_po
     )
     await page.wait_for_url(f"**/u/{other.name}", timeout=WITHIN)
     assert [each["title"] for each in await shown(worker)] == ["PicShare"]
-    stored = await page.evaluate(
-        """(async () => {
-            const caches = await Promise.all((await self.caches.keys()).map((name) => self.caches.open(name)));
-            const requests = await Promise.all(caches.map((cache) => cache.keys()));
-            return requests.flat().map(({ url }) => new URL(url).pathname).sort();
-        })()"""
-    )
-    assert stored == [
-        "/offline", "/offline/cloud.svg", "/offline/offline.css", "/offline/offline.js",
-    ]  # fmt: skip
-
     await visitor.open("/settings")
     await page.get_by_role("button", name="Sign out").click()
     await visitor.sees(page.get_by_label("User name or e-mail"))
@@ -221,25 +210,50 @@ async def test_a_follower_reaches_a_browser_through_its_push_service(site: Site,
         assert service.messages[1].notification["title"] == f"{account.name} started following you"
 
 
-async def test_without_a_connection_there_is_a_page_that_says_so(site: Site) -> None:
-    """It is shown at any address, and gives way to the wanted page as soon as there is a connection."""
-    visitor = await site.visitor(service_workers="allow")
-    page = visitor.page
-    await visitor.open("/signin")
-    await visitor.sign_in()
-    await worker_of(visitor)
-    visitor.expect_error("ERR_INTERNET_DISCONNECTED")
-    visitor.expect_error("WebSocket")
-    await visitor.context.set_offline(True)
-    await visitor.open("/discover")
-    await visitor.sees(page.get_by_role("heading", name="No connection"))
-    background = await page.evaluate("getComputedStyle(document.body).backgroundColor")
-    assert background == "rgb(251, 250, 248)"
-    await page.get_by_role("button", name="Try again").click()
-    await visitor.sees(page.get_by_role("heading", name="No connection"))
-    await visitor.context.set_offline(False)
-    await visitor.sees(page.get_by_role("heading", name="Discover"))
-    assert page.url == f"{visitor.url}/discover"
+async def test_a_button_answers_a_push_message(site: Site) -> None:
+    """It sends a request with the session of the browser. An unknown one is not shown, a failed one opens the page."""
+    account, other = await site.create_account(), await site.create_account()
+    visitor = await site.signed_in(account, service_workers="allow", permissions=["notifications"])
+    visitor.expect_error("status of 404")
+    worker = await worker_of(visitor)
+    channel = await PushChannel(visitor.page, visitor.url).open()
+    await visitor.page.goto("about:blank")
+    blank = await visitor.context.new_page()
+    await blank.bring_to_front()
+    actions = (
+        PushAction(action=f"follow:{other.id}", title="Follow back", navigate=f"{visitor.url}/u/{other.name}"),
+        PushAction(action="erase:everything", title="Erase", navigate=visitor.url),
+    )
+    gone = PushAction(action="like_comment:01K3S9C0XG4Q7", title="Like", navigate=f"{visitor.url}/notifications")
+    messages = (
+        PushMessage(title="follows you", navigate=visitor.url, tag="follower", actions=actions),
+        PushMessage(title="gone", navigate=f"{visitor.url}/notifications", tag="gone", actions=(gone,)),
+    )
+    for message in messages:
+        await channel.deliver(payload_of(message).decode())
+
+    async def both() -> bool:
+        return len(await shown(worker)) == 2
+
+    await eventually(both, within=WITHIN / 1000)
+    assert await worker.evaluate(
+        """self.registration.getNotifications({ tag: "follower" }).then(([{ actions }]) =>
+            actions.map(({ title }) => title))"""
+    ) == ["Follow back"]
+    click = """([tag, action]) => self.registration.getNotifications({ tag }).then(([notification]) =>
+        self.dispatchEvent(new NotificationEvent("notificationclick", { notification, action })))"""
+    await worker.evaluate(click, ["follower", actions[0].action])
+
+    async def follows() -> bool:
+        relation = (await account.call("GET", f"/users/{other.name}")).expect(200)["relation"]
+        return bool(relation["following"])
+
+    await eventually(follows, within=WITHIN / 1000)
+    assert [each["title"] for each in await shown(worker)] == ["gone"]
+    await visitor.open("/")
+    await visitor.live()
+    await worker.evaluate(click, ["gone", gone.action])
+    await visitor.page.wait_for_url("**/notifications", timeout=WITHIN)
 
 
 _APP = """(state, isNew = false) => {

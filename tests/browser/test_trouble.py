@@ -183,13 +183,13 @@ async def test_an_expired_image_address_is_replaced(site: Site) -> None:
 async def test_a_refused_like_is_reverted(site: Site) -> None:
     """A like is shown at once; if the server refuses it, it is reverted and the page shows the reason."""
     owner, follower = await site.friends()
-    follower.expect_error("status of 503")
+    follower.expect_error("status of 403")
     await owner.account.upload(photograph("cat"), "likeable")
     await follower.sees(follower.card("likeable"))
-    problem = {"status": 503, "code": "unavailable", "detail": "try again shortly"}
-    await follower.page.route(re.compile("/like$"), lambda route: route.fulfill(status=503, json=problem))
+    problem = {"status": 403, "code": "not_permitted", "detail": "not for you"}
+    await follower.page.route(re.compile("/like$"), lambda route: route.fulfill(status=403, json=problem))
     like = follower.card("likeable").get_by_role("button", name=re.compile("^Like"))
     await like.click()
-    await follower.sees(follower.toast("try again shortly"))
+    await follower.sees(follower.toast("Not for you"))
     await expect(like).to_have_attribute("aria-pressed", "false")
     await follower.sees_text(like.locator("span").nth(1), "0")

@@ -19,6 +19,7 @@ ICONS: Mapping[str, tuple[str, int]] = {
     "apple-touch-180.png": ("maskable.svg", 180),
     # The system colours what is opaque.
     "badge-96.png": ("badge.svg", 96),
+    **{f"shortcut-{name}-96.png": (f"shortcut-{name}.svg", 96) for name in ("new", "notifications", "search")},
 }
 
 

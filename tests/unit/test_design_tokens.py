@@ -105,13 +105,6 @@ def test_each_colour_has_a_light_and_a_dark_value() -> None:
     assert alike == {"--on-picture", "--scrim", "--picture-ground", "--picture-label", "--shadow-on-picture"}
 
 
-def test_the_page_without_a_connection_has_the_same_colours() -> None:
-    """It cannot refer to the tokens, whose file is not stored for it."""
-    own = {name: value for name, value in declarations(STATIC / "offline" / "offline.css") if name.startswith("--")}
-    assert own
-    assert own.items() <= tokens().items()
-
-
 def test_the_bars_of_the_browser_have_the_background_of_the_page() -> None:
     """`theme-color` has the light and the dark background, for each of which the page has one element."""
     (light, dark) = re.findall(r"#[0-9a-f]{6}", tokens()["--background"])

@@ -18,15 +18,18 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         # What every page uses: elements of a page, and requests to the API.
         "elements": "",
         "service": "elements live",
+        # What is sent when there is a connection, by pages and by the service worker.
+        "pending": "elements service",
+        "worker": "pending service",
         # Parts that several pages show.
         "users": "elements",
         "reports": "elements",
         "post": "elements users",
-        "photo": "elements post reports service users",
+        "photo": "elements post reports users",
         "uploads": "elements photo post service",
         # Pages.
         "lists": "elements photo users",
-        "feed": "discover elements photo users",
+        "feed": "discover elements photo service users",
         "discover": "elements photo users",
         "design": "elements users",
         "profile": "elements lists photo reports users",

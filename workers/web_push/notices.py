@@ -11,7 +11,7 @@ from locales.catalogues import ENGLISH, translate
 from locales.sentences import counted_sentence, marked, sentence
 from storage.ids import encode
 from storage.notifications import Notification, NotificationKind, SecurityEvent
-from workers.web_push.port import PushMessage, PushUrgency
+from workers.web_push.port import PushAction, PushMessage, PushUrgency
 
 ICON = "/static/icons/picshare-192.png"
 MOST_MISSED = 100  # entries of a summary; more are not counted
@@ -33,6 +33,13 @@ _HIDDEN = {
 _HIDDEN_OTHERWISE = marked("You have a new notification")
 # What is about the same photo, comment or user is one notification on a device, which the newest one replaces.
 _GROUPED = frozenset({NotificationKind.LIKE, NotificationKind.COMMENT_LIKE, NotificationKind.FOLLOW})
+
+# Kinds with a button (static/js/worker/push_messages.js has the requests of these names).
+_ABOUT_COMMENTS = frozenset({NotificationKind.COMMENT, NotificationKind.REPLY, NotificationKind.MENTION})
+_ABOUT_ACTORS = {
+    NotificationKind.FOLLOW: ("follow", marked("Follow back")),
+    NotificationKind.FOLLOW_REQUEST: ("accept", marked("Accept")),
+}
 
 # The pages of kinds that are about neither a photo nor another user.
 _PAGES = {
@@ -132,16 +139,39 @@ def summary_of(user_id: int, summary_id: int, number: int) -> PushNotice:
 def message_of(
     notice: PushNotice, *, public_url: str, unseen: int, hide_content: bool, language: str = ENGLISH
 ) -> PushMessage:
-    """Return the message of a notice; its URLs begin with `public_url`, `unseen` is the number on the icon."""
+    """Return the message of a notice; its URLs begin with `public_url`, `unseen` is the number on the icon.
+
+    A message that hides content has no buttons, which would say what it is about.
+    """
+    button = None if hide_content or notice.entry is None else button_of(notice.entry)
+    navigate = public_url + notice.path
     return PushMessage(
         title=translate(notice.hidden_title if hide_content else notice.title, language),
         body="" if hide_content else notice.body,
-        navigate=public_url + notice.path,
+        navigate=navigate,
         tag=notice.topic,
         icon=public_url + ICON,
         app_badge=unseen,
         language=language,
+        actions=()
+        if button is None
+        else (PushAction(action=button[0], title=translate(button[1], language), navigate=navigate),),
     )
+
+
+def button_of(entry: Notification) -> tuple[str, str] | None:
+    """Return the action and the text of the button of an entry, None if it has none.
+
+    It has one where a single step answers what has happened, and where that can be taken back on the page.
+    """
+    if entry.comment is not None and entry.kind in _ABOUT_COMMENTS:
+        return f"like_comment:{encode(entry.comment.id)}", marked("Like")
+    if entry.kind is NotificationKind.POST_BY and entry.count == 1 and entry.photo_id is not None:
+        return f"like:{encode(entry.photo_id)}", marked("Like")
+    if len(entry.actors) == 1 and entry.kind in _ABOUT_ACTORS:
+        name, text = _ABOUT_ACTORS[entry.kind]
+        return f"{name}:{encode(entry.actors[0].id)}", text
+    return None
 
 
 def path_of(entry: Notification) -> str:

@@ -50,6 +50,10 @@ def _json(message: PushMessage | AppMessage, title: str, body: str) -> bytes:
     }
     if message.icon is not None:
         notification["icon"] = message.icon
+    if message.actions:
+        notification["actions"] = [
+            {"action": action.action, "title": action.title, "navigate": action.navigate} for action in message.actions
+        ]
     document: dict[str, Any] = {"web_push": _MARK, "notification": notification}
     if message.app_badge is not None:
         document["app_badge"] = message.app_badge

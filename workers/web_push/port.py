@@ -19,6 +19,19 @@ class PushUrgency(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class PushAction:
+    """A button of a notification.
+
+    `action` is a name and an id, as "follow:<id>", which the service worker turns into a request
+    (static/js/worker/push_messages.js). Browsers that show messages without it open `navigate`.
+    """
+
+    action: str
+    title: str
+    navigate: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class PushMessage:
     """A notification as a browser shows it. `navigate` is the URL that it opens; one of the same `tag` replaces it.
 
@@ -32,6 +45,7 @@ class PushMessage:
     icon: str | None = None
     app_badge: int | None = None
     language: str = "en"
+    actions: tuple[PushAction, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,16 +1,14 @@
 /** The last searches of the signed-in user, kept in this browser only. */
 
+import { deviceValues } from "../elements/kept_values.js";
+
 const KEY = "picshare.searches";
 const MOST = 8;
 
 /** Return the last searches of a user, the newest first. */
 export function recentSearches(user) {
-  try {
-    const stored = JSON.parse(localStorage.getItem(KEY) ?? "null");
-    return stored?.user === user && Array.isArray(stored.texts) ? stored.texts.filter((text) => typeof text === "string") : [];
-  } catch {
-    return [];
-  }
+  const stored = deviceValues.getObject(KEY);
+  return stored?.user === user && Array.isArray(stored.texts) ? stored.texts.filter((text) => typeof text === "string") : [];
 }
 
 /** Put a search first. */
@@ -24,10 +22,6 @@ export function forgetSearches(user, text = null) {
 }
 
 function store(user, texts) {
-  try {
-    if (texts.length > 0) localStorage.setItem(KEY, JSON.stringify({ user, texts }));
-    else localStorage.removeItem(KEY);
-  } catch {
-    // A browser that keeps nothing has no recent searches.
-  }
+  if (texts.length > 0) deviceValues.set(KEY, JSON.stringify({ user, texts }));
+  else deviceValues.remove(KEY);
 }

@@ -7,11 +7,15 @@
  */
 
 import { emptyPage, h } from "./dom.js";
+import { tabValues } from "./kept_values.js";
 import { scrollToTop } from "./scrolling.js";
 import { languageChanges, t } from "./texts.js";
 
 /** Pages kept alive after the user has left them. */
 const MAX_KEPT_PAGES = 4;
+/** The key for the time at which the page was loaded again because its files were gone, and how long that counts. */
+const LOADED_AGAIN_KEY = "picshare.loaded-again";
+const LOAD_AGAIN_AFTER_MS = 60_000;
 const SERVER_PATHS = /^\/(api|media|static|docs|graphql|metrics|healthz|readyz)(\/|$)/;
 
 /** Return the parameters of a path that matches a pattern such as "/u/:username", or null. */
@@ -42,6 +46,9 @@ export class Router extends EventTarget {
   #covered = null;
   /** The promise of the page that is being loaded. */
   #awaited = null;
+  /** Whether the server has another version than this page. */
+  #expired = false;
+  #isBusy = () => false;
   /** Kept pages by the key of their history entry, the least recently used first. */
   #kept = new Map();
 
@@ -76,8 +83,18 @@ export class Router extends EventTarget {
     this.#show();
   }
 
+  /** Have the next page loaded from the server, with the files of the version that it has now. */
+  expire(isBusy) {
+    this.#expired = true;
+    this.#isBusy = isBusy;
+  }
+
   /** Go to a path; `replace` replaces the current history entry. */
   go(path, { replace = false } = {}) {
+    if (this.#expired && !this.#isBusy()) {
+      location[replace ? "replace" : "assign"](path);
+      return;
+    }
     // `inside` shows that the previous entry is also a page of this application.
     if (replace || history.state?.cover) history.replaceState({ key: newKey(), inside: history.state?.inside }, "", path);
     else history.pushState({ key: newKey(), inside: true }, "", path);
@@ -162,7 +179,8 @@ export class Router extends EventTarget {
     let page;
     try {
       page = await promise;
-    } catch {
+    } catch (error) {
+      if (error.name === "OtherVersionError" && loadAgainOnce()) return;
       const again = h("button.button", { type: "button", onclick: () => location.reload() }, t("Try again"));
       page = { title: "", element: emptyPage("cloud", t("This page did not load"), t("Check your connection, then try again."), again) };
     }
@@ -231,6 +249,15 @@ export class Router extends EventTarget {
     if (first.localName === "h1") first.tabIndex = -1;
     first.focus({ preventScroll: true });
   }
+}
+
+/** Load the page again with the files of the present version; return whether it is, since that may not help twice. */
+function loadAgainOnce() {
+  const since = Date.now() - Number(tabValues.get(LOADED_AGAIN_KEY));
+  if (since < LOAD_AGAIN_AFTER_MS) return false;
+  tabValues.set(LOADED_AGAIN_KEY, String(Date.now()));
+  location.reload();
+  return true;
 }
 
 function newKey() {

@@ -34,7 +34,7 @@ export class Message {
   }
 
   toString() {
-    return this.parts().map((part) => (part instanceof Node ? part.textContent : part)).join("");
+    return this.parts().map((part) => (typeof part === "string" ? part : part.textContent)).join("");
   }
 
   toJSON() {

@@ -14,6 +14,7 @@ import { t, tn } from "../elements/texts.js";
 import { PhotoList } from "../photo/photo_list.js";
 import { fetchSaved } from "../photo/saving.js";
 import { scrollToTop } from "../elements/scrolling.js";
+import { timeElement } from "../elements/time.js";
 import { VisiblePhotos } from "../photo/visible_photos.js";
 
 /** In CSS pixels. A user who has scrolled further down is not moved: a button offers the new photos. */
@@ -43,6 +44,7 @@ class Feed {
   #pending = new Map();
   /** There are more new photos than the pending ones, so the feed has to be loaded again to show them. */
   #gap = false;
+  #lastVisit = h("p.feed-note.last-visit.small", { role: "status", hidden: true });
   #newPhotosButton = h("button.button.pill", { type: "button", hidden: true, onclick: () => this.#showPending() });
   #stops;
 
@@ -68,7 +70,7 @@ class Feed {
     this.#shown = h("div", {}, this.#newest);
     this.#sources = feedSources(app, "/");
     const heading = h("h1.visually-hidden", {}, t("Home"));
-    const feed = h("div", {}, heading, this.#sources.element, this.#orders.element, this.#newPhotosButton, this.#shown);
+    const feed = h("div", {}, heading, this.#sources.element, this.#orders.element, this.#lastVisit, this.#newPhotosButton, this.#shown);
     this.element = h("div.home", {}, feed, this.#side.element);
     this.#stops = [
       app.live.on("feed", ({ data }) => this.#received(data)),
@@ -77,12 +79,14 @@ class Feed {
       app.accounts.watch((userId) => this.#accountHidden(userId)),
     ];
     app.router.addEventListener("clicked-again", this.#linkClickedAgain);
+    app.addEventListener("connected", this.#connected);
     addEventListener("scroll", this.#scrolled, { passive: true });
   }
 
   leave() {
     for (const stop of this.#stops) stop();
     this.#app.router.removeEventListener("clicked-again", this.#linkClickedAgain);
+    this.#app.removeEventListener("connected", this.#connected);
     removeEventListener("scroll", this.#scrolled);
     this.#list.leave();
     this.#highlights?.leave();
@@ -109,14 +113,46 @@ class Feed {
   }
 
   async #load(cursor) {
-    const page = await this.#app.api.get("/feed", { cursor, limit: FEED_PAGE });
+    const { session, lastFeed } = this.#app;
+    const load = async () => (cursor === null ? lastFeed.load(session.id) : null);
+    if (session.isRestored) {
+      const last = await load();
+      if (last) return this.#showLastVisit(last);
+    }
+    let page;
+    try {
+      page = await this.#app.api.get("/feed", { cursor, limit: FEED_PAGE });
+    } catch (error) {
+      const last = error.isOutage ? await load() : null;
+      if (!last) throw error;
+      return this.#showLastVisit(last);
+    }
+    this.#lastVisit.hidden = true;
     // Only the first page: a page that is fetched because of a gap is newer than the connection.
     if (!this.#fetched) this.#app.live.fetched("feed", page.stream);
     this.#fetched = true;
     if (this.#below) this.#below.element.hidden = false;
     fetchSaved(this.#app, page.items);
+    if (cursor === null) this.#app.lastFeed.keepSoon(page.items);
     return page;
   }
+
+  #showLastVisit({ photos, savedAt }) {
+    const moment = timeElement(new Date(savedAt).toISOString(), { inSentence: true });
+    fill(this.#lastVisit, t("There is no connection. These photos were loaded {moment}.", { moment }));
+    this.#lastVisit.hidden = false;
+    return { items: photos, next: null };
+  }
+
+  /** Replace what was shown without a connection. */
+  #connected = async () => {
+    if (this.#lastVisit.hidden) return;
+    try {
+      await this.#list.reload();
+    } catch {
+      // The photos of the last visit stay until the next connection.
+    }
+  };
 
   #draw(photo, index) {
     this.#orders.element.hidden = false;
@@ -181,6 +217,7 @@ class Feed {
       return;
     }
     for (const photo of this.#pending.values()) this.#list.insert(photo);
+    if (this.#pending.size > 0) this.#app.lastFeed.keepSoon(this.#list.photos);
     this.#pending.clear();
     this.#updateButton();
   }

@@ -1,6 +1,7 @@
 /** The list of notifications, newest first, with new ones added live at the top. */
 
 import { confirmDialog, emptyState, fill, h } from "../elements/dom.js";
+import { unavailable } from "../elements/unavailable.js";
 import { FollowRequests } from "../users/follow_requests.js";
 import { NotificationFilters } from "./notification_filters.js";
 import { notificationRow } from "./notification_row.js";
@@ -97,8 +98,7 @@ class NotificationsPage {
       if (found.counters) this.#app.notificationCenter.setCounters(found.counters);
       await this.#markSeen();
     } catch (error) {
-      const again = h("button.button.plain", { type: "button", onclick: () => this.#load(cursor) }, t("Try again"));
-      fill(this.#tail, emptyState("cloud", t("Could not load notifications"), error.message, again));
+      fill(this.#tail, unavailable(this.#app, { heading: t("Could not load notifications"), error, again: () => this.#load(cursor) }));
     }
   }
 

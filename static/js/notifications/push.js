@@ -6,6 +6,7 @@
  * follows each change.
  */
 
+import { deviceValues } from "../elements/kept_values.js";
 import { t } from "../elements/texts.js";
 
 const WORKER = "/sw.js";
@@ -40,6 +41,15 @@ export class Push extends EventTarget {
   /** Register the service worker, which shows a page without a connection as well. */
   register() {
     this.#registered = this.#register();
+  }
+
+  /** Look for a new version of the application, for example after an interruption. */
+  async lookForUpdate() {
+    try {
+      await this.#registration?.update();
+    } catch {
+      // The browser looks again by itself, at the latest after a day.
+    }
   }
 
   /** Find out the state for the signed-in user, and renew the subscription. */
@@ -82,6 +92,8 @@ export class Push extends EventTarget {
     try {
       await this.#began;
       await this.#unsubscribe();
+      // Their buttons would act for the next user.
+      for (const shown of (await this.#registration?.getNotifications()) ?? []) shown.close();
     } catch {
       // The push service refuses messages to a session that has ended, since the server sends none.
     }
@@ -142,17 +154,18 @@ export class Push extends EventTarget {
     const { endpoint, keys } = subscription.toJSON();
     const stored = await this.#app.api.post("/push/subscriptions", { endpoint, keys, hide_content: hidesContent });
     const { id, hide_content: hides } = stored;
-    localStorage.setItem(RECORD_KEY, JSON.stringify({ user: this.#app.session.id, endpoint, id, hidesContent: hides, at: Date.now() }));
+    deviceValues.set(RECORD_KEY, JSON.stringify({ user: this.#app.session.id, endpoint, id, hidesContent: hides, at: Date.now() }));
     this.dispatchEvent(new Event("change"));
   }
 
   async #unsubscribe() {
-    localStorage.removeItem(RECORD_KEY);
+    deviceValues.remove(RECORD_KEY);
     const subscription = await this.#registration?.pushManager?.getSubscription();
     await subscription?.unsubscribe();
   }
 
   #received(data) {
+    if (data?.type === "version") this.dispatchEvent(new CustomEvent("version", { detail: data.version }));
     if (data?.type === "navigate" && this.#app.session.user) this.#app.router.go(data.path);
     if (data?.type === "push.changed" && this.state === "on") this.begin();
   }
@@ -174,11 +187,7 @@ export async function showAppBadge(number) {
 }
 
 function record() {
-  try {
-    return JSON.parse(localStorage.getItem(RECORD_KEY));
-  } catch {
-    return null;
-  }
+  return deviceValues.getObject(RECORD_KEY);
 }
 
 /** Return a key in base64url. */

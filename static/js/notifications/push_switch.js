@@ -2,6 +2,7 @@
 
 import { fill, h, icon } from "../elements/dom.js";
 import { checkbox } from "../elements/form.js";
+import { deviceValues } from "../elements/kept_values.js";
 import { t } from "../elements/texts.js";
 
 /** The key in localStorage for the time at which the user has declined the offer. */
@@ -45,7 +46,7 @@ export function pushOffer(app) {
       if (app.push.state === "on") app.toasts.show(t("Notifications are on"), { iconName: "bell" });
     });
   const decline = () => {
-    localStorage.setItem(DECLINED_KEY, String(Date.now()));
+    deviceValues.set(DECLINED_KEY, String(Date.now()));
     update();
   };
   fill(
@@ -82,5 +83,5 @@ async function attempt(app, control, work) {
 }
 
 function declinedLately() {
-  return Date.now() - Number(localStorage.getItem(DECLINED_KEY)) < OFFER_AGAIN_MS;
+  return Date.now() - Number(deviceValues.get(DECLINED_KEY)) < OFFER_AGAIN_MS;
 }

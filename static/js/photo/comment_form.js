@@ -2,22 +2,28 @@
 
 import { MAX_LENGTH } from "./comment_row.js";
 import { fill, h, icon } from "../elements/dom.js";
+import { tabValues } from "../elements/kept_values.js";
 import { t } from "../elements/texts.js";
 import { TextCompletion } from "../users/text_completion.js";
 
 export class CommentForm {
   #send;
+  /** The key under which the tab keeps what was not sent yet, should the page be left or loaded again. */
+  #draftKey;
   #answered = null;
   #text = h("textarea", { rows: "1", maxlength: MAX_LENGTH, placeholder: t("Add a comment…"), "aria-label": t("Your comment"), enterkeyhint: "send" });
   #button = h("button.text-button", { type: "submit", disabled: true }, t("Post"));
   #target = h("div.reply-target.secondary.small", { hidden: true });
 
   /** `send(text, answered)` posts a comment, or a reply if `answered` is not null; it rejects if that fails. */
-  constructor(app, send) {
+  constructor(app, photo, send) {
     this.#send = send;
+    this.#draftKey = `picshare.comment.${photo.id}`;
+    this.#text.value = tabValues.get(this.#draftKey) ?? "";
     const completion = new TextCompletion(app, this.#text);
     this.element = h("form.comment-form", { onsubmit: (event) => this.#submit(event) }, this.#target, completion.list, this.#text, this.#button);
-    this.#text.addEventListener("input", () => this.#enable());
+    this.#text.addEventListener("input", () => this.#changed());
+    this.#enable();
     this.#text.addEventListener("keydown", (event) => {
       if (event.key === "Escape") this.#answer(null);
       if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
@@ -45,6 +51,12 @@ export class CommentForm {
     );
   }
 
+  #changed() {
+    this.#enable();
+    if (this.#text.value) tabValues.set(this.#draftKey, this.#text.value);
+    else tabValues.remove(this.#draftKey);
+  }
+
   #enable() {
     this.#button.disabled = this.#text.value.trim() === "";
   }
@@ -56,7 +68,7 @@ export class CommentForm {
     const answered = this.#answered;
     this.#text.value = "";
     this.#answer(null);
-    this.#enable();
+    this.#changed();
     try {
       await this.#send(content, answered);
     } catch {
@@ -65,7 +77,7 @@ export class CommentForm {
         this.#text.value = content;
         this.#answer(answered);
       }
-      this.#enable();
+      this.#changed();
     }
   }
 }

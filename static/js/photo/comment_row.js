@@ -105,8 +105,11 @@ export class CommentRow {
     let confirmed = { liked, likes };
     try {
       while (this.comment.liked !== confirmed.liked) {
-        const path = `/comments/${this.comment.id}/like`;
-        confirmed = await (this.comment.liked ? this.#app.api.put(path) : this.#app.api.delete(path));
+        const { id, liked: on, author } = this.comment;
+        const name = `@${author.username}`;
+        const text = String(on ? t("Like a comment of {name}", { name }) : t("Unlike a comment of {name}", { name }));
+        const shown = { liked: on, likes: this.comment.likes };
+        confirmed = (await this.#app.pending.switch({ subject: `comment_like:${id}`, path: `/comments/${id}/like`, on, text })) ?? shown;
       }
     } catch (error) {
       this.#app.toasts.error(error);

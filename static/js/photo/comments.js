@@ -1,6 +1,5 @@
 /** The comments of an open photo: pinned ones first, then the newest or those with the most likes, updated live. */
 
-import { idempotencyKey } from "../service/api.js";
 import { CommentForm } from "./comment_form.js";
 import { CommentThread } from "./comment_thread.js";
 import { fill, h } from "../elements/dom.js";
@@ -26,19 +25,43 @@ export class Comments {
   #more = h("div.comments-more");
   #first = h("div.comments-more", { hidden: true }, h("button.text-button", { type: "button", onclick: () => this.#backToFirst() }, t("Back to the first comments")));
   #none = h("p.secondary.comments", { hidden: true }, t("No comments yet."));
+  /** The user's comments that are sent when there is a connection. */
+  #waiting = h("ol.comments", { "aria-label": t("Comments that are not sent yet"), hidden: true });
 
   constructor(app, photo) {
     this.#app = app;
     this.#photo = photo;
-    this.scroll = h("div.comments-scroll", {}, this.#orders, this.#none, this.#first, this.#list, this.#more);
-    const form = new CommentForm(app, (text, answered) => this.#send(text, answered));
+    this.scroll = h("div.comments-scroll", {}, this.#orders, this.#none, this.#waiting, this.#first, this.#list, this.#more);
+    app.pending.addEventListener("change", this.#showWaiting);
+    app.pending.addEventListener("sent", this.#sentLater);
+    const form = new CommentForm(app, photo, (text, answered) => this.#send(text, answered));
     this.form = form.element;
     this.on = {
       reply: (comment) => form.reply(comment),
       deleted: (comment) => this.remove(comment.id, comment.reply_to),
       pinned: () => this.load(),
     };
+    this.#showWaiting();
     this.#open();
+  }
+
+  leave() {
+    this.#app.pending.removeEventListener("change", this.#showWaiting);
+    this.#app.pending.removeEventListener("sent", this.#sentLater);
+  }
+
+  #showWaiting = () => {
+    const waiting = this.#app.pending.of(this.#subject);
+    this.#waiting.hidden = waiting.length === 0;
+    fill(this.#waiting, waiting.map(({ body }) => this.#unsent(body.text, t("Sent when there is a connection."))).reverse());
+  };
+
+  #sentLater = ({ detail: { record, result } }) => {
+    if (record.subject === this.#subject) this.add(result, { own: true });
+  };
+
+  get #subject() {
+    return `comments:${this.#photo.id}`;
   }
 
   /** Fetch the first page, and show the comment in the address, which a notification links to. */
@@ -168,7 +191,7 @@ export class Comments {
 
   #update() {
     const { size } = this.#threads;
-    this.#none.hidden = size > 0;
+    this.#none.hidden = size > 0 || !this.#waiting.hidden;
     this.#orders.hidden = size < 2;
     const buttons = Object.entries(ORDERS).map(([order, name]) =>
       h("button.text-button", { type: "button", "aria-pressed": String(order === this.#order), data: { order }, onclick: () => this.#sort(order) }, name),
@@ -225,9 +248,11 @@ export class Comments {
     const pending = answered ? null : this.#pending(text);
     const body = answered ? { text, reply_to: answered.id } : { text };
     try {
-      const comment = await this.#app.api.post(`/photos/${this.#photo.id}/comments`, body, { key: idempotencyKey() });
+      const about = String(t("Comment: {text}", { text }));
+      const comment = await this.#app.pending.create({ subject: this.#subject, path: `/photos/${this.#photo.id}/comments`, body, text: about });
       pending?.remove();
-      this.add(comment, { own: true });
+      if (comment) this.add(comment, { own: true });
+      else this.#update();
     } catch (error) {
       pending?.remove();
       this.#update();
@@ -238,12 +263,16 @@ export class Comments {
 
   /** Show the user's own comment at once, paler, until the server has accepted it. */
   #pending(text) {
-    const me = this.#app.session.user;
-    const body = h("div.comment-body", {}, h("p", {}, nameLink(me), " ", text), h("span.secondary.small", {}, t("Sending…")));
-    const row = h("li.sending", { data: { comment: "~" } }, h("div.comment-row", {}, avatar(me, "tiny"), body));
+    const row = this.#unsent(text, t("Sending…"));
     this.#none.hidden = true;
     this.#list.insertBefore(row, this.#firstBelow("~"));
     row.scrollIntoView({ block: "nearest" });
     return row;
+  }
+
+  #unsent(text, state) {
+    const me = this.#app.session.user;
+    const body = h("div.comment-body", {}, h("p", {}, nameLink(me), " ", text), h("span.secondary.small", {}, state));
+    return h("li.sending", { data: { comment: "~" } }, h("div.comment-row", {}, avatar(me, "tiny"), body));
   }
 }

@@ -36,9 +36,18 @@ export class Like {
     this.set(!this.#photo.liked);
   }
 
+  /** Whether the server does not know yet what is shown. */
+  get isPending() {
+    return this.#app.pending.wanted(`like:${this.#photo.id}`) !== undefined;
+  }
+
   async #send(wanted) {
-    const path = `/photos/${this.#photo.id}/like`;
-    const { liked, likes } = await (wanted ? this.#app.api.put(path) : this.#app.api.delete(path));
+    const { id, author } = this.#photo;
+    const name = `@${author.username}`;
+    const text = String(wanted ? t("Like a photo of {name}", { name }) : t("Unlike a photo of {name}", { name }));
+    const state = await this.#app.pending.switch({ subject: `like:${id}`, path: `/photos/${id}/like`, on: wanted, text });
+    if (!state) return; // it is sent when there is a connection
+    const { liked, likes } = state;
     this.#likes = likes;
     if (this.#photo.liked === wanted) this.#show({ liked, likes });
   }
@@ -55,6 +64,7 @@ export function likeButton(photo, like) {
     const pressed = String(photo.liked);
     if (button.getAttribute("aria-pressed") === "false" && photo.liked) replayAnimation(button, "popped");
     button.setAttribute("aria-pressed", pressed);
+    button.toggleAttribute("data-pending", like.isPending);
     const likes = h("span", {}, count(photo.likes));
     const words = (text) => visuallyHidden(text);
     fill(button, icon("heart"), visuallyHidden(t("Like"), ", "), tn("{likes}<words> like</words>", "{likes}<words> likes</words>", photo.likes, { likes, words }));

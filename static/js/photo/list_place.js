@@ -3,6 +3,8 @@
  * and a way back for which the page was not kept, lead to the same photo.
  */
 
+import { tabValues } from "../elements/kept_values.js";
+
 const KEY = "picshare.places";
 /** Lists of so many history entries are kept, the newest ones. */
 const MAX_PLACES = 8;
@@ -53,14 +55,10 @@ export class ListPlace {
     const others = places().filter(({ key }) => key !== this.#key);
     const list = this.#snapshot();
     const all = list ? [...others, { key: this.#key, path: this.#path, user: this.#user, list }] : others;
-    try {
-      sessionStorage.setItem(KEY, JSON.stringify(all.slice(-MAX_PLACES)));
-    } catch {
-      sessionStorage.removeItem(KEY); // It is full: a reload begins at the top.
-    }
+    tabValues.set(KEY, JSON.stringify(all.slice(-MAX_PLACES)));
   };
 }
 
 function places() {
-  return JSON.parse(sessionStorage.getItem(KEY)) ?? [];
+  return tabValues.getObject(KEY) ?? [];
 }

@@ -55,7 +55,7 @@ export function photoFrame(photo, { first = false, refetch = null, ratio = frame
   // A taller photo is as high as the frame.
   const width = scaled(column, Math.min(1, ratioOf(photo) / ratio));
   const show = () => {
-    load(frame, photo, { width, first, refetch });
+    load(frame, photo, { width, first, refetch, offersRetry: true });
     addMotion(frame, photo, { refetch });
     addVideo(frame, photo, { label: describe(photo), refetch });
   };
@@ -100,7 +100,8 @@ function covered(frame, photo, over) {
   return fill(frame, thumbhashCanvas(photo.placeholder), over);
 }
 
-function load(frame, photo, { width, first, refetch }) {
+/** `offersRetry` puts a button into a frame whose image did not arrive; a frame that is part of a link has none. */
+function load(frame, photo, { width, first, refetch, offersRetry = false }) {
   const placeholder = thumbhashCanvas(photo.placeholder);
   const attempt = (current, onError) => {
     const element = picture(current, { width, first, alt: describe(current) });
@@ -110,11 +111,24 @@ function load(frame, photo, { width, first, refetch }) {
     if (image?.complete && image.naturalWidth > 0) frame.classList.add("loaded");
     return element;
   };
-  const giveUp = (element) => element.replaceWith(missing());
+  const giveUp = (element) => {
+    const shown = missing();
+    const again = () => shown.isConnected && tryAgain(shown);
+    element.replaceWith(shown);
+    if (!refetch) return;
+    addEventListener("online", again, { once: true });
+    const clicked = (event) => {
+      event.stopPropagation(); // a tap on the photo itself opens its page
+      again();
+    };
+    if (offersRetry) shown.append(h("button.button.plain.compact", { type: "button", onclick: clicked }, "Try again"));
+  };
   // An image that is being made, or a store that is away for a moment, may be there a second later.
   const tryAgain = async (element) => {
     const current = refetch ? await pause(RETRY_DELAY).then(refetch).catch(() => null) : null;
-    element.replaceWith((current && attempt(current, giveUp)) || missing());
+    const next = current && attempt(current, giveUp);
+    if (next) element.replaceWith(next);
+    else giveUp(element);
   };
   fill(frame, placeholder, attempt(photo, tryAgain) ?? missing(photo.state === "processing" ? PROCESSING : undefined));
   return frame;

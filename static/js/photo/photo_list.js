@@ -5,8 +5,9 @@
  * The list keeps its place over a reload: it has the ids and heights of the photos above, and fetches these when they are near the screen.
  */
 
-import { emptyState, fill, h } from "../elements/dom.js";
+import { fill, h } from "../elements/dom.js";
 import { t } from "../elements/texts.js";
+import { unavailable } from "../elements/unavailable.js";
 import { ListPlace, linkedPhoto } from "./list_place.js";
 import { ListWindow } from "./list_window.js";
 import { applyFields } from "./photo_pictures.js";
@@ -74,6 +75,12 @@ export class PhotoList {
     this.#window.whole = whole;
   }
 
+  /** The photos that are loaded, the newest first. */
+  get photos() {
+    const photos = [...this.#byId.values()].map(({ photo }) => photo).filter(Boolean);
+    return photos.sort((one, other) => (one.id < other.id ? 1 : -1));
+  }
+
   /** Load the next page, unless one is being loaded or the end is reached. */
   async more() {
     if (this.#state === "busy" || this.#state === "done") return;
@@ -89,8 +96,7 @@ export class PhotoList {
     } catch (error) {
       if (this.#state === "left") return;
       this.#state = "failed";
-      const again = h("button.button.plain", { type: "button", onclick: () => this.more() }, t("Try again"));
-      fill(this.#tail, emptyState("cloud", t("Could not load photos"), error.message, again));
+      fill(this.#tail, unavailable(this.#app, { heading: t("Could not load photos"), error, again: () => this.more() }));
     }
   }
 
@@ -147,6 +153,7 @@ export class PhotoList {
   }
 
   #entry(id, photo, page, size = null) {
+    if (photo) this.#app.pending.apply(photo);
     const entry = { id, photo, page, size, element: null, leave: null, row: 0 };
     // While it is not in the page, nothing else notes its changes.
     entry.stop = this.#app.photos.watch(id, (fields, removed) => {

@@ -3,6 +3,7 @@
 import { captionOf, cardHead, likeByDoubleTap, photoFetcher, showDescription } from "./card.js";
 import { Comments } from "./comments.js";
 import { emptyPage, fill, h, icon, loadingPage, visuallyHidden } from "../elements/dom.js";
+import { unavailable } from "../elements/unavailable.js";
 import { descriptionOf } from "./photo_description.js";
 import { exifSection } from "./photo_exif.js";
 import { Like, likeButton } from "./like.js";
@@ -46,14 +47,12 @@ class PhotoPage {
       const photo = await this.#app.api.get(`/photos/${this.#id}`);
       if (!this.#left) this.#show(photo);
     } catch (error) {
+      const kept = error.isOutage ? await this.#app.lastFeed.photo(this.#app.session.id, this.#id) : null;
       if (this.#left) return;
-      if (error.status === 404 || error.status === 400) this.#showNotFound();
-      else fill(this.element, emptyPage("cloud", t("Could not load the photo"), error.message, this.#retryButton()));
+      if (kept) this.#show(kept);
+      else if (error.status === 404 || error.status === 400) this.#showNotFound();
+      else fill(this.element, unavailable(this.#app, { heading: t("Could not load the photo"), error, again: () => this.#load(), page: true }));
     }
-  }
-
-  #retryButton() {
-    return h("button.button.plain", { type: "button", onclick: () => this.#load() }, t("Try again"));
   }
 
   #showNotFound() {
@@ -73,6 +72,7 @@ class PhotoPage {
   #show(photo) {
     const app = this.#app;
     this.#state = photo.state;
+    app.pending.apply(photo);
     const like = new Like(app, photo);
     const likes = likeButton(photo, like);
     const save = app.session.id && saveButton(app, photo);
@@ -88,7 +88,7 @@ class PhotoPage {
     const taken = h("p.taken.secondary.small");
     showTaken(taken, photo);
     const more = morePhotos(app, photo);
-    this.#stops.push(more.leave);
+    this.#stops.push(more.leave, () => comments.leave());
     const article = h(
       "article.photo-page",
       { data: { photo: photo.id } },

@@ -13,10 +13,14 @@ const LIMIT = 100;
  * has changed; until its `saved` is known, the button shows that it is not.
  */
 export function saveButton(app, photo) {
+  const subject = `save:${photo.id}`;
   const show = (saved) => app.photos.patch(photo.id, { saved });
   const change = new OptimisticChange({
     send: async (saved) => {
-      await setSaved(app, photo, saved);
+      const name = `@${photo.author.username}`;
+      const text = String(saved ? t("Save a photo of {name}", { name }) : t("Remove a photo of {name} from your saved ones", { name }));
+      const done = await app.pending.switch({ subject, path: `/photos/${photo.id}/save`, on: saved, text });
+      if (done === undefined) return; // it is sent when there is a connection
       app.toasts.show(saved ? t("Saved") : t("Removed from your saved photos"), { iconName: "check" });
     },
     failed: (saved, error) => {
@@ -30,7 +34,10 @@ export function saveButton(app, photo) {
     change.request(before, !before);
   };
   const button = h("button.action.save", { type: "button", onclick: toggle }, icon("bookmark"), visuallyHidden(t("Save")));
-  const update = () => button.setAttribute("aria-pressed", String(photo.saved === true));
+  const update = () => {
+    button.setAttribute("aria-pressed", String(photo.saved === true));
+    button.toggleAttribute("data-pending", app.pending.wanted(subject) !== undefined);
+  };
   update();
   return { button, update };
 }

@@ -4,6 +4,8 @@ import { h, icon } from "../elements/dom.js";
 import { choice } from "../elements/form.js";
 import { t } from "../elements/texts.js";
 
+import { deviceValues } from "../elements/kept_values.js";
+
 const KEY = "picshare.audience.";
 const LABELS = { public: t("Everyone"), followers: t("Followers"), close_friends: t("Close friends"), only_me: t("Only me") };
 const ICONS = { followers: "people", close_friends: "star", only_me: "lock" };
@@ -16,16 +18,16 @@ export function audienceField(value = "public") {
 
 /** Return the choice of a user's last photo in this browser. */
 export function rememberedAudience(session) {
-  const value = localStorage.getItem(KEY + session.id);
+  const value = deviceValues.get(KEY + session.id);
   return value in LABELS ? value : "public";
 }
 
 export function rememberAudience(session, value) {
-  localStorage.setItem(KEY + session.id, value);
+  deviceValues.set(KEY + session.id, value);
 }
 
 export function forgetAudience(user) {
-  localStorage.removeItem(KEY + user);
+  deviceValues.remove(KEY + user);
 }
 
 /** Return the name of an audience, "" for everyone. */

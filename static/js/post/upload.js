@@ -81,7 +81,9 @@ class UploadPage {
     if (this.#refused) this.#restore(this.#refused.content);
     else this.#showPicker();
     if (!this.#refused && this.#draft.texts) this.#fill(this.#draft.texts);
+    const shared = app.takeShared();
     if (dropped) this.choose(dropped);
+    else if (shared) this.#chooseShared(shared);
     else if (!this.#refused) this.#restoreDraft();
     app.addEventListener("dropped", this.#onDropped);
   }
@@ -114,6 +116,19 @@ class UploadPage {
   #showError(...texts) {
     fill(this.#error, texts.map((text) => [text, " "]));
     this.#error.hidden = texts.length === 0;
+  }
+
+  async #chooseShared(promised) {
+    const shared = await promised;
+    if (!shared) {
+      this.#restoreDraft();
+      return;
+    }
+    // What was written before stays.
+    const { input } = this.#fields.caption;
+    if (input.value === "") input.value = shared.text.slice(0, input.maxLength);
+    this.#draft.saveTexts(this.#texts());
+    if (shared.files.length > 0) await this.choose(shared.files);
   }
 
   #onDropped = () => {

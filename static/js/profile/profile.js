@@ -14,6 +14,7 @@ import { PresenceLine } from "../users/presence.js";
 import { banner } from "./profile_image.js";
 import { t, tn } from "../elements/texts.js";
 import { reportDialog } from "../reports/report_dialog.js";
+import { unavailable } from "../elements/unavailable.js";
 import { avatar, displayName, profilePath, redrawUser } from "../users/user.js";
 
 /** Photos that are loaded at once. */
@@ -72,9 +73,9 @@ class ProfilePage {
       if (this.#left) return;
       const missing = error.status === 404;
       const heading = missing ? t("Profile not found") : t("Could not load the profile");
-      const text = missing ? t("{name} does not exist, or is not visible to you.", { name: `@${this.#username}` }) : error.message;
-      const again = h("button.button.plain", { type: "button", onclick: () => this.#load() }, t("Try again"));
-      fill(this.element, emptyPage(missing ? "people" : "cloud", heading, text, missing ? null : again));
+      const text = t("{name} does not exist, or is not visible to you.", { name: `@${this.#username}` });
+      const page = missing ? emptyPage("people", heading, text) : unavailable(this.#app, { heading, error, again: () => this.#load(), page: true });
+      fill(this.element, page);
       this.#app.router.setTitle(heading);
     }
   }

@@ -7,6 +7,7 @@
  * one request at a time across all tabs.
  */
 
+import { deviceValues } from "../elements/kept_values.js";
 import { withTabLock } from "./tab_lock.js";
 import { language, t } from "../elements/texts.js";
 
@@ -15,6 +16,10 @@ const CSRF_COOKIE = "picshare_csrf";
 const EXPIRY_KEY = "picshare.access-until";
 /** A response that was requested ahead is used within this time. */
 const AHEAD_MS = 5_000;
+/** Statuses of a service that is away: 0 if there was no response. Of 503, the service says so itself, or a gateway. */
+const OUTAGES = [0, 502, 503, 504];
+/** Statuses that gateways use with pages of their own, about a request that was too large or came too often. */
+const OF_GATEWAYS = [413, 414, 429, 431];
 /** Renew the access token when it expires within this time. */
 const RENEW_BEFORE_MS = 30_000;
 
@@ -35,15 +40,39 @@ export class ApiError extends Error {
     this.challenge = problem.challenge ?? null;
     this.fields = Object.fromEntries((problem.errors ?? []).map(({ field, message }) => [field, message]));
   }
+
+  /** Whether PicShare is away for a moment, so that the same request may succeed later. */
+  get isOutage() {
+    return OUTAGES.includes(this.status);
+  }
 }
 
-/** Return the error for a response body, which should be problem+json but may be anything. */
+/**
+ * Return the error for a response body, which should be problem+json but may be anything.
+ *
+ * A page in its place comes from a network that wants a sign-in, or from a proxy. What its status says is not about the
+ * request: a 403 of such a page must not end the session.
+ */
 export function errorFromProblem(status, text, retryAfter = 0) {
-  if (status === 0) return new ApiError(0, { code: "unreachable", detail: t("PicShare cannot be reached right now.") });
+  if (status === 0) return unreachable();
   try {
     return new ApiError(status, JSON.parse(text), retryAfter);
   } catch {
-    return new ApiError(status, { detail: t("PicShare returned an error ({status}).", { status: String(status) }) }, retryAfter);
+    const isForeign = text !== "" && !OF_GATEWAYS.includes(status);
+    return isForeign ? unreachable() : new ApiError(status, { detail: t("PicShare returned an error ({status}).", { status: String(status) }) }, retryAfter);
+  }
+}
+
+function unreachable() {
+  return new ApiError(0, { code: "unreachable", detail: t("PicShare cannot be reached right now.") });
+}
+
+/** Return the value of a JSON text; throw an `ApiError` if it is a page that a network has sent in place of it. */
+function parsedJson(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw unreachable();
   }
 }
 
@@ -101,22 +130,28 @@ export class Api {
    * this page still sends with the former CSRF token.
    */
   bindToSession() {
-    this.#csrfToken = csrfToken();
+    this.#csrfToken = this.readToken();
+  }
+
+  /** Return the value of the CSRF cookie, or "" without a session. */
+  readToken() {
+    const found = document.cookie.split("; ").find((pair) => pair.startsWith(`${CSRF_COOKIE}=`));
+    return found ? decodeURIComponent(found.slice(CSRF_COOKIE.length + 1)) : "";
   }
 
   /** Return whether this browser has a session, without a request. */
   hasSession() {
-    return csrfToken() !== "";
+    return this.readToken() !== "";
   }
 
   /** Record when the access token expires, from a response with `expires_in` seconds. */
   recordExpiry(response) {
-    if (response?.expires_in) localStorage.setItem(EXPIRY_KEY, String(Date.now() + response.expires_in * 1000));
+    if (response?.expires_in) deviceValues.set(EXPIRY_KEY, String(Date.now() + response.expires_in * 1000));
   }
 
   /** Return the headers that writes need. */
   writeHeaders() {
-    return { "X-CSRF-Token": this.#csrfToken || csrfToken() };
+    return { "X-CSRF-Token": this.#csrfToken || this.readToken() };
   }
 
   /**
@@ -130,7 +165,7 @@ export class Api {
       const response = await (anonymous || bearer ? send() : this.authorized(send));
       const text = await response.text();
       if (!response.ok) throw errorFromProblem(response.status, text, Number(response.headers.get("Retry-After")) || 0);
-      return text ? JSON.parse(text) : null;
+      return text ? parsedJson(text) : null;
     };
     try {
       return await respond();
@@ -169,7 +204,7 @@ export class Api {
 
   /** Renew the access token if it is about to expire. */
   async ensureFresh() {
-    if (this.hasSession() && Number(localStorage.getItem(EXPIRY_KEY)) - Date.now() < RENEW_BEFORE_MS) await this.renew(false);
+    if (this.hasSession() && Number(deviceValues.get(EXPIRY_KEY)) - Date.now() < RENEW_BEFORE_MS) await this.renew(false);
   }
 
   /** Renew the access token; concurrent calls share one request. `force` renews a token that should be valid, too. */
@@ -181,7 +216,7 @@ export class Api {
   }
 
   async #renewNow(force) {
-    const left = Number(localStorage.getItem(EXPIRY_KEY)) - Date.now();
+    const left = Number(deviceValues.get(EXPIRY_KEY)) - Date.now();
     // Another tab may have renewed the token while this one waited for the lock. The server accepts a second use of a
     // refresh token for a minute only; later it looks like theft and ends the session.
     const renewedElsewhere = left > RENEW_BEFORE_MS && !force;
@@ -189,23 +224,18 @@ export class Api {
     const response = await this.#send("POST", "/tokens/refresh", { body: {} });
     const text = await response.text();
     if (response.ok) {
-      this.recordExpiry(JSON.parse(text));
+      this.recordExpiry(parsedJson(text));
       return;
     }
-    if (response.status === 401 || response.status === 403) {
-      localStorage.removeItem(EXPIRY_KEY);
+    const error = errorFromProblem(response.status, text);
+    if (error.status === 401 || error.status === 403) {
+      deviceValues.remove(EXPIRY_KEY);
       this.onSignedOut();
     }
-    throw errorFromProblem(response.status, text);
+    throw error;
   }
 }
 
-/** Return the value of the CSRF cookie, or "" without a session. */
-export function aheadKey(path, query = {}) {
+function aheadKey(path, query = {}) {
   return JSON.stringify([path, Object.entries(query).filter(([, value]) => value !== null && value !== undefined)]);
-}
-
-function csrfToken() {
-  const found = document.cookie.split("; ").find((pair) => pair.startsWith(`${CSRF_COOKIE}=`));
-  return found ? decodeURIComponent(found.slice(CSRF_COOKIE.length + 1)) : "";
 }

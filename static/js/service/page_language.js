@@ -5,6 +5,7 @@
  * the page and its errors in it.
  */
 
+import { deviceValues } from "../elements/kept_values.js";
 import { language, setLanguage } from "../elements/texts.js";
 
 /** The languages by their codes, as they name themselves. */
@@ -33,13 +34,17 @@ export class PageLanguage extends EventTarget {
 
   /** What was chosen in this browser: a language or "auto". */
   get chosen() {
-    const chosen = localStorage.getItem(KEY);
+    const chosen = deviceValues.get(KEY);
     return chosen in LANGUAGES ? chosen : AUTOMATIC;
   }
 
-  /** Show the page in the language of its document, which the server has chosen. */
+  /**
+   * Show the page in the language of its document, which the server has chosen.
+   *
+   * Without a connection the document is that of any visitor, so a choice in this browser comes first.
+   */
   async start() {
-    const { lang } = document.documentElement;
+    const lang = this.chosen === AUTOMATIC ? document.documentElement.lang : this.chosen;
     try {
       await this.#use(lang in LANGUAGES ? lang : "en");
     } catch {
@@ -49,8 +54,8 @@ export class PageLanguage extends EventTarget {
 
   /** Show the page in a language from now on, or in that of the browser ("auto"). */
   async choose(chosen) {
-    if (chosen === AUTOMATIC) localStorage.removeItem(KEY);
-    else localStorage.setItem(KEY, chosen);
+    if (chosen === AUTOMATIC) deviceValues.remove(KEY);
+    else deviceValues.set(KEY, chosen);
     document.cookie = `${COOKIE}=${chosen}; Path=/; SameSite=Lax; Max-Age=${chosen === AUTOMATIC ? 0 : YEAR}`;
     await this.#use(this.#present());
   }

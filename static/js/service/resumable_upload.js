@@ -70,6 +70,8 @@ export class ResumableUpload {
 
   async #create() {
     const response = await this.#request("POST", PATH, { headers: { "Upload-Length": String(this.#file.size), ...metadataOf(this.#file) } });
+    // Without an address, a network has sent a page of its own.
+    if (!response.header("Location")) throw errorFromProblem(0, "");
     // The path alone: behind a proxy, the server may give itself another origin, which the page's policy does not allow.
     this.#url = new URL(response.header("Location"), new URL(PATH, location.origin)).pathname;
     this.#events.created(this.#url);

@@ -1,12 +1,20 @@
 /** The session of the signed-in user, shared by all tabs of the browser. */
 
+import { ApiError } from "./api.js";
+import { deviceValues } from "../elements/kept_values.js";
+import { t } from "../elements/texts.js";
+
 /** The key in localStorage by which tabs share the id of the signed-in user. */
 const USER_KEY = "picshare.user";
+
+const COOKIES_BLOCKED = t("Your browser blocks the cookies that keep you signed in. Allow cookies for this site, then sign in again.");
 
 export class Session extends EventTarget {
   #api;
   /** The account that is signed in, or null. */
   user = null;
+  /** Whether the account is that of the last visit. */
+  isRestored = false;
 
   constructor(api) {
     super();
@@ -32,11 +40,27 @@ export class Session extends EventTarget {
     }
   }
 
+  /** Go on with the account as it was at the last visit, because there is no connection. */
+  restoreUser(account) {
+    this.user = account;
+    this.isRestored = true;
+  }
+
+  /** The id of the user who was signed in last, while the browser has a session; else null. */
+  get lastId() {
+    return this.#api.hasSession() ? deviceValues.get(USER_KEY) : null;
+  }
+
   /** Check whether the session still exists and belongs to the same user; dispatches "change" if it does not. */
   async check() {
     const user = this.#api.hasSession() ? await this.#api.get("/users/me") : null;
     this.#api.bindToSession();
-    if (user?.id !== this.user?.id) this.#change(user);
+    if (user?.id !== this.user?.id || this.isRestored) this.#change(user);
+  }
+
+  /** Load the account, if it is one of the last visit. */
+  async refreshRestored() {
+    if (this.isRestored) await this.check();
   }
 
   async signIn(username, password) {
@@ -103,6 +127,7 @@ export class Session extends EventTarget {
   async #startSession(path, body) {
     // The browser keeps the tokens in HttpOnly cookies, which scripts cannot read.
     const response = await this.#api.post(path, { ...body, cookie: true }, { anonymous: true });
+    if (!this.#api.hasSession()) throw new ApiError(0, { code: "cookies_blocked", detail: COOKIES_BLOCKED });
     this.#api.recordExpiry(response);
     this.#api.bindToSession();
     this.#change(response.user ?? (await this.#api.get("/users/me")));
@@ -116,7 +141,8 @@ export class Session extends EventTarget {
 
   #setUser(user) {
     this.user = user;
-    if (user) localStorage.setItem(USER_KEY, user.id);
-    else localStorage.removeItem(USER_KEY);
+    this.isRestored = false;
+    if (user) deviceValues.set(USER_KEY, user.id);
+    else deviceValues.remove(USER_KEY);
   }
 }

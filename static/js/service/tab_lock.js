@@ -6,6 +6,8 @@
  * is still there.
  */
 
+import { deviceValues } from "../elements/kept_values.js";
+
 /** A lease expires after this time, in case its tab was closed. */
 const LEASE_MS = 10_000;
 /** After this time every tab reads what another one has written, even on a busy machine. */
@@ -17,7 +19,7 @@ export async function withTabLock(name, task, { locks = navigator.locks } = {}) 
   const key = `${name}.lease`;
   const mine = Math.random().toString(36).slice(2);
   while (holder(key) !== mine) {
-    if (holder(key) === null) localStorage.setItem(key, `${mine} ${Date.now() + LEASE_MS}`);
+    if (holder(key) === null) deviceValues.set(key, `${mine} ${Date.now() + LEASE_MS}`);
     await new Promise((resolve) => {
       setTimeout(resolve, SETTLE_MS * (1 + Math.random()));
     });
@@ -25,7 +27,7 @@ export async function withTabLock(name, task, { locks = navigator.locks } = {}) 
   try {
     return await task();
   } finally {
-    if (holder(key) === mine) localStorage.removeItem(key);
+    if (holder(key) === mine) deviceValues.remove(key);
   }
 }
 
@@ -45,6 +47,6 @@ export async function isLockFree(name, { locks = navigator.locks } = {}) {
 }
 
 function holder(key) {
-  const [id, until] = (localStorage.getItem(key) ?? "").split(" ");
+  const [id, until] = (deviceValues.get(key) ?? "").split(" ");
   return id && Number(until) > Date.now() ? id : null;
 }

@@ -12,6 +12,7 @@ import { decisionsPage } from "../reports/decisions.js";
 import { developerSection } from "./developer_apps.js";
 import { fill, h, icon } from "../elements/dom.js";
 import { isModerator } from "../moderation/moderation.js";
+import { installOffer } from "./install.js";
 import { notificationSection } from "../notifications/notification_settings.js";
 import { privacySection } from "./privacy_settings.js";
 import { profileSection } from "./profile_settings.js";
@@ -94,6 +95,7 @@ function besideList(page, path, { below = false } = {}) {
 class SectionList {
   #app;
   #signedInAs = h("p.secondary.small");
+  #offer;
   element;
 
   constructor(app, { current = null, below = false } = {}) {
@@ -106,17 +108,19 @@ class SectionList {
       links.push(sectionLink({ path: "/moderation", label: t("Moderation"), iconName: "people", text: t("The queue of moderators"), mark: false }));
     }
     const signOut = h("button.button.plain", { type: "button", onclick: () => this.#signOut() }, icon("out"), t("Sign out"));
+    this.#offer = installOffer(app);
     this.element = h(
       "div.settings-list",
       {},
       h("nav", { "aria-label": t("Settings") }, h("ul.panel", {}, links.map((link) => h("li", {}, link)))),
-      h("div.settings-session", {}, this.#signedInAs, signOut),
+      h("div.settings-session", {}, this.#offer.element, this.#signedInAs, signOut),
     );
     this.#showName();
     app.session.addEventListener("change", this.#showName);
   }
 
   leave() {
+    this.#offer.leave();
     this.#app.session.removeEventListener("change", this.#showName);
   }
 

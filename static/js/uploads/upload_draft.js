@@ -7,6 +7,7 @@
 
 import { idempotencyKey } from "../service/api.js";
 import { BrowserStore } from "../service/browser_store.js";
+import { tabValues } from "../elements/kept_values.js";
 import { isLockFree, withLongTabLock } from "../service/tab_lock.js";
 
 const KEY = "picshare.draft";
@@ -86,26 +87,26 @@ export class UploadDraft {
   clear() {
     clearTimeout(this.#timer);
     this.discard(this.#current());
-    sessionStorage.removeItem(KEY);
+    tabValues.remove(KEY);
     this.#hold(null);
   }
 
   /** Remove the drafts of a user, in all tabs. */
   async forget(user) {
     clearTimeout(this.#timer);
-    sessionStorage.removeItem(KEY);
+    tabValues.remove(KEY);
     await this.#store.removeAll(user);
   }
 
   /** Go on with the draft of this tab after a reload, and remove those of tabs that were closed long ago. */
   async begin() {
-    if (sessionStorage.getItem(KEY)) this.#hold(this.#current().id);
+    if (tabValues.get(KEY)) this.#hold(this.#current().id);
     await this.#store.list(this.#session.id);
   }
 
   #current() {
     const none = { user: this.#session.id, id: null, texts: null, pictures: [] };
-    const current = JSON.parse(sessionStorage.getItem(KEY)) ?? none;
+    const current = tabValues.getObject(KEY) ?? none;
     return current.user === this.#session.id ? { ...none, ...current } : none;
   }
 
@@ -119,7 +120,7 @@ export class UploadDraft {
   }
 
   #write(draft) {
-    sessionStorage.setItem(KEY, JSON.stringify(draft));
+    tabValues.set(KEY, JSON.stringify(draft));
   }
 
   #copy() {

@@ -28,7 +28,7 @@ export class Uploads {
     this.#app = app;
     addEventListener("beforeunload", (event) => {
       // Nothing would be lost, but the photo would not be shared before the next visit. So the browser asks.
-      if (this.element.querySelector(".tray-item.sending")) event.preventDefault();
+      if (this.areSending) event.preventDefault();
     });
     app.live.on("feed", ({ data }) => {
       if (data.type === "photo.new") this.#watched.get(data.photo.id)?.finish(data.photo);
@@ -37,6 +37,11 @@ export class Uploads {
       const { kind, photo_id: id } = data.notification ?? {};
       if (kind === "photo_rejected") this.#watched.get(id)?.poll();
     });
+  }
+
+  /** Whether this tab sends something. */
+  get areSending() {
+    return this.element.querySelector(".tray-item.sending") !== null;
   }
 
   /** Call `listener(photo)` for each uploaded photo that is ready; returns a function that removes it. */

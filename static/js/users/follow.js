@@ -10,6 +10,9 @@ import { t } from "../elements/texts.js";
 export function followButton(app, user, changed = () => {}, confirmed = () => {}) {
   const button = h("button.button", { type: "button" });
   const relation = { ...user.relation };
+  const subject = `follow:${user.id}`;
+  const pending = app.pending.wanted(subject);
+  if (pending !== undefined) Object.assign(relation, followed(user, pending));
   let busy = false;
 
   const show = () => {
@@ -24,12 +27,14 @@ export function followButton(app, user, changed = () => {}, confirmed = () => {}
     busy = true;
     const before = { ...relation };
     const follow = !(relation.following || relation.requested);
-    Object.assign(relation, { following: follow && !user.private, requested: follow && user.private === true });
+    Object.assign(relation, followed(user, follow));
     show();
     changed(relation);
     try {
-      await (follow ? app.api.put(`/users/${user.id}/follow`) : app.api.delete(`/users/${user.id}/follow`));
-      confirmed();
+      const name = `@${user.username}`;
+      const text = String(follow ? t("Follow {name}", { name }) : t("Unfollow {name}", { name }));
+      const done = await app.pending.switch({ subject, path: `/users/${user.id}/follow`, on: follow, text });
+      if (done !== undefined) confirmed();
     } catch (error) {
       Object.assign(relation, before);
       show();
@@ -41,4 +46,9 @@ export function followButton(app, user, changed = () => {}, confirmed = () => {}
   });
   show();
   return button;
+}
+
+/** Return the fields of a relation after a follow, which a private account accepts first, or an unfollow. */
+function followed(user, follow) {
+  return { following: follow && !user.private, requested: follow && user.private === true };
 }

@@ -1,8 +1,7 @@
-"""What makes the web application one that can be installed: manifest, icons, service worker, and the offline page."""
+"""What makes the web application one that can be installed: manifest, icons, screenshots, and the service worker."""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from typing import Any
@@ -18,13 +17,6 @@ from tests.support.documents import ROOT
 from tests.support.icons import FOLDER, ICONS, drawn
 
 STATIC = ROOT / "static"
-WORKER = (STATIC / "sw.js").read_text()
-
-
-def offline_files() -> list[str]:
-    """Return the paths that the service worker stores."""
-    (listed,) = re.findall(r"const OFFLINE_FILES = \[([^\]]+)\]", WORKER)
-    return ["/offline", *re.findall(r'"([^"]+)"', listed)]
 
 
 def manifest() -> Any:
@@ -74,20 +66,54 @@ def test_icons_to_be_cut_are_opaque_and_keep_their_drawing_inside() -> None:
     assert (other & outside).max() == 0
 
 
-def test_the_version_of_the_service_worker_is_that_of_its_files() -> None:
-    """Browsers store the files again when the version changes, and only then."""
-    digest = hashlib.sha256()
-    for path in offline_files():
-        digest.update((STATIC / ("offline/index.html" if path == "/offline" else path[1:])).read_bytes())
-    (version,) = re.findall(r'^const VERSION = "(\w+)";$', WORKER, re.MULTILINE)
-    assert version == digest.hexdigest()[:12], "Write this version into static/sw.js."
+@pytest.mark.parametrize("screenshot", manifest()["screenshots"], ids=lambda found: found["form_factor"])
+def test_screenshots_have_the_sizes_that_the_manifest_names(screenshot: dict[str, str]) -> None:
+    """Make them again with `make screenshots`."""
+    image = pyvips.Image.new_from_file(str(ROOT / screenshot["src"].lstrip("/")))
+    assert screenshot["sizes"] == f"{image.width}x{image.height}"
 
 
-def test_the_offline_page_uses_nothing_that_is_not_stored() -> None:
-    """Each address in it is one of the stored files."""
-    page = (STATIC / "offline" / "index.html").read_text()
-    used = set(re.findall(r'(?:href|src)="([^"]+)"', page))
-    assert used <= set(offline_files())
+def test_shortcuts_have_icons() -> None:
+    """Of 96 pixels, drawn with the others."""
+    for shortcut in manifest()["shortcuts"]:
+        (icon,) = shortcut["icons"]
+        assert icon["sizes"] == "96x96"
+        assert icon["src"].rpartition("/")[2] in ICONS
+
+
+def shell(script: str) -> Any:
+    """Return the version and the files that the script of the worker stores."""
+    (found,) = re.findall(r"^const SHELL = (\{.*\});$", script, re.MULTILINE)
+    return json.loads(found)
+
+
+async def test_the_worker_stores_the_files_of_the_version_that_pages_have() -> None:
+    """Each is there, and to be kept; pages refer to no script or style besides, and the script is no module."""
+    app = web.Application()
+    app.router.add_routes(Pages(STATIC).routes())
+    async with TestClient(TestServer(app)) as client:
+        script = await (await client.get("/sw.js")).text()
+        assert not re.search(r"^\s*(?:import|export)\b", script, re.MULTILINE)
+        found = shell(script)
+        page = await (await client.get("/")).text()
+        assert set(re.findall(r'(?:src|rel="stylesheet" href)="(/static/[^"]+)"', page)) <= set(found["files"])
+        assert f"/static/v-{found['version']}/" in page
+        for path in found["files"]:
+            response = await client.get(path)
+            assert response.status == 200, path
+            assert "immutable" in response.headers["Cache-Control"], path
+    later = {path.rpartition("/joined/")[2] for path in found["files"] if "/joined/" in path}
+    assert {"js/app.js", "js/settings/settings.js", "index.css"} <= later
+
+
+async def test_what_is_shared_without_a_worker_leads_to_the_form() -> None:
+    """The worker takes the files; the server neither reads nor keeps them."""
+    app = web.Application()
+    app.router.add_routes(Pages(STATIC).routes())
+    assert {"/new", manifest()["share_target"]["action"]} == {"/new", "/share"}
+    async with TestClient(TestServer(app)) as client:
+        response = await client.post("/share", data={"text": "a photo"}, allow_redirects=False)
+        assert (response.status, response.headers["Location"]) == (303, "/new")
 
 
 async def test_the_worker_is_at_the_root_with_the_policy_of_a_page() -> None:
@@ -95,13 +121,7 @@ async def test_the_worker_is_at_the_root_with_the_policy_of_a_page() -> None:
     app = web.Application()
     app.router.add_routes(Pages(STATIC).routes())
     async with TestClient(TestServer(app)) as client:
-        for path, kind in (("/sw.js", "text/javascript"), ("/offline", "text/html")):
-            response = await client.get(path)
-            assert (response.status, response.content_type) == (200, kind)
-            assert response.headers["Content-Security-Policy"] == PAGE_POLICY
-            assert response.headers["Cache-Control"] == "no-cache"
-        for path in offline_files():
-            response = await client.get(path)
-            assert (response.status, response.headers["Cache-Control"]) == (200, "no-cache")
-        # The page itself refers to what is stored, and not to files of one version.
-        assert "/static/" not in await (await client.get("/offline")).text()
+        response = await client.get("/sw.js")
+        assert (response.status, response.content_type) == (200, "text/javascript")
+        assert response.headers["Content-Security-Policy"] == PAGE_POLICY
+        assert response.headers["Cache-Control"] == "no-cache"

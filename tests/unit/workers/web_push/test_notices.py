@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -50,6 +51,30 @@ def test_a_message_has_the_text_and_the_comment() -> None:
     assert message.navigate == f"{URL}/p/{encode(5)}?comment={encode(6)}"
     assert message.icon == f"{URL}/static/icons/picshare-192.png"
     assert (message.app_badge, message.tag) == (4, topic_of(COMMENT))
+
+
+@pytest.mark.parametrize(
+    ("changes", "button"),
+    [
+        ({}, None),
+        ({"kind": NotificationKind.FOLLOW, "photo_id": None}, (f"follow:{encode(8)}", "Follow back")),
+        ({"kind": NotificationKind.FOLLOW, "photo_id": None, "actors": (ADA, ADA), "count": 2}, None),
+        ({"kind": NotificationKind.FOLLOW_REQUEST, "photo_id": None}, (f"accept:{encode(8)}", "Accept")),
+        ({"kind": NotificationKind.COMMENT, "comment": COMMENT.comment}, (f"like_comment:{encode(6)}", "Like")),
+        ({"kind": NotificationKind.REPLY, "comment": COMMENT.comment}, (f"like_comment:{encode(6)}", "Like")),
+        ({"kind": NotificationKind.MENTION}, None),
+        ({"kind": NotificationKind.POST_BY}, (f"like:{encode(5)}", "Like")),
+        ({"kind": NotificationKind.POST_BY, "count": 2}, None),
+        (_security(SecurityEvent.NEW_SIGN_IN), None),
+    ],
+)
+def test_a_button_answers_in_one_step(changes: dict[str, Any], button: tuple[str, str] | None) -> None:
+    """It is about one user, photo or comment, and there is none where content is hidden."""
+    notice = notice_of(replace(LIKE, **changes))
+    message = message_of(notice, public_url=URL, unseen=1, hide_content=False)
+    assert [(action.action, action.title) for action in message.actions] == ([] if button is None else [button])
+    assert all(action.navigate == message.navigate for action in message.actions)
+    assert message_of(notice, public_url=URL, unseen=1, hide_content=True).actions == ()
 
 
 @pytest.mark.parametrize("kind", list(NotificationKind))

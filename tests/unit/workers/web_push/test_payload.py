@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from workers.web_push.encryption import MAX_PAYLOAD
 from workers.web_push.payload import payload_of
-from workers.web_push.port import AppMessage, PushMessage
+from workers.web_push.port import AppMessage, PushAction, PushMessage
 
 MESSAGE = PushMessage(
     title="ada liked your photo",
@@ -38,6 +38,15 @@ def test_a_browser_shows_the_payload_by_itself() -> None:
         },
         "app_badge": 3,
     }
+
+
+def test_buttons_are_those_of_the_declarative_form() -> None:
+    """A browser that shows the message by itself opens the page of the button."""
+    action = PushAction(action="follow:01K3", title="Follow back", navigate="https://photos.example.com/u/ada")
+    assert json.loads(payload_of(replace(MESSAGE, actions=(action,))))["notification"]["actions"] == [
+        {"action": "follow:01K3", "title": "Follow back", "navigate": "https://photos.example.com/u/ada"}
+    ]
+    assert "actions" not in json.loads(payload_of(MESSAGE))["notification"]
 
 
 def test_what_is_unknown_is_left_out() -> None:
