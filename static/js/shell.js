@@ -54,7 +54,7 @@ export class Shell {
 
   #topbar() {
     const [refresh] = this.#refreshButtons;
-    return h("header.topbar", {}, this.#wordmarkCurrentLink(), h("div.topbar-end", {}, this.#connectionStatus.bar.element, refresh));
+    return h("header.topbar", {}, this.#wordmark(), h("div.topbar-end", {}, this.#connectionStatus.bar.element, refresh));
   }
 
   /** An installed application has no button of the browser for it. */
@@ -69,7 +69,7 @@ export class Shell {
     return h(tag, { type: "button", hidden: true, "aria-label": isIcon && t("Refresh"), onclick: busy }, isIcon ? icon("refresh") : t("Refresh"));
   }
 
-  #wordmarkCurrentLink() {
+  #wordmark() {
     return h("a.wordmark", { href: "/" }, h("img", { src: "/static/icons/picshare.svg", alt: "", width: 30, height: 30 }), h("span", {}, "PicShare"));
   }
 
@@ -92,7 +92,7 @@ export class Shell {
     return h(
       "nav.nav",
       { "aria-label": t("Main") },
-      this.#wordmarkCurrentLink(),
+      this.#wordmark(),
       h("ul", {}, items, h("li", {}, this.#menu())),
       h("div.nav-foot.small", {}, this.#connectionStatus.sidebar.element, this.#refreshButtons[1], settings),
     );
