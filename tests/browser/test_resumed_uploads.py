@@ -61,7 +61,7 @@ async def share(visitor: Visitor, file: Path, texts: dict[str, str] | None = Non
 
 async def half_sent(page: Page) -> None:
     """Wait until a part of the photo was sent."""
-    await expect(state(page)).to_have_text(re.compile(r"Uploading… [3-9]\d %"), timeout=WITHIN)
+    await expect(state(page)).to_have_text(re.compile(r"Uploading… [3-9]\d ?%"), timeout=WITHIN)
 
 
 def state(page: Page) -> Locator:

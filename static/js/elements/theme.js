@@ -6,6 +6,7 @@
  */
 
 import { h } from "./dom.js";
+import { deviceValues } from "./kept_values.js";
 import { t } from "./texts.js";
 
 const KEY = "picshare.theme";
@@ -29,12 +30,8 @@ export function chosenTheme() {
 export function chooseTheme(theme) {
   const newValue = theme === "automatic" ? null : theme;
   document.cookie = `${COOKIE}=${newValue ?? ""}; path=/; max-age=${newValue ? YEAR : 0}; samesite=lax`;
-  try {
-    if (newValue) localStorage.setItem(KEY, newValue);
-    else localStorage.removeItem(KEY);
-  } catch {
-    // Without storage, other tabs have the theme when they are loaded again.
-  }
+  if (newValue) deviceValues.set(KEY, newValue);
+  else deviceValues.remove(KEY);
   // Other tabs receive this event from the browser.
   dispatchEvent(new StorageEvent("storage", { key: KEY, newValue }));
 }
@@ -42,7 +39,8 @@ export function chooseTheme(theme) {
 /** Keep the theme of this page that of the browser from now on, and the colour of the browser's bars that of the page. */
 export function followTheme() {
   addEventListener("storage", ({ key, newValue }) => key === KEY && apply(newValue));
-  apply(document.documentElement.dataset.theme ?? null);
+  // Without a connection the page is that of any visitor, without a theme.
+  apply(document.documentElement.dataset.theme ?? deviceValues.get(KEY));
 }
 
 function apply(theme) {
