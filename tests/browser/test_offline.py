@@ -221,6 +221,8 @@ async def test_a_refused_act_says_why_and_can_be_mended(site: Site) -> None:
     await page.unroute(re.compile("/comments$"))
     await page.get_by_label("Your comment").fill("words that everybody wants")
     await page.keyboard.press("Enter")
+    # It is sent at once, so nothing waits before it has arrived either.
+    await visitor.sees(page.locator(".comments li:not(.sending)").filter(has_text="words that everybody wants"))
     await nothing_waits(visitor)
     assert await comments(owner, photo) == ["words that everybody wants"]
 
