@@ -246,12 +246,13 @@ async def test_what_opens_over_a_page(site: Site, receiver_port: int) -> None:
 async def test_pages_that_load_and_pages_that_fail(site: Site, receiver_port: int) -> None:
     """While the first requests of a page are under way, and after they have failed."""
     visitor, filled = await _filled(site, receiver_port, viewport=PHONE)
-    visitor.expect_error("status of 503")
+    visitor.expect_error("status of 500")
     page, checks = visitor.page, AxeChecks(visitor.page)
-    body = json.dumps({"title": "Unavailable", "status": 503, "code": "unavailable", "detail": "Try again later."})
+    # Of 503, the page would be that of a service that is away, with the feed of the last visit.
+    body = json.dumps({"title": "Failed", "status": 500, "code": "internal", "detail": "Try again later."})
 
     async def refuse(route: Route) -> None:
-        await route.fulfill(status=503, body=body, content_type="application/problem+json")
+        await route.fulfill(status=500, body=body, content_type="application/problem+json")
 
     requests = re.compile(r"/api/v1/(?!live)")
     paths = [path for path in filled.paths if path not in {"/new", *_SETTINGS}] + [

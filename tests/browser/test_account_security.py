@@ -153,6 +153,8 @@ async def test_a_passkey_is_made_and_signs_in(site: Site) -> None:
     await confirm(False)
     await sign_out(visitor)
     await expect(page.get_by_label("User name or e-mail")).to_have_attribute("autocomplete", "username webauthn")
+    # Later it would be confirmed, too, and the page be gone before the button is pressed.
+    await page.wait_for_function("() => sessionStorage.mediations === 'conditional conditional conditional '")
     await confirm(True)
     await page.get_by_role("button", name="Sign in with a passkey").click()
     await visitor.live()

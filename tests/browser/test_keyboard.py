@@ -51,6 +51,7 @@ async def test_a_user_does_everything_by_the_keyboard(site: Site) -> None:
     author = await site.create_account()
     visitor = await site.visitor()
     page = visitor.page
+    visitor.expect_error("status of 401")  # what is under way at the end, when the user signs out
     await visitor.open("/signin")
     await expect(page.get_by_label("User name or e-mail")).to_be_focused()
     await _press(page, page.get_by_role("link", name="Create an account"))

@@ -55,7 +55,8 @@ export class ListPlace {
     const others = places().filter(({ key }) => key !== this.#key);
     const list = this.#snapshot();
     const all = list ? [...others, { key: this.#key, path: this.#path, user: this.#user, list }] : others;
-    tabValues.set(KEY, JSON.stringify(all.slice(-MAX_PLACES)));
+    if (all.length > 0) tabValues.set(KEY, JSON.stringify(all.slice(-MAX_PLACES)));
+    else tabValues.remove(KEY);
   };
 }
 
