@@ -33,6 +33,7 @@ import { Shell } from "./shell.js";
 import { handleShortcuts } from "./elements/shortcuts.js";
 import { signInPage, signUpPage } from "./account/sign_in.js";
 import { t, tn } from "./elements/texts.js";
+import { unreachablePage } from "./elements/unavailable.js";
 import { keepTimesUpdated } from "./elements/time.js";
 import { followTheme } from "./elements/theme.js";
 import { Toasts } from "./elements/toasts.js";
@@ -94,7 +95,6 @@ const OPEN_PAGES = new Set([forgotPage, resetPage, verifyPage, emailChangePage, 
 
 /** After this time without a response, the page is shown as at the last visit. */
 const SLOW_START_MS = 8000;
-const LOOK_AGAIN_MS = 10_000;
 /** The key in sessionStorage of the path to open after signing in, while the browser is at a provider. */
 const PATH_KEY = "picshare.path-after-sign-in";
 
@@ -355,18 +355,6 @@ function inTime(promise, ms) {
     setTimeout(() => reject(errorFromProblem(0, "")), ms);
   });
   return Promise.race([promise, late]);
-}
-
-/** What there is without a connection and without a last visit; it gives way to the page as soon as there is one. */
-function unreachablePage(error) {
-  const reload = () => location.reload();
-  addEventListener("online", reload);
-  // "online" says nothing about a server that was away; any response of it will do.
-  setInterval(() => document.visibilityState === "visible" && fetch("/sw.js", { method: "HEAD", cache: "no-store" }).then(reload, () => {}), LOOK_AGAIN_MS);
-  const again = h("button.button", { type: "button", onclick: reload }, t("Try again"));
-  if (error.code !== "unreachable") return emptyPage("cloud", t("PicShare is not responding"), error.message, again);
-  const text = t("PicShare cannot be reached from this device. The page opens by itself as soon as the connection is back.");
-  return emptyPage("cloud", t("No connection"), text, again);
 }
 
 new App(document.getElementById("app")).start();

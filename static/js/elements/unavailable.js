@@ -3,6 +3,9 @@
 import { emptyPage, emptyState, h } from "./dom.js";
 import { t } from "./texts.js";
 
+/** While the service is away, the page looks for it again after this time. */
+const LOOK_AGAIN_MS = 10_000;
+
 /**
  * Return it for an `ApiError`; `again()` loads it once more, and `page` makes its heading that of the page.
  *
@@ -23,4 +26,16 @@ export function unavailable(app, { heading, error, again, page = false }) {
   };
   if (isAway) app.addEventListener("connected", attemptIfShown);
   return element;
+}
+
+/** What there is without a connection and without a last visit; it gives way to the page as soon as there is one. */
+export function unreachablePage(error) {
+  const reload = () => location.reload();
+  addEventListener("online", reload);
+  // "online" says nothing about a server that was away; any response of it will do.
+  setInterval(() => document.visibilityState === "visible" && fetch("/sw.js", { method: "HEAD", cache: "no-store" }).then(reload, () => {}), LOOK_AGAIN_MS);
+  const again = h("button.button", { type: "button", onclick: reload }, t("Try again"));
+  if (error.code !== "unreachable") return emptyPage("cloud", t("PicShare is not responding"), error.message, again);
+  const text = t("PicShare cannot be reached from this device. The page opens by itself as soon as the connection is back.");
+  return emptyPage("cloud", t("No connection"), text, again);
 }

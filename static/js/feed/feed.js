@@ -157,12 +157,7 @@ class Feed {
   #draw(photo, index) {
     this.#orders.element.hidden = false;
     const card = photoCard(this.#app, photo, { first: index === 0 });
-    this.#visiblePhotos.add(card.element, photo.id);
-    const leave = () => {
-      this.#visiblePhotos.remove(card.element);
-      card.leave();
-    };
-    return { element: card.element, leave };
+    return this.#visiblePhotos.whileShown(card, photo.id);
   }
 
   #received(data) {

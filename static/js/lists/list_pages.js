@@ -130,12 +130,7 @@ class ListPage {
 
   #draw(photo, index) {
     const card = photoCard(this.#app, photo, { first: index === 0 });
-    this.#visiblePhotos.add(card.element, photo.id);
-    const leave = () => {
-      this.#visiblePhotos.remove(card.element);
-      card.leave();
-    };
-    return { element: card.element, leave };
+    return this.#visiblePhotos.whileShown(card, photo.id);
   }
 
   #show(list) {

@@ -23,6 +23,16 @@ export class VisiblePhotos {
     this.#observer.observe(element);
   }
 
+  /** Observe a card until it is left; return it as lists of photos take what they draw. */
+  whileShown(card, id) {
+    this.add(card.element, id);
+    const leave = () => {
+      this.remove(card.element);
+      card.leave();
+    };
+    return { element: card.element, leave };
+  }
+
   remove(element) {
     this.#observer.unobserve(element);
     this.#unsubscribe(this.#elements.get(element));
