@@ -32,9 +32,13 @@ async def _is_pressed(button: Locator, pressed: bool) -> None:
     await expect(button).to_have_attribute("aria-pressed", str(pressed).lower(), timeout=WITHIN)
 
 
-async def _refuse(route: Route, status: int = 503) -> None:
+async def _refuse_as(route: Route, status: int) -> None:
     body = json.dumps({"title": "Refused", "status": status, "code": "refused", "detail": "Try again later."})
     await route.fulfill(status=status, body=body, content_type="application/problem+json")
+
+
+async def _refuse(route: Route) -> None:
+    await _refuse_as(route, 503)
 
 
 async def test_the_button_in_the_feed(site: Site) -> None:
@@ -71,7 +75,7 @@ async def test_the_button_in_the_feed(site: Site) -> None:
     async def refuse_later(route: Route) -> None:
         await held.wait()
         # A 503 would be sent again later (test_offline.py).
-        await _refuse(route, 403)
+        await _refuse_as(route, 403)
 
     fan.expect_error("403")
     await fan.page.route("**/photos/*/save", refuse_later)
