@@ -18,7 +18,7 @@ from storage.ids import IdGenerator
 from storage.postgres.database import Database
 from tests.support.api_user import ApiUser
 from tests.support.pictures import photograph
-from workers.jobs.photo_feeds import LANES
+from workers.jobs.feeds.photo_feeds import LANES
 
 PHOTOS = COMMENTS = 2_000
 FOLLOWERS = 20_000

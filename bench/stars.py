@@ -34,7 +34,7 @@ from storage.stores.social import follows, stars
 from tests.engines.private import redis_server
 from tests.support.gallery import Gallery
 from workers.broker.routing import queues_of
-from workers.jobs.stars import Stars
+from workers.jobs.feeds.stars import Stars
 
 FOLLOWERS = 5_000
 FOLLOWED = 20  # authors

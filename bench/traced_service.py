@@ -24,11 +24,11 @@ from storage.stores import account_lists
 from storage.stores.notifications import notification_groups, notifications
 from storage.stores.photos import likes
 from workers.broker.claims import ClaimConnection
-from workers.jobs.fanout import FanoutHandlers
-from workers.jobs.images import ImageMaker
-from workers.jobs.inbox import Inbox
-from workers.jobs.media import MediaHandlers
-from workers.jobs.notify import NotifyHandlers
+from workers.jobs.feeds.fanout import FanoutHandlers
+from workers.jobs.inbox.inbox import Inbox
+from workers.jobs.inbox.notify import NotifyHandlers
+from workers.jobs.media.images import ImageMaker
+from workers.jobs.media.media import MediaHandlers
 
 FILE = "BENCH_MARKS"
 QUEUES = ("notify", "media", "fanout")  # whose claims are marked

@@ -20,7 +20,7 @@ from tests.support.api_user import PASSWORD, ApiUser, Response
 from tests.support.pictures import photograph
 from tests.support.statements import StatementLog
 from workers.broker.routing import queues_of
-from workers.jobs.inbox import Inbox
+from workers.jobs.inbox.inbox import Inbox
 
 RoundTrips = dict[str, list[str]]  # name of a use case → its statements, in order
 

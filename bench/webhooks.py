@@ -28,7 +28,7 @@ from storage.webhooks import EndpointScope, EndpointState
 from tests.support.community import new_user
 from tests.support.eventually import eventually
 from workers.broker.routing import queues_of
-from workers.jobs.webhook_sending import PER_ENDPOINT
+from workers.jobs.webhooks.webhook_sending import PER_ENDPOINT
 from workers.webhooks.signing import Scheme, new_secret
 
 GROUP = "webhooks"

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class MailKind(StrEnum):
-    """Kinds of mails; `workers.jobs.mail_kinds` has the content of each."""
+    """Kinds of mails; `workers.jobs.mails.mail_kinds` has the content of each."""
 
     VERIFY_EMAIL = "verify_email"
     PASSWORD_RESET = "password_reset"  # noqa: S105 - a name

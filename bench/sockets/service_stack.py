@@ -33,7 +33,7 @@ from storage.postgres.migrate import migrate
 from storage.stores.photos import photo_processing, photos
 from tests.engines.private import free_port
 from workers.jobs.context import Handlers, open_handlers
-from workers.jobs.photo_feeds import CHUNK
+from workers.jobs.feeds.photo_feeds import CHUNK
 from workers.registry import WORKERS
 
 SETTLED = 7.0  # seconds until a feed that was just built is inserted into like any other

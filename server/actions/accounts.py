@@ -20,8 +20,8 @@ from storage.postgres.database import Database, Transaction
 from storage.stores.accounts import account_deletion, account_fields, email_addresses, users
 from storage.stores.accounts.account_fields import AccountFields
 from storage.stores.notifications import mails
-from workers.jobs.account_visibility import AccountVisibility
-from workers.jobs.permissions import LivePermissions
+from workers.jobs.feeds.account_visibility import AccountVisibility
+from workers.jobs.live.permissions import LivePermissions
 
 UPDATE_QUOTA = "writes"
 _SIGN_UP_QUOTA = "sign_up_address"

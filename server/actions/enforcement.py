@@ -21,9 +21,9 @@ from storage.stores.accounts import account_restrictions
 from storage.stores.comments import hidden_comments
 from storage.stores.moderation import cases, decisions
 from storage.stores.photos import photo_lists, photo_moderation
-from workers.jobs.permissions import LivePermissions
-from workers.jobs.photo_decisions import PhotoDecisions
-from workers.jobs.sessions import SessionRevoker
+from workers.jobs.live.permissions import LivePermissions
+from workers.jobs.live.sessions import SessionRevoker
+from workers.jobs.moderation.photo_decisions import PhotoDecisions
 
 _NEWEST = 500  # photos of an author that a home feed may hold
 # What can be done to each kind of subject; the account concerned can be limited or suspended for any.

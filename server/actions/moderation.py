@@ -16,9 +16,10 @@ from storage.moderation import Decider, Decision, ModerationAction
 from storage.postgres.database import Database
 from storage.stores.photos import photo_moderation, photos
 from storage.stores.photos.photo_moderation import Decided
-from workers.jobs.permissions import LivePermissions
-from workers.jobs.photo_decisions import ModerationMetrics, PhotoDecisions
-from workers.jobs.photo_verdicts import PhotoVerdicts
+from workers.jobs.live.permissions import LivePermissions
+from workers.jobs.metrics import ModerationMetrics
+from workers.jobs.moderation.photo_decisions import PhotoDecisions
+from workers.jobs.moderation.photo_verdicts import PhotoVerdicts
 from workers.webhooks.verdict_tokens import VerdictTokens
 from workers.webhooks.verdicts import PhotoDeletedError, Verdict
 

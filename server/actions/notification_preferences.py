@@ -13,7 +13,7 @@ from storage.quiet_hours import QuietHours
 from storage.stores.notifications import deliveries, mail_opt_outs, notification_preferences
 from storage.stores.notifications.notification_preferences import DigestFrequency, Schedule
 from storage.stores.social import muted_subjects
-from workers.jobs.digests import next_digest
+from workers.jobs.deliveries.digests import next_digest
 
 QUOTA = "writes"
 DIGEST_LIST = "digest"  # the name of the digest among the lists of mails that a user can end

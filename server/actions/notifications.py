@@ -7,8 +7,8 @@ from storage.notifications import NotificationCounters, NotificationMark
 from storage.postgres.database import Database
 from storage.stores.notifications import notification_counters
 from storage.stores.notifications.notification_marks import Selection
-from workers.jobs.inbox import Inbox
-from workers.jobs.inbox_marks import InboxMarks
+from workers.jobs.inbox.inbox import Inbox
+from workers.jobs.inbox.inbox_marks import InboxMarks
 
 MARK_QUOTA = "writes"
 

@@ -10,7 +10,7 @@ from storage.models import Photo, PhotoAudience
 from storage.postgres.database import Database
 from storage.stores.photos import photo_audience, photo_deletion, photo_edits, photo_exif, photo_item_edits
 from storage.stores.photos.photo_item_edits import ItemEdit
-from workers.jobs.permissions import LivePermissions
+from workers.jobs.live.permissions import LivePermissions
 
 EDIT_QUOTA = "writes"
 

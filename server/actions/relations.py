@@ -12,7 +12,7 @@ from storage.feeds.feeds import Feeds
 from storage.postgres.database import Database, Transaction
 from storage.postgres.keyed_limit import KeyedLimit
 from storage.stores.social import bells, blocks, close_friends, follows
-from workers.jobs.permissions import LivePermissions
+from workers.jobs.live.permissions import LivePermissions
 
 QUOTA = "follows"
 

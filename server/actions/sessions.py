@@ -27,7 +27,7 @@ from storage.models import Role, User
 from storage.postgres.database import Database, Transaction
 from storage.stores.credentials import session_lists, sessions
 from storage.stores.credentials.session_lists import ListedSession
-from workers.jobs.sessions import SessionRevoker
+from workers.jobs.live.sessions import SessionRevoker
 
 SIGN_OUT_QUOTA = "writes"
 _NOT_VALID = "This refresh token is not valid. Sign in again."

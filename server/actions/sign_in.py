@@ -30,7 +30,7 @@ from storage.postgres.database import Database, Transaction
 from storage.stores.accounts import account_deletion, users
 from storage.stores.accounts.users import Credentials
 from storage.stores.credentials import session_lists
-from workers.jobs.account_visibility import AccountVisibility
+from workers.jobs.feeds.account_visibility import AccountVisibility
 
 
 class SignInActions:

@@ -24,7 +24,7 @@ from storage.ids import encode
 from storage.postgres.database import Database
 from storage.stores.photos import photo_contents, uploads
 from storage.stores.photos.uploads import USED, Upload, UploadWay
-from workers.jobs.uploads import remove_uploads
+from workers.jobs.media.uploads import remove_uploads
 
 CREATE_QUOTA = "writes"
 

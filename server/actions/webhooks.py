@@ -20,7 +20,7 @@ from storage.postgres.database import Database, Transaction
 from storage.stores.accounts import users
 from storage.stores.webhooks import webhook_deliveries, webhook_endpoints
 from storage.webhooks import Endpoint, EndpointScope, EndpointState
-from workers.jobs.permissions import LivePermissions
+from workers.jobs.live.permissions import LivePermissions
 from workers.outbound.policy import OutboundPolicy
 from workers.outbound.resolving import Resolver
 from workers.outbound.urls import check_url_resolves

@@ -19,7 +19,7 @@ from storage.stores.moderation import hash_lists
 from workers.images.decode import ImageRejectedError
 from workers.images.limits import DecoderLimits
 from workers.images.pool import Decoder
-from workers.jobs.images import hash_of
+from workers.jobs.media.images import hash_of
 
 _BATCH = 1_000  # entries that are added in one transaction
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,49}")

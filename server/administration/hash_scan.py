@@ -10,8 +10,9 @@ from storage.postgres.database import Database
 from storage.stores.moderation import hash_lists
 from storage.stores.photos import media_hashes, photos
 from storage.stores.photos.media_hashes import StoredHash
-from workers.jobs.findings import FindingRecorder, NoFindingMetrics
-from workers.jobs.listed_images import record_matches
+from workers.jobs.media.listed_images import record_matches
+from workers.jobs.metrics import NoFindingMetrics
+from workers.jobs.moderation.findings import FindingRecorder
 
 _PAGE = 500  # pictures of one statement
 

@@ -21,7 +21,7 @@ from storage.errors import NotFoundError
 from storage.postgres.database import Database
 from storage.stores.media import contents
 from storage.stores.media.contents import LEASE_TTL, Content, ContentState
-from workers.jobs.contents import ContentRemover
+from workers.jobs.media.contents import ContentRemover
 
 PAGE = 1000  # rows of one statement
 _HASH = re.compile(r"[0-9a-f]{64}", re.ASCII)

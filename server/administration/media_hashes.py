@@ -22,7 +22,7 @@ from storage.stores.photos.photo_items import pictures_of
 from workers.images.decode import ImageRejectedError
 from workers.images.limits import DecoderLimits
 from workers.images.pool import Decoder
-from workers.jobs.images import hash_of, local_file
+from workers.jobs.media.images import hash_of, local_file
 
 _PAGE = 1000  # ids of one statement
 _SMALL = (Variant(side=320, square=False, format="jpg"),)

@@ -18,8 +18,8 @@ from storage.stores.media import contents, quarantine
 from storage.stores.media.contents import Content, ContentState
 from workers.images.limits import DecoderLimits
 from workers.images.pool import Decoder
-from workers.jobs.variants import VariantHandlers
-from workers.jobs.video import VideoHandlers
+from workers.jobs.media.variants import VariantHandlers
+from workers.jobs.media.video import VideoHandlers
 from workers.videos.limits import VideoLimits
 from workers.videos.pool import VideoDecoder
 

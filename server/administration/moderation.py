@@ -17,8 +17,8 @@ from storage.moderation import MAX_REASON, MAX_RULE, Decider, Decision, Moderati
 from storage.postgres import migrate
 from storage.stores.photos import photo_moderation, photos
 from storage.stores.photos.photo_moderation import Decided
-from workers.jobs.permissions import LivePermissions
-from workers.jobs.photo_decisions import PhotoDecisions
+from workers.jobs.live.permissions import LivePermissions
+from workers.jobs.moderation.photo_decisions import PhotoDecisions
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -13,7 +13,7 @@ from storage.ids import encode
 from storage.redis.client import open_redis
 from storage.stores.social import stars
 from storage.stores.social.stars import ListedStar
-from workers.jobs.stars import STUCK_AFTER, seconds_since
+from workers.jobs.feeds.stars import STUCK_AFTER, seconds_since
 
 MAX_STARS = 10_000
 _NAMED = 5  # stars that a finding names

@@ -15,7 +15,7 @@ from storage.postgres.database import Database
 from storage.stores.accounts import users
 from storage.stores.social import stars
 from storage.stores.social.stars import ListedStar, Standing
-from workers.jobs.stars import STUCK_AFTER, reconsider
+from workers.jobs.feeds.stars import STUCK_AFTER, reconsider
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

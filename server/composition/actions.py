@@ -63,10 +63,10 @@ from storage.limits.one_time import OneTimeValues
 from storage.limits.tickets import Tickets
 from storage.postgres.database import Database
 from storage.postgres.reads import PrimaryReads
-from workers.jobs.account_visibility import AccountVisibility
-from workers.jobs.permissions import LivePermissions
-from workers.jobs.photo_decisions import PhotoDecisions
-from workers.jobs.sessions import SessionRevoker
+from workers.jobs.feeds.account_visibility import AccountVisibility
+from workers.jobs.live.permissions import LivePermissions
+from workers.jobs.live.sessions import SessionRevoker
+from workers.jobs.moderation.photo_decisions import PhotoDecisions
 from workers.mails.tokens import MailTokens
 from workers.outbound.policy import OutboundPolicy
 from workers.outbound.resolving import SystemResolver

@@ -32,26 +32,31 @@ from workers.deliveries.settings import DeliverySettings
 from workers.exports.port import NoExportMetrics
 from workers.images.limits import DecoderLimits, NoMetrics
 from workers.imports.port import ImportSettings, NoImportMetrics
-from workers.jobs.abuse_tasks import AbuseTasks
-from workers.jobs.case_tasks import CaseTasks
-from workers.jobs.context import NoVariantMetrics, NoWarmMetrics, WorkerContext
-from workers.jobs.counter_repair import CounterRepair
-from workers.jobs.delivery_retention import DeliveryRetention
-from workers.jobs.export_removal import ExportRetention
-from workers.jobs.findings import NoFindingMetrics
-from workers.jobs.holds import HoldTasks
-from workers.jobs.import_retention import ImportRetention
-from workers.jobs.inbox_metrics import NoInboxMetrics
-from workers.jobs.janitor import Janitor
-from workers.jobs.mail_retention import MailRetention
-from workers.jobs.permissions import LivePermissions
-from workers.jobs.photo_decisions import NoModerationMetrics, PhotoDecisions
-from workers.jobs.retention import Retention
-from workers.jobs.star_measures import StarMeasures
-from workers.jobs.stars import Stars
-from workers.jobs.token_retention import TokenRetention
-from workers.jobs.trends import TrendTasks
-from workers.jobs.webhook_retention import WebhookRetention
+from workers.jobs.context import WorkerContext
+from workers.jobs.live.permissions import LivePermissions
+from workers.jobs.metrics import (
+    NoFindingMetrics,
+    NoInboxMetrics,
+    NoModerationMetrics,
+    NoStarMetrics,
+    NoVariantMetrics,
+    NoWarmMetrics,
+)
+from workers.jobs.moderation.photo_decisions import PhotoDecisions
+from workers.jobs.upkeep.abuse_tasks import AbuseTasks
+from workers.jobs.upkeep.case_tasks import CaseTasks
+from workers.jobs.upkeep.counter_repair import CounterRepair
+from workers.jobs.upkeep.delivery_retention import DeliveryRetention
+from workers.jobs.upkeep.export_removal import ExportRetention
+from workers.jobs.upkeep.holds import HoldTasks
+from workers.jobs.upkeep.import_retention import ImportRetention
+from workers.jobs.upkeep.janitor import Janitor
+from workers.jobs.upkeep.mail_retention import MailRetention
+from workers.jobs.upkeep.retention import Retention
+from workers.jobs.upkeep.star_measures import StarMeasures
+from workers.jobs.upkeep.token_retention import TokenRetention
+from workers.jobs.upkeep.trends import TrendTasks
+from workers.jobs.upkeep.webhook_retention import WebhookRetention
 from workers.mails.port import NoMailMetrics
 from workers.outbound.client import NoOutboundMetrics
 from workers.registry import WORKERS
@@ -94,7 +99,7 @@ def worker_context(worker: str, settings: Settings, stores: Stores, metrics: Met
         ),
         video_limits=from_sections(VideoLimits, settings.video),
         sessions=session_revoker(stores, settings.auth.access_ttl),
-        stars=Stars(stores.db, stores.feeds, followers=section.star_followers, metrics=metrics),
+        star_followers=section.star_followers,
         variant_states=VariantStates(stores.redis),
         quotas=Quotas(stores.redis),
         recent=RecentMembers(stores.redis),
@@ -124,6 +129,7 @@ def worker_context(worker: str, settings: Settings, stores: Stores, metrics: Met
         push=push_settings(settings),
         push_metrics=metrics or NoPushMetrics(),
         export_ttl=timedelta(days=settings.retention.export_days),
+        star_metrics=metrics or NoStarMetrics(),
         finding_metrics=metrics or NoFindingMetrics(),
         deliveries=from_sections(DeliverySettings, settings.notifications),
         delivery_metrics=metrics or NoDeliveryMetrics(),

@@ -33,8 +33,8 @@ from storage.postgres.reads import Reads
 from storage.stores.photos import photos
 from storage.stores.social import blocks, relations
 from storage.stores.webhooks import webhook_endpoints
-from workers.jobs import publications
-from workers.jobs.publications import FEED, NOTIFICATIONS, PRESENCE, WEBHOOK
+from workers.jobs.live import publications
+from workers.jobs.live.publications import FEED, NOTIFICATIONS, PRESENCE, WEBHOOK
 
 APPS_PUBLIC = f"{PROJECTED}{publications.PUBLIC_TOPIC}"  # the channel of the public photos, for apps
 

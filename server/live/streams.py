@@ -26,7 +26,7 @@ from storage.stores.notifications import (
 )
 from storage.stores.notifications.notification_marks import Selection
 from storage.stores.photos import photo_exif
-from workers.jobs.publications import (
+from workers.jobs.live.publications import (
     FEED,
     NOTIFICATIONS,
     notification_changed,

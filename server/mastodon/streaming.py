@@ -24,7 +24,7 @@ from storage import texts
 from storage.errors import NotFoundError
 from storage.postgres.reads import Reads
 from storage.stores.social import list_members
-from workers.jobs.publications import FEED, NOTIFICATIONS
+from workers.jobs.live.publications import FEED, NOTIFICATIONS
 
 PATH = "/api/v1/streaming"
 MAX_STREAMS = 20  # of one connection

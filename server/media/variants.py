@@ -26,7 +26,7 @@ DAY = 86400  # seconds
 # Under URLs whose image may change with the recipe. Nobody waits while a cache asks for it again.
 _FORMER_LIFETIME = f"max-age={DAY}, stale-while-revalidate={DAY}"
 # A response that took longer is decided once more: the photo may have been deleted, and caches purged, in the meantime.
-# It is shorter than the time after which purges are repeated (`workers.jobs.purge`).
+# It is shorter than the time after which purges are repeated (`workers.jobs.caches.purge`).
 DECISION_TTL = 1.0  # seconds
 # Caches may keep a 404 for some seconds. With "no-store" a cache that refreshes an image would go on with its old copy
 # of what is deleted or private now.

@@ -20,9 +20,9 @@ from tests.support.community import new_users, ready_photo, record_notification
 from tests.support.deliveries import RecordingChannel
 from tests.support.push import push_settings, running_push_service
 from workers.deliveries.port import NotificationChannel, SendOutcome, Sent
-from workers.jobs.notification_mails import NotificationMail
-from workers.jobs.notification_pushes import NotificationPush
-from workers.jobs.pushes import PushDelivery
+from workers.jobs.deliveries.notification_pushes import NotificationPush
+from workers.jobs.deliveries.pushes import PushDelivery
+from workers.jobs.mails.notification_mails import NotificationMail
 from workers.outbound.circuits import CircuitRegistry
 from workers.outbound.client import OutboundClient
 from workers.web_push.port import NoPushMetrics

@@ -19,11 +19,11 @@ from storage.stores.notifications import notification_preferences
 from tests.support.community import new_users
 from tests.support.stage import Stage
 from workers.deliveries.port import NoDeliveryMetrics, NotificationChannel, SendOutcome, Sent
-from workers.jobs.deliver import DeliverHandlers
-from workers.jobs.delivery_sending import DeliverySending
-from workers.jobs.delivery_turns import DeliveryTurns
-from workers.jobs.digests import Digests
-from workers.jobs.notification_mails import NotificationDigest, NotificationMail
+from workers.jobs.deliveries.deliver import DeliverHandlers
+from workers.jobs.deliveries.delivery_sending import DeliverySending
+from workers.jobs.deliveries.delivery_turns import DeliveryTurns
+from workers.jobs.deliveries.digests import Digests
+from workers.jobs.mails.notification_mails import NotificationDigest, NotificationMail
 
 SENT = Sent(outcome=SendOutcome.SENT)
 

@@ -27,10 +27,10 @@ from storage.redis.client import Redis
 from tests.support.api import SECRET, Api, InspectableServices, running_api
 from tests.support.api_user import ApiUser
 from tests.support.eventually import DEADLINE
-from workers.jobs.bells import BellHandlers
-from workers.jobs.comments import CommentHandlers
-from workers.jobs.inbox import Inbox
-from workers.jobs.notify import NotifyHandlers, notify_handlers
+from workers.jobs.inbox.bells import BellHandlers
+from workers.jobs.inbox.comments import CommentHandlers
+from workers.jobs.inbox.inbox import Inbox
+from workers.jobs.inbox.notify import NotifyHandlers, notify_handlers
 
 PATH = "/connection/websocket"
 

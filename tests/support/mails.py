@@ -23,7 +23,7 @@ from storage.circuit import Circuit
 from storage.limits.quotas import Quotas
 from tests.support.api import InspectableServices
 from workers.handlers import EventOrigin, handling
-from workers.jobs.mail import Mailer, MailHandlers
+from workers.jobs.mails.mail import Mailer, MailHandlers
 from workers.mails import port
 from workers.mails.port import MailTransport, NoMailMetrics
 from workers.mails.urls import parse_sender

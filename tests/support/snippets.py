@@ -23,7 +23,7 @@ REASONS = {
 OWN_TESTS = {
     ("docs/graphql.md", "graphql"): "tests/integration/server/graphql/test_guide.py",
     ("docs/tutorial.md", "html"): "tests/browser/test_docs_site.py",
-    ("docs/webhook-receiver.md", "python"): "tests/integration/workers/jobs/test_webhook_receiver.py",
+    ("docs/webhook-receiver.md", "python"): "tests/integration/workers/jobs/webhooks/test_webhook_receiver.py",
 }
 # `python -m server.cli.reference` writes it, and a test compares the two.
 GENERATED = {"docs/cli.md"}

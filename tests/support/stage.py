@@ -41,16 +41,17 @@ from tests.support.eventually import DEADLINE
 from tests.support.listener import Listener
 from workers.handlers import EventOrigin, handling
 from workers.images.limits import DecoderLimits
-from workers.jobs.bells import BellHandlers
-from workers.jobs.bulk import bulk_handlers
-from workers.jobs.comments import CommentHandlers
+from workers.jobs.bulk.bulk import bulk_handlers
 from workers.jobs.context import Handlers, WorkerContext
-from workers.jobs.fanout import FanoutHandlers
-from workers.jobs.inbox import Inbox
-from workers.jobs.moderation_notices import ModerationNotices
-from workers.jobs.notify import NotifyHandlers, notify_handlers
-from workers.jobs.sessions import SessionRevoker
-from workers.jobs.stars import StarMetrics, Stars
+from workers.jobs.feeds.fanout import FanoutHandlers
+from workers.jobs.feeds.stars import Stars
+from workers.jobs.inbox.bells import BellHandlers
+from workers.jobs.inbox.comments import CommentHandlers
+from workers.jobs.inbox.inbox import Inbox
+from workers.jobs.inbox.moderation_notices import ModerationNotices
+from workers.jobs.inbox.notify import NotifyHandlers, notify_handlers
+from workers.jobs.live.sessions import SessionRevoker
+from workers.jobs.metrics import StarMetrics
 
 PROCESS = b"proc0001"
 
@@ -122,7 +123,7 @@ class Stage:
             notification_log=self.notification_log,
             publisher=publisher,
             sessions=SessionRevoker(Tickets(redis), publisher, access_ttl=900),
-            stars=self.stars,
+            star_followers=star_followers,
             sign=lambda _: "signed",
             decoder_limits=DecoderLimits(),
         )

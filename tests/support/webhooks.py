@@ -26,14 +26,14 @@ from storage.stores.webhooks import webhook_deliveries, webhook_endpoints
 from storage.webhooks import Endpoint, EndpointScope, EndpointState, message_id
 from tests.support.eventually import eventually
 from workers.handlers import EventOrigin, handling
-from workers.jobs.inbox import Inbox
-from workers.jobs.permissions import LivePermissions
-from workers.jobs.photo_decisions import PhotoDecisions
-from workers.jobs.photo_verdicts import PhotoVerdicts
-from workers.jobs.review_payloads import ReviewPayloads
-from workers.jobs.webhook_payloads import PayloadBuilder
-from workers.jobs.webhook_sending import WebhookSending
-from workers.jobs.webhooks import WebhookHandlers
+from workers.jobs.inbox.inbox import Inbox
+from workers.jobs.live.permissions import LivePermissions
+from workers.jobs.moderation.photo_decisions import PhotoDecisions
+from workers.jobs.moderation.photo_verdicts import PhotoVerdicts
+from workers.jobs.moderation.review_payloads import ReviewPayloads
+from workers.jobs.webhooks.webhook_payloads import PayloadBuilder
+from workers.jobs.webhooks.webhook_sending import WebhookSending
+from workers.jobs.webhooks.webhooks import WebhookHandlers
 from workers.webhooks.port import Response, SendError
 from workers.webhooks.signing import Scheme, new_secret
 from workers.webhooks.verdict_tokens import VerdictTokens

@@ -2,7 +2,8 @@
 
 A package is a folder of modules. The modules right below `channels`, `workers` and `server` are packages of their own,
 because some are imported by every sibling folder and others import every folder; those right below `storage`
-(the domain) are one package, as are those of `locales`, and the stores, whose folders have a list of their own.
+(the domain) are one package, as are those of `locales`. The stores and the jobs of the workers are one package each:
+their folders have lists of their own.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 STORES = "storage/stores"
+JOBS = "workers/jobs"
 TOPS = ("locales", "storage", "channels", "workers", "server", "loadtest")
 OUTSIDE = {"tests", "bench", "mutation"}  # the product never imports these
 
@@ -71,7 +73,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "workers/caches": "storage storage/blobs storage/render workers/outbound workers/webhooks",
         "workers/exports": "storage storage/blobs storage/postgres storage/render storage/stores",
         "workers/imports": "storage storage/blobs storage/postgres storage/stores",
-        "workers/jobs": (
+        JOBS: (
             "channels/bus channels/contract locales storage storage/blobs storage/cache storage/feeds storage/limits "
             "storage/postgres storage/render storage/stores workers/caches workers/deliveries workers/errors "
             "workers/exports workers/handlers workers/images workers/imports workers/mails workers/outbound "
@@ -228,8 +230,9 @@ def package_of(module: str) -> str | None:
     parts = module.split(".")
     if parts[0] in OUTSIDE:
         return parts[0]
-    if parts[:2] == STORES.split("/"):
-        return STORES
+    folder = "/".join(parts[:2])
+    if folder in {STORES, JOBS}:
+        return folder
     if parts[0] not in TOPS:
         return None
     while parts and ".".join(parts) not in MODULES and f"{'.'.join(parts)}.__init__" not in MODULES:

@@ -28,8 +28,8 @@ from tests.support.documents import ROOT, blocks, codes_in, documents, table_row
 from tests.support.prometheus_tools import every_metric
 from tests.unit.loadtest.summaries import make_summary
 from workers.broker.routing import BINDINGS
-from workers.jobs import publications
-from workers.jobs.mail_kinds import MAIL_KINDS
+from workers.jobs.live import publications
+from workers.jobs.mails.mail_kinds import MAIL_KINDS
 
 PACKAGES = ("server", "channels", "workers", "storage")
 _LINK = re.compile(r"\]\(([^)\s]+)\)")

@@ -8,7 +8,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from importlib import import_module
-from typing import Protocol
 
 from channels.bus.publisher import LivePublisher
 from storage.blobs.port import Blobs
@@ -32,11 +31,21 @@ from workers.exports.port import ExportMetrics, NoExportMetrics
 from workers.handlers import EventHandler
 from workers.images.limits import DecoderLimits, DecoderMetrics, NoMetrics
 from workers.imports.port import ImportSettings
-from workers.jobs.findings import FindingMetrics, NoFindingMetrics
-from workers.jobs.inbox_metrics import InboxMetrics, NoInboxMetrics
-from workers.jobs.photo_decisions import ModerationMetrics, NoModerationMetrics
-from workers.jobs.sessions import SessionRevoker
-from workers.jobs.stars import Stars
+from workers.jobs.live.sessions import SessionRevoker
+from workers.jobs.metrics import (
+    FindingMetrics,
+    InboxMetrics,
+    ModerationMetrics,
+    NoFindingMetrics,
+    NoInboxMetrics,
+    NoModerationMetrics,
+    NoStarMetrics,
+    NoVariantMetrics,
+    NoWarmMetrics,
+    StarMetrics,
+    VariantMetrics,
+    WarmMetrics,
+)
 from workers.mails.opening import MailSettings
 from workers.mails.port import MailMetrics, NoMailMetrics
 from workers.mails.tokens import MailTokens
@@ -54,41 +63,12 @@ from workers.webhooks.settings import WebhookSettings
 from workers.webhooks.verdict_tokens import VerdictTokens
 
 
-class VariantMetrics(Protocol):
-    """Measures variants that are made on request."""
-
-    def variant_encoded(self, *, format: str, seconds: float) -> None:  # noqa: A002 - the label's name
-        """Record how long the decoder took for a variant in this format."""
-        ...
-
-
-class NoVariantMetrics:
-    """Records nothing."""
-
-    def variant_encoded(self, *, format: str, seconds: float) -> None:  # noqa: A002 - the label's name
-        """Do nothing."""
-
-
-class WarmMetrics(Protocol):
-    """Counts images that caches were to fetch before users ask for them."""
-
-    def cache_warmed(self, *, cache: str, result: str, images: int) -> None:
-        """Record images by their result: `fetched`, `present`, `failed`, or `over_budget`."""
-        ...
-
-
-class NoWarmMetrics:
-    """Records nothing."""
-
-    def cache_warmed(self, *, cache: str, result: str, images: int) -> None:
-        """Do nothing."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class WorkerContext:
     """Everything that handlers may use; the composition root builds one for each worker.
 
-    `concurrency` is the number of jobs that the worker runs at once. `sign` makes the URLs of private photos.
+    `concurrency` is the number of jobs that the worker runs at once. An author with `star_followers` is a star.
+    `sign` makes the URLs of private photos.
     A module adds to `services` what is to run as long as its worker does, under a name for logs.
     """
 
@@ -104,7 +84,7 @@ class WorkerContext:
     sign: Sign
     decoder_limits: DecoderLimits
     sessions: SessionRevoker
-    stars: Stars
+    star_followers: int
     variant_states: VariantStates
     quotas: Quotas
     recent: RecentMembers
@@ -124,6 +104,7 @@ class WorkerContext:
     moderation_metrics: ModerationMetrics = field(default_factory=NoModerationMetrics)
     webhook_metrics: WebhookMetrics = field(default_factory=NoWebhookMetrics)
     export_metrics: ExportMetrics = field(default_factory=NoExportMetrics)
+    star_metrics: StarMetrics = field(default_factory=NoStarMetrics)
     finding_metrics: FindingMetrics = field(default_factory=NoFindingMetrics)
     deliveries: DeliverySettings = field(default_factory=DeliverySettings)
     delivery_metrics: DeliveryMetrics = field(default_factory=NoDeliveryMetrics)

@@ -17,7 +17,7 @@ from bench.sockets.machine.bare_loop import bare_turn
 from bench.sockets.machine.usage import cpu_seconds
 from bench.sockets.server_process import state
 from bench.sockets.service_stack import SETTLED, ServiceStack, service_stack
-from workers.jobs import publications
+from workers.jobs.live import publications
 
 GOAL = 2.5
 _AT_ONCE = 100

@@ -27,7 +27,7 @@ from bench.sockets.server_process import state
 from bench.sockets.service_stack import ServiceStack, service_stack
 from channels.bus.envelope import stream_body
 from tests.support.eventually import eventually
-from workers.jobs.publications import NOTIFICATIONS
+from workers.jobs.live.publications import NOTIFICATIONS
 
 GOAL = 1.0
 BARE = "a bare aiohttp handler"

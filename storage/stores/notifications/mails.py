@@ -1,8 +1,8 @@
 """Requests for mails, which a worker sends after the commit.
 
 Any part of PicShare sends a mail so: it adds a kind to `storage.mails.MailKind`, the function that writes its content
-to `workers.jobs.mail_kinds`, and calls `request` in the transaction of the action that the mail is about. The content
-is read when the mail is sent, so `params` holds ids and short facts, and never a secret.
+to `workers.jobs.mails.mail_kinds`, and calls `request` in the transaction of the action that the mail is about. The
+content is read when the mail is sent, so `params` holds ids and short facts, and never a secret.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 An endpoint leads to one browser, in which another user may sign in. So it belongs to one account on all shards, the one
 that has subscribed last. A subscription counts only while its session lives: that is part of each read, and its row is
-deleted soon after (`workers.jobs.sessions`), or with the session's.
+deleted soon after (`workers.jobs.live.sessions`), or with the session's.
 """
 
 from __future__ import annotations

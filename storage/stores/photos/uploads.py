@@ -2,7 +2,7 @@
 
 The bytes are objects under `incoming/` in the blob store; a row says which of them count. A request that appends holds
 the lease of the row, which it renews while bytes arrive. Whoever takes over an expired lease changes it, and the parts
-of the former holder are not recorded any more. Rows and objects expire together, see `workers.jobs.uploads`.
+of the former holder are not recorded any more. Rows and objects expire together, see `workers.jobs.media.uploads`.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from tests.support.eventually import DEADLINE
 from tests.support.gallery import Gallery
 from tests.support.locks import wait_for_blocked_transaction
 from workers.broker.routing import queues_of
-from workers.jobs.permissions import LivePermissions
+from workers.jobs.live.permissions import LivePermissions
 
 pytestmark = pytest.mark.engines
 

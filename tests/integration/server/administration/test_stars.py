@@ -26,8 +26,8 @@ from tests.support.community import follow, new_users, ready_photo
 from tests.support.documents import ROOT
 from tests.support.driver_commands import commands
 from tests.support.stage import Stage
-from workers.jobs.star_measures import StarMeasures
-from workers.jobs.stars import STUCK_AFTER
+from workers.jobs.feeds.stars import STUCK_AFTER
+from workers.jobs.upkeep.star_measures import StarMeasures
 
 pytestmark = pytest.mark.engines
 

@@ -14,7 +14,8 @@ from tests.support.api import Api
 from tests.support.api_user import ApiUser
 from tests.support.cases import cases_of, comment_on, decide, moderator, photo_of, report
 from tests.support.pictures import photograph
-from workers.jobs.findings import FindingRecorder, NoFindingMetrics
+from workers.jobs.metrics import NoFindingMetrics
+from workers.jobs.moderation.findings import FindingRecorder
 
 pytestmark = pytest.mark.engines
 

@@ -18,8 +18,8 @@ from storage.events import ExportRequested
 from storage.exports import Export, ExportState
 from tests.support.api import Api
 from tests.support.api_user import ApiUser
-from workers.jobs.exports import ExportHandlers
-from workers.jobs.inbox import Inbox
+from workers.jobs.archives.exports import ExportHandlers
+from workers.jobs.inbox.inbox import Inbox
 
 pytestmark = pytest.mark.engines
 

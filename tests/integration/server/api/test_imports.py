@@ -26,12 +26,12 @@ from tests.support.api_user import ApiUser
 from tests.support.archives import POSTED, POSTS, archive, instagram, picshare, post
 from tests.support.pictures import photograph
 from workers.imports import archive as archives
+from workers.jobs.archives.exports import ExportHandlers
+from workers.jobs.archives.imports import ImportHandlers
 from workers.jobs.context import open_handlers
-from workers.jobs.exports import ExportHandlers
-from workers.jobs.import_retention import ImportRetention
-from workers.jobs.imports import ImportHandlers
-from workers.jobs.inbox import Inbox
-from workers.jobs.webhooks import WebhookHandlers
+from workers.jobs.inbox.inbox import Inbox
+from workers.jobs.upkeep.import_retention import ImportRetention
+from workers.jobs.webhooks.webhooks import WebhookHandlers
 from workers.registry import WORKERS
 
 pytestmark = pytest.mark.engines

@@ -22,8 +22,8 @@ from tests.support.api import Api, InspectableServices, running_api, with_modera
 from tests.support.api_user import ApiUser
 from tests.support.cases import case_about, report
 from tests.support.pictures import encoded, halves
-from workers.jobs.holds import HoldTasks
-from workers.jobs.photo_decisions import PhotoDecisions
+from workers.jobs.moderation.photo_decisions import PhotoDecisions
+from workers.jobs.upkeep.holds import HoldTasks
 from workers.webhooks.signing import Scheme, new_secret
 from workers.webhooks.verdict_tokens import TTL, VerdictTokens
 

@@ -17,7 +17,7 @@ from storage.stores.notifications import push_subscriptions
 from tests.support.api import Api, InspectableServices, running_api, with_push
 from tests.support.api_user import ApiUser, Response
 from tests.support.push import Browser
-from workers.jobs.sessions import EndedSessions
+from workers.jobs.live.sessions import EndedSessions
 from workers.web_push.base64url import encode
 from workers.web_push.vapid import VapidKey
 

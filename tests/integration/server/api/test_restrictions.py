@@ -16,7 +16,7 @@ from tests.support.api import Api
 from tests.support.api_user import PASSWORD, ApiUser
 from tests.support.cases import case_about, comment_on, decide, moderator, photo_of, report
 from tests.support.pictures import photograph
-from workers.jobs.case_tasks import CaseTasks
+from workers.jobs.upkeep.case_tasks import CaseTasks
 
 pytestmark = pytest.mark.engines
 

@@ -24,8 +24,8 @@ from tests.support.pictures import photograph
 from tests.support.scripted_peer import Behaviour, hang, reset, responds, scripted_peer, sends
 from workers.errors import Retry
 from workers.handlers import EventHandler
-from workers.jobs import reviews
 from workers.jobs.context import open_handlers
+from workers.jobs.moderation import reviews
 from workers.registry import WORKERS
 
 pytestmark = pytest.mark.engines

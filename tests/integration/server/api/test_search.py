@@ -17,7 +17,7 @@ from tests.support.api_user import ApiUser
 from tests.support.community import new_user, ready_photo
 from tests.support.eventually import DEADLINE, PROMPTLY, eventually
 from tests.support.pictures import photograph
-from workers.jobs.search_index import SearchIndexer
+from workers.jobs.discovery.search_index import SearchIndexer
 
 pytestmark = pytest.mark.engines
 

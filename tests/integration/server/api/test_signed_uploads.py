@@ -16,7 +16,7 @@ from tests.support.api import Api
 from tests.support.api_user import ApiUser, Response
 from tests.support.objects import has
 from tests.support.pictures import encoded, halves, photograph
-from workers.jobs.uploads import expire_uploads
+from workers.jobs.media.uploads import expire_uploads
 
 pytestmark = pytest.mark.engines
 

@@ -14,7 +14,7 @@ from storage.stores.credentials.oauth_clients import MOST
 from tests.support.api import Api
 from tests.support.api_user import PASSWORD, ApiUser
 from tests.support.oauth import code_for, exchange, post, register, with_token
-from workers.jobs.token_retention import TokenRetention
+from workers.jobs.upkeep.token_retention import TokenRetention
 
 pytestmark = pytest.mark.engines
 

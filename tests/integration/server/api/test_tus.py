@@ -20,7 +20,7 @@ from tests.support.api import Api, running_api
 from tests.support.api_user import ApiUser, Response
 from tests.support.eventually import eventually
 from tests.support.pictures import photograph
-from workers.jobs.uploads import remove_unclaimed
+from workers.jobs.media.uploads import remove_unclaimed
 
 pytestmark = pytest.mark.engines
 

@@ -16,7 +16,7 @@ from storage.stores.accounts import users
 from tests.support.api import Api
 from tests.support.api_user import ApiUser, Response
 from tests.support.webhooks import WebhookScene, answer
-from workers.jobs.permissions import LivePermissions
+from workers.jobs.live.permissions import LivePermissions
 from workers.outbound.policy import OutboundPolicy
 from workers.outbound.resolving import SystemResolver
 from workers.webhooks.payloads import EVENT_TYPES

@@ -18,7 +18,7 @@ from tests.support.eventually import PROMPTLY
 from tests.support.inboxes import counters_json
 from tests.support.live_api import PATH, Socket, connected, notify, running_live_api
 from tests.support.pictures import photograph
-from workers.jobs.relations import RelationHandlers
+from workers.jobs.feeds.relations import RelationHandlers
 
 pytestmark = pytest.mark.engines
 

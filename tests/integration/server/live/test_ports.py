@@ -28,7 +28,7 @@ from tests.support.driver_commands import commands
 from tests.support.inboxes import counters_json
 from tests.support.pictures import photograph
 from tests.support.recorded_reads import RecordedReads
-from workers.jobs.inbox import Inbox
+from workers.jobs.inbox.inbox import Inbox
 
 pytestmark = pytest.mark.engines
 

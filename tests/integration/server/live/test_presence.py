@@ -18,7 +18,7 @@ from tests.support.api import Api, InspectableServices
 from tests.support.api_user import ApiUser
 from tests.support.eventually import PROMPTLY, eventually
 from tests.support.live_api import Socket, connected, running_live_api
-from workers.jobs.relations import RelationHandlers
+from workers.jobs.feeds.relations import RelationHandlers
 
 pytestmark = pytest.mark.engines
 

@@ -12,8 +12,8 @@ from tests.support.api import Api, InspectableServices
 from tests.support.api_user import ApiUser
 from tests.support.live_api import PATH, Socket, connected, running_live_api
 from tests.support.pictures import photograph
-from workers.jobs.fanout import FanoutHandlers
-from workers.jobs.stars import Stars
+from workers.jobs.feeds.fanout import FanoutHandlers
+from workers.jobs.feeds.stars import Stars
 
 pytestmark = pytest.mark.engines
 

@@ -17,7 +17,7 @@ from tests.support.apps import AppUser, register_app
 from tests.support.community import record_notification
 from tests.support.mastodon_clients import blocking
 from tests.support.push import HOST, Browser, PushService, push_settings, running_push_service
-from workers.jobs.pushes import PushDelivery, PushReport
+from workers.jobs.deliveries.pushes import PushDelivery, PushReport
 from workers.outbound.circuits import CircuitRegistry
 from workers.outbound.client import OutboundClient
 from workers.web_push.notices import notice_of

@@ -20,7 +20,7 @@ from storage.stores.photos import likes
 from storage.trends import PhotoTrend
 from tests.support.community import follow, in_the_past, new_user, new_users, old_users, ready_photo
 from tests.support.driver_commands import commands
-from workers.jobs.trends import TrendTasks
+from workers.jobs.upkeep.trends import TrendTasks
 
 pytestmark = [pytest.mark.engines, pytest.mark.cluster]
 

@@ -17,7 +17,7 @@ from storage.stores.discovery.tag_uses import TaggedPhoto
 from storage.trends import MIN_AUTHORS
 from tests.support.community import in_the_past, new_user, old_users, ready_photo
 from tests.support.driver_commands import commands
-from workers.jobs.trends import TrendTasks
+from workers.jobs.upkeep.trends import TrendTasks
 
 pytestmark = [pytest.mark.engines, pytest.mark.cluster]
 

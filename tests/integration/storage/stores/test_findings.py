@@ -15,8 +15,9 @@ from storage.reports import Category, SubjectKind
 from storage.stores.accounts import users
 from storage.stores.moderation import findings, hash_lists
 from tests.support.community import new_user, new_users
-from workers.jobs.abuse_tasks import AbuseTasks
-from workers.jobs.findings import FindingRecorder, NoFindingMetrics
+from workers.jobs.metrics import NoFindingMetrics
+from workers.jobs.moderation.findings import FindingRecorder
+from workers.jobs.upkeep.abuse_tasks import AbuseTasks
 
 pytestmark = pytest.mark.engines
 

@@ -15,7 +15,7 @@ from storage.stores.accounts import account_fields, users
 from storage.stores.social import blocks, follows, relations
 from tests.support.community import block, follow, new_user, new_users, one_sided_edges, topics
 from tests.support.locks import wait_for_blocked_transaction
-from workers.jobs.photo_feeds import lanes
+from workers.jobs.feeds.photo_feeds import lanes
 
 pytestmark = pytest.mark.engines
 

@@ -15,7 +15,7 @@ from storage.stores.discovery import tag_search, user_search
 from storage.stores.photos import photo_audience, photo_deletion, photo_edits, photo_search
 from storage.stores.social import blocks
 from tests.support.community import block, follow, new_user, new_users, processing_photo, ready_photo
-from workers.jobs.search_index import SearchIndexer
+from workers.jobs.discovery.search_index import SearchIndexer
 
 pytestmark = pytest.mark.engines
 

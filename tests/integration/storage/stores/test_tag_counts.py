@@ -11,7 +11,7 @@ from storage.postgres.database import Database
 from storage.stores.discovery import search_fill, tag_counts
 from storage.stores.photos import photo_edits
 from tests.support.community import new_user, new_users, ready_photo
-from workers.jobs.search_index import SearchIndexer
+from workers.jobs.discovery.search_index import SearchIndexer
 
 pytestmark = pytest.mark.engines
 

@@ -9,7 +9,7 @@ from server.administration.star_check import judge
 from storage.ids import EPOCH_MS, SEQUENCE_BITS, SHARD_BITS, encode
 from storage.models import StarState
 from storage.stores.social.stars import ListedStar
-from workers.jobs.stars import STUCK_AFTER
+from workers.jobs.feeds.stars import STUCK_AFTER
 
 BEGAN = 1_000_000.0  # seconds after the epoch of ids
 NOW = EPOCH_MS / 1000 + BEGAN

@@ -16,8 +16,8 @@ from server.composition.workers import worker_context, worker_policy
 from server.config.settings import Settings
 from storage.events import TOPICS
 from workers.jobs.context import open_handlers
-from workers.jobs.janitor import LONGEST_DELAY
-from workers.jobs.mail import retry_delay
+from workers.jobs.mails.mail import retry_delay
+from workers.jobs.upkeep.janitor import LONGEST_DELAY
 from workers.registry import WORKERS, WorkerSpec
 
 ROOT = Path(__file__).parents[4]

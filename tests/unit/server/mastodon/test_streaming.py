@@ -8,7 +8,7 @@ import pytest
 from server.live.access import APPS_PUBLIC
 from server.mastodon.live_events import LiveEvent
 from server.mastodon.streaming import Stream, as_event, as_frame
-from workers.jobs.publications import FEED, NOTIFICATIONS
+from workers.jobs.live.publications import FEED, NOTIFICATIONS
 
 UPDATE = LiveEvent(name="update", payload=b'{"id":"1"}', author_id=7, tags=frozenset({"sea"}))
 DELETE = LiveEvent(name="delete", payload=b"1")

@@ -1,0 +1,1 @@
+"""What one user can cause in any amount, in batches."""

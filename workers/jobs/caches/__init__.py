@@ -1,0 +1,1 @@
+"""Caches in front of PicShare: they remove, forget and fetch images."""

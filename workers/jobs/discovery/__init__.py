@@ -1,0 +1,1 @@
+"""What users can discover: accounts, tags and photos of the search."""

@@ -1,0 +1,1 @@
+"""Photos in the feeds of followers, and the feeds after changes between users."""

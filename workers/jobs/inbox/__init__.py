@@ -1,0 +1,1 @@
+"""Notifications: what users find in their inboxes."""

@@ -1,0 +1,1 @@
+"""Publications to live clients, and what ends their subscriptions and sessions."""

@@ -1,0 +1,1 @@
+"""Mails: their contents by kind, and how they are sent."""

@@ -1,0 +1,1 @@
+"""Uploads, images and videos: what is made of them, and their removal from the blob store."""

@@ -1,0 +1,1 @@
+"""Webhooks: deliveries to the endpoints of subscribers."""
