@@ -11,6 +11,7 @@ from playwright.async_api import Locator, Page, expect
 
 from server.operation.data_dir import read_run_file
 from storage import ids
+from tests.browser.scripted_server import ScriptedServer
 from tests.browser.visitor import PHONE, WITHIN, Site, Visitor, published
 from tests.support.many_photos import MILLISECOND
 from tests.support.pictures import photograph
@@ -105,3 +106,86 @@ async def test_a_text_that_is_too_long(site: Site) -> None:
     shown = visitor.page.locator(".comments > li:not(.sending) .comment-body")
     await expect(shown).to_contain_text(text[:1000].strip(), timeout=WITHIN)
     assert await visitor.page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+
+
+LIST = """async () => {
+    const { notificationsPage } = await import("/static/js/notifications/notifications.js");
+    const number = (item) => ({
+        id: String(item), position: String(item).padStart(9, "0"), kind: "follow", actors: [], seen: false,
+        read: false, text: `quoll ${item}`, created_at: "2026-11-01T12:00:00Z",
+    });
+    const list = { newest: 600, requests: 0, opened: [] };
+    const get = async (path, { cursor } = {}) => {
+        if (path !== "/notifications") return { items: [] };
+        list.requests += 1;
+        const first = cursor ? Number(cursor) : list.newest;
+        const items = Array.from({ length: 30 }, (_, at) => number(first - at)).filter(({ id }) => id > 0);
+        await new Promise((resolve) => setTimeout(resolve));
+        return { items, next: first > 30 ? String(first - 30) : null };
+    };
+    const center = new EventTarget();
+    Object.assign(center, { counters: { kinds: {} }, markSeen: async () => {}, setCounters: () => {} });
+    const app = Object.assign(new EventTarget(), {
+        api: { get }, notificationCenter: center, live: { fetched: () => {} }, accounts: { watch: () => () => {} },
+        toasts: { clear: () => {}, error: (error) => { throw error; } },
+        push: Object.assign(new EventTarget(), { state: "unsupported", isSupported: false }),
+        installation: new EventTarget(), session: { id: "ada" },
+    });
+    list.arrive = (type = "notification") => {
+        if (type === "notification") list.newest += 1;
+        const detail = number(list.newest);
+        return center.dispatchEvent(new CustomEvent(type, { detail, cancelable: true }));
+    };
+    const page = notificationsPage(app);
+    document.body.replaceChildren(page.element);
+    globalThis.list = list;
+}"""
+ROWS = "() => [...document.querySelectorAll('.notifications li')].map((row) => Number(row.dataset.notification))"
+
+
+async def rows_of(page: Page, *wanted: int) -> None:
+    """Wait until the list has notifications from one number down to another."""
+    first, last = wanted
+    await page.wait_for_function(
+        f"([first, last]) => {{ const rows = ({ROWS})(); return rows[0] === first && rows.at(-1) === last; }}",
+        arg=[first, last],
+    )
+    assert await page.evaluate(ROWS) == list(range(first, last - 1, -1))
+
+
+async def test_a_long_list_of_notifications(page: Page, server: ScriptedServer) -> None:
+    """Page after page is shown, the list does not grow, and what is read keeps its place; a button leads back."""
+    await page.goto(server.url)
+    await page.evaluate(LIST)
+    await rows_of(page, 600, 571)
+    for last in range(541, 450, -30):
+        await page.get_by_role("button", name="Show older").click()
+        await rows_of(page, 600, last)
+    read = page.locator("[data-notification='451']")
+    await read.scroll_into_view_if_needed()
+    top = await read.evaluate("(row) => row.getBoundingClientRect().top")
+    await page.get_by_role("button", name="Show older").evaluate("(button) => button.click()")
+    await rows_of(page, 510, 421)
+    assert abs(await read.evaluate("(row) => row.getBoundingClientRect().top") - top) <= 1
+    # A new one is not shown before the rows that are left, so that the user is told of it by a message.
+    assert await page.evaluate("() => list.arrive()")
+    await rows_of(page, 510, 421)
+    await page.get_by_role("button", name="Back to the newest notifications").click()
+    await rows_of(page, 601, 572)
+    await expect(page.locator(".notifications li a").first).to_be_focused()
+
+
+async def test_a_burst_of_notifications_in_the_list(page: Page, server: ScriptedServer) -> None:
+    """Of two hundred at once the list shows the newest page, with few requests, and then single ones again."""
+    await page.goto(server.url)
+    await page.evaluate(LIST)
+    await rows_of(page, 600, 571)
+    await page.evaluate("() => { list.requests = 0; for (let at = 0; at < 200; at++) list.arrive(); }")
+    await rows_of(page, 800, 771)
+    assert await page.evaluate("() => list.requests") <= 2
+    assert not await page.evaluate("() => list.arrive()")
+    await rows_of(page, 801, 771)
+    # A change of one that is not shown belongs where its position is.
+    await page.evaluate("() => { for (let at = 0; at < 200; at++) list.arrive('changed'); }")
+    await rows_of(page, 801, 771)
+    assert await page.evaluate("() => list.requests") <= 2

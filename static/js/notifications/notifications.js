@@ -1,14 +1,19 @@
 /** The list of notifications, newest first, with new ones added live at the top. */
 
+import { coalesced } from "../elements/coalesced.js";
 import { confirmDialog, emptyState, fill, h } from "../elements/dom.js";
 import { unavailable } from "../elements/unavailable.js";
 import { FollowRequests } from "../users/follow_requests.js";
 import { NotificationFilters } from "./notification_filters.js";
 import { notificationRow } from "./notification_row.js";
+import { NotificationRows } from "./notification_rows.js";
 import { squareFrame } from "../photo/photo_image.js";
 import { menu } from "../elements/menu.js";
 import { pushOffer, pushSwitch } from "./push_switch.js";
 import { t } from "../elements/texts.js";
+
+/** After so many that arrive while the list is open, the newest page is fetched instead. */
+const MOST_ARRIVED = 40;
 
 /** Create the page at "/notifications". */
 export function notificationsPage(app) {
@@ -18,8 +23,6 @@ export function notificationsPage(app) {
 
 class NotificationsPage {
   #app;
-  /** The shown entries by id: {notification, row}. */
-  #shown = new Map();
   /** Entries that are gone: about accounts that are, or deleted on this page. */
   #gone = new Set();
   #newest = "";
@@ -31,7 +34,15 @@ class NotificationsPage {
   #offer;
   #switch;
   #stops = [];
-  #list = h("ul.notifications.panel");
+  #rows = new NotificationRows((notification) => this.#row(notification));
+  /** How many have arrived since the newest page was fetched. */
+  #arrived = 0;
+  #loads = 0;
+  /** Whether the newest page is being fetched; what arrives meanwhile may be missing in it. */
+  #isLoading = false;
+  #reload = coalesced(() => this.#load());
+  #loadRequests = coalesced(() => this.#requests.load().catch((error) => this.#app.toasts.error(error)));
+  #newer = h("div.empty-state", { hidden: true }, h("button.button.plain", { type: "button", onclick: () => this.#backToNewest() }, t("Back to the newest notifications")));
   #tail = h("div", {}, h("div.spinner", { role: "status", "aria-label": t("Loading") }));
 
   constructor(app) {
@@ -46,8 +57,7 @@ class NotificationsPage {
     this.#offer = pushOffer(app);
     this.#switch = pushSwitch(app);
     const device = h("section.push-device", {}, h("h2", {}, t("On this device")), this.#switch.element);
-    this.element = h("div", {}, head, this.#offer.element, this.#filters.element, this.#requests.element, this.#list, this.#tail, device);
-    this.#list.hidden = true;
+    this.element = h("div", {}, head, this.#offer.element, this.#filters.element, this.#requests.element, this.#newer, this.#rows.element, this.#tail, device);
     const center = app.notificationCenter;
     const listeners = {
       notification: this.#received,
@@ -56,7 +66,7 @@ class NotificationsPage {
       marked: this.#marked,
       removed: ({ detail }) => this.#remove([detail]),
       "removed-several": this.#removedSeveral,
-      refresh: () => this.#load(),
+      refresh: () => this.#reload(),
     };
     for (const [name, listener] of Object.entries(listeners)) {
       center.addEventListener(name, listener);
@@ -79,33 +89,49 @@ class NotificationsPage {
   }
 
   async #load(cursor = null) {
+    const load = ++this.#loads;
     const { kinds } = this.#filters;
+    this.#isLoading = cursor === null;
     this.#requests.element.hidden = kinds !== null && !kinds.includes("follow_request");
     try {
       if (!cursor) await this.#requests.load();
       const found = await this.#app.api.get("/notifications", { cursor, limit: 30, kinds: kinds?.join() });
-      if (kinds !== this.#filters.kinds) return;
+      if (load !== this.#loads) return;
+      this.#isLoading = false;
       if (!this.#fetched) this.#app.live.fetched("notifications", found.stream);
       this.#fetched = true;
-      this.#cursor = found.next;
-      const former = this.#shown;
-      if (!cursor) {
-        this.#shown = new Map();
-        this.#list.replaceChildren();
-      }
-      for (const notification of found.items) if (!this.#gone.has(notification.id)) this.#put(notification, false, former);
-      this.#updateTail();
+      this.#show(found, cursor === null);
       if (found.counters) this.#app.notificationCenter.setCounters(found.counters);
       await this.#markSeen();
     } catch (error) {
+      if (load !== this.#loads) return;
+      this.#isLoading = false;
       fill(this.#tail, unavailable(this.#app, { heading: t("Could not load notifications"), error, again: () => this.#load(cursor) }));
     }
   }
 
+  #show({ items, next }, isNewest) {
+    this.#cursor = next;
+    const shown = items.filter(({ id }) => !this.#gone.has(id));
+    for (const { position } of shown) this.#noteNewest(position);
+    if (isNewest) this.#rows.replace(shown);
+    else this.#rows.append(shown);
+    if (isNewest) this.#arrived = 0;
+    this.#updateTail();
+  }
+
+  #noteNewest(position) {
+    if (position > this.#newest) this.#newest = position;
+  }
+
+  async #backToNewest() {
+    await this.#reload();
+    scrollTo({ top: 0, behavior: "instant" });
+    this.#rows.element.querySelector("a")?.focus({ preventScroll: true });
+  }
+
   #filterChanged() {
-    this.#shown.clear();
-    this.#list.replaceChildren();
-    this.#list.hidden = true;
+    this.#rows.clear();
     this.#newest = "";
     this.#cursor = null;
     fill(this.#tail, h("div.spinner", { role: "status", "aria-label": t("Loading") }));
@@ -117,12 +143,27 @@ class NotificationsPage {
   }
 
   #received = (event) => {
-    if (document.visibilityState === "hidden" || !this.#filters.includes(event.detail)) return;
+    const notification = event.detail;
+    if (document.visibilityState === "hidden" || !this.#filters.includes(notification)) return;
+    if (notification.kind === "follow_request") this.#loadRequests();
+    this.#arrived += 1;
+    if (this.#arrived > MOST_ARRIVED && scrollY > innerHeight) this.#cut();
+    // It belongs before the first row; a message says that there is something new.
+    if (this.#rows.isCut) return;
     event.preventDefault();
-    this.#put(event.detail, true);
+    if (this.#arrived > MOST_ARRIVED || this.#isLoading) {
+      this.#reload();
+      return;
+    }
+    this.#noteNewest(notification.position);
+    this.#rows.insert(notification).classList.add("arriving");
     this.#updateTail();
-    if (event.detail.kind === "follow_request") this.#requests.load().catch((error) => this.#app.toasts.error(error));
   };
+
+  #cut() {
+    this.#rows.isCut = true;
+    this.#updateTail();
+  }
 
   /** Mark what arrives while the list is open as seen; the counters may arrive after the list was marked. */
   #countChanged = ({ detail: unseen }) => {
@@ -130,19 +171,24 @@ class NotificationsPage {
     if (unseen > 0 && document.visibilityState === "visible" && this.#fetched) this.#markSeen();
   };
 
-  /** Show a change that brings no news where the notification is; one that is not in the list belongs somewhere below. */
+  /** Show a change that brings no news where the notification is; one that is not in the list belongs where its position is. */
   #changed = ({ detail: notification }) => {
     this.#gone.delete(notification.id);
     if (!this.#filters.includes(notification)) return;
-    const shown = this.#shown.get(notification.id);
-    if (!shown) {
-      if (document.visibilityState === "visible") this.#load();
-      return;
+    if (this.#rows.has(notification.id)) this.#rows.change(notification);
+    else if (document.visibilityState === "visible" && this.#fetched && this.#covers(notification)) {
+      this.#rows.insert(notification);
+      this.#updateTail();
     }
-    const row = this.#row(notification);
-    shown.row.replaceWith(row);
-    this.#shown.set(notification.id, { notification, row });
   };
+
+  /** Return whether the place of a notification is among the rows, and not before or after them. */
+  #covers({ position }) {
+    const positions = this.#rows.all.map(({ notification }) => notification.position);
+    const isBefore = positions.every((other) => other < position);
+    const isAfter = positions.every((other) => other > position);
+    return !(isBefore && this.#rows.isCut) && !(isAfter && this.#cursor);
+  }
 
   /** Show what another device of the user has marked. What this page marks as seen itself stays highlighted. */
   #marked = ({ detail: chosen }) => {
@@ -159,7 +205,7 @@ class NotificationsPage {
 
   /** Return the shown entries that all conditions of a publication choose. */
   #chosen({ ids, up_to: position, kinds }) {
-    return [...this.#shown.values()].filter(
+    return this.#rows.all.filter(
       ({ notification }) =>
         (!ids || ids.includes(notification.id)) &&
         (!position || notification.position <= position) &&
@@ -168,42 +214,25 @@ class NotificationsPage {
   }
 
   #remove(ids) {
-    for (const id of ids) {
-      this.#shown.get(id)?.row.remove();
-      this.#shown.delete(id);
-    }
+    this.#rows.remove(ids);
     this.#updateTail();
   }
 
   /** Remove the entries about a user alone, and fetch those about several. */
   #accountHidden(userId) {
-    const concerned = [...this.#shown.values()].filter(({ notification }) => notification.actors.some(({ id }) => id === userId));
+    const concerned = this.#rows.all.filter(({ notification }) => notification.actors.some(({ id }) => id === userId));
     const alone = concerned.filter(({ notification }) => notification.actors.length === 1).map(({ notification }) => notification.id);
     for (const id of alone) this.#gone.add(id);
     this.#remove(alone);
     if (concerned.length > alone.length) this.#app.notificationCenter.refresh();
   }
 
-  /** Show a notification; a newer version of it, with one more user, replaces the one in `former`. */
-  #put(notification, first, former = this.#shown) {
-    const row = this.#row(notification);
-    const before = former.get(notification.id);
-    // What this page has marked as seen stays highlighted.
-    if (before?.row.classList.contains("new") && before.notification.position === notification.position) row.classList.add("new");
-    if (notification.position > this.#newest) this.#newest = notification.position;
-    before?.row.remove();
-    this.#shown.set(notification.id, { notification, row });
-    if (first) {
-      row.classList.add("arriving");
-      this.#list.prepend(row);
-    } else this.#list.append(row);
-  }
-
   #updateTail() {
-    this.#list.hidden = this.#shown.size === 0;
-    this.#offer.consider(this.#shown.size);
+    const { size } = this.#rows;
+    this.#newer.hidden = !this.#rows.isCut;
+    this.#offer.consider(size);
     const more = h("button.button.plain", { type: "button", onclick: () => this.#load(this.#cursor) }, t("Show older"));
-    if (this.#shown.size > 0) fill(this.#tail, this.#cursor && h("div.empty-state", {}, more));
+    if (size > 0) fill(this.#tail, this.#cursor && h("div.empty-state", {}, more));
     else if (this.#cursor) this.#load(this.#cursor);
     else fill(this.#tail, emptyState(...this.#filters.empty));
   }
