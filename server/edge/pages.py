@@ -55,6 +55,7 @@ CLIENT_ROUTES = (
     "/settings/webhooks",
     "/settings/webhooks/{id}",
     "/settings/data",
+    "/settings/reports",
     "/settings/decisions",
     "/settings/deletion",
     "/decisions",

@@ -192,3 +192,48 @@ async def test_pages_without_cases(site: Site) -> None:
     await visitor.sees(visitor.page.get_by_role("heading", name="No decisions"))
     await visitor.open("/moderation")
     await visitor.sees(visitor.page.get_by_role("heading", name="For moderators"))
+
+
+async def test_the_reports_of_a_user(site: Site, promote: Promote) -> None:
+    """What a user has reported is in the settings, with the outcome; a notification leads there."""
+    author = await site.create_account()
+    judge = await promote(await site.create_account())
+    photo = await _published(author)
+    visitor = await site.signed_in(viewport=PHONE)
+    await report(visitor.account, "photo", photo["id"], "spam", "Buy a lake.")
+    await report(visitor.account, "user", author.id, "hate")
+    await decide(judge, await case_about(judge, photo["id"]), "hide")
+    page = visitor.page
+    await visitor.open("/settings/reports")
+    rows = page.locator("li.decision")
+    await expect(rows).to_have_count(2, timeout=WITHIN)
+    await expect(rows.nth(0)).to_contain_text("You reported an account")
+    await expect(rows.nth(0)).to_contain_text("A moderator has not decided yet.")
+    await expect(rows.nth(1)).to_contain_text("Buy a lake.")
+    await expect(rows.nth(1)).to_contain_text("The moderators agreed with you and acted.")
+    await rows.nth(0).get_by_role("link", name="Open the profile").click()
+    await visitor.sees(page.get_by_role("heading", name=author.name))
+    await visitor.visit("Notifications")
+    await page.locator(".notifications li a").click()
+    await page.wait_for_url("**/settings/reports", timeout=WITHIN)
+
+
+async def test_reports_that_are_not_there(site: Site) -> None:
+    """Without reports the page says where to report; one that could not be loaded is tried again."""
+    visitor = await site.signed_in()
+    visitor.expect_error("status of 5|ERR_INTERNET_DISCONNECTED")
+    page = visitor.page
+    await visitor.open("/settings/reports")
+    await visitor.sees(page.get_by_role("heading", name="No reports"))
+    address = re.compile("/users/me/reports")
+    problem = {"status": 500, "code": "internal", "detail": "Something broke."}
+    await page.route(address, lambda route: route.fulfill(status=500, json=problem))
+    await visitor.open("/settings/reports")
+    await visitor.sees(page.get_by_role("heading", name="Could not load your reports"))
+    await page.unroute(address)
+    await page.get_by_role("button", name="Try again").click()
+    await visitor.sees(page.get_by_role("heading", name="No reports"))
+    await page.route(address, lambda route: route.abort("internetdisconnected"))
+    await visitor.go("/settings/decisions")
+    await visitor.go("/settings/reports")
+    await visitor.sees(page.get_by_role("heading", name="Not available offline"))

@@ -36,6 +36,7 @@ export function notificationRow(notification, thumb, on) {
 }
 
 function targetOf({ actors, comment, decision_id: decision, kind, photo_id: photo, security, webhook_id: webhook }) {
+  if (kind === "report_answered") return "/settings/reports";
   if (photo) return photoPath(photo) + (comment ? `?comment=${comment.id}` : "");
   if (decision) return "/settings/decisions";
   if (kind === "export_ready") return "/settings/data";

@@ -54,7 +54,7 @@ export function reportDialog(app, { kind, id, what, account }) {
       h("div.report-thanks", {}, icon("check"), h("h2", { id: "report-heading", tabindex: "-1" }, t("Thank you"))),
       h("p", {}, t("A moderator looks at it, and you are notified of the outcome. Your report is confidential.")),
       account && h("p.secondary", {}, t("You can also mute or block {name} on their profile.", { name: `@${account}` })),
-      h("div.dialog-actions", {}, h("button.button", { type: "button", onclick: () => dialog.close() }, t("Done"))),
+      h("div.dialog-actions", {}, h("a.button.plain", { href: "/settings/reports", onclick: () => dialog.close() }, t("Your reports")), h("button.button", { type: "button", onclick: () => dialog.close() }, t("Done"))),
     );
     dialog.querySelector("h2").focus();
   };

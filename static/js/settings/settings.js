@@ -13,6 +13,7 @@ import { developerSection } from "./developer_apps.js";
 import { fill, h, icon } from "../elements/dom.js";
 import { isModerator } from "../moderation/moderation.js";
 import { installOffer } from "./install.js";
+import { ownReportsPage } from "../reports/own_reports.js";
 import { notificationSection } from "../notifications/notification_settings.js";
 import { privacySection } from "./privacy_settings.js";
 import { profileSection } from "./profile_settings.js";
@@ -43,7 +44,8 @@ const SECTIONS = [
   { path: "/settings/tokens", label: t("Access tokens"), iconName: "key", text: t("For your own programs"), page: accessTokensSection },
   { path: "/settings/developer", label: t("Developer"), iconName: "gear", text: t("Applications that you have made"), page: developerSection },
   { path: "/settings/data", label: t("Your data"), iconName: "layers", text: t("Export it, or import photos from elsewhere"), page: dataExportPage },
-  { path: "/settings/decisions", label: t("Decisions"), iconName: "flag", text: t("What moderators have decided about you"), page: decisionsPage },
+  { path: "/settings/reports", label: t("Your reports"), iconName: "flag", text: t("What you have reported, and what became of it"), page: ownReportsPage },
+  { path: "/settings/decisions", label: t("Decisions"), iconName: "check", text: t("What moderators have decided about you"), page: decisionsPage },
   { path: "/settings/deletion", label: t("Delete account"), iconName: "trash", text: t("With everything that belongs to it"), page: deletionSection },
 ];
 

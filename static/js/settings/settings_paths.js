@@ -16,6 +16,7 @@ export const SETTINGS_PATHS = [
   "/settings/blocked",
   "/settings/webhooks",
   "/settings/data",
+  "/settings/reports",
   "/settings/decisions",
   "/settings/deletion",
   "/settings/close-friends",
