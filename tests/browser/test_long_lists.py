@@ -100,14 +100,15 @@ async def keeps(page: Page, before: list[list[Any]]) -> None:
     await eventually(same, within=WITHIN / 1000)
 
 
-async def test_thousands_of_photos_in_a_bounded_page(site: Site, service_folder: Path) -> None:
+@pytest.mark.parametrize(("kind", "step"), [("grid", 2), ("feed", 5)])
+async def test_thousands_of_photos_in_a_bounded_page(site: Site, service_folder: Path, kind: str, step: int) -> None:
     """Down to the last photo and back to the first, each is there once and in order, and the page does not grow."""
     shown = await gallery(site, service_folder, PHOTOS)
-    visitor = await reader(site, shown, "grid", viewport=PHONE)
+    visitor = await reader(site, shown, kind, viewport=PHONE)
     before = await visitor.page.evaluate(SHOWN)
     # Eight rows are drawn above and below the screen, so that no photo is left out.
-    down = await read(visitor.page, shown.ids)
-    up = await read(visitor.page, shown.ids, up=True)
+    down = await read(visitor.page, shown.ids, step=step)
+    up = await read(visitor.page, shown.ids, step=step, up=True)
     assert max(down, up) < MOST_ELEMENTS
     await keeps(visitor.page, before)
 

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
+import asyncpg
 from playwright.async_api import Locator, Route, expect
 
+from server.operation.data_dir import read_run_file
+from storage import ids
 from tests.browser.visitor import PHONE, WITHIN, Site, Visitor, published
 from tests.support.eventually import eventually
+from tests.support.many_photos import copies
 from tests.support.pictures import photograph
 
 
@@ -187,6 +192,55 @@ async def test_arranging_a_collection(site: Site) -> None:
     await _has_order(owner, collection, [two, four, three, one])
     await owner.page.locator(f"a.cell[href='/p/{four}']").click()
     await owner.sees(owner.page.locator(".photo-page"))
+
+
+FILL = """
+    INSERT INTO collection_items (shard, collection_id, photo_id, owner_id, position)
+    SELECT i.shard, i.collection_id, p.id, i.owner_id, i.position - p.place * 1000
+    FROM collection_items i CROSS JOIN unnest($2::bigint[]) WITH ORDINALITY AS p (id, place)
+    WHERE i.collection_id = $1"""
+
+
+async def _long_collection(owner: Visitor, folder: Path, photo: str, number: int) -> tuple[str, list[str]]:
+    """Create a collection of a photo and copies of it; return its id and those of the photos in their order."""
+    collection = await _collection(owner, "Space", [photo])
+    others = await copies(folder / "data", photo, number - 1, caption="comet")
+    connection = await asyncpg.connect(read_run_file(folder / "data")["database"])
+    await connection.execute(FILL, ids.decode(collection), [ids.decode(each) for each in others])
+    await connection.close()
+    return collection, [photo, *others]
+
+
+async def test_arranging_a_long_collection(site: Site, service_folder: Path) -> None:
+    """The page stays bounded; a photo moves over a distance that is not drawn, keeps the focus and is in sight."""
+    owner = await site.signed_in()
+    photo = await owner.account.upload(photograph("rocket"), "comet")
+    await published(owner.account, photo["id"])
+    collection, photos = await _long_collection(owner, service_folder, photo["id"], 300)
+    page = owner.page
+    await owner.open(f"/c/{collection}")
+    await owner.sees(page.locator(f".arranged[data-photo='{photos[0]}']"))
+    await _arrange(owner)
+    last = page.locator(f".arranged[data-photo='{photos[-1]}']")
+    async with asyncio.timeout(WITHIN / 1000):
+        while not await last.count():
+            await page.evaluate("() => scrollBy({ top: innerHeight, behavior: 'instant' })")
+            await page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+            assert await page.locator(".arranged").count() < 200
+    front = last.get_by_role("button", name="Move to the front")
+    await front.click()
+    await owner.sees(page.get_by_text("Place 1 of 300"))
+    await expect(front).to_be_focused()
+    await expect(last).to_be_in_viewport(timeout=WITHIN)
+    await page.keyboard.press("ArrowRight")
+    expected = [photos[0], photos[-1], *photos[1:-1]]
+
+    async def arranged() -> bool:
+        shown = await _shown(owner)
+        return shown == expected[: len(shown)] and await _listed(owner, collection) == expected[:20]
+
+    await eventually(arranged, within=WITHIN / 1000)
+    assert await page.locator(".arranged").count() < 200
 
 
 async def test_a_move_that_fails(site: Site) -> None:

@@ -31,7 +31,8 @@ export class ListWindow {
   /** The upper edge of each row in the list and, as the last number, the end of the list with a gap; null if they have to be computed again. */
   #tops = null;
   #isArranged = true;
-  #whole = false;
+  /** The entry that stays in the page wherever it is, as while it is dragged; null without one. */
+  held = null;
   /** Where the list is read: `{id, top}`, an entry on the screen and the distance of its upper edge from that of the window; null at its beginning. */
   place = null;
   #resized = new ResizeObserver((records) => this.#measured(records));
@@ -51,13 +52,6 @@ export class ListWindow {
     return this.#entries;
   }
 
-  /** With `true` every row is drawn, and what changes the order of the elements changes that of the entries. */
-  set whole(whole) {
-    this.#readOrder();
-    this.#whole = whole;
-    this.update();
-  }
-
   leave() {
     removeEventListener("scroll", this.update);
     this.#resized.disconnect();
@@ -66,18 +60,29 @@ export class ListWindow {
 
   /** Insert entries before the one at an index. */
   insert(index, ...entries) {
-    this.#readOrder();
     this.#entries.splice(index, 0, ...entries);
     this.#changed();
   }
 
   remove(entry) {
-    this.#readOrder();
     const index = this.#entries.indexOf(entry);
     if (index < 0) return;
     this.#entries.splice(index, 1);
     this.#erase(entry);
     this.#changed();
+  }
+
+  /** Move an entry to an index; it is in the page afterwards if it was before, and loses the focus. */
+  move(entry, index) {
+    this.#entries.splice(this.#entries.indexOf(entry), 1);
+    this.#entries.splice(index, 0, entry);
+    this.#changed();
+    // What is read is not where the moved entry was, so the elements are put in order before anything else is.
+    this.#arrange();
+    const { held } = this;
+    this.held = entry;
+    this.update();
+    this.held = held;
   }
 
   clear() {
@@ -158,9 +163,7 @@ export class ListWindow {
   #drawNear({ first, last }) {
     const rows = new Set();
     const end = this.#tops.length - 1;
-    const from = this.#whole ? 0 : first - DRAWN;
-    const to = this.#whole ? end - 1 : last + DRAWN;
-    for (let row = Math.max(0, from); row <= Math.min(end - 1, to); row++) rows.add(row);
+    for (let row = Math.max(0, first - DRAWN); row <= Math.min(end - 1, last + DRAWN); row++) rows.add(row);
     // A row is drawn as a whole. After an insertion the cells of a row may come from two.
     for (const { row } of this.#drawn) if (row >= first - KEPT && row <= last + KEPT) rows.add(row);
     const missing = [];
@@ -189,10 +192,9 @@ export class ListWindow {
   }
 
   #eraseFar({ first, last }) {
-    if (this.#whole) return false;
     // The row with the focus stays, so that the keys go on from there.
     const focused = [...this.#drawn].find(({ element }) => element.contains(document.activeElement))?.row;
-    const isFar = ({ row }) => (row < first - KEPT || row > last + KEPT) && row !== focused;
+    const isFar = ({ row }) => (row < first - KEPT || row > last + KEPT) && row !== focused && row !== this.held?.row;
     const far = [...this.#drawn].filter(isFar);
     for (const entry of far) this.#erase(entry);
     return far.length > 0;
@@ -237,13 +239,6 @@ export class ListWindow {
       else this.#body.insertBefore(element, next);
     }
     this.#isArranged = true;
-  }
-
-  #readOrder() {
-    if (!this.#whole) return;
-    const order = new Map([...this.#body.children].map((element, index) => [element, index]));
-    this.#entries.sort((one, other) => (order.get(one.element) ?? Infinity) - (order.get(other.element) ?? Infinity) || 0);
-    this.#changed();
   }
 
   /**

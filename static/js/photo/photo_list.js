@@ -70,9 +70,19 @@ export class PhotoList {
     return this.#byId.has(id);
   }
 
-  /** With `true` all photos that were loaded are in the page, so that their elements can be moved. */
-  set whole(whole) {
-    this.#window.whole = whole;
+  /** The ids of the photos that were loaded, in the order of the list. */
+  get ids() {
+    return this.#window.entries.map(({ id }) => id);
+  }
+
+  /** Move a photo to an index. */
+  move(id, index) {
+    this.#window.move(this.#byId.get(id), index);
+  }
+
+  /** Keep the element of a photo in the page, wherever it is; null releases it. */
+  hold(id) {
+    this.#window.held = this.#byId.get(id) ?? null;
   }
 
   /** The photos that are loaded, the newest first. */

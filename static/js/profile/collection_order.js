@@ -16,9 +16,9 @@ export class CollectionOrder {
   #path;
   #list = null;
   #active = false;
+  /** The cell that is being dragged, and the place where it was. */
   #dragged = null;
-  /** Where the dragged photo was: the photo that followed it. */
-  #origin = null;
+  #origin = 0;
   #sent = Promise.resolve();
   /** Moves of before an error are not sent any more. */
   #generation = 0;
@@ -82,17 +82,15 @@ export class CollectionOrder {
     this.#set(false);
   }
 
-  get #cells() {
-    return [...this.#list.body.querySelectorAll(".arranged")];
+  #placeOf(element) {
+    return this.#list.ids.indexOf(element.dataset.photo);
   }
 
   #set(active) {
     this.#active = active;
     this.#bar.hidden = !active;
     this.#list.body.classList.toggle("arranging", active);
-    // A photo can be moved to any place that was loaded.
-    this.#list.whole = active;
-    for (const element of this.#cells) this.#show(element);
+    for (const element of this.#list.body.querySelectorAll(".arranged")) this.#show(element);
   }
 
   /** While photos are arranged, a click on one does not open it. */
@@ -103,18 +101,18 @@ export class CollectionOrder {
   }
 
   #move(element, move) {
-    const { body } = this.#list;
     const focused = element.contains(document.activeElement) ? document.activeElement : null;
-    const before = { first: body.firstElementChild, earlier: element.previousElementSibling, later: element.nextElementSibling?.nextElementSibling ?? null }[move];
-    const nowhere = move === "later" ? !element.nextElementSibling : before === null || before === element;
-    if (!nowhere) {
-      body.insertBefore(element, before);
-      this.#moved(element);
-    } else {
+    const place = this.#placeOf(element);
+    const target = { first: 0, earlier: place - 1, later: place + 1 }[move];
+    const { photo } = element.dataset;
+    if (target === place || target < 0 || target >= this.#list.ids.length) {
       this.#announce(element);
+      return;
     }
+    this.#list.move(photo, target);
     // An element that is moved in the document loses the focus.
-    focused?.focus();
+    focused?.focus({ preventScroll: true });
+    this.#moved(element);
   }
 
   #moved(element) {
@@ -122,7 +120,7 @@ export class CollectionOrder {
     element.scrollIntoView({ block: "nearest" });
     const generation = this.#generation;
     const { photo } = element.dataset;
-    const after = element.previousElementSibling?.dataset.photo ?? null;
+    const after = this.#list.ids[this.#placeOf(element) - 1] ?? null;
     this.#sent = this.#sent.then(() => generation === this.#generation && this.#send(photo, after));
   }
 
@@ -137,15 +135,15 @@ export class CollectionOrder {
   }
 
   #announce(element) {
-    const cells = this.#cells;
-    fill(this.#announcement, t("Place {place} of {count}", { place: cells.indexOf(element) + 1, count: cells.length }));
+    fill(this.#announcement, t("Place {place} of {count}", { place: this.#placeOf(element) + 1, count: this.#list.ids.length }));
   }
 
   #dragStarted(event) {
     const element = event.target.closest(".arranged");
     if (!this.#active || !element) return;
     this.#dragged = element;
-    this.#origin = element.nextElementSibling;
+    this.#origin = this.#placeOf(element);
+    this.#list.hold(element.dataset.photo);
     event.dataTransfer.effectAllowed = "move";
     event.dataTransfer.setData("text/plain", element.dataset.photo);
     element.classList.add("dragged");
@@ -160,7 +158,9 @@ export class CollectionOrder {
     if (!target || target === dragged) return;
     const box = target.getBoundingClientRect();
     const leads = event.clientX < box.left + box.width / 2 === (lineDirection() === 1);
-    this.#list.body.insertBefore(dragged, leads ? target : target.nextElementSibling);
+    const others = this.#list.ids.filter((id) => id !== dragged.dataset.photo);
+    const place = others.indexOf(target.dataset.photo) + (leads ? 0 : 1);
+    if (place !== this.#placeOf(dragged)) this.#list.move(dragged.dataset.photo, place);
   }
 
   #dragEnded(event) {
@@ -168,9 +168,10 @@ export class CollectionOrder {
     if (!dragged) return;
     this.#dragged = null;
     dragged.classList.remove("dragged");
-    const isBack = dragged.nextElementSibling === this.#origin;
+    this.#list.hold(null);
+    if (this.#placeOf(dragged) === this.#origin) return;
     // Without a drop, as after Escape or outside, the photo returns.
-    if (event.dataTransfer.dropEffect === "none") this.#list.body.insertBefore(dragged, this.#origin);
-    else if (!isBack) this.#moved(dragged);
+    if (event.dataTransfer.dropEffect === "none") this.#list.move(dragged.dataset.photo, this.#origin);
+    else this.#moved(dragged);
   }
 }
