@@ -10,7 +10,7 @@ import { canEdit } from "./picture_edits.js";
 export const MAX_PICTURES = 10;
 
 export class ChosenPictures {
-  /** Objects {preview, altText}, with the `file` of a new one, and whatever else they were added with. */
+  /** Objects {preview, altText}, with the `file` of a new one, the description `fromFile` of one that has it, and whatever else they were added with. */
   #list = [];
   #selected = 0;
   #altText;
@@ -25,6 +25,8 @@ export class ChosenPictures {
   #another;
   #add;
   #failed;
+  /** Shown while the description is that of the file. */
+  #note = h("p.hint", { id: "description-from-file", hidden: true }, t("This description is from the file. Change it if it does not fit."));
   element;
 
   /**
@@ -38,8 +40,11 @@ export class ChosenPictures {
     this.#add = add && h("span.add", {}, add);
     this.#changed = changed;
     this.element = h("div.chosen", {}, this.#preview, h("div.strip-row", {}, this.#strip, this.#add, this.#crop, this.#tools));
+    altText.element.append(this.#note);
+    altText.input.setAttribute("aria-describedby", `${altText.input.getAttribute("aria-describedby")} ${this.#note.id}`);
     altText.input.addEventListener("input", () => {
       if (this.size > 0) this.#list[this.#selected].altText = altText.input.value;
+      this.#showNote();
       changed();
     });
   }
@@ -71,7 +76,13 @@ export class ChosenPictures {
   select(place) {
     this.#selected = Math.max(0, Math.min(place, this.size - 1));
     this.#altText.input.value = this.#list[this.#selected]?.altText ?? "";
+    this.#showNote();
     this.#draw();
+  }
+
+  #showNote() {
+    const { altText, fromFile } = this.#list[this.#selected] ?? {};
+    this.#note.hidden = !fromFile || altText !== fromFile;
   }
 
   /** Remove all pictures. */

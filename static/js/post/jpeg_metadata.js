@@ -42,7 +42,7 @@ function joined(buffer, parts) {
 }
 
 /** Return the segments {marker, start, end, view} before the pixels; null if the file is no JPEG. */
-function segmentsOf(buffer) {
+export function segmentsOf(buffer) {
   const view = new DataView(buffer);
   if (view.byteLength < 4 || view.getUint16(0) !== SOI) return null;
   const segments = [];
@@ -58,12 +58,12 @@ function segmentsOf(buffer) {
   return segments;
 }
 
-function isExif({ marker, start, end, view }) {
+export function isExif({ marker, start, end, view }) {
   return marker === APP1 && end - start >= 18 && view.getUint32(start + 4) === 0x45786966; // "Exif"
 }
 
 /** Return the first directory of EXIF as {entries, next}, the offsets of its entries and of the link to the second; null if it is damaged. */
-function directory(view, { start, end }) {
+export function directory(view, { start, end }) {
   const tiff = start + 10;
   const little = view.getUint16(tiff) === 0x4949;
   const first = tiff + view.getUint32(tiff + 4, little);

@@ -3,6 +3,7 @@
 import { audienceField, rememberAudience, rememberedAudience } from "./audience.js";
 import { draftOffer } from "./draft_offer.js";
 import { ChosenPictures } from "./chosen_pictures.js";
+import { descriptionOf } from "./file_description.js";
 import { fill, h, icon } from "../elements/dom.js";
 import { checkbox, field, form } from "../elements/form.js";
 import { TextCompletion } from "../users/text_completion.js";
@@ -102,7 +103,8 @@ class UploadPage {
       const problem = (await fileError(file)) ?? this.#pictures.refusal(file);
       if (problem) problems.push(files.length > 1 ? t("{file}: {problem}", { file: file.name, problem }) : problem);
       else {
-        this.#pictures.add({ file, altText });
+        const fromFile = altText ? "" : await descriptionOf(file);
+        this.#pictures.add({ file, altText: altText || fromFile, fromFile });
         altText = "";
       }
     }
@@ -273,7 +275,7 @@ function describingFields(audience) {
   return {
     caption: field("caption", t("Caption"), { kind: "textarea", attributes: { maxlength: 2200, "data-focus": "" } }),
     altText: field("alt_text", t("Description"), {
-      hint: t("Describe the photo for people who cannot see it."),
+      hint: t("It helps people who cannot see the photo. You can leave it out."),
       attributes: { maxlength: 1000 },
     }),
     tags: field("tags", t("Tags"), { hint: t("For example: sea, evening"), attributes: { autocapitalize: "none" } }),
