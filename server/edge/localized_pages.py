@@ -7,6 +7,7 @@ from html import escape
 from locales.catalogues import ENGLISH, direction, translate
 from locales.sentences import marked
 from server.edge.joined_modules import FOLDER
+from server.edge.localized_manifests import MANIFEST, manifest_name
 from server.edge.static_files import StaticFile, StaticVersion
 
 # The texts in index.html; all others are written by scripts.
@@ -41,6 +42,7 @@ def localized(page: bytes, version: str, language: str) -> bytes:
     page = page.replace(_HTML, f'<html lang="{language}" dir="{direction(language)}">'.encode())
     preload = f'<link rel="modulepreload" href="/static/v-{version}/{FOLDER}/texts/{language}.js">\n    '.encode()
     page = page.replace(_SCRIPT, preload + _SCRIPT, 1)
+    page = page.replace(f"/{MANIFEST}".encode(), f"/{manifest_name(language)}".encode())
     for text in _TEXTS:
         translated = escape(translate(text, language)).encode()
         for before, after in ((b">", b"<"), (b'"', b'"')):

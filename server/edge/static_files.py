@@ -23,6 +23,7 @@ from aiohttp import web
 
 from locales.page_modules import page_modules
 from server.edge.joined_modules import FOLDER, WORKER, ModuleFormError, joined_files
+from server.edge.localized_manifests import localized_manifests
 from server.edge.service_worker import with_shell
 
 log = structlog.get_logger(__name__)
@@ -148,6 +149,7 @@ def _read(paths: Mapping[str, Path]) -> StaticVersion:
     for name, content in contents.items():
         digest.update(name.encode() + b"\0" + hashlib.sha256(content).digest())
     version = digest.hexdigest()[:16]
+    contents |= localized_manifests(contents)
     try:
         contents |= joined_files(contents, version)
     except ModuleFormError as error:

@@ -6,6 +6,8 @@ from typing import Any
 
 import orjson
 
+from locales.catalogues import translate
+from locales.sentences import counted_sentence, sentence
 from server.api.photo_serializer import PhotoSerializer
 from server.previews.link_preview import LinkPreview, PreviewImage
 from storage.errors import NotFoundError
@@ -22,14 +24,14 @@ OEMBED_PATH = "/oembed"
 
 
 class LinkPreviews:
-    """Previews of `/p/{id}` and `/u/{username}`; there is none of what a visitor may not see."""
+    """Previews of `/p/{id}` and `/u/{username}` in a language; there is none of what a visitor may not see."""
 
     def __init__(self, reads: Reads, serializer: PhotoSerializer, public_url: str) -> None:
         self._reads = reads
         self._serializer = serializer
         self._public_url = public_url.rstrip("/")
 
-    async def photo(self, photo_id: str) -> LinkPreview:
+    async def photo(self, photo_id: str, language: str) -> LinkPreview:
         """Return the preview of a photo; raise `NotFoundError` if visitors may not see it."""
         try:
             number = decode(photo_id)
@@ -41,9 +43,9 @@ class LinkPreviews:
             return photo, await users.get(db, photo.author.id)
 
         photo, author = await self._reads.read(None, read)
-        return self._of_photo(photo, author)
+        return self._of_photo(photo, author, language)
 
-    async def profile(self, username: str) -> LinkPreview:
+    async def profile(self, username: str, language: str) -> LinkPreview:
         """Return the preview of a public account; raise `NotFoundError` for any other."""
         user = await self._reads.read(None, lambda db: users.find(db, username))
         if user.private:
@@ -54,28 +56,35 @@ class LinkPreviews:
             kind="profile",
             url=self._absolute(f"/u/{user.username}"),
             title=f"{name} (@{user.username})" if name != user.username else f"@{user.username}",
-            description=excerpt_of(user.bio) or f"{user.photos} photos · {user.followers} followers",
+            description=excerpt_of(user.bio) or _numbers(user, language),
             author=name,
             author_url=self._absolute(f"/u/{user.username}"),
-            images=(PreviewImage(url=self._absolute(picture), alt=f"Avatar of {name}"),) if picture else (),
+            images=(
+                PreviewImage(
+                    url=self._absolute(picture), alt=translate(sentence("Avatar of {name}", name=name), language)
+                ),
+            )
+            if picture
+            else (),
             indexed=user.searchable,
             oembed_url=self._absolute(OEMBED_PATH),
         )
 
-    def _of_photo(self, photo: Photo, author: User) -> LinkPreview:
+    def _of_photo(self, photo: Photo, author: User, language: str) -> LinkPreview:
         # The JSON that visitors get has the URLs of images that they may see.
         fields: dict[str, Any] = orjson.loads(self._serializer.serialize_one(photo, None, liked=False))
         name = _name(author)
         caption = excerpt_of(photo.caption)
+        unnamed = translate(sentence("Photo by {name}", name=name), language)
         return LinkPreview(
             kind="article",
             url=self._absolute(f"/p/{encode(photo.id)}"),
-            title=f"{name}: {caption}" if caption else f"Photo by {name}",
-            description=caption or excerpt_of(photo.alt_text) or f"A photo by {name}.",
+            title=f"{name}: {caption}" if caption else unnamed,
+            description=caption or excerpt_of(photo.alt_text) or unnamed,
             author=name,
             author_url=self._absolute(f"/u/{author.username}"),
             # A sensitive photo is blurred until its viewer wants to see it, and a preview cannot ask.
-            images=() if photo.sensitive else self._images(fields, photo.alt_text or f"Photo by {name}"),
+            images=() if photo.sensitive else self._images(fields, photo.alt_text or unnamed),
             indexed=author.searchable and not photo.sensitive,
             video_url=None if photo.sensitive else self._video(fields),
             oembed_url=self._absolute(OEMBED_PATH),
@@ -100,3 +109,12 @@ class LinkPreviews:
 
 def _name(user: User) -> str:
     return user.display_name or user.username
+
+
+def _numbers(user: User, language: str) -> str:
+    """Return how many photos and followers an account has."""
+    counted = (
+        counted_sentence("{count} photo", "{count} photos", user.photos),
+        counted_sentence("{count} follower", "{count} followers", user.followers),
+    )
+    return " · ".join(translate(each, language) for each in counted)

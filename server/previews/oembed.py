@@ -26,9 +26,9 @@ class OembedQuery(QueryModel):
     format: Literal["json"] = "json"  # oEmbed allows XML as well, which is seldom used
 
 
-async def oembed(query: OembedQuery, previews: LinkPreviews, public_url: str) -> dict[str, Any]:
+async def oembed(query: OembedQuery, previews: LinkPreviews, public_url: str, language: str) -> dict[str, Any]:
     """Return the answer to a query; raise `NotFoundError` for a URL that leads to nothing a visitor may see."""
-    preview = await _preview_of(query.url, previews, public_url)
+    preview = await _preview_of(query.url, previews, public_url, language)
     answer: dict[str, Any] = {
         "version": "1.0",
         "title": preview.title,
@@ -46,14 +46,14 @@ async def oembed(query: OembedQuery, previews: LinkPreviews, public_url: str) ->
     return {**answer, **_content(preview, query)}
 
 
-async def _preview_of(url: str, previews: LinkPreviews, public_url: str) -> LinkPreview:
+async def _preview_of(url: str, previews: LinkPreviews, public_url: str, language: str) -> LinkPreview:
     if not url.startswith(f"{public_url}/"):
         raise NotFoundError("page")
     match urlsplit(url).path.strip("/").split("/"):
         case ["p", photo_id]:
-            return await previews.photo(photo_id)
+            return await previews.photo(photo_id, language)
         case ["u", username]:
-            return await previews.profile(username)
+            return await previews.profile(username, language)
     raise NotFoundError("page")
 
 

@@ -8,6 +8,7 @@ from aiohttp import web
 from server.edge.api_request import ADDRESS
 from server.edge.authentication import CSRF_COOKIE
 from server.edge.guard import ANONYMOUS_QUOTA
+from server.edge.languages import language_of
 from server.identity.errors import RateLimitedError
 from server.identity.rate_limiter import RateLimiter
 from server.previews.link_previews import LinkPreviews
@@ -39,9 +40,10 @@ class PageHeads:
             return None
         try:
             await self._limiter.check_address(ANONYMOUS_QUOTA, request[ADDRESS], locally=True)
+            language = language_of(request)
             if photo_id is not None:
-                return (await self._previews.photo(photo_id)).head()
-            return (await self._previews.profile(username or "")).head()
+                return (await self._previews.photo(photo_id, language)).head()
+            return (await self._previews.profile(username or "", language)).head()
         except NotFoundError:
             return _HIDDEN
         except (RateLimitedError, UnavailableError) as error:

@@ -37,22 +37,22 @@ class LinkRoutes:
 
     async def oembed(self, request: ApiRequest) -> web.Response:
         """Handle `GET /oembed`."""
-        answer = await oembed(request.query(OembedQuery), self._previews, self._public_url)
+        language = _language_of(request)
+        answer = await oembed(request.query(OembedQuery), self._previews, self._public_url, language)
         response = json_response(orjson.dumps(answer))
+        response.headers.update(_in(language))
         # Scripts of any page may read what any program may.
         response.headers.update({**_HOUR, "Access-Control-Allow-Origin": "*"})
         return response
 
     async def embed(self, request: ApiRequest) -> web.Response:
         """Handle `GET /p/{id}/embed`."""
-        # In a frame of another site the browser has no cookie of this one.
-        language = accepted_language(request.http.headers.get("Accept-Language", ""))
-        page = embed_page(await self._previews.photo(request.http.match_info["id"]), language)
+        language = _language_of(request)
+        page = embed_page(await self._previews.photo(request.http.match_info["id"], language), language)
         headers = {
             "Content-Security-Policy": POLICY,
             "Cache-Control": "public, max-age=300",
-            "Content-Language": language,
-            "Vary": "Accept-Language",
+            **_in(language),
         }
         return web.Response(text=page, content_type="text/html", headers=headers)
 
@@ -67,3 +67,13 @@ class LinkRoutes:
     @staticmethod
     def _endpoint(path: str, handler: Handler, summary: str) -> Endpoint:
         return Endpoint(method="GET", path=path, handler=handler, summary=summary, tag="links", auth=Auth.NONE)
+
+
+def _language_of(request: ApiRequest) -> str:
+    """Return the language of a request by another site, for which the browser has no cookie of this one."""
+    return accepted_language(request.http.headers.get("Accept-Language", ""))
+
+
+def _in(language: str) -> dict[str, str]:
+    """Return what caches have to know about a response in a language."""
+    return {"Content-Language": language, "Vary": "Accept-Language"}

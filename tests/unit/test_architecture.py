@@ -71,7 +71,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "workers/mails": "locales storage",
         "workers/signals": "storage",
         "workers/caches": "storage storage/blobs storage/render workers/outbound workers/webhooks",
-        "workers/exports": "storage storage/blobs storage/postgres storage/render storage/stores",
+        "workers/exports": "locales storage storage/blobs storage/postgres storage/render storage/stores",
         "workers/imports": "storage storage/blobs storage/postgres storage/stores",
         JOBS: (
             "channels/bus channels/contract locales storage storage/blobs storage/cache storage/feeds storage/limits "

@@ -105,3 +105,9 @@ async def recipient(db: Queryable, user_id: int) -> Recipient | None:
     if row is None:
         return None
     return Recipient(**dict(row), claimed=await claimant(db, row["address"]) == user_id)
+
+
+async def language(db: Queryable, user_id: int) -> str:
+    """Return the language of texts to an account: the one that it has chosen, or that of its last session."""
+    found: str = await db.fetchval(f"SELECT {_LANGUAGE} FROM users a WHERE {_ACCOUNT}", user_id)
+    return found

@@ -174,3 +174,20 @@ async def test_bad_oembed_requests(api: Api, query: dict[str, str], status: int)
     response = await get(api, "/oembed", params=params)
     assert response.status == status, response.body
     assert response.json["code"]
+
+
+async def test_previews_are_in_the_language_of_the_client(api: Api) -> None:
+    """What PicShare says of photos and accounts without texts of their own; caches learn what decides about it."""
+    ann = await api.user("ann")
+    photo = await published(api, ann)
+    german = {"Accept-Language": "de"}
+    found = await tags(api, f"/p/{photo['id']}", **german)
+    assert found["og:title"] == found["og:description"] == found["og:image:alt"] == "Foto von ann"
+    assert (await tags(api, "/u/ann", **german))["description"] == "1 Foto · 0 Follower"
+    page = await get(api, f"/p/{photo['id']}", headers={"Accept": "text/html", **german})
+    assert (page.headers["Content-Language"], "Accept-Language" in page.headers["Vary"]) == ("de", True)
+    answer = await embedded(api, f"{SITE}/p/{photo['id']}")
+    assert answer.expect(200)["title"] == "Photo by ann"
+    answer = await get(api, "/oembed", params={"url": f"{SITE}/p/{photo['id']}"}, headers=german)
+    assert answer.expect(200)["title"] == "Foto von ann"
+    assert (answer.headers["Content-Language"], answer.headers["Vary"]) == ("de", "Accept-Language")

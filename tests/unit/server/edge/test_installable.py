@@ -42,6 +42,30 @@ def test_the_manifest_has_what_browsers_want_before_they_offer_to_install() -> N
             assert path.is_file()
 
 
+@pytest.mark.parametrize("language", ["en", "de", "ar"])
+async def test_the_manifest_is_in_the_language_of_the_page(language: str) -> None:
+    """A page leads to the manifest in its language, with the same id, whose texts are all translated."""
+    app = web.Application()
+    app.add_routes(Pages(STATIC).routes())
+    async with TestClient(TestServer(app)) as client:
+        page = await (await client.get("/", headers={"Accept-Language": language})).text()
+        (address,) = re.findall(r'<link rel="manifest" href="([^"]+)"', page)
+        response = await client.get(address)
+        assert response.content_type == "application/manifest+json"
+        found = json.loads(await response.text())
+    english = manifest()
+    assert (found["lang"], found["dir"], found["id"]) == (language, "rtl" if language == "ar" else "ltr", "/")
+    assert (found == english) is (language == "en")
+    for texts in (_texts(found), _texts(english)):
+        assert len(set(texts)) == 6
+    assert (set(_texts(found)) & set(_texts(english)) == set()) is (language != "en")
+
+
+def _texts(found: Any) -> list[str]:
+    named = [shortcut["name"] for shortcut in found["shortcuts"]]
+    return [found["description"], *named, *(shot["label"] for shot in found["screenshots"])]
+
+
 @pytest.mark.parametrize("name", sorted(ICONS))
 def test_icons_are_drawn_from_their_svg_files(name: str) -> None:
     """After a change of one, draw them again: `python -m tests.support.icons`."""

@@ -26,7 +26,7 @@ from storage.errors import ConflictError, NotFoundError, UnavailableError
 from storage.events import AccountDeleted, ExportRequested
 from storage.exports import Export, ExportState
 from storage.ids import encode
-from storage.models import LocationMetadata, Photo, User
+from storage.models import LanguageChoice, LocationMetadata, Photo, User
 from storage.postgres.database import Database
 from storage.reports import CaseAction, Category, DecisionSource, Report, SubjectKind
 from storage.stores.accounts import account_fields, account_restrictions, erasure, users
@@ -273,6 +273,18 @@ async def test_the_page_escapes_what_users_write(exporter: Exporter) -> None:
     assert "<script" not in page
     assert page.count("&quot;&gt;&lt;script&gt;alert(&#x27;1&#x27;)&lt;/script&gt;") == 6
     assert f'<img src="photos/{encode(photo.id)}.jpg" alt="&quot;&gt;' in page
+
+
+async def test_the_offline_page_in_the_language_of_the_account(exporter: Exporter) -> None:
+    """The page has its own texts, dates and numbers in the language that the user has chosen."""
+    ada = await new_user(exporter.db, "ada")
+    async with exporter.db.transaction() as tx:
+        await account_fields.update(tx, ada.id, language=LanguageChoice.DE)
+    await exporter.photo(ada, caption="Hügel")
+    page = (await exporter.made(ada)).read("index.html").decode()
+    assert '<html lang="de" dir="ltr">' in page
+    assert "<title>Ada bei PicShare</title>" in page
+    assert " · 0 Likes · 0 Kommentare" in page
 
 
 async def test_the_activity_streams(exporter: Exporter) -> None:
