@@ -310,7 +310,12 @@ PARTS = (
     ),
     Part(
         name="hub",
-        modules=["channels/hub/hub.py", "channels/hub/block_lists.py", "channels/hub/heartbeat.py"],
+        modules=[
+            "channels/hub/hub.py",
+            "channels/hub/pending_subscribes.py",
+            "channels/hub/block_lists.py",
+            "channels/hub/heartbeat.py",
+        ],
         tests=[
             "tests/unit/channels/hub",
             "tests/integration/channels/hub",

@@ -9,7 +9,8 @@ from channels.connection.stream_state import STREAMS
 from channels.contract.errors import LiveUnavailableError, NotOfferedError, PermissionDeniedError
 from channels.contract.ports import Grant, Identity, Ports, Recovery
 from channels.contract.settings import LiveSettings
-from channels.hub.hub import Hub, PermissionChanges
+from channels.hub.hub import Hub
+from channels.hub.pending_subscribes import PermissionChanges
 from channels.protocol.codes import ErrorCode
 from channels.protocol.effects import ReadHistory, Subscribe, Unsubscribe
 from channels.protocol.messages import RawJson, error_reply, history_result, reply
@@ -35,7 +36,7 @@ class SubscriptionHandler:
             return
         for _ in range(_AUTHORIZATIONS):
             # Collects the orders that arrive from here on; one that concerns this grant repeats the attempt.
-            with self._hub.watch_permissions(connection) as changes:
+            with self._hub.subscribes.watch_permissions(connection) as changes:
                 if await self._try_to_subscribe(connection, request, changes):
                     return
         raise PermissionDeniedError(f"the permission for {request.channel} was revoked")
@@ -74,7 +75,7 @@ class SubscriptionHandler:
         blocks = None if self._hub.blocks.is_loaded(identity.user_id) else await self._authorizer.blocks(identity)
         topic = topic_channel(grant.topic)
         async with self._pubsub.subscription(topic):
-            with self._hub.watch_topic(topic) as flag:
+            with self._hub.subscribes.watch_topic(topic) as flag:
                 # The initial data were read before the subscription and may be stale. Read them again, and repeat the
                 # whole attempt if a message arrives during that read, since they may or may not contain it.
                 if grant.data is not None:

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable
 
 from channels.bus.addressing import topic_channel
 from channels.connection.connection import Connection
@@ -20,34 +18,13 @@ from channels.connection.write_buffer import WriteScheduler
 from channels.contract.channels import PROJECTED
 from channels.contract.ports import Grant, Identity, Publication
 from channels.hub.block_lists import BlockLists
+from channels.hub.pending_subscribes import PendingSubscribes
 from channels.hub.star_followers import StarFollowers
 from channels.protocol import codes
 from channels.protocol.codes import Unsubscribed
 from channels.protocol.messages import publication_push, unsubscribe_push
 
 HeldStreams = dict[Connection, tuple[StreamState, ...]]
-
-
-@dataclass(slots=True, eq=False)  # each is another one, even if both are set
-class ChangeFlag:
-    """Set when a message arrives on the topic while a subscribe is in progress."""
-
-    changed: bool = False
-
-
-@dataclass(slots=True)
-class PermissionChanges:
-    """Orders that arrived while a subscribe was being authorized.
-
-    `owners` are those whose topics were revoked. `all` is set if everything that was read before is in doubt.
-    """
-
-    owners: set[int] = field(default_factory=set)
-    all: bool = False
-
-    def concern(self, owner_id: int) -> bool:
-        """Return whether a grant for the owner's topics may no longer be used."""
-        return self.all or owner_id in self.owners
 
 
 class Hub:
@@ -68,10 +45,9 @@ class Hub:
         # Subscribers are dict keys, not a set, because a dict keeps the order of insertion. That is about the order
         # of the connections in memory, which costs a delivery to thousands the fewest cache misses.
         self._by_topic: dict[bytes, dict[str, dict[Connection, None]]] = {}
-        self._watches: dict[bytes, list[ChangeFlag]] = {}
         # Owner → pub/sub channels of the owner's topics that have subscribers here.
         self._topics_of: dict[int, set[bytes]] = {}
-        self._subscribing: dict[Connection, PermissionChanges] = {}
+        self.subscribes = PendingSubscribes()
         self.blocks = BlockLists()
         self.stars = StarFollowers(group_of)
 
@@ -185,32 +161,10 @@ class Hub:
         For a loss: a revocation may have been missed, and a topic may be subscribed again by another client before a
         connection's turn to be recovered comes.
         """
-        for changes in self._subscribing.values():
-            changes.all = True
+        self.subscribes.mark_all_in_doubt()
         self._by_topic.clear()
         self._topics_of.clear()
         self.blocks.clear()
-
-    @contextmanager
-    def watch_topic(self, topic: bytes) -> Iterator[ChangeFlag]:
-        """Set the flag when a message arrives on the topic inside the block, with or without subscribers."""
-        flag = ChangeFlag()
-        self._watches.setdefault(topic, []).append(flag)
-        try:
-            yield flag
-        finally:
-            self._watches[topic].remove(flag)
-            if not self._watches[topic]:
-                del self._watches[topic]
-
-    @contextmanager
-    def watch_permissions(self, connection: Connection) -> Iterator[PermissionChanges]:
-        """Collect the orders about a connection's permissions that arrive inside the block."""
-        changes = self._subscribing[connection] = PermissionChanges()
-        try:
-            yield changes
-        finally:
-            del self._subscribing[connection]
 
     def deliver(self, user_ids: Collection[int], stream: str, item: Publication, *, more: bool = False) -> int:
         """Send a stream's publication to all connections of these users, and return their number.
@@ -237,7 +191,7 @@ class Hub:
         Returns their number; for `more` see `WriteScheduler.send_to_all`.
         """
         number = 0
-        self._mark_changed(topic)
+        self.subscribes.mark_changed(topic)
         excluded = self.blocks.excluded(topic, author_ids)
         for channel, subscribers in self._by_topic.get(topic, {}).items():
             message = SharedMessage(publication_push(channel, item))
@@ -253,7 +207,7 @@ class Hub:
 
     def close_topic(self, topic: bytes, *, spare_owner: bool = False, again: bool = False) -> None:
         """End all subscriptions to a topic, or all but the owner's; with `again` clients may subscribe again."""
-        self._mark_changed(topic)
+        self.subscribes.mark_changed(topic)
         code = Unsubscribed.INSUFFICIENT if again else Unsubscribed.SERVER
         # Copies, since ending a subscription removes it from both dicts.
         for channel, subscribers in list(self._by_topic.get(topic, {}).items()):
@@ -270,8 +224,7 @@ class Hub:
 
     def close_topics_of(self, owner_id: int, *, spare_owner: bool = False, last: Publication | None = None) -> None:
         """End all subscriptions to all topics of an owner, or all but the owner's own; `last` is delivered before."""
-        for changes in self._subscribing.values():
-            changes.owners.add(owner_id)
+        self.subscribes.mark_revoked(owner_id)
         for topic in list(self._topics_of.get(owner_id, ())):
             if last is not None:
                 self.deliver_topic(topic, last)
@@ -293,10 +246,7 @@ class Hub:
         code = Unsubscribed.SERVER if prefix is None else Unsubscribed.INSUFFICIENT
         for user_id in user_ids:
             for connection in self._by_user.get(user_id, ()):
-                # A subscribe is in progress: its grant was read before this order and must not be used.
-                changes = self._subscribing.get(connection)
-                if changes is not None:
-                    changes.owners.add(owner_id)
+                self.subscribes.mark_revoked(owner_id, connection)
                 for channel, grant in list(connection.channels.items()):
                     wanted = grant.owner_id == owner_id and topic in {None, grant.topic}
                     if wanted and grant.topic.startswith(prefix or ""):
@@ -307,7 +257,8 @@ class Hub:
         for user_id in user_ids:
             self.revoke([user_id], other_id)
             self.blocks.add(user_id, other_id)
-            for connection in self._mark_in_doubt(user_id):
+            for connection in self._by_user.get(user_id, ()):
+                self.subscribes.mark_in_doubt(connection)
                 for grant in connection.channels.values():
                     self.blocks.guard(connection, topic_channel(grant.topic))
 
@@ -315,7 +266,8 @@ class Hub:
         """Undo `block`, except for the subscriptions that it ended."""
         for user_id in user_ids:
             self.blocks.remove(user_id, other_id)
-            self._mark_in_doubt(user_id)
+            for connection in self._by_user.get(user_id, ()):
+                self.subscribes.mark_in_doubt(connection)
 
     def set_stars(self, user_id: int, stars: Iterable[int]) -> None:
         """Set the stars that a user follows, unless the user's last connection has ended meanwhile."""
@@ -353,18 +305,6 @@ class Hub:
                     state.hold()
                 held[connection] = states
         return held
-
-    def _mark_in_doubt(self, user_id: int) -> list[Connection]:
-        """Have the subscribes of a user that are in progress read the block list again; return the connections."""
-        connections = self._by_user.get(user_id, [])
-        for connection in connections:
-            if connection in self._subscribing:
-                self._subscribing[connection].all = True
-        return connections
-
-    def _mark_changed(self, topic: bytes) -> None:
-        for flag in self._watches.get(topic, ()):
-            flag.changed = True
 
 
 def _is_owner(connection: Connection, grant: Grant) -> bool:

@@ -103,17 +103,17 @@ async def test_a_second_leave_changes_nothing(scene: Scene) -> None:
 
 async def test_watches_of_a_topic_end_one_by_one(scene: Scene) -> None:
     """A flag is set by messages inside its block alone, and nothing is kept after the last one."""
-    with scene.hub.watch_topic(TOPIC) as longer:
-        with scene.hub.watch_topic(TOPIC) as shorter:
+    with scene.hub.subscribes.watch_topic(TOPIC) as longer:
+        with scene.hub.subscribes.watch_topic(TOPIC) as shorter:
             pass
         scene.hub.deliver_topic(TOPIC, Publication(data=b"1"))
     assert (longer.changed, shorter.changed) == (True, False)
-    assert not scene.hub._watches
+    assert not scene.hub.subscribes._flags
 
 
 async def test_watches_of_permissions_end(scene: Scene) -> None:
     """An order after the block does not reach what the block has collected."""
-    with scene.hub.watch_permissions(scene.connection) as changes:
+    with scene.hub.subscribes.watch_permissions(scene.connection) as changes:
         scene.hub.close_topics_of(1)
     scene.hub.close_topics_of(2)
     assert (changes.owners, changes.all) == ({1}, False)

@@ -115,12 +115,12 @@ async def test_lists_are_kept_while_a_user_is_here(scene: Scene) -> None:
 
 async def test_orders_reach_subscribes_in_progress(scene: Scene) -> None:
     """A revocation concerns the owner's grants, a block or unblock each grant: the list was read before it."""
-    with scene.hub.watch_permissions(scene.connection) as changes:
+    with scene.hub.subscribes.watch_permissions(scene.connection) as changes:
         scene.hub.revoke([VIEWER], OWNER)
         assert changes.concern(OWNER)
         assert not changes.concern(AUTHOR)
     for order in (scene.hub.block, scene.hub.unblock):
-        with scene.hub.watch_permissions(scene.connection) as changes:
+        with scene.hub.subscribes.watch_permissions(scene.connection) as changes:
             order([8], AUTHOR)
             assert not changes.concern(OWNER)
             order([VIEWER], AUTHOR)
@@ -132,7 +132,7 @@ async def test_all_topics_of_an_owner_end(scene: Scene) -> None:
     numbers = range(300)
     subscribe(scene, scene.connection, *(f"photo:{number}" for number in numbers))
     subscribe(scene, scene.connection, "photo:A", owner_id=6)
-    with scene.hub.watch_permissions(scene.connection) as changes:
+    with scene.hub.subscribes.watch_permissions(scene.connection) as changes:
         scene.hub.close_topics_of(OWNER)
         assert changes.concern(OWNER)
         assert not changes.concern(6)
@@ -159,7 +159,7 @@ async def test_nothing_is_delivered_after_a_loss(scene: Scene) -> None:
     A revocation may be among what was lost.
     """
     subscribe(scene, scene.connection, "photo:A")
-    with scene.hub.watch_permissions(scene.connection) as changes:
+    with scene.hub.subscribes.watch_permissions(scene.connection) as changes:
         scene.recovery.lost()
         assert changes.concern(OWNER)
     other, others = scene.device(user_id=8)
