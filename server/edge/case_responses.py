@@ -12,12 +12,12 @@ from server.edge.report_responses import (
     ReportResponse,
     appeal_fields,
     decision_fields,
-    report_fields,
     time_or_none,
 )
 from server.edge.responses import Id, ResponseModel, Time, UserSummaryResponse
 from storage.ids import encode
 from storage.models import Role
+from storage.render import reports
 from storage.render.timestamps import timestamp
 from storage.render.user_summary import user_summary_fields
 from storage.reports import (
@@ -140,7 +140,9 @@ class PendingAppealResponse(CaseAppealResponse):
 
 def case_report(report: Report, accounts: Accounts) -> CaseReportResponse:
     """Return the response for a report in a case."""
-    return CaseReportResponse(**report_fields(report), reporter=_user(report.reporter_id, accounts), trust=report.trust)
+    return CaseReportResponse(
+        **reports.report_fields(report), reporter=_user(report.reporter_id, accounts), trust=report.trust
+    )
 
 
 def case_decision(decision: Decision, accounts: Accounts) -> CaseDecisionResponse:

@@ -7,6 +7,7 @@ from typing import Any
 
 from server.edge.responses import Id, ResponseModel, Time
 from storage.ids import encode
+from storage.render import reports
 from storage.render.timestamps import timestamp
 from storage.reports import (
     Appeal,
@@ -37,7 +38,7 @@ class ReportResponse(ResponseModel):
     @classmethod
     def from_model(cls, report: Report) -> ReportResponse:
         """Return the response for a report."""
-        return cls(**report_fields(report))
+        return cls(**reports.report_fields(report))
 
 
 class DecisionResponse(ResponseModel):
@@ -83,38 +84,10 @@ class AppealResponse(ResponseModel):
         return cls(**appeal_fields(appeal))
 
 
-def report_fields(report: Report) -> dict[str, Any]:
-    """Return the fields of `ReportResponse`."""
-    return {
-        "id": encode(report.id),
-        "kind": report.subject_kind,
-        "subject_id": encode(report.subject_id),
-        "category": report.category,
-        "text": report.text,
-        "outcome": report.outcome,
-        "created_at": timestamp(report.created_at),
-        "answered_at": time_or_none(report.answered_at),
-    }
-
-
 def decision_fields(decision: Decision) -> dict[str, Any]:
     """Return the fields of `DecisionResponse`."""
     appealable = decision.action is not CaseAction.NONE and not decision.reverted and decision.appeal is None
-    return {
-        "id": encode(decision.id),
-        "kind": decision.subject_kind,
-        "subject_id": encode(decision.subject_id),
-        "action": decision.action,
-        "rule": decision.rule,
-        "reason": decision.reason,
-        "facts": decision.facts,
-        "automated": decision.automated,
-        "reverted": decision.reverted,
-        "reverts": None if decision.reverts is None else encode(decision.reverts),
-        "appeal": decision.appeal,
-        "redress": REDRESS if appealable else None,
-        "created_at": timestamp(decision.created_at),
-    }
+    return {**reports.decision_fields(decision), "redress": REDRESS if appealable else None}
 
 
 def appeal_fields(appeal: Appeal) -> dict[str, Any]:

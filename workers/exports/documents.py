@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -17,12 +15,13 @@ from storage.postgres.rows import Row
 from storage.render.moderation import moderation_fields
 from storage.render.notification import notification_fields
 from storage.render.photo import description_fields
+from storage.render.reports import decision_fields, report_fields
 from storage.render.timestamps import timestamp
-from storage.reports import Decision, Report
 from storage.stores.archives import export_contents, imports
 from storage.stores.photos.photo_items import pictures_of
 from storage.stores.social import list_members, lists, tag_follows
 from storage.stores.webhooks import webhook_endpoints
+from workers.exports.chunks import csv_rows, json_array
 
 _ALL_LISTS = lists.MAX
 
@@ -74,7 +73,7 @@ async def photos(db: Queryable, user: User) -> AsyncIterator[bytes]:
             exif = await export_contents.exif(db, user.id, [photo.id for photo in page])
             yield [_photo_fields(photo, exif) for photo in page]
 
-    async for chunk in _array(pages()):
+    async for chunk in json_array(pages()):
         yield chunk
 
 
@@ -85,7 +84,7 @@ async def comments(db: Queryable, user: User) -> AsyncIterator[bytes]:
         async for page in export_contents.comments(db, user.id):
             yield [_comment_fields(row) for row in page]
 
-    async for chunk in _array(pages()):
+    async for chunk in json_array(pages()):
         yield chunk
 
 
@@ -100,7 +99,7 @@ async def likes(db: Queryable, user: User) -> AsyncIterator[bytes]:
                 {"comment_id": encode(row["comment_id"]), "created_at": timestamp(row["created_at"])} for row in page
             ]
 
-    async for chunk in _array(pages()):
+    async for chunk in json_array(pages()):
         yield chunk
 
 
@@ -111,7 +110,7 @@ async def notifications(db: Queryable, user: User) -> AsyncIterator[bytes]:
         async for page in export_contents.inbox(db, user.id):
             yield [notification_fields(entry) for entry in page]
 
-    async for chunk in _array(pages()):
+    async for chunk in json_array(pages()):
         yield chunk
 
 
@@ -130,7 +129,7 @@ async def account_lists(db: Queryable, user: User) -> AsyncIterator[bytes]:
                 }
             ]
 
-    async for chunk in _array(pages()):
+    async for chunk in json_array(pages()):
         yield chunk
 
 
@@ -151,7 +150,7 @@ async def collections(db: Queryable, user: User) -> AsyncIterator[bytes]:
                 }
             ]
 
-    async for chunk in _array(pages()):
+    async for chunk in json_array(pages()):
         yield chunk
 
 
@@ -160,9 +159,9 @@ async def reports(db: Queryable, user: User) -> AsyncIterator[bytes]:
 
     async def pages() -> AsyncIterator[Iterable[Any]]:
         async for page in export_contents.reports(db, user.id):
-            yield [_report_fields(report) for report in page]
+            yield [report_fields(report) for report in page]
 
-    async for chunk in _array(pages()):
+    async for chunk in json_array(pages()):
         yield chunk
 
 
@@ -171,9 +170,9 @@ async def decisions(db: Queryable, user: User) -> AsyncIterator[bytes]:
 
     async def pages() -> AsyncIterator[Iterable[Any]]:
         async for page in export_contents.decisions(db, user.id):
-            yield [_decision_fields(decision) for decision in page]
+            yield [decision_fields(decision) for decision in page]
 
-    async for chunk in _array(pages()):
+    async for chunk in json_array(pages()):
         yield chunk
 
 
@@ -195,7 +194,7 @@ async def webhooks(db: Queryable, user: User) -> AsyncIterator[bytes]:
             for endpoint in await webhook_endpoints.of_owner(db, user.id)
         ]
 
-    async for chunk in _array(pages()):
+    async for chunk in json_array(pages()):
         yield chunk
 
 
@@ -216,38 +215,21 @@ async def account_imports(db: Queryable, user: User) -> AsyncIterator[bytes]:
                 }
             ]
 
-    async for chunk in _array(pages()):
+    async for chunk in json_array(pages()):
         yield chunk
 
 
 async def edges(db: Queryable, user: User, kinds: Mapping[str, tuple[str, str, str]]) -> AsyncIterator[bytes]:
     """Yield `follows.csv` or `blocks.csv`: the relation, the other account's id and name, and since when."""
-    yield _csv([("relation", "user_id", "username", "since")])
+    yield csv_rows([("relation", "user_id", "username", "since")])
     for relation, edge in kinds.items():
         async for page in export_contents.edges(db, user.id, edge):
-            yield _csv([(relation, encode(other), name, timestamp(since)) for other, name, since in page])
+            yield csv_rows([(relation, encode(other), name, timestamp(since)) for other, name, since in page])
 
 
 async def missing(names: Sequence[str]) -> AsyncIterator[bytes]:
     """Yield `missing.txt`: the names of files whose objects were not in the blob store."""
     yield "".join(f"{name}\n" for name in names).encode()
-
-
-async def _array(pages: AsyncIterator[Iterable[Any]]) -> AsyncIterator[bytes]:
-    """Yield a JSON array with one item in a line."""
-    separator = b"[\n"
-    async for page in pages:
-        lines = b",\n".join(orjson.dumps(item) for item in page)
-        if lines:
-            yield separator + lines
-            separator = b",\n"
-    yield b"[]\n" if separator == b"[\n" else b"\n]\n"
-
-
-def _csv(rows: Iterable[Sequence[str]]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text).writerows(rows)
-    return text.getvalue().encode()
 
 
 def _photo_fields(photo: Photo, exif: Mapping[tuple[int, str | None], Any]) -> dict[str, Any]:
@@ -286,33 +268,4 @@ def _comment_fields(row: Row) -> dict[str, Any]:
         "likes": row["likes"],
         "created_at": timestamp(row["created_at"]),
         "edited_at": None if row["edited_at"] is None else timestamp(row["edited_at"]),
-    }
-
-
-def _report_fields(report: Report) -> dict[str, Any]:
-    return {
-        "id": encode(report.id),
-        "kind": report.subject_kind,
-        "subject_id": encode(report.subject_id),
-        "category": report.category,
-        "text": report.text,
-        "outcome": report.outcome,
-        "created_at": timestamp(report.created_at),
-    }
-
-
-def _decision_fields(decision: Decision) -> dict[str, Any]:
-    return {
-        "id": encode(decision.id),
-        "kind": decision.subject_kind,
-        "subject_id": encode(decision.subject_id),
-        "action": decision.action,
-        "rule": decision.rule,
-        "reason": decision.reason,
-        "facts": decision.facts,
-        "automated": decision.automated,
-        "reverts": None if decision.reverts is None else encode(decision.reverts),
-        "reverted": decision.reverted,
-        "appeal": decision.appeal,
-        "created_at": timestamp(decision.created_at),
     }
