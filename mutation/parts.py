@@ -419,7 +419,7 @@ PARTS = (
         ],
         tests=[
             "tests/integration/storage/stores/test_account_locks.py",
-            "tests/integration/workers/jobs/archives/test_exports.py",
+            "tests/integration/workers/jobs/archives/test_export*.py",
             "tests/integration/server/api/test_exports.py",
         ],
     ),

@@ -18,12 +18,13 @@ from yarl import URL
 from channels.bus.publisher import LivePublisher
 from storage.blobs.variants import VariantRegistry
 from storage.cache.cards import Cards
-from storage.events import Event
+from storage.events import Event, PhotoReady
 from storage.feeds.notification_log import NotificationLog
 from storage.models import User
 from storage.postgres.database import Database
 from storage.stores.webhooks import webhook_deliveries, webhook_endpoints
 from storage.webhooks import Endpoint, EndpointScope, EndpointState, message_id
+from tests.support.community import ready_photo
 from tests.support.eventually import eventually
 from workers.handlers import EventOrigin, handling
 from workers.jobs.inbox.inbox import Inbox
@@ -203,6 +204,11 @@ class WebhookScene:
         decisions = PhotoDecisions(db, cast(Cards, self.shown), cast(LivePermissions, self.shown))
         options = {"spread": lambda: 0.0, "poll": 0.02, "verdicts": PhotoVerdicts(db, decisions), **options}
         return WebhookSending(db, self.receivers, payloads, publisher, self.metrics, **options)
+
+    async def events(self, owner: User, number: int = 1) -> list[str]:
+        """Let events of a user happen; return the ids of their messages."""
+        photo = await ready_photo(self.database, owner)
+        return [await self.handle(PhotoReady(photo_id=photo.id, author_id=owner.id)) for _ in range(number)]
 
     async def endpoint(self, owner: User, host: str, *, active: bool = True, **options: Any) -> Endpoint:
         """Create an endpoint, active unless stated otherwise."""

@@ -1,43 +1,33 @@
-"""Archives of accounts: what they contain, in bounded memory, and what happens when a job is interrupted."""
+"""Archives of accounts: what they contain, and what is left out."""
 
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
-import json
 import shutil
 import subprocess
-import tracemalloc
 import zipfile
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from server.actions.reports import ReportActions
 from storage import ids
-from storage.blobs.keys import export_key, original_key
-from storage.blobs.port import Blob
+from storage.blobs.keys import original_key
 from storage.devices import Device
-from storage.errors import ConflictError, NotFoundError, UnavailableError
-from storage.events import AccountDeleted, ExportRequested
-from storage.exports import Export, ExportState
 from storage.ids import encode
-from storage.models import LanguageChoice, LocationMetadata, Photo, User
+from storage.models import LanguageChoice, LocationMetadata, User
 from storage.postgres.database import Database
 from storage.reports import CaseAction, Category, DecisionSource, Report, SubjectKind
-from storage.stores.accounts import account_fields, account_restrictions, erasure, users
-from storage.stores.archives import exports, imports
+from storage.stores.accounts import account_fields
+from storage.stores.archives import imports
 from storage.stores.comments import comment_deletion, comment_likes, comments
 from storage.stores.credentials import api_tokens, oauth_clients, passkeys, second_factors, sessions
 from storage.stores.credentials.api_tokens import NewToken
 from storage.stores.credentials.oauth_clients import ApplicationFields
 from storage.stores.media import contents, quarantine
 from storage.stores.moderation import cases, decisions
-from storage.stores.notifications import notifications
 from storage.stores.photos import likes, photo_deletion, photo_exif, uploads
 from storage.stores.photos.uploads import UploadWay
 from storage.stores.saved import collection_items, photo_collections
@@ -45,78 +35,9 @@ from storage.stores.social import blocks, close_friends, list_members, lists, ta
 from storage.stores.webhooks import webhook_endpoints
 from storage.webhooks import EndpointScope
 from tests.support.community import block, follow, new_user, new_users, processing_photo, ready_photo, ready_post
-from tests.support.objects import has
-from tests.support.stage import Stage
-from workers.jobs.archives.exports import ExportHandlers
-from workers.jobs.inbox.inbox import Inbox
-from workers.jobs.upkeep.export_removal import ExportRetention
+from tests.support.exports import URL, Exporter, archive_key, json_of
 
 pytestmark = pytest.mark.engines
-
-URL = "https://pics.example.org"
-
-
-class Exporter:
-    """The worker, and requests of users."""
-
-    def __init__(self, stage: Stage) -> None:
-        self.stage = stage
-        self.db = stage.database
-        self.inbox = Inbox(stage.database, stage.notification_log)
-        self.worker = ExportHandlers(stage.database, stage.blobs, self.inbox, public_url=URL)
-
-    async def request(self, user: User) -> ExportRequested:
-        """Request an export and return its event."""
-        async with self.db.transaction() as tx:
-            export = await exports.create(tx, user.id)
-        return ExportRequested(export_id=export.id, user_id=user.id)
-
-    async def handle(self, event: ExportRequested) -> Export:
-        """Run the job of an export, and return the export."""
-        await self.worker.requested(event)
-        return await exports.get(self.db, event.export_id)
-
-    async def archive(self, event: ExportRequested) -> zipfile.ZipFile:
-        """Return the archive of an export, whose checksums are right."""
-        blob = await self.stage.blobs.open(_key(event))
-        archive = zipfile.ZipFile(io.BytesIO(b"".join([chunk async for chunk in blob.chunks()])))
-        assert archive.testzip() is None
-        assert archive.infolist()[0].header_offset == 0
-        return archive
-
-    async def made(self, user: User) -> zipfile.ZipFile:
-        """Return the archive of a new export."""
-        event = await self.request(user)
-        assert (await self.handle(event)).state is ExportState.READY
-        return await self.archive(event)
-
-    async def age(self, **duration: float) -> None:
-        """Let all exports be so much older."""
-        async with self.db.transaction() as tx:
-            await tx.execute(
-                "UPDATE exports SET created_at = created_at - $1::interval, expires_at = expires_at - $1::interval",
-                timedelta(**duration),
-            )
-
-    async def photo(self, author: User, content: bytes = b"\xff\xd8\xff original", **fields: Any) -> Photo:
-        """Create a photo with an original."""
-        sha256 = hashlib.sha256(content).hexdigest()
-        await self.stage.blobs.put(original_key(sha256), content, content_type="image/jpeg")
-        return await ready_photo(self.db, author, sha256=sha256, **fields)
-
-
-@pytest.fixture
-def exporter(stage: Stage) -> Exporter:
-    """The worker on real stores."""
-    return Exporter(stage)
-
-
-def _key(event: ExportRequested) -> str:
-    return export_key(encode(event.export_id))
-
-
-def _json(archive: zipfile.ZipFile, name: str) -> Any:
-    return json.loads(archive.read(name))
 
 
 def _rows(archive: zipfile.ZipFile, name: str) -> set[tuple[str, str, str]]:
@@ -144,7 +65,7 @@ async def test_the_photos_of_every_state_and_their_originals(exporter: Exporter)
     assert archive.read(f"photos/{one}.jpg") == b"first"
     assert archive.read(f"photos/{two}_2.jpg") == post.items[1].sha256.encode()
     assert archive.getinfo(f"photos/{one}.jpg").compress_type == zipfile.ZIP_STORED
-    listed = _json(archive, "photos.json")
+    listed = json_of(archive, "photos.json")
     assert [(each["id"], each["state"], each["caption"]) for each in listed] == [
         (three, "processing", "soon"),
         (two, "ready", ""),
@@ -194,10 +115,10 @@ async def test_what_the_user_did_and_chose(exporter: Exporter) -> None:
             reason="Spam.",
         )
     archive = await exporter.made(ada)
-    assert [(each["id"], each["text"]) for each in _json(archive, "comments.json")] == [
+    assert [(each["id"], each["text"]) for each in json_of(archive, "comments.json")] == [
         (encode(comment.id), 'fine, "really"\n🙂')
     ]
-    liked = _json(archive, "likes.json")
+    liked = json_of(archive, "likes.json")
     assert [each.get("photo_id") or each["comment_id"] for each in liked] == [encode(photo.id), encode(other.id)]
     assert _rows(archive, "follows.csv") == {
         ("following", encode(ben.id), "ben"),
@@ -205,18 +126,20 @@ async def test_what_the_user_did_and_chose(exporter: Exporter) -> None:
         ("close_friend", encode(ben.id), "ben"),
     }
     assert _rows(archive, "blocks.csv") == {("block", encode(eve.id), "eve")}
-    assert [(each["title"], each["accounts"]) for each in _json(archive, "lists.json")] == [
+    assert [(each["title"], each["accounts"]) for each in json_of(archive, "lists.json")] == [
         ("Friends", [encode(ben.id)])
     ]
-    assert {(each["title"], *each["photos"]) for each in _json(archive, "collections.json")} == {
+    assert {(each["title"], *each["photos"]) for each in json_of(archive, "collections.json")} == {
         ("Best", encode(photo.id)),
         ("", encode(own.id)),
     }
-    assert [(each["subject_id"], each["text"]) for each in _json(archive, "reports.json")] == [(encode(ben.id), "rude")]
-    assert [(each["action"], each["reason"]) for each in _json(archive, "decisions.json")] == [("limit", "Spam.")]
-    profile = _json(archive, "profile.json")
+    assert [(each["subject_id"], each["text"], each["answered_at"]) for each in json_of(archive, "reports.json")] == [
+        (encode(ben.id), "rude", None)
+    ]
+    assert [(each["action"], each["reason"]) for each in json_of(archive, "decisions.json")] == [("limit", "Spam.")]
+    profile = json_of(archive, "profile.json")
     assert (profile["username"], profile["email"], profile["followed_tags"]) == ("ada", "ada@example.org", ["hills"])
-    assert _json(archive, "notifications.json") == []
+    assert json_of(archive, "notifications.json") == []
 
 
 async def test_what_others_decided_about_the_user_is_left_out(exporter: Exporter) -> None:
@@ -231,7 +154,7 @@ async def test_what_others_decided_about_the_user_is_left_out(exporter: Exporter
         await comment_deletion.delete(tx, comment.id, user_id=ada.id)
     archive = await exporter.made(ada)
     assert _rows(archive, "blocks.csv") == _rows(archive, "follows.csv") == set()
-    assert _json(archive, "comments.json") == []
+    assert json_of(archive, "comments.json") == []
     assert b"withdrawn" not in b"".join(archive.read(name) for name in archive.namelist())
 
 
@@ -254,11 +177,11 @@ async def test_pages_are_joined(exporter: Exporter, monkeypatch: pytest.MonkeyPa
             await comments.add(tx, photo_id=photo.id, author_id=ada.id, text="mine")
     archive = await exporter.made(ada)
     expected = sorted(encode(photo.id) for photo in photos)
-    assert sorted(each["id"] for each in _json(archive, "photos.json")) == expected
-    assert sorted(each["photo_id"] for each in _json(archive, "likes.json")) == expected
-    assert sorted(each["photo_id"] for each in _json(archive, "comments.json")) == expected
+    assert sorted(each["id"] for each in json_of(archive, "photos.json")) == expected
+    assert sorted(each["photo_id"] for each in json_of(archive, "likes.json")) == expected
+    assert sorted(each["photo_id"] for each in json_of(archive, "comments.json")) == expected
     assert len(_rows(archive, "follows.csv")) == len(others)
-    outbox = _json(archive, "outbox.json")
+    outbox = json_of(archive, "outbox.json")
     assert outbox["totalItems"] == len(outbox["orderedItems"]) == len(photos)
 
 
@@ -293,7 +216,7 @@ async def test_the_activity_streams(exporter: Exporter) -> None:
     photo = await exporter.photo(ada, b"1", caption="<i>hello</i>", tags=("hills",), alt_text="a hill")
     await processing_photo(exporter.db, ada)
     archive = await exporter.made(ada)
-    actor, outbox = _json(archive, "actor.json"), _json(archive, "outbox.json")
+    actor, outbox = json_of(archive, "actor.json"), json_of(archive, "outbox.json")
     assert (actor["type"], actor["preferredUsername"], actor["outbox"]) == ("Person", "ada", "outbox.json")
     (create,) = outbox["orderedItems"]
     note = create["object"]
@@ -341,269 +264,11 @@ async def test_other_programs_read_the_archive(exporter: Exporter, tmp_path: Pat
     await exporter.photo(ada)
     event = await exporter.request(ada)
     await exporter.handle(event)
-    blob = await exporter.stage.blobs.open(_key(event))
+    blob = await exporter.stage.blobs.open(archive_key(event))
     path = tmp_path / "export.zip"
     path.write_bytes(b"".join([chunk async for chunk in blob.chunks()]))
     tested = subprocess.run([program, "-t", str(path)], capture_output=True, text=True, check=False)  # noqa: ASYNC221
     assert tested.returncode == 0, tested.stdout
-
-
-async def test_memory_does_not_grow_with_the_originals(exporter: Exporter, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of 200 MB of originals only some chunks are in memory at once."""
-    ada = await new_user(exporter.db, "ada")
-    for number in range(4):
-        await ready_photo(exporter.db, ada, sha256=hashlib.sha256(str(number).encode()).hexdigest())
-    size, chunk = 50_000_000, bytes(250_000)
-
-    async def chunks(start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
-        del start, end
-        for _ in range(size // len(chunk)):
-            yield chunk
-
-    async def open_(key: str) -> Blob:
-        found = await exporter.stage.blobs.head(key) if key.startswith("export/") else None
-        assert found is None
-        return Blob(size=size, content_type="image/jpeg", modified=ada.created_at, path=None, chunks=chunks)
-
-    monkeypatch.setattr(exporter.stage.blobs, "open", open_)
-    event = await exporter.request(ada)
-    tracemalloc.start()
-    try:
-        export = await exporter.handle(event)
-        _, peak = tracemalloc.get_traced_memory()
-    finally:
-        tracemalloc.stop()
-    assert export.bytes is not None
-    assert export.bytes > 4 * size
-    assert peak < 8_000_000
-
-
-async def test_no_connection_is_held_while_a_blob_is_read_or_written(
-    exporter: Exporter, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The pool has all its connections whenever bytes of an original pass."""
-    ada = await new_user(exporter.db, "ada")
-    await exporter.photo(ada)
-    before, held = exporter.stage.blobs.open, []
-
-    async def open_(key: str) -> Blob:
-        held.append(
-            await exporter.db.fetchval(
-                "SELECT count(*) FROM pg_stat_activity "
-                "WHERE datname = current_database() AND state LIKE 'idle in transaction%'"
-            )
-        )
-        return await before(key)
-
-    monkeypatch.setattr(exporter.stage.blobs, "open", open_)
-    assert (await exporter.handle(await exporter.request(ada))).state is ExportState.READY
-    assert held == [0]
-
-
-@pytest.mark.parametrize("step", ["put", "stored", "finish", "record"])
-async def test_an_interrupted_job_is_begun_again(
-    exporter: Exporter, monkeypatch: pytest.MonkeyPatch, step: str
-) -> None:
-    """Wherever it ends, the repetition of its event makes one archive, and one notification."""
-    ada = await new_user(exporter.db, "ada")
-    await exporter.photo(ada, b"mine")
-    event = await exporter.request(ada)
-    put = exporter.stage.blobs.put
-
-    async def fail(*_args: object, **_options: object) -> None:
-        raise UnavailableError("blobs", "interrupted")
-
-    async def put_and_fail(key: str, data: Any, *, content_type: str) -> None:
-        await put(key, data, content_type=content_type)
-        await fail()
-
-    with monkeypatch.context() as patch:
-        match step:
-            case "put":
-                patch.setattr(exporter.stage.blobs, "put", fail)
-            case "stored":
-                patch.setattr(exporter.stage.blobs, "put", put_and_fail)
-            case "finish":
-                patch.setattr(exports, "finish", fail)
-            case _:
-                patch.setattr(exporter.inbox, "record", fail)
-        with pytest.raises(UnavailableError):
-            await exporter.handle(event)
-    for _ in range(2):
-        assert (await exporter.handle(event)).state is ExportState.READY
-    assert [name for name in (await exporter.archive(event)).namelist() if name.startswith("photos/")]
-    listed = await notifications.inbox(exporter.db, ada.id, before=None, limit=10)
-    assert [(each.kind.value, each.text) for each in listed] == [
-        ("export_ready", "Your export is ready to be downloaded")
-    ]
-
-
-async def test_a_failed_write_leaves_no_object(exporter: Exporter, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A store that stops answering in the middle of an original leaves the export running, without an archive."""
-    ada = await new_user(exporter.db, "ada")
-    photo = await exporter.photo(ada)
-
-    async def chunks(start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
-        del start, end
-        yield b"some"
-        raise UnavailableError("blobs", "no response")
-
-    async def open_(_key: str) -> Blob:
-        return Blob(size=9, content_type="image/jpeg", modified=photo.created_at, path=None, chunks=chunks)
-
-    event = await exporter.request(ada)
-    monkeypatch.setattr(exporter.stage.blobs, "open", open_)
-    with pytest.raises(UnavailableError):
-        await exporter.handle(event)
-    assert (await exports.get(exporter.db, event.export_id)).state is ExportState.RUNNING
-    assert not await has(exporter.stage.blobs, _key(event))
-
-
-async def test_one_export_a_day(exporter: Exporter) -> None:
-    """And one at a time; one that has failed does not count."""
-    ada, ben = await new_users(exporter.db, "ada", "ben")
-    event = await exporter.request(ada)
-    with pytest.raises(ConflictError) as error:
-        await exporter.request(ada)
-    assert error.value.code == "export_in_progress"
-    await exporter.handle(event)
-    with pytest.raises(ConflictError, match=r"next one is possible at \d{4}-\d\d-\d\d \d\d:\d\d UTC") as error:
-        await exporter.request(ada)
-    assert error.value.code == "export_too_soon"
-    await exporter.request(ben)
-    await exporter.age(days=1)
-    retention = ExportRetention(exporter.db, exporter.stage.blobs)
-    assert await retention.fail_lost() == 1
-    assert [each.state for each in await exports.of_user(exporter.db, ben.id)] == [ExportState.FAILED]
-    assert [each.state for each in await exports.of_user(exporter.db, ada.id)] == [ExportState.READY]
-    await exporter.request(ada)
-    await exporter.request(ben)
-
-
-async def test_an_event_of_a_failed_export_makes_nothing(exporter: Exporter) -> None:
-    """An operator may have requeued a dead letter too late."""
-    ada = await new_user(exporter.db, "ada")
-    event = await exporter.request(ada)
-    await exporter.age(days=2)
-    assert await ExportRetention(exporter.db, exporter.stage.blobs).fail_lost() == 1
-    assert (await exporter.handle(event)).state is ExportState.FAILED
-    assert not await has(exporter.stage.blobs, _key(event))
-
-
-async def test_archives_expire_after_a_week(exporter: Exporter) -> None:
-    """Their rows are kept for a month."""
-    ada = await new_user(exporter.db, "ada")
-    event = await exporter.request(ada)
-    await exporter.handle(event)
-    retention = ExportRetention(exporter.db, exporter.stage.blobs)
-    await exporter.age(days=6.9)
-    assert await retention.expire() == 0
-    assert await has(exporter.stage.blobs, _key(event))
-    await exporter.age(days=0.2)
-    assert await retention.expire() == 1
-    assert not await has(exporter.stage.blobs, _key(event))
-    assert [each.state for each in await exports.of_user(exporter.db, ada.id)] == [ExportState.EXPIRED]
-    assert await retention.expire() == await retention.forget() == 0
-    await exporter.age(days=30)
-    assert await retention.forget() == 1
-    assert await exports.of_user(exporter.db, ada.id) == []
-
-
-async def test_archives_without_a_row_are_removed(exporter: Exporter, monkeypatch: pytest.MonkeyPatch) -> None:
-    """But neither new ones, which a job may be writing, nor those of exports, also of one that is running."""
-    ada, ben = await new_users(exporter.db, "ada", "ben")
-    running = await exporter.request(ben)
-    async with exporter.db.transaction() as tx:
-        await exports.begin(tx, running.export_id)
-    await exporter.stage.blobs.put(_key(running), b"begun", content_type="application/zip")
-    event = await exporter.request(ada)
-    await exporter.handle(event)
-    lost = export_key(encode(event.export_id + 1024))
-    await exporter.stage.blobs.put(lost, b"lost", content_type="application/zip")
-    retention = ExportRetention(exporter.db, exporter.stage.blobs)
-    assert await retention.remove_unclaimed() == 0
-    monkeypatch.setattr("workers.jobs.upkeep.export_removal._UNCLAIMED_AFTER", timedelta(0))
-    assert await retention.remove_unclaimed() == 1
-    assert not await has(exporter.stage.blobs, lost)
-    assert await has(exporter.stage.blobs, _key(event))
-    assert await has(exporter.stage.blobs, _key(running))
-
-
-async def remove(exporter: Exporter, user: User) -> AccountDeleted:
-    """Delete an account and return the event of its erasure."""
-    async with exporter.db.transaction() as tx:
-        await users.remove(tx, user.id)
-        return next(event for event in tx.events if isinstance(event, AccountDeleted))
-
-
-async def test_a_suspended_account_is_exported(exporter: Exporter) -> None:
-    """With its photos, which others do not see any more."""
-    ada = await new_user(exporter.db, "ada")
-    photo = await exporter.photo(ada, b"mine")
-    async with exporter.db.transaction() as tx:
-        await account_restrictions.suspend(tx, ada.id)
-    archive = await exporter.made(ada)
-    assert [each["id"] for each in _json(archive, "photos.json")] == [encode(photo.id)]
-    assert f"photos/{encode(photo.id)}.jpg" in archive.namelist()
-
-
-async def test_a_deleted_account_takes_its_archive_with_it(exporter: Exporter) -> None:
-    """The object goes with the first batch of the erasure, and the row after the grace period."""
-    ada = await new_user(exporter.db, "ada")
-    event = await exporter.request(ada)
-    await exporter.handle(event)
-    deleted = await remove(exporter, ada)
-    with pytest.raises(NotFoundError):
-        await exports.get(exporter.db, event.export_id)
-    await exporter.stage.bulk[deleted.topic](deleted)
-    assert not await has(exporter.stage.blobs, _key(event))
-    erasing = True
-    while erasing:
-        async with exporter.db.transaction() as tx:
-            erasing = await erasure.erase(tx, ada.id, grace_minutes=0)
-    assert await exports.ids_of(exporter.db, ada.id) == []
-
-
-async def test_an_account_that_is_deleted_while_its_archive_is_made(
-    exporter: Exporter, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The job deletes what it has written."""
-    ada = await new_user(exporter.db, "ada")
-    await exporter.photo(ada)
-    event = await exporter.request(ada)
-    put = exporter.stage.blobs.put
-
-    async def put_and_remove(key: str, data: Any, *, content_type: str) -> None:
-        await put(key, data, content_type=content_type)
-        deleted = await remove(exporter, ada)
-        await exporter.stage.bulk[deleted.topic](deleted)
-        await put(key, b"written after the erasure", content_type=content_type)
-
-    monkeypatch.setattr(exporter.stage.blobs, "put", put_and_remove)
-    await exporter.worker.requested(event)
-    assert not await has(exporter.stage.blobs, _key(event))
-    await exporter.worker.requested(event)
-    assert await exports.state_of(exporter.db, event.export_id) is None
-
-
-async def test_only_a_running_export_of_an_account_becomes_ready(exporter: Exporter) -> None:
-    """Not one that has failed meanwhile, nor one of a deleted account."""
-    ada, ben = await new_users(exporter.db, "ada", "ben")
-    running: list[Export] = []
-    for user in (ada, ben):
-        event = await exporter.request(user)
-        async with exporter.db.transaction() as tx:
-            export = await exports.begin(tx, event.export_id)
-        assert export is not None
-        running.append(export)
-    await exporter.age(days=1)
-    async with exporter.db.transaction() as tx:
-        assert await exports.fail_lost(tx, after=timedelta(days=1), limit=1) == 1
-    await remove(exporter, ben)
-    for export in running:
-        async with exporter.db.transaction() as tx:
-            assert await exports.finish(tx, export, size=1, photos=0) is None
-    assert await exporter.db.fetchval("SELECT count(*) FROM exports WHERE state = 'ready'") == 0
 
 
 async def test_webhooks_without_their_secrets(exporter: Exporter) -> None:
@@ -624,13 +289,13 @@ async def test_webhooks_without_their_secrets(exporter: Exporter) -> None:
         upload = await uploads.create(tx, user_id=ann.id, way=UploadWay.TUS, size=7, ttl=timedelta(hours=1))
         await imports.create(tx, ann.id, upload, audience=None)
     archive = await exporter.made(ann)
-    (webhook,) = _json(archive, "webhooks.json")
+    (webhook,) = json_of(archive, "webhooks.json")
     assert (webhook["url"], webhook["types"], webhook["state"]) == (
         "https://ann.example/hook",
         ["photo.ready"],
         "unverified",
     )
-    (made,) = _json(archive, "imports.json")
+    (made,) = json_of(archive, "imports.json")
     assert (made["state"], made["imported"]) == ("queued", 0)
     assert not any(b"very_secret" in archive.read(name) for name in archive.namelist())
 
@@ -652,7 +317,7 @@ async def test_the_security_of_the_account(exporter: Exporter) -> None:
         application = await oauth_clients.add(tx, ada.id, fields, secret_sha256=b"x", shard_=ids.shard_of(ada.id))
         token = NewToken(sha256=b"another", scopes=["read"], client_id=application.id)
         await api_tokens.open_session(tx, ada.id, token)
-    found = _json(await exporter.made(ada), "security.json")
+    found = json_of(await exporter.made(ada), "security.json")
     assert [(each["user_agent"], each["network"]) for each in found["sessions"]] == [("Firefox", "203.0.113.0/24")]
     assert found["second_factor_since"] is not None
     assert [sorted(each) for each in found["passkeys"]] == [["created_at", "last_used_at", "name"]]

@@ -28,12 +28,6 @@ from workers.webhooks.signing import Scheme, new_secret
 pytestmark = pytest.mark.engines
 
 
-@pytest.fixture
-def scene(database: Database) -> WebhookScene:
-    """The worker, and receivers in memory."""
-    return WebhookScene(database)
-
-
 async def emitted(database: Database, topic: str) -> Any:
     """Return the last event of a topic in the outbox."""
     row = await database.fetchrow("SELECT topic, body FROM outbox WHERE topic = $1 ORDER BY id DESC LIMIT 1", topic)
