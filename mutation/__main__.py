@@ -16,7 +16,8 @@ from pathlib import Path
 from mutation.accepted import FILE, read_accepted
 from mutation.generation import mutants_of_file
 from mutation.mutant import Mutant
-from mutation.parts import PARTS, Part
+from mutation.parts.all_parts import PARTS
+from mutation.parts.part import Part
 from mutation.run import try_all
 from mutation.trials import BaselineError
 

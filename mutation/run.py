@@ -9,7 +9,7 @@ from pathlib import Path
 from mutation.accepted import Accepted
 from mutation.engines import SharedEngines
 from mutation.mutant import Mutant
-from mutation.parts import Part
+from mutation.parts.part import Part
 from mutation.tree import copied_tree
 from mutation.trials import Trials, open_trials
 

@@ -16,7 +16,7 @@ from typing import Literal
 from mutation.dependents import dependents, importers_of, module_name, modules_of
 from mutation.engines import SharedEngines
 from mutation.mutant import Mutant
-from mutation.parts import Part
+from mutation.parts.part import Part
 from mutation.tree import Tree
 
 _OPTIONS = (

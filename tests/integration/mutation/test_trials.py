@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mutation.mutant import Mutant
-from mutation.parts import Part
+from mutation.parts.part import Part
 from mutation.tree import Tree
 from mutation.trials import BaselineError, Trials, open_trials
 

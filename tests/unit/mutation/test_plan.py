@@ -10,7 +10,8 @@ import pytest
 from mutation.accepted import Accepted, read_accepted
 from mutation.dependents import dependents, importers_of, modules_of
 from mutation.mutant import Mutant
-from mutation.parts import PARTS, Part
+from mutation.parts.all_parts import PARTS
+from mutation.parts.part import Part
 
 ROOT = Path(__file__).parents[3]
 

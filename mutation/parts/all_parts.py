@@ -1,0 +1,11 @@
+"""All parts, in the order in which they are run."""
+
+from __future__ import annotations
+
+from mutation.parts.accounts import ACCOUNTS
+from mutation.parts.events import EVENTS
+from mutation.parts.live import LIVE
+from mutation.parts.photos import PHOTOS
+from mutation.parts.web import WEB
+
+PARTS = (*ACCOUNTS, *PHOTOS, *EVENTS, *LIVE, *WEB)

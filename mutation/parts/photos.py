@@ -1,0 +1,157 @@
+"""Photos: their files, processing, lists, collections and counters."""
+
+from __future__ import annotations
+
+from mutation.parts.part import Part
+
+PHOTOS = (
+    Part(
+        name="media",
+        modules=[
+            "server/media/originals.py",
+            "server/media/sending.py",
+            "server/media/urls.py",
+            "server/media/variants.py",
+            "server/media/variant_requests.py",
+            "server/media/variant_use.py",
+            "storage/blobs/variants.py",
+            "storage/stores/media/variants.py",
+            "workers/jobs/media/variants.py",
+        ],
+        tests=[
+            "tests/unit/server/media/test_urls.py",
+            "tests/unit/server/media/test_routes.py",
+            "tests/unit/server/media/test_sending.py",
+            "tests/unit/server/edge/test_files.py",
+            "tests/unit/storage/blobs/test_variants.py",
+            "tests/integration/server/api/test_images.py",
+            "tests/integration/workers/jobs/media/test_variants.py",
+            "tests/integration/server/api/test_photos.py",
+            "tests/integration/server/api/test_abuse_access.py",
+            "tests/integration/server/api/test_sessions.py",
+        ],
+    ),
+    Part(
+        name="contents",
+        modules=[
+            "storage/stores/media/contents.py",
+            "workers/jobs/media/contents.py",
+            "workers/jobs/upkeep/janitor.py",
+        ],
+        tests=[
+            "tests/unit/workers/jobs/upkeep/test_janitor_tasks.py",
+            "tests/integration/storage/stores/test_contents.py",
+            "tests/integration/workers/jobs/media/test_contents.py",
+            "tests/integration/workers/jobs/upkeep/test_janitor.py",
+            "tests/integration/workers/jobs/media/test_variants.py",
+        ],
+    ),
+    Part(
+        name="likes",
+        modules=["storage/stores/photos/likes.py"],
+        tests=[
+            "tests/integration/storage/stores/test_likes_comments.py",
+            "tests/integration/storage/stores/test_locks.py",
+            "tests/integration/storage/cache/test_photo_trends.py",
+            "tests/integration/server/actions/test_reactions.py",
+        ],
+    ),
+    Part(
+        name="uploads",
+        modules=["server/actions/uploads.py", "storage/stores/photos/uploads.py", "workers/jobs/media/uploads.py"],
+        tests=[
+            "tests/integration/storage/stores/test_account_locks.py",
+            "tests/integration/storage/stores/test_uploads.py",
+            "tests/integration/server/actions/test_uploads.py",
+            "tests/integration/server/api/test_signed_uploads.py",
+            "tests/integration/server/api/test_tus.py",
+        ],
+    ),
+    Part(
+        name="presign",
+        modules=["storage/blobs/presign.py", "storage/blobs/s3_address.py"],
+        tests=["tests/unit/storage/blobs"],
+    ),
+    Part(
+        name="s3",
+        modules=["storage/blobs/s3.py", "storage/blobs/s3_client.py"],
+        tests=["tests/integration/storage/blobs", "tests/contract/test_blobs.py"],
+        only="seaweed or openstack or faults",
+    ),
+    Part(
+        name="lists",
+        modules=[
+            "storage/stores/social/lists.py",
+            "storage/stores/social/list_members.py",
+            "storage/stores/photos/list_photos.py",
+            "server/actions/lists.py",
+        ],
+        tests=[
+            "tests/integration/storage/stores/test_account_locks.py",
+            "tests/integration/storage/stores/test_erasure.py",
+            "tests/integration/server/actions/test_lists.py",
+            "tests/integration/server/api/test_lists.py",
+        ],
+    ),
+    Part(
+        name="collections",
+        modules=[
+            "storage/stores/saved/photo_collections.py",
+            "storage/stores/saved/collection_items.py",
+            "storage/stores/saved/collection_order.py",
+            "server/actions/photo_collections.py",
+        ],
+        tests=[
+            "tests/integration/storage/stores/test_account_locks.py",
+            "tests/integration/server/api/test_collections.py",
+        ],
+    ),
+    Part(
+        name="exports",
+        modules=[
+            "storage/stores/archives/exports.py",
+            "storage/stores/archives/export_contents.py",
+            "workers/exports/*.py",
+            "workers/jobs/upkeep/export_removal.py",
+            "workers/jobs/archives/exports.py",
+            "server/actions/exports.py",
+            "server/media/export_urls.py",
+        ],
+        tests=[
+            "tests/integration/storage/stores/test_account_locks.py",
+            "tests/integration/workers/jobs/archives/test_export*.py",
+            "tests/integration/server/api/test_exports.py",
+        ],
+    ),
+    Part(
+        name="threads",
+        modules=[
+            "storage/stores/comments/comment_threads.py",
+            "storage/stores/comments/comment_likes.py",
+            "workers/jobs/inbox/comments.py",
+        ],
+        tests=[
+            "tests/integration/storage/stores/test_comment_threads.py",
+            "tests/integration/workers/jobs/inbox/test_comments.py",
+        ],
+    ),
+    Part(
+        name="imports",
+        modules=[
+            "server/actions/imports.py",
+            "storage/stores/photos/import_items.py",
+            "storage/stores/archives/imports.py",
+            "workers/imports/*.py",
+        ],
+        tests=[
+            "tests/unit/server/actions/test_imports.py",
+            "tests/integration/server/api/test_imports.py",
+            "tests/integration/storage/stores/test_account_locks.py",
+        ],
+    ),
+    Part(
+        name="highlights",
+        modules=["storage/feeds/frozen_lists.py", "storage/feeds/highlights.py"],
+        tests=["tests/integration/storage/feeds/test_highlights.py", "tests/integration/server/api/test_highlights.py"],
+    ),
+)
