@@ -12,8 +12,8 @@ from server.administration.findings import Finding
 from server.composition.outbound import mail_settings
 from server.config.section import from_sections
 from server.config.settings import Settings
+from server.edge.fields import Email, Password
 from server.edge.problem import invalid
-from server.edge.requests import Email, Password
 from server.errors import InputError
 from server.identity.passwords import Passwords, PasswordSettings
 from storage.errors import ConflictError, NotFoundError

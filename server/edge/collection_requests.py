@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema
 
-from server.edge.requests import ID_PATTERN, Id, ListQuery, QueryModel, RequestModel
+from server.edge.fields import ID_PATTERN, Id
+from server.edge.requests import ListQuery, QueryModel, RequestModel
 from storage import ids, texts
 
 MAX_ORDER = 1_000  # photos of a collection that one request arranges

@@ -7,8 +7,9 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, ValidationInfo, WithJsonSchema, field_validator
 
+from server.edge.fields import ID_PATTERN
 from server.edge.moments import QueryMoment
-from server.edge.requests import ID_PATTERN, ListQuery
+from server.edge.requests import ListQuery
 from storage import ids
 
 _LIST = "list:"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from server.edge.requests import Id, ListQuery, RequestModel
+from server.edge.fields import Id
+from server.edge.requests import ListQuery, RequestModel
 from storage.imports import ImportItemState
 from storage.models import PhotoAudience
 

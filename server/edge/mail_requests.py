@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, WithJsonSchema
 
-from server.edge.requests import Email, Password, QueryModel, RequestModel
+from server.edge.fields import Email, Password
+from server.edge.requests import QueryModel, RequestModel
 
 LINK_PATTERN = "^[A-Za-z0-9_-]{1,100}$"
 _Answer = Annotated[Literal["confirm", "stop"], WithJsonSchema({"type": "string", "enum": ["confirm", "stop"]})]

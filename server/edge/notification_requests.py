@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from server.edge.activity_responses import SHOWN_KINDS, ShownKind
-from server.edge.requests import Id, ListQuery, QueryModel, RequestModel
+from server.edge.fields import Id
+from server.edge.requests import ListQuery, QueryModel, RequestModel
 from storage.notifications import NotificationKind
 
 _NAMES = [kind.value for kind in SHOWN_KINDS]

@@ -12,11 +12,11 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json
 
 from server.edge.authentication import ACCESS_COOKIE, CSRF_HEADER
 from server.edge.endpoint import FILE_FIELD, PREFIX, TOKEN_PARAMETER, Auth, BodyFormat, Endpoint
+from server.edge.fields import ID_PATTERN, NAME_OR_ID_PATTERN
 from server.edge.guard import no_scope
 from server.edge.idempotency import HEADER, KEY_PATTERN
 from server.edge.mail_requests import LINK_PATTERN
 from server.edge.openapi_webhooks import MODELS, webhook_operations
-from server.edge.requests import ID_PATTERN, NAME_OR_ID_PATTERN
 from server.edge.responses import ProblemResponse
 from server.identity.scopes import DESCRIPTIONS
 

@@ -6,7 +6,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
-from server.edge.requests import AltText, Caption, Id, Location, PhotoTime, RequestModel, Tags
+from server.edge.fields import AltText, Caption, Id, Location, PhotoTime, Tags
+from server.edge.requests import RequestModel
 from storage.models import PhotoAudience
 from storage.stores.photos.photo_item_edits import ItemEdit
 from storage.stores.photos.photo_items import MAX_ITEMS

@@ -6,7 +6,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, model_validator
 
-from server.edge.requests import DisplayName, Email, RequestModel, Username, not_reserved
+from server.edge.fields import DisplayName, Email, Username, not_reserved
+from server.edge.requests import RequestModel
 
 
 class ProviderSignIn(RequestModel):

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
 
-from server.edge.requests import Id, ListQuery, RequestModel
+from server.edge.fields import Id
+from server.edge.requests import ListQuery, RequestModel
 from storage import texts
 from storage.reports import CaseAction, Category, SubjectKind
 

@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from server.edge.requests import Password, QueryModel, RequestModel
+from server.edge.fields import Password
+from server.edge.requests import QueryModel, RequestModel
 from storage import texts
 
 GivenPassword = Annotated[str, Field(min_length=1, max_length=256)]

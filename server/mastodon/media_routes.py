@@ -18,8 +18,9 @@ from server.actions.posting import POST_QUOTA
 from server.actions.uploads import CREATE_QUOTA, UploadActions
 from server.edge.api_request import empty_response
 from server.edge.endpoint import Auth, BodyFormat
+from server.edge.fields import AltText
 from server.edge.problem import ProblemError
-from server.edge.requests import AltText, QueryModel
+from server.edge.requests import QueryModel
 from server.mastodon.accounts import Entity
 from server.mastodon.endpoint import Route, route
 from server.mastodon.ids import parse_id

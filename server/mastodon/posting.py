@@ -14,10 +14,11 @@ from server.actions import photos as photo_actions
 from server.actions.catalog import Actions
 from server.actions.posting import POST_QUOTA, PhotoDetails, finalise, store_pictures
 from server.api.staging import UploadStaging
+from server.edge.fields import AltText, Caption, CommentText
 from server.edge.idempotency import Create, Created, Creation, Idempotency
 from server.edge.photo_requests import NewItem
 from server.edge.problem import ProblemError
-from server.edge.requests import AltText, Caption, CommentText, QueryModel
+from server.edge.requests import QueryModel
 from server.identity.new_accounts import COMMENTS, UPLOADS, NewAccountLimiter
 from server.identity.rate_limiter import RateLimiter
 from server.mastodon.endpoint import Route, route

@@ -7,7 +7,8 @@ from aiohttp import web
 from server.actions.accounts import UPDATE_QUOTA, AccountActions
 from server.actions.profile_images import ProfileImageActions
 from server.api.staging import staged
-from server.edge.requests import Bio, DisplayName, QueryModel
+from server.edge.fields import Bio, DisplayName
+from server.edge.requests import QueryModel
 from server.mastodon.accounts import credential_account
 from server.mastodon.endpoint import Route, route
 from server.mastodon.parameters import nested

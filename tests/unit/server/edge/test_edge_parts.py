@@ -19,21 +19,14 @@ from server.config.limits import LimitsSection
 from server.config.section import from_sections, parse_rate
 from server.edge.access_log import AccessRecord, JsonLines
 from server.edge.client_addresses import ClientAddresses
+from server.edge.fields import ID_PATTERN, NAME_OR_ID_PATTERN
 from server.edge.mail_requests import PasswordResetRequest
 from server.edge.notification_requests import NotificationSelection
 from server.edge.paging import BadCursorError
 from server.edge.photo_requests import PhotoMetadata
 from server.edge.problem import invalid
 from server.edge.problems import problem_of
-from server.edge.requests import (
-    ID_PATTERN,
-    NAME_OR_ID_PATTERN,
-    AccountUpdate,
-    CommentCreate,
-    PhotosQuery,
-    SearchQuery,
-    SignUpRequest,
-)
+from server.edge.requests import AccountUpdate, CommentCreate, PhotosQuery, SearchQuery, SignUpRequest
 from server.identity import passwords
 from server.identity.errors import PasswordsBusyError
 from server.identity.passwords import Passwords
