@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from mutation.parts.accounts import ACCOUNTS
 from mutation.parts.events import EVENTS
+from mutation.parts.interfaces import INTERFACES
 from mutation.parts.live import LIVE
 from mutation.parts.photos import PHOTOS
 from mutation.parts.web import WEB
 
-PARTS = (*ACCOUNTS, *PHOTOS, *EVENTS, *LIVE, *WEB)
+PARTS = (*ACCOUNTS, *INTERFACES, *PHOTOS, *EVENTS, *LIVE, *WEB)

@@ -116,4 +116,23 @@ EVENTS = (
             "tests/integration/workers/jobs/deliveries/test_pushes.py",
         ],
     ),
+    Part(
+        name="deliveries",
+        modules=[
+            "storage/deliveries.py",
+            "storage/quiet_hours.py",
+            "storage/stores/notifications/deliver*.py",
+            "storage/stores/notifications/digests.py",
+            "workers/deliveries/*.py",
+            "workers/jobs/deliveries/*.py",
+        ],
+        tests=[
+            "tests/unit/storage/test_deliveries.py",
+            "tests/unit/storage/test_quiet_hours.py",
+            "tests/integration/server/api/test_notification_mails.py",
+            "tests/integration/server/api/test_notification_preferences.py",
+            "tests/integration/workers/jobs/deliveries/test_deliver*.py",
+            "tests/integration/workers/jobs/deliveries/test_pushes.py",
+        ],
+    ),
 )

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from server.identity.opaque_tokens import TokenKind, new_token
 from storage import events, ids
 from tests.support.api import Api, InspectableServices, running_api, with_limits
 from tests.support.api_user import PASSWORD, ApiUser
@@ -91,6 +92,7 @@ async def test_the_token_of_a_plain_application_does_not_expire(api: Api) -> Non
     issued = (await exchange(api, application, await code_for(ann, application, scope="read:photos"))).expect(200)
     assert set(issued) == {"access_token", "token_type", "scope", "created_at"}
     assert issued["scope"] == "read:photos"
+    assert await api.services.db.fetchval("SELECT coalesce(expires_at, refresh_expires_at) FROM api_tokens") is None
     client = with_token(api, ann, issued)
     (await client.call("GET", "/photos")).expect(200)
     assert (await client.call("GET", "/notifications")).expect(403)["code"] == "insufficient_scope"
@@ -280,6 +282,13 @@ async def test_a_code_is_bound_to_its_request(api: Api) -> None:
         assert (await exchange(api, application, code, **sent)).expect(400)["error"] == "invalid_grant", (asked, sent)
 
 
+async def test_a_code_with_pkce_is_exchanged_without_its_redirect_uri(api: Api) -> None:
+    """OAuth 2.1 leaves it out, since the challenge binds the code to the request."""
+    ann, application = await scene(api)
+    code = await code_for(ann, application)
+    (await exchange(api, application, code, redirect_uri=None)).expect(200)
+
+
 async def test_a_confidential_application_may_do_without_pkce(api: Api) -> None:
     """Many clients of Mastodon do; the secret and the redirect URI bind the code."""
     ann, application = await scene(api)
@@ -354,6 +363,8 @@ async def test_a_code_is_copied_where_there_is_no_redirect(api: Api) -> None:
     ann, application = await scene(api, redirect_uris=[oob])
     approved = (await answer(ann, query_of(application, redirect_uri=oob))).expect(201)
     assert approved["redirect_to"] is None
+    lifetime = "SELECT extract(epoch FROM expires_at - created_at)::float8 FROM oauth_codes"
+    assert 595 < await api.services.db.fetchval(lifetime) < 605
     (await exchange(api, application, approved["code"], redirect_uri=oob)).expect(200)
     denied = (await answer(ann, query_of(application, redirect_uri=oob), approve=False)).expect(201)
     assert denied == {"redirect_to": None, "code": None}
@@ -386,6 +397,45 @@ async def test_a_refresh_keeps_the_scope(api: Api) -> None:
     assert (await post(api, "/oauth/token", **form, scope="read:photos")).expect(200)["scope"] == "read:photos"
 
 
+async def test_a_token_that_refreshes_goes_on_after_the_registration_was_changed(api: Api) -> None:
+    """An application that does not ask for refresh tokens any more keeps those that it has, and gets the next ones."""
+    dev, ann = await api.user(), await api.user()
+    application = await register(dev, refreshes=True)
+    first = (await exchange(api, application, await code_for(ann, application))).expect(200)
+    fields = ("name", "website", "redirect_uris", "scopes")
+    changed = {name: application[name] for name in fields} | {"refreshes": False}
+    (await dev.call("PUT", f"/oauth/applications/{application['client_id']}", json=changed)).expect(200)
+    second = (await post(api, "/oauth/token", **refresh_form(application, first["refresh_token"]))).expect(200)
+    (await post(api, "/oauth/token", **refresh_form(application, second["refresh_token"]))).expect(200)
+    plain = (await exchange(api, application, await code_for(ann, application))).expect(200)
+    assert "refresh_token" not in plain
+
+
+async def test_a_request_without_a_redirect_uri_means_the_only_one(api: Api) -> None:
+    """With several registered ones it has to name one of them."""
+    ann, application = await scene(api)
+    approved = (await answer(ann, query_of(application, redirect_uri=None))).expect(201)
+    assert approved["redirect_to"].startswith(REDIRECT_URI + "?")
+    other = await register(await api.user(), redirect_uris=[REDIRECT_URI, "app:/x"])
+    refused = await answer(ann, query_of(other, redirect_uri=None))
+    assert refused.expect(400)["error"] == "invalid_request"
+
+
+async def test_the_end_of_an_application_s_access_spares_the_codes_of_others(api: Api) -> None:
+    """Other users in the same shard, and other applications of the user, exchange theirs."""
+    ann, application = await scene(api)
+    other = await register(await api.user())
+    ben = await api.user()
+    (await exchange(api, application, await code_for(ann, application))).expect(200)
+    codes = [await code_for(ann, other), await code_for(ben, application)]
+    # The shard of an account is random, so one of two users is put into that of the other.
+    ann_id, ben_id = ids.decode(ann.id), ids.decode(ben.id)
+    await api.services.db.fetch("UPDATE oauth_codes SET shard = $1 WHERE user_id = $2", ids.shard_of(ann_id), ben_id)
+    (await ann.call("DELETE", f"/users/me/applications/{application['client_id']}")).expect(204)
+    assert await api.services.db.fetchval("SELECT count(*) FROM oauth_codes WHERE used_at IS NULL") == 2
+    (await exchange(api, other, codes[0])).expect(200)
+
+
 async def test_an_application_has_tokens_of_its_own(api: Api) -> None:
     """They act for no user, so they permit what visitors may; a public application has none."""
     ann, application = await scene(api)
@@ -394,6 +444,9 @@ async def test_an_application_has_tokens_of_its_own(api: Api) -> None:
     credentials = (application["client_id"], application["client_secret"])
     issued = (await post(api, "/oauth/token", auth=credentials, **form)).expect(200)
     client = with_token(api, ann, issued)
+    # Otherwise an application without a user would be deleted as one that was never used.
+    used = "SELECT last_used_at IS NOT NULL FROM oauth_clients WHERE id = $1"
+    assert await api.services.db.fetchval(used, ids.decode(application["client_id"]))
     (await client.call("GET", "/photos/trending")).expect(200)
     (await client.call("GET", "/users/me")).expect(401)
     refused = await post(api, "/oauth/token", client_id=public["client_id"], **form)
@@ -471,7 +524,8 @@ async def test_an_application_revokes_only_its_own_tokens(api: Api) -> None:
     )
     refused = await post(api, "/oauth/revoke", auth=others, token=issued["access_token"])
     assert refused.expect(400)["error"] == "unauthorized_client"
-    for token in ("x", issued["access_token"][:-1] + "A", issued["access_token"], issued["access_token"]):
+    unknown = new_token(TokenKind.ACCESS, 7)
+    for token in ("x", unknown, issued["access_token"][:-1] + "A", issued["access_token"], issued["access_token"]):
         (await post(api, "/oauth/revoke", auth=credentials, token=token)).expect(200)
     (await with_token(api, ann, issued).call("GET", "/users/me")).expect(401)
 

@@ -13,14 +13,18 @@ import pytest
 from storage import ids
 from storage.errors import NotFoundError
 from storage.models import Photo, ProfileImageKind, User
+from storage.notification_channels import Audience, Channel
 from storage.notifications import NotificationKind
 from storage.postgres.database import Database, Transaction
 from storage.stores import account_locks, idempotency
 from storage.stores.accounts import account_fields, erasure, users
 from storage.stores.archives import exports
 from storage.stores.comments import comment_lists, comments
-from storage.stores.credentials import sessions
+from storage.stores.credentials import api_tokens, oauth_clients, oauth_codes, passkeys, sessions
+from storage.stores.credentials.api_tokens import NewToken
+from storage.stores.credentials.oauth_clients import ApplicationFields
 from storage.stores.media import profile_images
+from storage.stores.notifications import notification_preferences
 from storage.stores.photos import likes, photo_processing, photos, uploads
 from storage.stores.photos.uploads import UploadWay
 from storage.stores.saved import photo_collections
@@ -191,10 +195,43 @@ async def _be_a_close_friend(tx: Transaction, scene: Scene) -> None:
     await close_friends.add(tx, scene.ann.id, scene.ben.id)
 
 
+async def _authorize_an_application(tx: Transaction, scene: Scene) -> None:
+    await oauth_codes.add(
+        tx,
+        scene.ben.id,
+        sha256=b"1",
+        client_id=7,
+        redirect_uri="app:/x",
+        challenge=None,
+        scopes=["read"],
+        expires_at=LATER,
+    )
+
+
+async def _open_a_token(tx: Transaction, scene: Scene) -> None:
+    await api_tokens.open_session(tx, scene.ben.id, NewToken(sha256=b"1", scopes=["read"]))
+
+
+async def _register_an_application(tx: Transaction, scene: Scene) -> None:
+    fields = ApplicationFields(name="Frames", website="", redirect_uris=["app:/x"], scopes=["read"])
+    shard = oauth_clients.new_shard(scene.ben.id)
+    await oauth_clients.add(tx, scene.ben.id, fields, secret_sha256=None, shard_=shard)
+
+
+async def _add_a_passkey(tx: Transaction, scene: Scene) -> None:
+    await passkeys.add(tx, scene.ben.id, credential_id=b"1", public_key=b"2", sign_count=0, transports=(), name="Key")
+
+
+async def _choose_a_preference(tx: Transaction, scene: Scene) -> None:
+    chosen = {(NotificationKind.LIKE, Channel.PUSH): Audience.NOBODY}
+    await notification_preferences.set_preferences(tx, scene.ben.id, chosen)
+
+
 INSERTS = (
     *(_photo, _comment, _session, _upload, _avatar, _follow, _be_followed, _block, _be_blocked, _mute),
     *(_create_a_list, _be_listed, _create_a_collection, _save_the_first_photo, _export, _webhook, _follow_a_tag),
-    *(_make_a_close_friend, _be_a_close_friend),
+    *(_make_a_close_friend, _be_a_close_friend, _authorize_an_application, _open_a_token, _register_an_application),
+    *(_add_a_passkey, _choose_a_preference),
 )
 LEFT = """
 SELECT (SELECT count(*) FROM likes WHERE user_id = $1) AS likes, (SELECT sum(likes) FROM photos) AS counted,

@@ -20,6 +20,7 @@ from server.identity.redirect_uris import OUT_OF_BAND, checked, host_of, is_regi
         "ivory://oauth",
         "oauth2redirect://com.keylesspalace.tusky/",
         OUT_OF_BAND,
+        "https://app.example/" + "x" * 980,
     ],
 )
 def test_uris_that_can_be_registered(uri: str) -> None:
@@ -50,6 +51,8 @@ def test_uris_that_can_be_registered(uri: str) -> None:
         "https://app.example/#",
         "https://user@app.example/",
         "https://app.example\\@evil.example/",
+        "app://app.example\\x",
+        "app://user@app.example/",
         "https://app.example:port/",
         "https://[::1/",
         "HTTPS://app.example/",
@@ -64,7 +67,7 @@ def test_uris_that_can_be_registered(uri: str) -> None:
         "blob:https://app.example/1",
         "urn:x",
         "intent://x#Intent;end",
-        "https://app.example/" + "x" * 1000,
+        "https://app.example/" + "x" * 981,
     ],
 )
 def test_uris_that_cannot_be_registered(uri: str) -> None:
@@ -91,6 +94,7 @@ def test_uris_are_compared_as_texts() -> None:
         ("http://127.0.0.1:5", "http://127.0.0.1", True),
         ("http://127.0.0.1:5?a=b", "http://127.0.0.1?a=b", True),
         ("http://127.0.0.1:5/other", "http://127.0.0.1/cb", False),
+        ("http://127.0.0.1:5/?a=http://127.0.0.1:6/", "http://127.0.0.1:8/?a=http://127.0.0.1:7/", False),
         ("http://127.0.0.1:5@evil.example/cb", "http://127.0.0.1/cb", False),
         ("http://127.0.0.1:5.evil.example/cb", "http://127.0.0.1/cb", False),
         ("http://localhost:5/cb", "http://localhost:7/cb", False),
