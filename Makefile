@@ -10,7 +10,7 @@ PROCESSES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
 # Without compiled modules each process that a test starts would compile all of them again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run check unit test soak mutate format bench bench-live texts docs screenshots lock proto clean
+.PHONY: help run check unit test soak mutate format bench bench-live texts docs screenshots references lock proto clean
 .DEFAULT_GOAL := help
 
 help: ## list the commands
@@ -69,6 +69,10 @@ screenshots: $(VENV)/dev.stamp ## take the pictures of the documentation again, 
 	@tests/install-engines
 	$(BIN)/python -m tests.browser.screenshots
 	$(BIN)/python -m tests.browser.moving_picture
+
+references: $(VENV)/dev.stamp ## take the pictures again with which the tests compare the main pages
+	@tests/install-engines
+	RETAKE_PICTURES=1 $(BIN)/pytest -q tests/browser/test_appearance.py
 
 lock: ## pin every dependency again, with hashes and without index addresses (needs uv)
 	uv pip compile pyproject.toml --extra loadtest --group build --universal --python-version 3.11 \
