@@ -67,6 +67,12 @@ async def measure(*, quick: bool) -> list[Figure]:
             zadd_rates.append(await _pipelined(db, driver, author, new, _zadd))
             setrange_rates.append(await _pipelined(db, driver, author, new, _setrange))
         sizes = await _sizes(driver, feeds, followers[:50], ids)
+    return _figures(rates, zadd_rates, setrange_rates, sizes)
+
+
+def _figures(
+    rates: list[float], zadd_rates: list[float], setrange_rates: list[float], sizes: list[float]
+) -> list[Figure]:
     return [
         figure(GROUP, "feed insertions, online followers found and notified", "/s", rates),
         figure(GROUP, "pipelined ZADD + trim, nothing else", "/s", zadd_rates),

@@ -34,7 +34,14 @@ class NotificationPreferencesApi:
 
     def endpoints(self) -> list[Endpoint]:
         """Return the route table of this resource."""
-        return [*self._preferences(), *self._schedule(), *self._mutes()]
+        return [
+            *self._preferences(),
+            *self._quiet_hours(),
+            *self._digest(),
+            *self._mutes(),
+            *self._photo_mutes(),
+            *self._thread_mutes(),
+        ]
 
     def _preferences(self) -> list[Endpoint]:
         path = "/notifications/preferences"
@@ -60,12 +67,12 @@ class NotificationPreferencesApi:
             ),
         ]
 
-    def _schedule(self) -> list[Endpoint]:
-        quiet, digest = "/notifications/quiet-hours", "/notifications/digest"
+    def _quiet_hours(self) -> list[Endpoint]:
+        path = "/notifications/quiet-hours"
         return [
             Endpoint(
                 method="GET",
-                path=quiet,
+                path=path,
                 handler=self.quiet_hours,
                 summary="Get your quiet hours, in which you get no pushes and no mails about activities",
                 tag=_TAG,
@@ -73,7 +80,7 @@ class NotificationPreferencesApi:
             ),
             Endpoint(
                 method="PUT",
-                path=quiet,
+                path=path,
                 handler=self.set_quiet_hours,
                 summary="Set your quiet hours; notices about security and moderation still reach you",
                 tag=_TAG,
@@ -84,16 +91,21 @@ class NotificationPreferencesApi:
             ),
             Endpoint(
                 method="DELETE",
-                path=quiet,
+                path=path,
                 handler=self.remove_quiet_hours,
                 summary="Turn your quiet hours off; repeating it changes nothing",
                 tag=_TAG,
                 quota=QUOTA,
                 status=204,
             ),
+        ]
+
+    def _digest(self) -> list[Endpoint]:
+        path = "/notifications/digest"
+        return [
             Endpoint(
                 method="GET",
-                path=digest,
+                path=path,
                 handler=self.digest,
                 summary="Get how often you get a mail about what is new",
                 tag=_TAG,
@@ -101,7 +113,7 @@ class NotificationPreferencesApi:
             ),
             Endpoint(
                 method="PUT",
-                path=digest,
+                path=path,
                 handler=self.set_digest,
                 summary="Choose how often you get a mail about what is new, if you have not been here",
                 tag=_TAG,
@@ -123,9 +135,14 @@ class NotificationPreferencesApi:
                 query=ListQuery,
                 response=ListResponse[MutedSubjectResponse],
             ),
+        ]
+
+    def _photo_mutes(self) -> list[Endpoint]:
+        path = "/photos/{id}/mute"
+        return [
             Endpoint(
                 method="PUT",
-                path="/photos/{id}/mute",
+                path=path,
                 handler=self.mute_photo,
                 summary="Get no notifications about a photo; repeating it changes nothing",
                 tag=_TAG,
@@ -136,16 +153,21 @@ class NotificationPreferencesApi:
             ),
             Endpoint(
                 method="DELETE",
-                path="/photos/{id}/mute",
+                path=path,
                 handler=self.unmute_photo,
                 summary="Get notifications about a photo again; repeating it changes nothing",
                 tag=_TAG,
                 quota=QUOTA,
                 status=204,
             ),
+        ]
+
+    def _thread_mutes(self) -> list[Endpoint]:
+        path = "/comments/{id}/mute"
+        return [
             Endpoint(
                 method="PUT",
-                path="/comments/{id}/mute",
+                path=path,
                 handler=self.mute_thread,
                 summary="Get no notifications about a comment and the replies to it; repeating it changes nothing",
                 tag=_TAG,
@@ -156,7 +178,7 @@ class NotificationPreferencesApi:
             ),
             Endpoint(
                 method="DELETE",
-                path="/comments/{id}/mute",
+                path=path,
                 handler=self.unmute_thread,
                 summary="Get notifications about a comment and the replies to it again; repeating it changes nothing",
                 tag=_TAG,

@@ -51,7 +51,7 @@ class WebhooksApi:
 
     def endpoints(self) -> list[Endpoint]:
         """Return the route table of this resource."""
-        return [*self._of_all(), *self._of_one(), *self._of_attempts()]
+        return [*self._of_all(), *self._of_one(), *self._of_verification(), *self._of_attempts()]
 
     def _of_all(self) -> list[Endpoint]:
         return [
@@ -121,6 +121,10 @@ class WebhooksApi:
                 status=204,
                 errors=(404,),
             ),
+        ]
+
+    def _of_verification(self) -> list[Endpoint]:
+        return [
             Endpoint(
                 method="POST",
                 path=f"{_ONE}/ping",

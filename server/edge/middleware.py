@@ -10,6 +10,7 @@ import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -105,16 +106,9 @@ def edge(
             _add_cross_origin(response, cross_origin.headers(request))
             if carried is not None and carried.written is not None:
                 add_position(response, carried.written, secure=secure)
-        seconds = time.perf_counter() - started
-
-        def record(status: int) -> None:
-            # Metrics are labelled with the route, not the path: each photo would otherwise make a time series.
-            resource = request.match_info.route.resource
-            route = resource.canonical if resource is not None else "unknown"
-            metrics.request_done(method=request.method, route=route, status=status, seconds=seconds)
-            if route not in QUIET_ROUTES:
-                access_log.record(_access(request, request_id, status, seconds))
-
+        record = partial(
+            _record, request, request_id, time.perf_counter() - started, metrics=metrics, access_log=access_log
+        )
         if isinstance(response, FileResponse):
             response.on_status = record
         else:
@@ -179,6 +173,23 @@ def _add_cross_origin(response: web.StreamResponse, fields: dict[str, str]) -> N
     response.headers.update(fields)
     if vary is not None and "Vary" in fields:
         response.headers["Vary"] = f"{vary}, {fields['Vary']}"
+
+
+def _record(
+    request: web.Request,
+    request_id: str,
+    seconds: float,
+    status: int,
+    *,
+    metrics: HttpMetrics,
+    access_log: AccessLog,
+) -> None:
+    # Metrics are labelled with the route, not the path: each photo would otherwise make a time series.
+    resource = request.match_info.route.resource
+    route = resource.canonical if resource is not None else "unknown"
+    metrics.request_done(method=request.method, route=route, status=status, seconds=seconds)
+    if route not in QUIET_ROUTES:
+        access_log.record(_access(request, request_id, status, seconds))
 
 
 def _access(request: web.Request, request_id: str, status: int, seconds: float) -> AccessRecord:

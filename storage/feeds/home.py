@@ -104,14 +104,7 @@ class Home:
             page = await self._complete(viewer_id, reply, before, render)
         # Another process may still be building the feed. The viewer does not wait: PostgreSQL gives the page.
         page = page or _PartialPage(below=before)
-        if page.more and page.size < limit:
-            try:
-                await self._continue(viewer_id, page, limit=limit, render=render)
-            except UnavailableError as error:
-                # A part of the page is better than none, and the next page goes on behind it.
-                if error.engine != "database" or not page.size:
-                    raise
-                page.incomplete = True
+        await self._continue_if_possible(viewer_id, page, limit=limit, render=render)
         page.end()
         below = page.last if page.more else None
         return HomePage(
@@ -176,6 +169,16 @@ class Home:
             found = await self._counter_cache.load_counts(missing)
             counts[:] = [found.get(photo_id, count) for photo_id, count in zip(ids, counts, strict=True)]
         return True
+
+    async def _continue_if_possible(self, viewer_id: int, page: _PartialPage, *, limit: int, render: Render) -> None:
+        """Complete a page from PostgreSQL; if it is away, a page that has photos ends with them."""
+        try:
+            await self._continue(viewer_id, page, limit=limit, render=render)
+        except UnavailableError as error:
+            # A part of the page is better than none, and the next page goes on behind it.
+            if error.engine != "database" or not page.size:
+                raise
+            page.incomplete = True
 
     async def _continue(self, viewer_id: int, page: _PartialPage, *, limit: int, render: Render) -> None:
         """Complete a page from PostgreSQL."""

@@ -10,7 +10,7 @@ from storage.errors import NotFoundError
 from storage.events import PhotoEdited
 from storage.models import Photo
 from storage.postgres.database import Transaction
-from storage.postgres.rows import PHOTO, Row, liked, mentions_of, photo_of, stored_mentions, suggestions
+from storage.postgres.rows import PHOTO, liked, mentions_of, photo_of, stored_mentions, suggestions
 from storage.postgres.sharding import shard
 from storage.stores.discovery import search_index
 from storage.stores.photos import photo_item_edits, photo_items, photos
@@ -78,23 +78,26 @@ async def edit(
     edited = photo_of(row)
     rementioned = mentions.changed(mentions_of(row["mentions_before"]), edited.mentions)
     tx.emit(PhotoEdited(photo_id=photo_id, author_id=author_id, mentions=rementioned))
-    former: Sequence[Row] = ()
-    if distinct is not None or caption is not None:
-        former = await tx.fetch(
-            f"DELETE FROM photo_tags WHERE shard = {shard('$1')} AND photo_id = $1 RETURNING tag", photo_id
-        )
-        await tx.execute(
-            "INSERT INTO photo_tags (shard, photo_id, tag) "
-            f"SELECT {shard('$1')}, $1, tag FROM unnest($2::text[]) AS tag",
-            photo_id,
-            tags_of_photo(edited.tags, edited.caption),
-        )
+    former = await _replace_tags(tx, edited) if distinct is not None or caption is not None else []
     if alt_text is not None and row["pictures"] > 1:
         await photo_item_edits.describe_first(tx, photo_id, alt_text)
     (photo,) = await photo_items.with_items(tx, [edited])
     if (caption, distinct, location) != (None,) * 3:
-        await search_index.write_photo(tx, photo, former_tags=[tag["tag"] for tag in former])
+        await search_index.write_photo(tx, photo, former_tags=former)
     return photo, row["liked"]
+
+
+async def _replace_tags(tx: Transaction, photo: Photo) -> list[str]:
+    """Store the tags under which a photo is found; return the former ones."""
+    former = await tx.fetch(
+        f"DELETE FROM photo_tags WHERE shard = {shard('$1')} AND photo_id = $1 RETURNING tag", photo.id
+    )
+    await tx.execute(
+        f"INSERT INTO photo_tags (shard, photo_id, tag) SELECT {shard('$1')}, $1, tag FROM unnest($2::text[]) AS tag",
+        photo.id,
+        tags_of_photo(photo.tags, photo.caption),
+    )
+    return [row["tag"] for row in former]
 
 
 async def _unchanged(tx: Transaction, photo_id: int, author_id: int) -> tuple[Photo, bool]:

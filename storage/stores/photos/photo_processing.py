@@ -77,7 +77,14 @@ async def mark_ready(
         await photo_moderation.begin_holds(tx, photo_id)
         tx.emit(PhotoHeld(photo_id=photo_id, author_id=author.id))
         return True
-    counted = int(row["audience"] in photos.COUNTED)
+    await _count(tx, author.id, photo_id, counted=row["audience"] in photos.COUNTED)
+    ready = PhotoReady if row["import_id"] is None else PhotoImported
+    tx.emit(ready(photo_id=photo_id, author_id=author.id))
+    return True
+
+
+async def _count(tx: Transaction, author_id: int, photo_id: int, *, counted: bool) -> None:
+    """Have the tags of a photo counted, and count the photo itself where its audience permits."""
     await tx.execute(
         f"""
         WITH marked AS (
@@ -85,13 +92,10 @@ async def mark_ready(
             SELECT shard, tag FROM photo_tags WHERE shard = {shard("$1")} AND photo_id = $2 ORDER BY tag
             {search_index.MARK})
         UPDATE users SET photos = photos + $3 WHERE shard = {shard("$1")} AND id = $1""",
-        author.id,
+        author_id,
         photo_id,
-        counted,
+        int(counted),
     )
-    ready = PhotoReady if row["import_id"] is None else PhotoImported
-    tx.emit(ready(photo_id=photo_id, author_id=author.id))
-    return True
 
 
 async def mark_rejected(tx: Transaction, photo_id: int, *, reason: str) -> bool:

@@ -33,6 +33,24 @@ _PHOTO_WITH_STATE = PHOTO.replace(
     "p.state", "CASE WHEN p.state = 'ready' AND a.suspended_at IS NOT NULL THEN 'hidden' ELSE p.state END AS state"
 )
 _VIEWED = f"p.shard = {shard('$2')} AND p.id = $2"
+_CREATE = f"""
+    WITH a AS (
+        SELECT shard, id, username, display_name, avatar_sha256, private FROM users
+        WHERE shard = {shard("$1")} AND id = $2 AND deleted_at IS NULL FOR KEY SHARE),
+    p AS (
+        INSERT INTO photos
+            (shard, id, author_id, sha256, content_type, bytes, width, height, caption, alt_text, tags, location,
+             taken_at, audience, mentions, import_id, marked_sensitive)
+        SELECT a.shard, $1, a.id, $3, $4, $5, $6, $7, $8, $9, $10, nullif($11, ''), $12::timestamptz, $13, $15, $17,
+            $18 FROM a
+        ON CONFLICT (id, shard) DO NOTHING RETURNING *),
+    indexed AS (
+        INSERT INTO photo_text (shard, photo_id, words)
+        SELECT p.shard, p.id, array_to_tsvector($16::text[]) FROM p),
+    tagged AS (
+        INSERT INTO photo_tags (shard, photo_id, tag)
+        SELECT p.shard, p.id, tag FROM p, unnest($14::text[]) AS tag)
+    SELECT {PHOTO} FROM p CROSS JOIN a"""
 
 
 async def create(
@@ -66,24 +84,7 @@ async def create(
     mentioned = await mentions.resolve(tx, caption, author_id=author_id) if named else []
     row = await tx.insert(
         ids.shard_of(author_id),
-        f"""
-        WITH a AS (
-            SELECT shard, id, username, display_name, avatar_sha256, private FROM users
-            WHERE shard = {shard("$1")} AND id = $2 AND deleted_at IS NULL FOR KEY SHARE),
-        p AS (
-            INSERT INTO photos
-                (shard, id, author_id, sha256, content_type, bytes, width, height, caption, alt_text, tags, location,
-                 taken_at, audience, mentions, import_id, marked_sensitive)
-            SELECT a.shard, $1, a.id, $3, $4, $5, $6, $7, $8, $9, $10, nullif($11, ''), $12::timestamptz, $13, $15, $17,
-                $18 FROM a
-            ON CONFLICT (id, shard) DO NOTHING RETURNING *),
-        indexed AS (
-            INSERT INTO photo_text (shard, photo_id, words)
-            SELECT p.shard, p.id, array_to_tsvector($16::text[]) FROM p),
-        tagged AS (
-            INSERT INTO photo_tags (shard, photo_id, tag)
-            SELECT p.shard, p.id, tag FROM p, unnest($14::text[]) AS tag)
-        SELECT {PHOTO} FROM p CROSS JOIN a""",
+        _CREATE,
         author_id,
         sha256,
         content_type,
@@ -106,14 +107,19 @@ async def create(
     if row is None:
         raise NotFoundError("user")
     photo = photo_of(row)
+    await _emit_created(tx, photo, content_type, imported=origin is not None)
+    return photo
+
+
+async def _emit_created(tx: Transaction, photo: Photo, content_type: str, *, imported: bool) -> None:
+    author_id = photo.author.id
     if content_type in VIDEO_TYPES:
         tx.emit(VideoUploaded(photo_id=photo.id, author_id=author_id))
-        return photo
+        return
     # Photos of an import wait behind those that others have just posted, and so do their author's next ones.
-    waits = origin is not None or await has_earlier_in_processing(tx, photo.id, author_id=photo.author.id)
+    waits = imported or await has_earlier_in_processing(tx, photo.id, author_id=author_id)
     topic = PhotoDeferred if waits else PhotoUploaded
     tx.emit(topic(photo_id=photo.id, author_id=author_id))
-    return photo
 
 
 def _id_of(origin: PhotoOrigin) -> Callable[[int], int]:
