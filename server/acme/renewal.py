@@ -6,7 +6,6 @@ One process of those that share the storage orders; the others load what it has 
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import random
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +18,7 @@ import structlog
 
 from server.acme.order import Issued, OrderError, write_private
 from server.operation.certificates import ServerCertificate, Validity
+from storage.file_locks import try_lock
 
 log = structlog.get_logger(__name__)
 
@@ -118,12 +118,7 @@ def _locked(file: Path) -> Iterator[bool]:
     """Lock a file until the end of the block, and yield whether it was free."""
     file.parent.mkdir(parents=True, exist_ok=True)
     with file.open("w") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
+        yield try_lock(handle.fileno())
 
 
 async def in_thread(work: Callable[[], Issued]) -> Issued:

@@ -6,7 +6,6 @@ The lock is flock(2) on `<dir>/lock`, which the kernel releases however the proc
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import secrets
@@ -16,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from server.errors import StartError
+from storage import file_locks
 
 SECRET_BYTES = 48
 _RUN_FILE = "running.json"
@@ -27,15 +27,13 @@ _LAST_BACKUP = "last_backup"  # the path of the last backup; written when it was
 def locked(directory: Path) -> Iterator[None]:
     """Lock the data directory, creating it if necessary; raise `StartError` if that is not possible."""
     _create(directory)
-    descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = file_locks.open_lock(directory / "lock")
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+        if not file_locks.try_lock(descriptor):
             raise StartError(
                 f"Another PicShare (process {_holder(descriptor)}) uses the data directory {directory}; "
                 "stop it, or name another directory with --data."
-            ) from error
+            )
         os.truncate(descriptor, 0)
         os.pwrite(descriptor, str(os.getpid()).encode(), 0)
         yield
@@ -46,16 +44,9 @@ def locked(directory: Path) -> Iterator[None]:
 def is_locked(directory: Path) -> bool:
     """Return whether a running PicShare has locked the directory."""
     try:
-        descriptor = os.open(directory / "lock", os.O_RDWR)
+        return file_locks.is_locked(directory / "lock")
     except OSError:
         return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
 
 
 @contextmanager

@@ -8,7 +8,6 @@ and is ignored.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import time
@@ -18,6 +17,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from storage.errors import UnavailableError
+from storage.file_locks import is_locked, open_lock, try_lock
 
 HELD = ".held"  # not the first part of any key
 _LOCK = ".held.lock"
@@ -32,7 +32,7 @@ def held_deletions(root: Path) -> Iterator[Path]:
     They are deleted at its end. Raises `UnavailableError` while another process holds deletions in `root`.
     """
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(root / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = open_lock(root / _LOCK)
     held = root / HELD
     try:
         _lock(descriptor)
@@ -55,7 +55,7 @@ def held_file(held: Path, key: str) -> Path:
 def move_aside(root: Path, key: str) -> bool:
     """Move an object that is being deleted to the held ones; return False if none are held, or it is not there."""
     held = root / HELD
-    if not held.is_dir() or not _is_locked(root):
+    if not held.is_dir() or not is_locked(root / _LOCK):
         return False
     try:
         (root / key).replace(held_file(held, key))
@@ -67,16 +67,10 @@ def move_aside(root: Path, key: str) -> bool:
 
 def _lock(descriptor: int) -> None:
     deadline = time.monotonic() + _LOCK_DEADLINE
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                text = "another backup of these images is running; wait for its end"
-                raise UnavailableError("blobs", text) from None
-            time.sleep(_LOCK_PAUSE)
-        else:
-            return
+    while not try_lock(descriptor):
+        if time.monotonic() > deadline:
+            raise UnavailableError("blobs", "another backup of these images is running; wait for its end")
+        time.sleep(_LOCK_PAUSE)
 
 
 def _give(root: Path, *paths: Path) -> None:
@@ -94,17 +88,3 @@ def _remove(held: Path) -> None:
     if held.is_dir():
         held.rename(ended)
         shutil.rmtree(ended, ignore_errors=True)
-
-
-def _is_locked(root: Path) -> bool:
-    try:
-        descriptor = os.open(root / _LOCK, os.O_RDWR)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False

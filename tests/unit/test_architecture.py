@@ -149,7 +149,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "server/planning": "server/errors",
         "server/measuring": "loadtest/community server/errors storage/embedded",
         "server/operation": "server/config server/errors storage storage/postgres workers/broker workers/errors",
-        "server/acme": "server/operation",
+        "server/acme": "server/operation storage",
         "server/composition": (
             "channels/bus channels/contract channels/live server/acme server/actions server/api server/config "
             "server/demo server/edge server/errors server/graphql server/graphql/mutations server/graphql/objects "

@@ -1,7 +1,8 @@
 /** The dialog in which users prove that it is them, before a dangerous step. */
 
 import { fill, h } from "../elements/dom.js";
-import { field, form } from "../elements/form.js";
+import { field, form, requireValues } from "../elements/form.js";
+import { codeField } from "./code_field.js";
 import { answerByPasskey, passkeysAvailable } from "./passkeys.js";
 import { t } from "../elements/texts.js";
 
@@ -13,15 +14,12 @@ export function proveIdentity(app) {
       dialog.close("yes");
     };
     const password = field("password", t("Password"), { kind: "password", attributes: { autocomplete: "current-password" } });
-    const code = field("code", t("Code"), {
-      hint: t("Of your authenticator application, or a recovery code."),
-      attributes: { autocomplete: "one-time-code", autocapitalize: "none", spellcheck: "false", maxlength: 40 },
-    });
+    const code = codeField();
     const byPassword = form({
       inputs: [password],
       action: t("Continue"),
       submit: async () => {
-        require(password, t("Enter your password."));
+        requireValues([password, t("Enter your password.")]);
         await prove({ password: password.input.value });
       },
     });
@@ -29,7 +27,7 @@ export function proveIdentity(app) {
       inputs: [code],
       action: t("Continue"),
       submit: async () => {
-        require(code, t("Enter a code."));
+        requireValues([code, t("Enter the code.")]);
         await prove({ code: code.input.value.trim() });
       },
     });
@@ -88,9 +86,4 @@ export function proveIdentity(app) {
       })
       .catch(() => {});
   });
-}
-
-function require(item, message) {
-  if (item.input.value.trim() !== "") return;
-  throw Object.assign(new Error(message), { fields: { [item.name]: message } });
 }

@@ -1,9 +1,10 @@
 /** The pages to sign in and to sign up. */
 
 import { signInOrRestore } from "./account_deletion.js";
+import { codeField } from "./code_field.js";
 import { suspendedAccount } from "../reports/decisions.js";
 import { fill, h, icon } from "../elements/dom.js";
-import { field, form } from "../elements/form.js";
+import { field, form, requireValues } from "../elements/form.js";
 import { visitorLanguage } from "./language_choice.js";
 import { themeChoice } from "../elements/theme.js";
 import { PasskeyAutofill } from "./passkey_autofill.js";
@@ -98,10 +99,7 @@ function passkeySignIn(app, failed) {
 
 /** Return the step that asks for a code; `back()` returns to the first one, and `failed(error)` shows a suspended account. */
 export function codeStep(app, challenge, { back, failed }) {
-  const code = field("code", t("Code"), {
-    hint: t("Of your authenticator application, or one of your recovery codes."),
-    attributes: { autocomplete: "one-time-code", autocapitalize: "none", spellcheck: "false", maxlength: 40 },
-  });
+  const code = codeField();
   const sheet = form({
     inputs: [code],
     action: t("Continue"),
@@ -176,12 +174,4 @@ function samplePhotos(app) {
     })
     .catch(() => element.remove());
   return element;
-}
-
-function requireValues(...pairs) {
-  const empty = pairs.filter(([item]) => item.input.value.trim() === "");
-  if (empty.length === 0) return;
-  throw Object.assign(new Error(t("Fill in the missing fields.")), {
-    fields: Object.fromEntries(empty.map(([item, message]) => [item.name, message])),
-  });
 }

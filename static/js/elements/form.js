@@ -75,6 +75,15 @@ export function form({ inputs, action, submit, extra = null, error = null, dange
   return element;
 }
 
+/** Throw an error with the message of each field that is empty; `pairs` are fields with their messages. */
+export function requireValues(...pairs) {
+  const empty = pairs.filter(([item]) => item.input.value.trim() === "");
+  if (empty.length === 0) return;
+  throw Object.assign(new Error(t("Fill in the missing fields.")), {
+    fields: Object.fromEntries(empty.map(([item, message]) => [item.name, message])),
+  });
+}
+
 function clear(inputs, errorText) {
   for (const item of inputs) item.setError(null);
   errorText.hidden = true;
