@@ -1,4 +1,4 @@
-"""Authors with very many followers, of whom all but a few exist as rows of the author's followers alone.
+"""Authors with very many followers, all but a few of which exist as rows of the author's followers alone.
 
 They have no accounts and no feeds in Redis, as users who have not been here for two weeks have none.
 """

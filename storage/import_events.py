@@ -19,7 +19,7 @@ class ImportRequested(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class PhotoImported(Event):
-    """A photo of an import is ready: what `PhotoReady` is for others, without an announcement to anyone."""
+    """A photo of an import is ready: what `PhotoReady` is for others, without an announcement."""
 
     topic: ClassVar[str] = "photo.imported"
     photo_id: int

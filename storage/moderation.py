@@ -1,4 +1,4 @@
-"""Domain types of moderation: what is decided about a photo, by whom, and which of several decisions applies."""
+"""Domain types of moderation: what is decided about a photo, the decider, and which of several decisions applies."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class ModerationAction(StrEnum):
 
 
 class Decider(StrEnum):
-    """By whom a decision is made."""
+    """The author of a decision: a moderator, a service or a rule."""
 
     MODERATOR = "moderator"
     SERVICE = "service"

@@ -10,7 +10,7 @@ from storage.event import Event
 
 @dataclass(frozen=True, kw_only=True)
 class CaseDecided(Event):
-    """A case was decided: its reporters are to be told the outcome, and the account concerned the decision."""
+    """A case was decided: the reporters are notified of the outcome, and the account concerned of the decision."""
 
     topic: ClassVar[str] = "case.decided"
     case_id: int
@@ -19,7 +19,7 @@ class CaseDecided(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class AppealAnswered(Event):
-    """An appeal was answered: the account concerned is to be told."""
+    """An appeal was answered: the account concerned is notified."""
 
     topic: ClassVar[str] = "appeal.answered"
     decision_id: int

@@ -27,7 +27,7 @@ class Audience(StrEnum):
     """The users whose activities use a channel."""
 
     EVERYONE = "everyone"
-    FOLLOWING = "following"  # those whom the recipient follows
+    FOLLOWING = "following"  # the users that the recipient follows
     NOBODY = "nobody"
 
 

@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 MINUTES = 24 * 60  # of a day
 _ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(?:/[A-Za-z0-9_+-]+){0,2}")
 _MAX_ZONE = 64  # letters
-# Names that some systems have beside those of IANA: of their own clock, and of clocks with leap seconds.
+# Names that some systems have in addition to those of IANA: of their own clock, and of clocks with leap seconds.
 _NO_ZONES = ("localtime", "posixrules", "Factory", "posix/", "right/")
 _DAY = timedelta(days=1)
 _STEP = timedelta(seconds=1)

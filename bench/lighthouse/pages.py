@@ -1,4 +1,4 @@
-"""The pages that are measured: those of a service with its demonstration community, and a bare one beside them."""
+"""The pages that are measured: those of a service with its demonstration community, and a bare one for comparison."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ class Part:
     redis: Sequence[str] = ("redis",)  # scripts behave alike on all engines
 
     def files(self, root: Path) -> list[Path]:
-        """Return the files of the modules; a name with an asterisk stands for several."""
+        """Return the files of the modules; a name with an asterisk is a pattern."""
         return _found(root, self.modules)
 
     def test_paths(self, root: Path) -> list[Path]:

@@ -67,7 +67,7 @@ class CaseActions:
         )
 
     async def assign(self, moderator_id: int, case_id: int, assignee_id: int | None) -> Case:
-        """Assign a case to a moderator, with None to nobody; raise `ConflictError` case_closed, not_a_moderator."""
+        """Assign a case to a moderator, or to none; raise `ConflictError` case_closed, not_a_moderator."""
         async with self._db.transaction() as tx:
             await moderators.require_moderator(tx, moderator_id)
             case = await cases.lock(tx, case_id)

@@ -1,4 +1,4 @@
-"""The way of a browser to a provider and back: what it is sent with, and whom the provider names on its return."""
+"""The way of a browser to a provider and back: what it is sent with, and the user named on its return."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ async def back_up(settings: Settings, target: Path, progress: Progress) -> Backu
 
 
 def _require_own_engines(settings: Settings) -> Path:
-    """Return the data directory, in which there is a database and beside which there are files of images."""
+    """Return the data directory, in which there is a database and next to which there are files of images."""
     if not is_embedded(settings.database.url) or is_bucket(settings):
         raise BackupError(
             "This command is for installations whose PostgreSQL is embedded and whose images are in a directory; "

@@ -99,7 +99,7 @@ async def decide(
 
 
 async def assign(settings: Settings, case: str, *, by: str, to: str | None) -> Case:
-    """Assign a case to a moderator, or to nobody; raise as `decide` does."""
+    """Assign a case to a moderator, or to no moderator; raise as `decide` does."""
     async with _stores(settings) as stores, _permitted():
         assignee_id = None if to is None else await _id_of_user(stores.db, to)
         return await _actions(settings, stores).assign(await _id_of_user(stores.db, by), id_of(case), assignee_id)

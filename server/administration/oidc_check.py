@@ -1,4 +1,4 @@
-"""The doctor's check of a provider with which users sign in: its documents are fetched, and nobody is signed in."""
+"""The doctor's check of a provider with which users sign in: its documents are fetched, and no user is signed in."""
 
 from __future__ import annotations
 

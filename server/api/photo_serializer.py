@@ -33,7 +33,7 @@ class PhotoSerializer:
         return serialize(photo, self._variants, liked=liked, sign=self._urls.sign)
 
     def serialize_for_review(self, photo: Photo) -> bytes:
-        """Return the JSON of a photo in any state for a moderator: with images if there are any, whoever may see it."""
+        """Return the JSON of a photo in any state for a moderator: with its images, whatever its audience."""
         return photo_json(photo, self._variants, liked=False, sign=self._urls.sign, review=True)
 
     def serialize_new(self, photo: Photo) -> bytes:

@@ -34,7 +34,7 @@ class Page(Protocol):
 
 
 class OwnPage(Protocol):
-    """A store function that lists users for the user to whom they are related."""
+    """A store function that lists the users who are related to a user."""
 
     async def __call__(self, db: Queryable, user_id: int, *, before: int | None, limit: int) -> list[User]:
         """Return users with ids below `before`."""

@@ -1,4 +1,4 @@
-"""The bound sockets of a role: its service, plain HTTP beside TLS, or the health of a worker."""
+"""The bound sockets of a role: its service, plain HTTP in addition to TLS, or the health of a worker."""
 
 from __future__ import annotations
 

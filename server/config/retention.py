@@ -1,4 +1,4 @@
-"""The section `[retention]`: how long is kept what nobody deletes."""
+"""The section `[retention]`: how long data are kept that no user deletes."""
 
 from __future__ import annotations
 

@@ -108,7 +108,7 @@ def _provider_unavailable(_: Exception) -> ProblemError:
 
 
 def _provider_invalid(_: Exception) -> ProblemError:
-    # The reason is for the operator, in the log: it is not the user's to mend, and tells an attacker what to change.
+    # The reason is for the operator, in the log: the user cannot mend it, and an attacker would learn from it.
     return ProblemError(
         502, "provider_invalid", "The provider's response is not valid. The operator has to look at it."
     )

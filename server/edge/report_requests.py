@@ -80,7 +80,7 @@ class DecisionCreate(RequestModel):
 
 
 class ReversalCreate(RequestModel):
-    """Why a decision is undone, which the account concerned is told."""
+    """Why a decision is undone, which the account concerned can read."""
 
     reason: RequiredText
 

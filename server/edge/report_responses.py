@@ -1,4 +1,4 @@
-"""Models of response bodies about reports, decisions and appeals, for those whom they concern."""
+"""Models of response bodies about reports, decisions and appeals, for the users concerned."""
 
 from __future__ import annotations
 

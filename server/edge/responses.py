@@ -104,7 +104,7 @@ class UserSummaryResponse(UserFields):
 
 
 class SuggestedUserResponse(UserFields):
-    """A user whom the viewer might want to follow, and why.
+    """A user that the viewer might want to follow, and why.
 
     `friends` is the number of accounts that the viewer follows and that follow this one, for that reason alone.
     """

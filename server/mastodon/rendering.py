@@ -41,7 +41,7 @@ class Renderer:
         return (await self.documents([json], viewer_id))[0]
 
     async def stored(self, photo_id: int) -> dict[str, Any] | None:
-        """Return the JSON of a photo, parsed, whoever may see it; None if it was deleted or is not ready."""
+        """Return the JSON of a photo, parsed, whatever its audience; None if it was deleted or is not ready."""
         photo = (await self._reads.read(None, lambda db: photos.load(db, [photo_id]))).get(photo_id)
         if photo is None or photo.state is not PhotoState.READY:
             return None

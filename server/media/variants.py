@@ -23,7 +23,7 @@ from storage.stores.photos import photo_contents
 
 YEAR = 365 * 86400  # seconds
 DAY = 86400  # seconds
-# Under URLs whose image may change with the recipe. Nobody waits while a cache asks for it again.
+# Under URLs whose image may change with the recipe. No user waits while a cache asks for it again.
 _FORMER_LIFETIME = f"max-age={DAY}, stale-while-revalidate={DAY}"
 # A response that took longer is decided once more: the photo may have been deleted, and caches purged, in the meantime.
 # It is shorter than the time after which purges are repeated (`workers.jobs.caches.purge`).
@@ -138,7 +138,7 @@ class VariantRoutes:
         return send_blob(request, blob, headers, tag=tag, missing=MISSING)
 
     async def _cache_control(self, request: web.Request, *, signed: str, lifetime: str) -> str:
-        """Return for whom and how long the image may be cached; raise a 404 if the request may not see it."""
+        """Return which caches may keep the image, and for how long; raise a 404 if the request may not see it."""
         sha256 = request.match_info["sha256"]
         left = self._urls.seconds_left(signed, request.query.get("exp", ""), request.query.get("sig", ""))
         if signed.startswith(REVIEW):

@@ -21,4 +21,4 @@ class ProviderUnavailableError(ProviderError):
 
 
 class ProviderResponseError(ProviderError):
-    """A document, a response or a token of the provider is not valid; whom it names is not believed."""
+    """A document, a response or a token of the provider is not valid; the user that it names is not accepted."""

@@ -42,7 +42,7 @@ class Presigner(Protocol):
 
 
 class S3Presigner:
-    """Presigner of a bucket of an object store that speaks S3."""
+    """Presigner of a bucket of an object store with the API of S3."""
 
     def __init__(self, address: S3Address, keys: S3Keys, *, now: Callable[[], datetime] | None = None) -> None:
         self._address = address

@@ -1,4 +1,4 @@
-"""Blobs in a bucket of an object store that speaks S3.
+"""Blobs in a bucket of an object store with the API of S3.
 
 Every request has a time limit, so that a store that accepts connections and answers nothing costs a caller seconds
 instead of minutes. An object is read in ranges of `CHUNK` bytes, each of which is received completely before it is

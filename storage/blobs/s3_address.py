@@ -1,4 +1,4 @@
-"""The address of a bucket of an object store that speaks S3, and the keys of the account that uses it."""
+"""The address of a bucket of an object store with the API of S3, and the keys of the account that uses it."""
 
 from __future__ import annotations
 

@@ -33,17 +33,17 @@ class ProviderSignIns:
         return await self._get("GETDEL", _STARTED, token)
 
     async def keep_returned(self, payload: Mapping[str, Any]) -> str:
-        """Keep whom the provider has named, and return the token of it."""
+        """Keep the user that the provider has named, and return the token of it."""
         token = secrets.token_urlsafe(32)
         await self._set(_RETURNED, token, payload)
         return token
 
     async def returned(self, token: str) -> dict[str, Any] | None:
-        """Return whom the provider has named; None if the token is unknown or expired."""
+        """Return the user that the provider has named; None if the token is unknown or expired."""
         return await self._get("GET", _RETURNED, token)
 
     async def end(self, token: str) -> None:
-        """Forget whom the provider has named: the session is open, or the account linked."""
+        """Forget the user that the provider has named: the session is open, or the account linked."""
         with redis_errors():
             await self._redis.execute_command("DEL", _key(_RETURNED, token))
 

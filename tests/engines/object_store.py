@@ -1,4 +1,4 @@
-"""A bucket of an object store that speaks S3, for tests: its address and the keys of an account that may use it."""
+"""A bucket of an object store with the API of S3, for tests: its address and the keys of an account that may use it."""
 
 from __future__ import annotations
 

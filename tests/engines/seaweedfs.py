@@ -1,4 +1,4 @@
-"""A private SeaweedFS: an object store that speaks S3, in one process on loopback ports."""
+"""A private SeaweedFS: an object store with the API of S3, in one process on loopback ports."""
 
 from __future__ import annotations
 

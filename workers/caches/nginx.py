@@ -66,7 +66,7 @@ class NginxCache:
         self._purging = {**self._headers, "X-Picshare-Purge": key}
         self._sign = sign
         self._timeout = timeout
-        # Of several purges at the same time each gets its share of the requests, a single photo beside a whole account.
+        # Of several purges at the same time each gets its share of the requests, a photo as well as an account.
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._marking = True
 

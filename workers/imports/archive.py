@@ -1,4 +1,4 @@
-"""A ZIP file that someone has made: its files by name, each read within limits. Nothing here trusts the archive.
+"""A ZIP file from an untrusted source: its files by name, each read within limits. Nothing here trusts the archive.
 
 Names are looked up and never become paths, so none leads out of a directory. All functions block.
 """

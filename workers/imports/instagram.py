@@ -15,7 +15,7 @@ from workers.imports import items
 from workers.imports.archive import Archive
 from workers.imports.items import ArchivedFile, ArchivedPhoto, Contents
 
-# Beside the archive's own directory, the path has changed over the years.
+# Below the archive's own directory, the path has changed over the years.
 _DESCRIPTION = re.compile(r"(?P<top>(?:[^/]+/)?)(?:your_instagram_activity/)?(?:media|content)/posts_\d+\.json")
 
 

@@ -11,7 +11,7 @@ from workers.mails.urls import CONSOLE, parse_sender, parse_smtp
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MailSettings:
-    """Where mails are sent to, and from whom they are.
+    """Where mails are sent to, and their sender.
 
     `public_url` is that of the service. `timeout` in seconds.
     """

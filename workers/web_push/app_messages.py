@@ -35,7 +35,7 @@ def needs_relation(app: AppPush) -> bool:
 
 
 def permits(app: AppPush, relation: Relation) -> bool:
-    """Return whether the policy of an app permits messages about an actor to whom the user has a relation."""
+    """Return whether the policy of an app permits messages about an actor that the user has a relation with."""
     match app.policy:
         case PushPolicy.ALL:
             return True

@@ -6,7 +6,7 @@
  * `append` or `fill` (dom.js) have shown it. The page loses nothing of what its user has begun.
  */
 
-/** What stands for a value, "{name}", and around a part that becomes an element, "<link>…</link>". */
+/** The placeholder of a value, "{name}", and around a part that becomes an element, "<link>…</link>". */
 const PLACES = /\{(\w+)\}|<(\w+)>(.*?)<\/\2>/gs;
 /** Letters of scripts that are written from right to left. */
 const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/;
@@ -72,7 +72,7 @@ export function fromServer({ text, localized }) {
   return localized ? new Message(() => localizedParts(localized)) : text;
 }
 
-/** Return messages or strings with what stands between them in a list: "a, b and c". */
+/** Return messages or strings with the separators of a list between them: "a, b and c". */
 export function listed(items, type = "conjunction") {
   return written(() => new Intl.ListFormat(locale(), { type }).format(items.map(String)));
 }

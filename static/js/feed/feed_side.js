@@ -1,4 +1,4 @@
-/** The place beside the feed: what it shows is loaded in windows that have the width for it, and never on phones. */
+/** The column next to the feed: what it shows is loaded in windows that have the width for it, and never on phones. */
 
 import { h } from "../elements/dom.js";
 
@@ -7,7 +7,7 @@ const WIDE = "(min-width: 68.75rem)";
 /** The feed and its photos come first, and the account of the user. */
 const DELAY_MS = 5000;
 
-/** Return whether the window is wide enough for a column beside the feed. */
+/** Return whether the window is wide enough for a column next to the feed. */
 export function hasSide() {
   return matchMedia(WIDE).matches;
 }

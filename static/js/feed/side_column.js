@@ -1,4 +1,4 @@
-/** Beside the feed: people to follow, and what trends. */
+/** The column next to the feed: users to follow, and what trends. */
 
 import { trends } from "../discover/trends.js";
 import { h } from "../elements/dom.js";

@@ -1,4 +1,4 @@
-/** One case for a moderator: what was reported, by whom, its history, and what can be done. */
+/** One case for a moderator: what was reported, the reporters, its history, and what can be done. */
 
 import { decisionDialog, ACTIONS, answerDialog, noteDialog, reversalDialog } from "./decision_dialogs.js";
 import { emptyPage, fill, h, icon } from "../elements/dom.js";

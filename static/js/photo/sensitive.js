@@ -1,4 +1,4 @@
-/** Sensitive photos, which are blurred until the viewer wants to see them, and what moderation tells their authors. */
+/** Sensitive photos, which are blurred until the viewer wants to see them, and the notes of moderation for their authors. */
 
 import { h, icon } from "../elements/dom.js";
 import { t } from "../elements/texts.js";

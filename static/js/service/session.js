@@ -68,7 +68,7 @@ export class Session extends EventTarget {
   }
 
   /**
-   * Sign in as the user whom a provider has named.
+   * Sign in as the user that a provider has named.
    *
    * With `username`, `email` and `display_name` this creates an account, with `restore` it undoes its deletion.
    */

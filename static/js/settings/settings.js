@@ -1,4 +1,4 @@
-/** Settings: the list of their sections, and the page of each one beside it. */
+/** Settings: the list of their sections, and the page of each one next to it. */
 
 import { accessTokensSection } from "./access_tokens.js";
 import { deletionSection } from "../account/account_deletion.js";

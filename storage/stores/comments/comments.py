@@ -184,7 +184,7 @@ def counters_of(row: Row) -> PhotoCounters:
 
 
 async def _answered(tx: Transaction, photo_id: int, comment_id: int, viewer_id: int) -> tuple[int, int]:
-    """Return the comment below which a reply to a comment or reply goes, and the user whom it answers."""
+    """Return the comment below which a reply to a comment or reply goes, and the user that it answers."""
     # The photo is locked, so neither can be deleted before the reply is there.
     row = await tx.fetchrow(
         f"""

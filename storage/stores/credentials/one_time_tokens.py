@@ -90,7 +90,7 @@ async def use_up_all(tx: Transaction, user_id: int, purpose: TokenPurpose) -> No
 
 async def purge(tx: Transaction, *, limit: int = 1000) -> int:
     """Delete up to `limit` tokens that expired a week ago, and return their number."""
-    # Until then a user who opens an old mail is told that its link has expired, or was used.
+    # Until then a user who opens an old mail reads that its link has expired, or was used.
     rows = await tx.fetch(
         "/* all shards: the janitor's */ SELECT shard, sha256 FROM one_time_tokens "
         "WHERE expires_at < now() - interval '7 days' ORDER BY expires_at LIMIT $1",

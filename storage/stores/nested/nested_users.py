@@ -18,7 +18,7 @@ from storage.postgres.visibility import published, readable
 from storage.stores import account_lists
 from storage.stores.nested.nested_lists import filled
 
-# The account `a` is one of the parents, and the viewer may see its photos and with whom it is connected.
+# The account `a` is one of the parents, and the viewer may see its photos and the users that it is connected with.
 _PARENTS = "FROM unnest($3::bigint[], $4::bigint[]) AS parent (id, below)"
 _ACCOUNTS = f"{_PARENTS} JOIN users a ON a.id = parent.id"
 _VISIBLE = f"a.shard = ANY($2::integer[]) AND {published('a.shard')}"

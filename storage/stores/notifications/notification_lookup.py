@@ -82,7 +82,7 @@ _WITHOUT_ACTOR = "false AS retracted, true AS recent, false AS recorded_counts"
 _RECORDED_FOR_PICSHARE = f"""
     SELECT n.id AS recorded, false AS deleted, false AS dismissed, {_WITHOUT_ACTOR} FROM notifications n
     WHERE {_OF_KIND} AND n.photo_id = $5 AND n.deleted_at IS NULL LIMIT 1"""
-# An entry does not say which export it is about, so one that was not read within a day stands for all.
+# An entry does not say which export it is about, so one that was not read within a day counts for all.
 _RECORDED_WITHOUT_SUBJECT = f"""
     SELECT n.id AS recorded, false AS deleted, false AS dismissed, {_WITHOUT_ACTOR} FROM notifications n
     WHERE {_OF_KIND} AND n.photo_id IS NULL AND $4::bigint IS NULL AND $5::bigint IS NOT NULL AND n.deleted_at IS NULL

@@ -200,7 +200,7 @@ async def _show(tx: Transaction, photo: _Locked, *, shown: bool) -> None:
 def _emit(tx: Transaction, photo: _Locked, state: PhotoState, applied: Decision) -> None:
     subject = {"photo_id": photo.id, "author_id": photo.author_id}
     if photo.state is PhotoState.HIDDEN and state is PhotoState.READY:
-        # An imported photo was announced to nobody, and is not now.
+        # An imported photo was not announced, and is not now.
         shown = PhotoRestored if photo.published else PhotoReady
         tx.emit(PhotoImported(**subject) if photo.imported else shown(**subject))
     elif photo.state is not PhotoState.REJECTED and (

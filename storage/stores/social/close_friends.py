@@ -1,4 +1,4 @@
-"""Close friends: the users to whom an account shows the photos that are for close friends.
+"""Close friends: the users that may see the photos of an account that are for close friends.
 
 Any account can be one. A close friend that is no follower sees these photos on the owner's profile, not in the feed.
 Only the owner can read the list. It has two rows for each, as blocks and mutes have (`storage.stores.social.blocks`).

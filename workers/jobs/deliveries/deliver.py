@@ -78,7 +78,7 @@ class DeliverHandlers:
             return
         kind = NotificationKind(event.kind)
         # Without a lock, so that the likes of a popular photo cost little. A delivery that is being sent while another
-        # like arrives stands for both.
+        # like arrives counts as both.
         waiting = await deliveries.waiting_channels(self._db, event.user_id, event.notification_id)
         reached = [
             each

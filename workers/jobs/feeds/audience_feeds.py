@@ -1,4 +1,4 @@
-"""The feeds that a photo belongs into because of its audience, where that is not all followers."""
+"""The feeds that have a photo because of its audience, where that is not all followers."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ LANES = 4  # chunks of one photo that may be served at once
 
 
 class PhotoFeeds:
-    """The feeds that a photo for all followers belongs into.
+    """The feeds that have a photo for all followers.
 
     `sign` makes the URLs of private accounts' photos; without it these are published without URLs. `chunk` is the
     number of followers that are served at once.

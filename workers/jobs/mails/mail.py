@@ -107,7 +107,7 @@ class Mailer:
             replace(footer, reason=translate(footer.reason, language)),
             sender=self._sender,
             address=letter.to or recipient.address,
-            # An address that is not the account's may be a stranger's, to whom nobody may send a text of theirs.
+            # An address that is not the account's may be a stranger's, and no user may send a text of theirs to it.
             name=recipient.display_name if letter.to is None else "",
             identity=Identity(event_id=request.event_id, sent_at=request.due_at),
             language=language,

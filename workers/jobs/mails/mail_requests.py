@@ -20,7 +20,7 @@ from workers.mails.tokens import MailTokens, digest_of
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MailRequest:
-    """A mail that is to be written: for whom, about what, and since when.
+    """A mail that is to be written: its recipient, its subject, and since when.
 
     `due_at` is when it was requested, `event_id` the id of the event. `public_url` is that of the service.
     """

@@ -1,4 +1,4 @@
-"""Removal of expired links of mails, and of changes of addresses that nobody has confirmed."""
+"""Removal of expired links of mails, and of changes of addresses that were not confirmed."""
 
 from __future__ import annotations
 
