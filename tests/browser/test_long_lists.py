@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from tests.browser.visitor import PHONE, WITHIN, Site, Visitor, published
 from tests.support.api_user import ApiUser
@@ -24,6 +25,15 @@ SHOWN = """() => [...document.querySelectorAll("main [data-photo].viewable")]
     .map((item) => [item.dataset.photo, Math.round(item.getBoundingClientRect().top)])"""
 DRAWN = "() => [...document.querySelectorAll('main [data-photo].viewable')].map((item) => item.dataset.photo)"
 ELEMENTS = "() => document.querySelectorAll('*').length"
+# A part of the list next to the screen, whose photos are to be drawn: they may have to be fetched again first.
+GAP = """() => [...document.querySelectorAll("main .spacer")].map((spacer) => spacer.getBoundingClientRect())
+    .some(({ top, bottom }) => bottom > 0 && top < innerHeight)"""
+# The user moves to a photo in the moment in which the page is left, before the browser draws that.
+MOVES_WHEN_IT_IS_LEFT = f"""addEventListener("pagehide", () => {{
+    if (!window.movesTo) return;
+    document.querySelector(`[data-photo='${{movesTo}}']`).scrollIntoView({{ behavior: "instant", block: "center" }});
+    sessionStorage.setItem("test.shown", JSON.stringify(({SHOWN})()));
+}})"""
 # One step of reading: what is drawn after each is noted.
 SCROLL = "(step) => { scrollBy({ top: step * innerHeight, behavior: 'instant' }); return scrollY; }"
 
@@ -46,7 +56,7 @@ async def gallery(site: Site, folder: Path, number: int) -> Gallery:
 
 async def reader(site: Site, shown: Gallery, kind: str, **options: Any) -> Visitor:
     """Open the photos as the cells of a profile, or as the cards of a list."""
-    visitor = await site.signed_in(**options)
+    visitor = await site.signed_in(**options, at=None)
     if kind == "grid":
         await visitor.open(f"/u/{shown.author.name}")
     else:
@@ -76,6 +86,7 @@ async def read(page: Page, ids: list[str], *, step: int = 2, up: bool = False) -
             most = max(most, await page.evaluate(ELEMENTS))
             await page.evaluate(SCROLL, -step if up else step)
             await frames(page)
+            await page.wait_for_function(f"() => !({GAP})()")
     assert seen == set(ids)
     return most
 
@@ -174,7 +185,7 @@ async def test_a_reload_and_a_way_back_lead_to_the_same_photo(site: Site, servic
 
 
 async def test_new_photos_are_offered_after_a_reload(site: Site) -> None:
-    """The home feed is at the same photo after a reload; the button shows what was posted meanwhile."""
+    """The home feed is at the same photo after a reload; the button shows what was posted before and during it."""
     reader = await site.signed_in(viewport=PHONE)
     author = await site.create_account()
     await reader.account.follow(author)
@@ -182,18 +193,30 @@ async def test_new_photos_are_offered_after_a_reload(site: Site) -> None:
     for number in range(8):
         ids.append((await author.upload(photograph("flower"), f"wombat {number}"))["id"])
         await published(author, ids[-1])
+    page = reader.page
+    await page.add_init_script(MOVES_WHEN_IT_IS_LEFT)
     await reader.open()
     await reader.sees(reader.card("wombat 7"))
-    await reader.page.locator(f"[data-photo='{ids[2]}']").scroll_into_view_if_needed()
-    before = await reader.page.evaluate(SHOWN)
-    await reader.page.goto("about:blank")
-    new = await author.upload(photograph("cat"), "a new wombat")
-    await published(author, new["id"])
-    await reader.page.go_back()
-    await keeps(reader.page, before)
-    await reader.page.get_by_role("button", name="1 new photo").click()
-    await reader.page.wait_for_function("() => scrollY === 0")
-    await expect(reader.page.locator(".feed .card").first).to_contain_text("a new wombat", timeout=WITHIN)
+    await page.evaluate("(photo) => { window.movesTo = photo; }", ids[2])
+    await page.goto("about:blank")
+    await published(author, (await author.upload(photograph("cat"), "a new wombat"))["id"])
+    released = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await released.wait()
+        await route.continue_()
+
+    await page.route("**/api/v1/feed?*", hold)
+    await page.go_back()
+    await reader.live()
+    newest = (await author.upload(photograph("temple"), "the newest wombat"))["id"]
+    await reader.received("photo.new", newest)
+    released.set()
+    await keeps(page, json.loads(await page.evaluate("sessionStorage.getItem('test.shown')")))
+    await page.get_by_role("button", name="2 new photos").click()
+    await page.wait_for_function("() => scrollY === 0")
+    drawn = reader.page.locator(".feed .card")
+    await expect(drawn).to_contain_text(["the newest wombat", "a new wombat", "wombat 7"], timeout=WITHIN)
 
 
 async def test_the_lightbox_and_the_focus_in_a_long_list(site: Site, service_folder: Path) -> None:
@@ -219,7 +242,7 @@ async def test_the_lightbox_and_the_focus_in_a_long_list(site: Site, service_fol
 async def test_a_link_names_a_photo_of_a_list(site: Site, service_folder: Path) -> None:
     """`?at=` opens a profile at a photo further down; of one that is not there the page says so."""
     shown = await gallery(site, service_folder, 150)
-    visitor = await site.signed_in()
+    visitor = await site.signed_in(at=None)
     await visitor.open(f"/u/{shown.author.name}?at={shown.ids[120]}")
     await expect(visitor.page.locator(f"[data-photo='{shown.ids[120]}']")).to_be_in_viewport(timeout=WITHIN)
     await visitor.open(f"/u/{shown.author.name}?at=0000000000000")

@@ -82,6 +82,12 @@ class Visitor:
 
         await eventually(subscribed, within=WITHIN / 1000)
 
+    async def received(self, *texts: str) -> None:
+        """Wait until the live connection has received something that contains all of these."""
+        await eventually(
+            lambda: any(all(text in frame for text in texts) for frame in self._received), within=WITHIN / 1000
+        )
+
     def connection_status(self) -> Locator:
         """Return the elements that show the state of the connection."""
         return self.page.locator(".connection-status")
@@ -182,15 +188,19 @@ class Site:
         self._visitors.append(visitor)
         return visitor
 
-    async def signed_in(self, account: ApiUser | None = None, **options: Any) -> Visitor:
-        """Open a browser for a user who is signed in already, and wait for the live connection."""
+    async def signed_in(self, account: ApiUser | None = None, *, at: str | None = "/", **options: Any) -> Visitor:
+        """Open a path in a browser for a user who is signed in already, and wait for the live connection.
+
+        With `at=None` the page stays empty: a test that begins elsewhere than at the feed saves a page.
+        """
         visitor = await self.visitor(account, **options)
         # By the API and not by the form, which `test_accounts` tests: that saves a page in most of the tests.
         fields = {"username": visitor.account.name, "password": PASSWORD, "cookie": True}
         response = await visitor.context.request.post(f"{visitor.url}{API}/tokens", data=fields)
         assert response.ok, await response.text()
-        await visitor.open()
-        await visitor.live()
+        if at is not None:
+            await visitor.open(at)
+            await visitor.live()
         return visitor
 
     async def friends(self) -> tuple[Visitor, Visitor]:

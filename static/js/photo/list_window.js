@@ -33,8 +33,7 @@ export class ListWindow {
   #isArranged = true;
   /** The entry that stays in the page wherever it is, as while it is dragged; null without one. */
   held = null;
-  /** Where the list is read: `{id, top}`, an entry on the screen and the distance of its upper edge from that of the window; null at its beginning. */
-  place = null;
+  #place = null;
   #resized = new ResizeObserver((records) => this.#measured(records));
   /** An element without a height, whose size is the width of the list: it has to be placed next to the list. */
   ruler = h("div", { "aria-hidden": "true" });
@@ -50,6 +49,13 @@ export class ListWindow {
 
   get entries() {
     return this.#entries;
+  }
+
+  /** Where the list is read: `{id, top}`, an entry on the screen and the distance of its upper edge from that of the window; null at its beginning. */
+  get place() {
+    // The browser reports a movement only when it draws the next time, which a page that is left may not do again.
+    this.update();
+    return this.#place;
   }
 
   leave() {
@@ -101,7 +107,7 @@ export class ListWindow {
     scrollBy({ top: this.#body.getBoundingClientRect().top + this.#tops[entry.row] - top, behavior: "instant" });
     this.update();
     if (entry.element) scrollBy({ top: entry.element.getBoundingClientRect().top - top, behavior: "instant" });
-    this.place = { id, top };
+    this.#place = { id, top };
     return true;
   }
 
@@ -257,7 +263,7 @@ export class ListWindow {
 
   #notePlace(near) {
     const anchor = scrollY > 0 && this.#anchor(near);
-    this.place = anchor ? { id: anchor.id, top: anchor.element.getBoundingClientRect().top } : null;
+    this.#place = anchor ? { id: anchor.id, top: anchor.element.getBoundingClientRect().top } : null;
   }
 
   /** Note the sizes of what is in the page. */
@@ -275,7 +281,7 @@ export class ListWindow {
 
   /** Take over the width of the list, and keep the place at which it is read. */
   #widen() {
-    const { place } = this;
+    const place = this.#place;
     this.#width = this.#body.clientWidth;
     this.#changed();
     if (place) this.show(place);

@@ -37,6 +37,8 @@ export class PhotoList {
   #stop;
   /** The pages that are being fetched again. */
   #fetching = new Set();
+  /** The photos that came since the list began to be restored; else null. */
+  #arrived = null;
   #tail = h("div");
   element;
 
@@ -113,6 +115,10 @@ export class PhotoList {
   /** Insert a new photo in its place by id, newest first, unless the list has it already. */
   insert(photo) {
     if (this.has(photo.id)) return;
+    if (this.#arrived) {
+      this.#arrived.push(photo);
+      return;
+    }
     if (this.size === 0) fill(this.#tail);
     // Ids are ordered by upload time, but photos arrive in the order in which their processing has finished.
     const { entries } = this.#window;
@@ -205,6 +211,7 @@ export class PhotoList {
   async #restore() {
     const former = this.#place?.former;
     if (!former) return false;
+    this.#arrived ??= [];
     const { items, next } = await this.#load(null);
     if (this.#state === "left") return true;
     this.#cursors = former.cursors;
@@ -212,10 +219,12 @@ export class PhotoList {
     this.#state = former.next ? "idle" : "done";
     this.#window.insert(0, ...former.entries.map(([id, page, size]) => this.#entry(id, null, page, size)));
     fill(this.#tail);
-    const newer = this.#fillIn(items);
+    const unknown = this.#fillIn(items);
     await this.#fetchPage(this.#byId.get(former.place.id)?.page ?? 0);
     if (scrollY === 0) this.#window.show(former.place);
-    if (newer.length > 0) this.#newer(newer, newer.length === items.length && next !== null);
+    const newer = [...this.#arrived.filter(({ id }) => !items.some((item) => item.id === id)), ...unknown];
+    this.#arrived = null;
+    if (newer.length > 0) this.#newer(newer, unknown.length === items.length && next !== null);
     this.#updateTail();
     return true;
   }
