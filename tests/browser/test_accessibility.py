@@ -311,7 +311,7 @@ async def test_pages_of_moderators_and_of_consent(site: Site, promote: Promote) 
 
 async def test_pages_apart_from_the_application(site: Site) -> None:
     """The documentation of the API, the GraphQL explorer, and an embedded photo."""
-    visitor = await site.signed_in()
+    visitor = await site.signed_in(at=None)
     page, checks = visitor.page, AxeChecks(visitor.page)
     photo = (await visitor.account.upload(photograph("flower"), "To be embedded"))["id"]
     await published(visitor.account, photo)

@@ -144,7 +144,7 @@ async def test_signing_out_ends_the_session_in_every_tab(site: Site) -> None:
 
 async def test_a_new_user_name_appears_on_open_pages(site: Site) -> None:
     """A profile that is open gets the new user name and its address; a link with the former one leads there."""
-    owner, fan = await site.signed_in(), await site.signed_in()
+    owner, fan = await site.signed_in(), await site.signed_in(at=None)
     former, name = owner.account.name, f"n{uuid.uuid4().hex[:10]}"
     await fan.open(f"/u/{former}")
     await fan.live()

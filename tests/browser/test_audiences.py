@@ -45,7 +45,7 @@ async def test_a_photo_for_some(site: Site) -> None:
 
 async def test_saved_photos_and_collections(site: Site) -> None:
     """A photo is saved by its button, and put into a new collection by the menu; both are on the page of the saved."""
-    owner, fan = await site.signed_in(), await site.signed_in(viewport=PHONE)
+    owner, fan = await site.signed_in(), await site.signed_in(viewport=PHONE, at=None)
     photo = (await owner.account.upload(photograph(), "A rocket"))["id"]
     await published(owner.account, photo)
     await fan.open("/saved")

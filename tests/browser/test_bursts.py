@@ -36,7 +36,7 @@ def comment(visitor: Visitor, number: int) -> Locator:
 
 async def test_thousands_of_comments(site: Site, service_folder: Path) -> None:
     """Page after page is shown, and the page does not grow; a button leads back to the first comments."""
-    visitor = await site.signed_in(viewport=PHONE)
+    visitor = await site.signed_in(viewport=PHONE, at=None)
     photo = await visitor.account.upload(photograph("flower"), "echidnas")
     await published(visitor.account, photo["id"])
     path = f"/photos/{photo['id']}/comments"

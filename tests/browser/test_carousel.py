@@ -155,7 +155,7 @@ async def test_edits_of_pictures_appear_on_open_pages(site: Site) -> None:
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 async def test_ten_pictures_fit_on_the_narrowest_phone(site: Site, scheme: Any) -> None:
     """With ten pictures nothing is wider than the window or too small to be touched, and all texts can be read."""
-    visitor = await site.signed_in(viewport={"width": 320, "height": 640}, color_scheme=scheme)
+    visitor = await site.signed_in(viewport={"width": 320, "height": 640}, color_scheme=scheme, at=None)
     many = [encoded(halves(40 + number, 30)) for number in range(10)]
     photo = await visitor.account.post_pictures(*many, caption="Ten")
     await published(visitor.account, photo["id"])

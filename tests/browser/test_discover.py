@@ -56,7 +56,7 @@ async def test_what_trends(site: Site) -> None:
 
 async def test_all_trending_photos(site: Site) -> None:
     """The page has a text while nothing trends."""
-    visitor = await site.signed_in()
+    visitor = await site.signed_in(at=None)
     await visitor.open("/discover/trending")
     await visitor.sees(visitor.page.get_by_role("heading", name="Nothing trends at present"))
 

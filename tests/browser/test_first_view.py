@@ -79,18 +79,9 @@ def large(number: int) -> bytes:
     return file.getvalue()
 
 
-async def forget_files(visitor: Visitor) -> None:
-    """Empty the cache of the browser, which prefers a larger image that it has."""
-    await visitor.page.goto("about:blank")
-    await (await visitor.context.new_cdp_session(visitor.page)).send("Network.clearBrowserCache")
-
-
 async def signed_in(site: Site, author: Author, screen: str) -> Visitor:
     """Return the author in a browser that has no files of the service."""
-    account = site.account(author.name, author.token)
-    visitor = await site.signed_in(account, **SCREENS[screen])
-    await forget_files(visitor)
-    return visitor
+    return await site.signed_in(site.account(author.name, author.token), at=None, **SCREENS[screen])
 
 
 @pytest.mark.parametrize("screen", SCREENS)

@@ -16,7 +16,7 @@ async def _response(user: Visitor) -> Any:
 
 async def test_the_explorer(site: Site) -> None:
     """A user runs an example by the keyboard, changes something, saves it, and finds a field of the schema."""
-    user = await site.signed_in(viewport=PHONE)
+    user = await site.signed_in(viewport=PHONE, at=None)
     await user.open("/graphql")
     status = user.page.locator("#status")
     await expect(user.page.locator("#session")).to_contain_text("as you")

@@ -107,7 +107,7 @@ async def test_replies_and_photos_below_a_photo(site: Site, promote: Promote) ->
     """Below a photo of another account, replies and photos of the suspended one leave; the others stay."""
     judge = await promote(await site.create_account())
     author, other = await site.create_account(), await site.create_account()
-    visitor = await site.signed_in()
+    visitor = await site.signed_in(at=None)
     await visitor.account.follow(author)
     gone, stays = await post(author, "At the lake"), await post(other, "In the lake")
     also = await post(other, "By the lake")

@@ -41,7 +41,7 @@ async def test_notifications_are_filtered_and_deleted_with_undo(site: Site) -> N
 async def test_a_bell_on_a_profile_brings_the_photos_of_an_account(site: Site) -> None:
     """The bell appears with the follow and ends with it; with it, a new photo is a notification."""
     author = await site.create_account()
-    visitor = await site.signed_in()
+    visitor = await site.signed_in(at=None)
     await visitor.open(f"/u/{author.name}")
     bell = visitor.page.locator(".bell-button")
     follow = visitor.page.get_by_role("button", name="Follow", exact=True)

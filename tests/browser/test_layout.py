@@ -180,7 +180,7 @@ async def test_going_back_restores_the_feed(site: Site) -> None:
 
 async def test_touch_targets_are_large_enough(site: Site) -> None:
     """Every link and button of these pages has at least 24 by 24 pixels (WCAG 2.2, 2.5.8)."""
-    visitor = await site.signed_in()
+    visitor = await site.signed_in(at=None)
     body = {"caption": "wide and narrow", "tags": ["i", "sea"], "location": "Kyoto"}
     photo = await visitor.account.upload(photograph("flower"), "x")
     (await visitor.account.call("PATCH", f"/photos/{photo['id']}", json=body)).expect(200)
@@ -201,7 +201,7 @@ async def test_touch_targets_are_large_enough(site: Site) -> None:
 
 async def test_a_page_that_is_not_found_has_a_heading(site: Site) -> None:
     """Wherever nothing is found, the page and its title name that, in the only heading of the first level."""
-    visitor = await site.signed_in()
+    visitor = await site.signed_in(at=None)
     visitor.expect_error("status of 40")
     for path in ("/p/0384604BS2VXG", "/p/nothing", "/u/nobody.there", "/nothing", "/search"):
         await visitor.open(path)

@@ -59,7 +59,7 @@ async def test_photos_comments_and_accounts_are_reported(site: Site, promote: Pr
         assert [(one["reporter"]["id"], one["text"]) for one in file["report_list"]] == [
             (visitor.account.id, "Look at the left side.")
         ]
-    own = await site.signed_in(author)
+    own = await site.signed_in(author, at=None)
     await own.open(f"/p/{photo['id']}")
     await own.page.get_by_role("button", name="Photo options").click()
     await expect(own.page.get_by_role("menuitem", name="Delete photo")).to_be_visible(timeout=WITHIN)
@@ -148,7 +148,7 @@ async def test_an_appeal_is_made_and_answered(site: Site, promote: Promote) -> N
     await page.get_by_label("Why is it wrong?").fill("It is about the photo.")
     await page.get_by_role("button", name="Send appeal").click()
     await visitor.sees(page.get_by_text("You have appealed."))
-    judge = await site.signed_in(second)
+    judge = await site.signed_in(second, at=None)
     await judge.open("/moderation")
     await judge.page.get_by_role("tab", name="Appeals").click()
     await judge.page.get_by_role("link", name=re.compile(f"@{author.name}")).click()
@@ -187,7 +187,7 @@ async def test_a_suspended_user_can_appeal(site: Site, promote: Promote) -> None
 
 async def test_pages_without_cases(site: Site) -> None:
     """A user without decisions sees that there are none, and no queue."""
-    visitor = await site.signed_in()
+    visitor = await site.signed_in(at=None)
     await visitor.open("/decisions")
     await visitor.sees(visitor.page.get_by_role("heading", name="No decisions"))
     await visitor.open("/moderation")

@@ -56,7 +56,7 @@ async def test_it_plays_until_it_is_paused(site: Site, animation: bytes, path: s
     """In a feed and on its own page an animation plays by itself; a button pauses it, also by the keyboard."""
     account = await site.create_account()
     photo_id = await posted(account, animation)
-    visitor = await site.signed_in(account, reduced_motion="no-preference")
+    visitor = await site.signed_in(account, reduced_motion="no-preference", at=None)
     await visitor.open(path.format(id=photo_id))
     await plays(visitor)
     await button(visitor, "Pause the animation").click()

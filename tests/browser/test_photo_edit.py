@@ -11,8 +11,8 @@ from tests.support.texts_in_files import file_with_xmp, xmp_packet
 
 async def test_an_edit_appears_on_all_open_pages(site: Site) -> None:
     """The author changes everything in the form; a follower's feed and an open page of the photo follow live."""
-    owner, fan = await site.signed_in(viewport=PHONE), await site.signed_in()
-    other = await site.signed_in()
+    owner, fan = await site.signed_in(viewport=PHONE), await site.signed_in(at=None)
+    other = await site.signed_in(at=None)
     await fan.account.follow(owner.account)
     photo = (await owner.account.upload(photograph(), "Before"))["id"]
     await published(owner.account, photo)
@@ -72,7 +72,7 @@ async def test_a_photo_is_marked_as_sensitive(site: Site) -> None:
 
 async def test_errors_are_shown_at_their_fields(site: Site) -> None:
     """A refused tag is explained at its field, and nothing is lost."""
-    owner = await site.signed_in()
+    owner = await site.signed_in(at=None)
     owner.expect_error("status of 422")
     photo = (await owner.account.upload(photograph(), "Before"))["id"]
     await published(owner.account, photo)
@@ -108,7 +108,7 @@ async def test_texts_of_the_file_are_offered_after_the_upload(site: Site) -> Non
 
 async def test_texts_of_the_file_are_offered_in_the_form(site: Site) -> None:
     """The form offers each text below its field until the field has it; only saving stores it."""
-    owner = await site.signed_in()
+    owner = await site.signed_in(at=None)
     photo = (await owner.account.upload(DESCRIBED, "Before"))["id"]
     await published(owner.account, photo)
     await owner.open(f"/p/{photo}")

@@ -21,7 +21,7 @@ async def _photo(visitor: Any, tmp_path: Path) -> str:
 
 async def test_the_owner_sees_and_deletes_the_camera_data(site: Site, tmp_path: Path) -> None:
     """Camera, exposure and, after the setting, the position are shown until they are deleted; then it says so."""
-    owner = await site.signed_in(viewport=PHONE)
+    owner = await site.signed_in(viewport=PHONE, at=None)
     await owner.open("/settings/privacy")
     await owner.page.get_by_label("Position in the camera data").select_option("coarse")
     await owner.page.get_by_label("Publish creator and licence").uncheck()
@@ -46,7 +46,7 @@ async def test_the_owner_sees_and_deletes_the_camera_data(site: Site, tmp_path: 
 
 async def test_others_do_not_see_the_section(site: Site) -> None:
     """The page of another user's photo has no camera data."""
-    owner, other = await site.signed_in(), await site.signed_in()
+    owner, other = await site.signed_in(), await site.signed_in(at=None)
     photo = (await owner.account.upload(photograph(), "Mine"))["id"]
     await published(owner.account, photo)
     await other.open(f"/p/{photo}")

@@ -14,7 +14,7 @@ from tests.support.pictures import photograph
 
 async def test_an_avatar_is_chosen_and_appears_live(site: Site) -> None:
     """A new avatar is shown in the settings and the navigation once it is processed, and on a profile that is open."""
-    owner, fan = await site.signed_in(), await site.signed_in()
+    owner, fan = await site.signed_in(), await site.signed_in(at=None)
     await fan.open(f"/u/{owner.account.name}")
     await fan.live()
     await fan.subscribed(f"user:{owner.account.id}")
@@ -46,7 +46,7 @@ async def test_followers_see_a_new_avatar_in_their_open_feed(site: Site) -> None
 
 async def test_a_banner_is_chosen_and_removed(site: Site) -> None:
     """A banner is shown on the profile, live on open pages, and disappears after its removal."""
-    owner, fan = await site.signed_in(), await site.signed_in()
+    owner, fan = await site.signed_in(), await site.signed_in(at=None)
     await fan.open(f"/u/{owner.account.name}")
     await fan.live()
     await fan.subscribed(f"user:{owner.account.id}")
@@ -70,7 +70,7 @@ async def test_a_banner_is_chosen_and_removed(site: Site) -> None:
 )
 async def test_a_picture_that_cannot_be_used(site: Site, data: bytes, message: str) -> None:
     """A refused or rejected picture has its reason at the field, and the initial stays."""
-    visitor = await site.signed_in()
+    visitor = await site.signed_in(at=None)
     visitor.expect_error("status of 4")
     await visitor.open("/settings/profile")
     file = {"name": "me.jpg", "mimeType": "image/jpeg", "buffer": data}

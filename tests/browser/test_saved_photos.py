@@ -48,7 +48,7 @@ async def _refuse(route: Route) -> None:
 
 async def test_the_button_in_the_feed(site: Site) -> None:
     """Each card has the true state, changes at once, and takes it back with a message if the request fails."""
-    owner, fan = await site.signed_in(), await site.signed_in(viewport=PHONE)
+    owner, fan = await site.signed_in(), await site.signed_in(viewport=PHONE, at=None)
     await fan.account.follow(owner.account)
     rocket, moon = await _shared(site, owner, "A rocket", "The moon")
     (await fan.account.call("PUT", f"/photos/{rocket}/save")).expect(204)
@@ -264,7 +264,7 @@ async def test_a_move_that_fails(site: Site) -> None:
 
 async def test_only_owners_arrange(site: Site) -> None:
     """Others see a public collection without the menu."""
-    owner, fan = await site.signed_in(), await site.signed_in()
+    owner, fan = await site.signed_in(), await site.signed_in(at=None)
     collection = await _collection(owner, "Space", await _shared(site, owner, "one"), public=True)
     await fan.open(f"/c/{collection}")
     await expect(fan.page.locator("a.cell")).to_have_count(1, timeout=WITHIN)
@@ -273,7 +273,7 @@ async def test_only_owners_arrange(site: Site) -> None:
 
 async def test_collections_on_a_profile(site: Site) -> None:
     """A profile shows public collections, page by page, and to its owner the others, too; none without any."""
-    owner, fan = await site.signed_in(), await site.signed_in(viewport=PHONE)
+    owner, fan = await site.signed_in(), await site.signed_in(viewport=PHONE, at=None)
     photos = await _shared(site, owner, "one")
     await fan.open(f"/u/{owner.account.name}")
     await expect(fan.page.locator("a.cell")).to_have_count(1, timeout=WITHIN)

@@ -219,7 +219,7 @@ async def test_a_refused_picture_is_named_and_can_be_removed(site: Site) -> None
 @pytest.mark.parametrize("where", ["/new", "/"])
 async def test_several_files_are_dropped(site: Site, where: str) -> None:
     """Files that are dropped on any page are chosen, all of them."""
-    visitor = await site.signed_in()
+    visitor = await site.signed_in(at=None)
     await visitor.open(where)
     await visitor.sees(visitor.page.locator("main"))
     await visitor.page.evaluate(
@@ -237,7 +237,7 @@ async def test_several_files_are_dropped(site: Site, where: str) -> None:
 
 async def test_the_pictures_of_a_photo_are_edited(site: Site) -> None:
     """The form of a shared photo shows its pictures, to be described, moved and removed; only saving changes them."""
-    owner = await site.signed_in(viewport=PHONE)
+    owner = await site.signed_in(viewport=PHONE, at=None)
     photo = (await owner.account.post_pictures(*[file.read_bytes() for file in FILES], caption="Three"))["id"]
     await published(owner.account, photo)
     await owner.open(f"/p/{photo}")
@@ -262,7 +262,7 @@ async def test_the_pictures_of_a_photo_are_edited(site: Site) -> None:
 
 async def test_the_camera_data_of_each_picture(site: Site) -> None:
     """The owner sees the data of every picture under its number."""
-    owner = await site.signed_in()
+    owner = await site.signed_in(at=None)
     photo = (await owner.account.post_pictures(PLAIN, jpeg_with_metadata()))["id"]
     await published(owner.account, photo)
     await owner.open(f"/p/{photo}")

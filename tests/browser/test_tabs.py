@@ -49,7 +49,7 @@ async def test_no_photo_is_lost_with_a_closed_tab(site: Site) -> None:
 
 async def test_likes_reach_two_tabs_with_the_same_photo(site: Site) -> None:
     """Two tabs that show the same photo share its subscription, and both update the like count."""
-    visitor = await site.signed_in()
+    visitor = await site.signed_in(at=None)
     photo = await visitor.account.upload(photograph("flower"), "in two tabs")
     await published(visitor.account, photo["id"])
     await visitor.open(f"/p/{photo['id']}")

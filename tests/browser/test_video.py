@@ -67,7 +67,7 @@ async def test_a_video_plays_on_its_own_page_and_is_marked_in_a_grid(site: Site,
     account = await site.create_account()
     photo_id = (await account.upload(film))["id"]
     await published(account, photo_id)
-    visitor = await site.signed_in(account)
+    visitor = await site.signed_in(account, at=None)
     await visitor.open(f"/p/{photo_id}")
     await visitor.sees(player(visitor))
     await visitor.open(f"/u/{account.name}")

@@ -156,7 +156,7 @@ async def test_an_open_menu_stays_while_attempts_fail(site: Site, receiver: Rece
 
 async def test_a_webhook_that_is_not_there_says_so(site: Site) -> None:
     """As one of another user does."""
-    visitor = await site.signed_in()
+    visitor = await site.signed_in(at=None)
     visitor.expect_error("status of 404")
     await visitor.open("/settings/webhooks/0000000000007")
     await visitor.sees(visitor.page.get_by_role("heading", name="Webhook not found"))
