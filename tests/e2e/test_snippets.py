@@ -36,6 +36,7 @@ RECEIVER_PORT = "8099"  # of the guide to receivers of webhooks
 # Clients that go on until they are ended, and what happens meanwhile: tests of their own are below.
 ENDLESS = {("README.md", "python"), ("docs/tutorial.md", "python")}
 TOGETHER = {("docs/tutorial.md", "sh")}  # with such a client
+FLOW = next(block for block in blocks("README.md", "sh") if "Ann is notified" in block.text)
 # Functions of the reader's program that the blocks in JavaScript call, and what ends them.
 BEFORE_JS = """
 import { WebSocket } from "ws";
@@ -207,6 +208,7 @@ def of(*languages: str) -> list[Block]:
         and block.reason is None
         and not has_own_test(block)
         and (block.document, block.language) not in ENDLESS | TOGETHER
+        and block != FLOW
     ]
 
 
@@ -255,11 +257,16 @@ async def test_requests_have_an_endpoint(stage: Stage, http: aiohttp.ClientSessi
 
 
 async def test_the_flow_ends_in_a_notification(stage: Stage, http: aiohttp.ClientSession) -> None:
-    """After the flow of README.md, which ran above, its owner has the comment among the notifications."""
+    """The commands of README.md succeed, and after them Ann has the comment among her notifications."""
+    await output_of(FLOW, stage)
     ann = ApiUser(http, stage.service.url, "ann")
     fields = {"username": "ann", "password": "correct horse battery"}
     ann.token = (await ann.call("POST", "/tokens", json=fields)).expect(201)["access_token"]
-    assert "What a sight" in str((await ann.call("GET", "/notifications")).expect(200))
+
+    async def notified() -> bool:
+        return "What a sight" in str((await ann.call("GET", "/notifications")).expect(200))
+
+    await eventually(notified)
 
 
 async def test_the_python_client_receives_publications(
