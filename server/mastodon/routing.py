@@ -6,6 +6,7 @@ app that registered itself for this interface gets the route of this one, any ot
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
@@ -60,9 +61,15 @@ def render(problem: ProblemError) -> web.Response:
 
 def shared(routes: Iterable[Route], own: Iterable[Endpoint]) -> list[tuple[Route, str]]:
     """Return the routes whose paths PicShare's own interface has, too, each with the path that it has there."""
-    taken = [(endpoint.method, PREFIX + endpoint.path) for endpoint in own]
+    taken = defaultdict[tuple[str, int], list[str]](list)
+    for endpoint in own:
+        path = PREFIX + endpoint.path
+        taken[endpoint.method, path.count("/")].append(path)
     return [
-        (each, path) for each in routes for method, path in taken if method == each.method and covers(each.path, path)
+        (each, path)
+        for each in routes
+        for path in taken.get((each.method, each.path.count("/")), ())
+        if covers(each.path, path)
     ]
 
 
