@@ -4,8 +4,8 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 UNIT   := tests/unit
-# One process more than processors, because tests wait for engines and browsers much of their time.
-PROCESSES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+# Two processes more than processors, because tests wait for engines and browsers a third of their time.
+PROCESSES ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 2)
 
 # Without compiled modules each process that a test starts would compile all of them again.
 unexport PYTHONDONTWRITEBYTECODE
