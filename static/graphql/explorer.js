@@ -5,7 +5,7 @@ import { execute, hasSession } from "./requests.js";
 import { INTROSPECTION, drawSchema, findInSchema } from "./schema_tree.js";
 
 const find = (id) => document.getElementById(id);
-const [query, variables, response, status, examples, schema] = ["query", "variables", "response", "status", "examples", "schema"].map(find);
+const [query, variables, response, status, examples, search, schema] = ["query", "variables", "response", "status", "examples", "search", "schema"].map(find);
 
 function say(text, { error = false } = {}) {
   status.textContent = text;
@@ -68,8 +68,10 @@ function save() {
 
 async function loadSchema() {
   const { body } = await execute(INTROSPECTION);
-  if (body.data) drawSchema(schema, body.data.__schema);
-  else schema.textContent = body.errors?.[0]?.message ?? body.detail ?? "The schema cannot be read.";
+  if (body.data) {
+    drawSchema(schema, body.data.__schema);
+    findInSchema(schema, search.value); // what was typed meanwhile
+  } else schema.textContent = body.errors?.[0]?.message ?? body.detail ?? "The schema cannot be read.";
 }
 
 listExamples(EXAMPLES[0].name);
@@ -80,7 +82,7 @@ find("session").textContent = hasSession()
 find("run").addEventListener("click", run);
 find("save").addEventListener("click", save);
 examples.addEventListener("change", () => show(examples.selectedOptions[0].operation));
-find("search").addEventListener("input", (event) => findInSchema(schema, event.target.value));
+search.addEventListener("input", () => findInSchema(schema, search.value));
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
   event.preventDefault();

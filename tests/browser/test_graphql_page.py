@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from tests.browser.visitor import PHONE, Site, Visitor
 
@@ -39,10 +40,20 @@ async def test_the_explorer(site: Site) -> None:
     assert changed == {"account": {"user": {"displayName": "Robert"}}, "errors": []}
     await user.page.get_by_role("button", name="Save").click()
     await expect(user.page.get_by_label("Example")).to_have_value("Rename")
+    read = asyncio.Event()
+
+    async def hold_schema(route: Route) -> None:
+        if "query Schema" in (route.request.post_data or ""):
+            await read.wait()
+        await route.continue_()
+
+    await user.page.route("**/graphql", hold_schema)
     await user.open("/graphql")
     await user.page.get_by_label("Example").select_option("Rename")
     assert "updateProfile" in await query.input_value()
+    # A quick user types before the schema is there.
     await user.page.get_by_label("Find a type or field").fill("savedPhotos")
+    read.set()
     await expect(user.page.locator("#type-Viewer li:visible")).to_have_count(1)
     await expect(user.page.locator("#schema details:visible")).to_have_count(1)
     width = await user.page.evaluate("document.documentElement.scrollWidth")
