@@ -180,7 +180,8 @@ async def _next_batch(tx: Transaction, user_id: int, limit: int, *, due: bool) -
     if likes := await _likes(tx, user_id, limit):
         return AccountDeleted(user_id=user_id, likes=likes)
     if (
-        await comment_likes.erase(tx, user_id, limit=limit)
+        await comment_deletion.forget_hidden(tx, user_id, limit=_PLAIN * limit)
+        or await comment_likes.erase(tx, user_id, limit=limit)
         or await reports.forget_reporter(tx, user_id, limit=_PLAIN * limit)
         or await _own(tx, user_id, _PLAIN * limit)
     ):

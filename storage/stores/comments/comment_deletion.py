@@ -13,12 +13,12 @@ from storage.events import CommentDeleted, RepliesOrphaned
 from storage.models import PhotoCounters
 from storage.postgres.database import Transaction
 from storage.postgres.rows import Row, liked
-from storage.postgres.sharding import shard
+from storage.postgres.sharding import shard, shards
 from storage.stores.comments.comments import counters_of
 
 REPLIES_AT_ONCE = 100  # that are deleted in one transaction; each has an event
 
-# What a comment of an erased account says. Its mentions stay: by them it is taken out of inboxes.
+# What a deleted comment says goes at once. Its mentions stay: by them it is taken out of inboxes.
 _FORGET = ", text = '', author_username = '', author_name = '', author_avatar = NULL"
 _IN_SHARD = f"shard = {shard('$1')}"
 _COUNTERS = f"p.likes AS photo_likes, p.comments, p.version AS photo_version, {liked(shard('$1'), '$3')}"
@@ -34,7 +34,7 @@ async def delete(tx: Transaction, comment_id: int, *, user_id: int) -> PhotoCoun
     row = await tx.fetchrow(
         f"""
         WITH c AS (
-            UPDATE comments SET deleted_at = now()
+            UPDATE comments SET deleted_at = now(){_FORGET}
             WHERE {_IN_SHARD} AND id = $1 AND deleted_at IS NULL AND (author_id = $3 OR $3 = $2)
             RETURNING photo_id, author_id, reply_to, replies),
         parent AS (
@@ -68,8 +68,8 @@ async def delete_some(
 ) -> list[tuple[int, int, int]]:
     """Delete up to `limit` comments of an author; return the id, the photo and its owner of each.
 
-    With `owner_id`, only comments below this user's photos that are not deleted. Without, the account is being erased,
-    and so is what the comments say. Emits `RepliesOrphaned` for those with replies, and nothing for themselves.
+    With `owner_id`, only comments below this user's photos that are not deleted. Without, the account is being erased.
+    Emits `RepliesOrphaned` for those with replies, and nothing for themselves.
     """
     found = await tx.fetch(
         """
@@ -87,8 +87,24 @@ async def delete_some(
         by_photo.setdefault(row["photo_id"], []).append(row["id"])
     deleted: list[tuple[int, int, int]] = []
     for photo_id in sorted(by_photo):
-        deleted += await _delete_from(tx, photo_id, by_photo[photo_id], forget=owner_id is None)
+        deleted += await _delete_from(tx, photo_id, by_photo[photo_id])
     return deleted
+
+
+async def forget_hidden(tx: Transaction, author_id: int, *, limit: int) -> int:
+    """Erase what the comments say that moderators hide of an erased account, for good; return their number."""
+    rows = await tx.fetch(
+        "/* all shards: the comments of an author */ SELECT id FROM comments "
+        "WHERE author_id = $1 AND hidden_at IS NOT NULL LIMIT $2",
+        author_id,
+        limit,
+    )
+    found = [row["id"] for row in rows]
+    return await tx.execute(
+        f"UPDATE comments SET hidden_at = NULL{_FORGET} WHERE shard = ANY($1::integer[]) AND id = ANY($2::bigint[])",
+        shards(found),
+        found,
+    )
 
 
 async def _lock_photo_of(tx: Transaction, comment_id: int) -> int | None:
@@ -107,7 +123,7 @@ async def _delete_replies(tx: Transaction, comment_id: int, owner_id: int, *, vi
     """Delete replies of a comment whose photo is locked, and return the photo's counters, None if there were none."""
     gone = await tx.fetch(
         f"""
-        UPDATE comments SET deleted_at = now()
+        UPDATE comments SET deleted_at = now(){_FORGET}
         WHERE {_IN_SHARD} AND id IN (
             SELECT id FROM comments WHERE {_IN_SHARD} AND reply_to = $1 AND deleted_at IS NULL ORDER BY id LIMIT $2)
         RETURNING id, photo_id, author_id""",
@@ -142,15 +158,13 @@ async def _count_replies(tx: Transaction, comment_id: int, deleted: int) -> None
     )
 
 
-async def _delete_from(
-    tx: Transaction, photo_id: int, comment_ids: Sequence[int], *, forget: bool
-) -> list[tuple[int, int, int]]:
+async def _delete_from(tx: Transaction, photo_id: int, comment_ids: Sequence[int]) -> list[tuple[int, int, int]]:
     """Delete comments of one photo; return the id, the photo and its owner of each."""
     await tx.execute(f"SELECT 1 FROM photos WHERE {_IN_SHARD} AND id = $1 FOR NO KEY UPDATE", photo_id)
     rows = await tx.fetch(
         f"""
         WITH gone AS (
-            UPDATE comments SET deleted_at = now(){_FORGET if forget else ""}
+            UPDATE comments SET deleted_at = now(){_FORGET}
             WHERE {_IN_SHARD} AND id = ANY($2::bigint[]) AND photo_id = $1 AND deleted_at IS NULL
             RETURNING id, photo_id, reply_to, replies
         ), fewer AS (

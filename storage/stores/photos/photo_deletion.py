@@ -14,14 +14,14 @@ from storage.stores.discovery import search_index
 from storage.stores.photos import photo_items, photos
 
 _MAX_NOTIFICATIONS = 100  # that an event names: more than an inbox shows at once
-# What a photo of an erased account says; the thumbhash is a small picture of it.
+# What a deleted photo says goes at once; the thumbhash is a small picture of it.
 _FORGET = (
     ", caption = '', alt_text = '', tags = '[]', mentions = '[]', location = NULL, taken_at = NULL, placeholder = NULL"
 )
 
 
 async def delete(tx: Transaction, photo_id: int, *, author_id: int) -> None:
-    """Delete the author's own photo; its row stays.
+    """Delete the author's own photo; its row stays, without what it says.
 
     Emits `PhotoDeleted`, `CollectionsOutdated`, `NotificationsOutdated` and `MediaPurge`; raises
     `NotFoundError("photo")`.
@@ -57,7 +57,7 @@ async def delete(tx: Transaction, photo_id: int, *, author_id: int) -> None:
 
 
 async def delete_newest(tx: Transaction, *, author_id: int, limit: int) -> list[tuple[int, str]]:
-    """Delete an erased account's newest photos in any state, up to `limit`, with what they say.
+    """Delete an erased account's newest photos in any state, up to `limit`.
 
     Returns id and SHA-256 of each of their pictures. Emits `CollectionsOutdated`. The caller has locked the account.
     """
@@ -70,11 +70,11 @@ async def delete_newest(tx: Transaction, *, author_id: int, limit: int) -> list[
         author_id,
         limit,
     )
-    return (await _delete(tx, author_id, [row["id"] for row in locked], forget=True))[1]
+    return (await _delete(tx, author_id, [row["id"] for row in locked]))[1]
 
 
 async def _delete(
-    tx: Transaction, author_id: int, photo_ids: Sequence[int], *, forget: bool = False
+    tx: Transaction, author_id: int, photo_ids: Sequence[int]
 ) -> tuple[Sequence[Row], list[tuple[int, str]]]:
     """Delete those of an author's photos that are not deleted; return them, and id and SHA-256 of their pictures.
 
@@ -82,7 +82,7 @@ async def _delete(
     """
     rows = await tx.fetch(
         f"""
-        UPDATE photos SET deleted_at = now(){_FORGET if forget else ""}
+        UPDATE photos SET deleted_at = now(){_FORGET}
         WHERE shard = {shard("$1")} AND author_id = $1 AND id = ANY($2::bigint[]) AND deleted_at IS NULL
         RETURNING id, sha256, state, audience, pictures""",
         author_id,

@@ -27,6 +27,7 @@ from storage.stores.social import blocks, close_friends, follows, list_members, 
 from tests.support.community import follow, new_user, new_users, old_users, ready_photo, topics
 from tests.support.locks import wait_for_blocked_transaction
 from tests.support.push import Browser
+from tests.support.stored_words import tables_with
 
 pytestmark = pytest.mark.engines
 
@@ -139,16 +140,7 @@ async def test_what_an_erased_account_has_said_is_in_no_table(database: Database
         await comments.add(tx, photo_id=below.id, author_id=ben.id, text=word)
         await users.remove(tx, ben.id)
     await _erase_all(database, ben)
-    tables = await database.fetch(
-        "SELECT table_name AS name FROM information_schema.tables "
-        "WHERE table_schema = 'public' AND table_type = 'BASE TABLE'"
-    )
-    with_word = [
-        table["name"]
-        for table in tables
-        if await database.fetch(f"SELECT 1 FROM {table['name']} AS t WHERE t::text ILIKE '%{word}%'")  # noqa: S608
-    ]
-    assert with_word == []
+    assert await tables_with(database, word) == []
 
 
 async def test_both_sides_of_every_edge_are_erased(database: Database) -> None:
