@@ -16,6 +16,7 @@ from graphql import GraphQLEnumType, GraphQLScalarType
 from graphql.pyutils import is_iterable
 
 from server.graphql.fields import type_name
+from server.graphql.rows import LeafForm, ListForm, Make, ObjectForm, RowField
 
 Trail = tuple[int, ...]  # indexes into the lists of a field's value
 _NONE = type(None)
@@ -32,20 +33,29 @@ class Failure(NamedTuple):
 
 
 class Template(Protocol):
-    """A selection, of which only this is used: what new objects begin as, all null but their type names."""
+    """A selection, of which only this is used: what new objects begin as, all null but their type names.
+
+    `make` makes objects with all that a row has, and `fields` are those of the row where it has all fields.
+    """
 
     template: dict[str, Any]
+    make: Make | None
+    fields: tuple[RowField, ...] | None
 
 
 S = TypeVar("S", bound=Template)
 
 
 class Children(NamedTuple):
-    """Objects of one type in completed values: what they are read from, and the response objects to fill."""
+    """Objects of one type in completed values: what they are read from, and the response objects to fill.
+
+    Those that are `made` lack only what is filled after the row.
+    """
 
     selection: Any
     sources: list[Any]
     targets: list[dict[str, Any]]
+    made: bool = False
 
 
 class Completed(NamedTuple):
@@ -89,12 +99,16 @@ class LeafColumn:
         self._items = frozenset((*kinds, _NONE) if shape.nullable[-1] else kinds)
 
     @property
-    def copied_unless(self) -> str | None:
-        """Return the condition on a `value`, in Python, on which it is not copied as it is; None if none may be."""
-        if self._passes is None or self._lists:
+    def form(self) -> LeafForm | ListForm | None:
+        """Return how rows have the values of this field; None if they cannot."""
+        nullable, passes = self._shape.nullable[0], self._passes
+        if self._lists == 0 and self._names:
+            return LeafForm("", nullable, tuple(self._names.items()))
+        if passes is None:
             return None
-        unless = self._passes.unless
-        return f"value is not None and ({unless})" if self._shape.nullable[-1] else unless
+        if self._lists == 0:
+            return LeafForm(passes.unless, nullable)
+        return ListForm(self._items, nullable) if self._lists == 1 and passes.check is _any else None
 
     def complete(self, values: Sequence[Any]) -> Completed:
         """Return the completed column."""
@@ -152,6 +166,14 @@ class ObjectColumn:
         self._types: Mapping[str, S] = {} if types is None else types
 
     @property
+    def form(self) -> ObjectForm | None:
+        """Return how rows have the values of this field; None if they cannot."""
+        fields = None if self._selection is None else self._selection.fields
+        if fields is None or self._lists > 1 or (self._lists and self._shape.nullable[1]):
+            return None
+        return ObjectForm(fields, self._shape.nullable[0], self._lists == 1)
+
+    @property
     def selection(self) -> Any:
         """Return what is selected on the type of all objects; None where the type is an interface or a union."""
         return self._selection
@@ -173,15 +195,14 @@ class ObjectColumn:
 
     def _complete_alike(self, values: Sequence[Any], selection: S) -> Completed | None:
         """Return the completed column where no value is null or wrong."""
-        template, lists = selection.template, self._lists
-        if lists == 0 and _are_present(values):
-            targets = [template.copy() for _ in values]
-            return Completed(targets, (), (Children(selection, list(values), targets),))
-        if lists == 1 and _LISTS.issuperset(map(type, values)):
+        if self._lists == 0 and _are_present(values):
+            children = _children(selection, list(values))
+            return Completed(children.targets, (), (children,))
+        if self._lists == 1 and _LISTS.issuperset(map(type, values)):
             sources = list(chain.from_iterable(values))
             if _are_present(sources):
-                targets = [template.copy() for _ in sources]
-                return Completed(list(_divided(targets, values)), (), (Children(selection, sources, targets),))
+                children = _children(selection, sources)
+                return Completed(list(_divided(children.targets, values)), (), (children,))
         return None
 
     def _object(self, value: Any, buckets: dict[str, Children]) -> dict[str, Any]:
@@ -267,15 +288,24 @@ def _finite(values: Sequence[Any]) -> bool:
 
 
 _PASSING = {
-    "String": _Passing(str, _any, "type(value) is not str"),
-    "ID": _Passing(str, _any, "type(value) is not str"),
-    "Boolean": _Passing(bool, _any, "type(value) is not bool"),
-    "Int": _Passing(int, _small, f"type(value) is not int or not {-_MAX_INT} <= value < {_MAX_INT}"),
-    "Float": _Passing(float, _finite, "type(value) is not float or not isfinite(value)"),
+    "String": _Passing(str, _any, "type({value}) is not str"),
+    "ID": _Passing(str, _any, "type({value}) is not str"),
+    "Boolean": _Passing(bool, _any, "type({value}) is not bool"),
+    "Int": _Passing(int, _small, f"type({{value}}) is not int or not {-_MAX_INT} <= {{value}} < {_MAX_INT}"),
+    "Float": _Passing(float, _finite, "type({value}) is not float or not isfinite({value})"),
     # Scalars of the product, whose values are those of the REST API.
-    "DateTime": _Passing(str, _any, "type(value) is not str"),
-    "BigInt": _Passing(int, _any, "type(value) is not int"),
+    "DateTime": _Passing(str, _any, "type({value}) is not str"),
+    "BigInt": _Passing(int, _any, "type({value}) is not int"),
 }
+
+
+def _children(selection: Template, sources: list[Any]) -> Children:
+    """Return new objects for the sources, made as rows where that is possible."""
+    rows = None if selection.make is None else selection.make(sources)
+    if rows is None:
+        template = selection.template
+        return Children(selection, sources, [template.copy() for _ in sources])
+    return Children(selection, sources, rows, made=True)
 
 
 def _are_present(values: Sequence[Any]) -> bool:

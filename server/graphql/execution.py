@@ -38,6 +38,7 @@ class Group:
         self.selection: Selection = children.selection
         self.sources = children.sources
         self.targets = children.targets
+        self.made = children.made
         self._locations: dict[int, Location] | None = None
 
     def location(self, index: int) -> Location | None:
@@ -110,10 +111,10 @@ class Execution:
     def _enter(self, group: Group) -> None:
         """Fill what is read from the objects of a group; their batch fields are left for the next level."""
         selection = group.selection
-        copied = selection.copy is not None and selection.copy(group.sources, group.targets)
-        for step in selection.others if copied else selection.reads:
+        made = group.made or _make(group)
+        for step in selection.late_reads if made else selection.reads:
             self._fill(group, step, _read_all(group.sources, step.key))
-        self._pending += [(group, fetch) for fetch in selection.fetches]
+        self._pending += [(group, fetch) for fetch in (selection.late_fetches if made else selection.fetches)]
 
     async def _resolve_pending(self) -> None:
         while self._pending:
@@ -219,6 +220,17 @@ class Execution:
             location = group.location(index)
             if location is not None:
                 self._nullify(group.parent, group.step, location.parent, location.trail)
+
+
+def _make(group: Group) -> bool:
+    """Fill all that the rows of a group have; return whether that was possible."""
+    make = group.selection.make
+    rows = None if make is None else make(group.sources)
+    if rows is None:
+        return False
+    for target, row in zip(group.targets, rows, strict=True):
+        target.update(row)
+    return True
 
 
 def _read_all(sources: Sequence[Any], key: str) -> list[Any]:

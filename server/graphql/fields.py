@@ -19,6 +19,7 @@ an interface or a union, `type_name` says which type the value has.
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
@@ -55,6 +56,38 @@ class FieldOptions:
     weight: int | None = None
     size: int | str | None = None
     charges: bool = False
+
+
+class Each:
+    """The batch function of a field without I/O, whose value depends on one parent alone.
+
+    The executor calls `value` with the parent where it makes the objects of a whole selection. It may be called twice
+    with one parent.
+    """
+
+    def __init__(self, value: Callable[[Any], Any]) -> None:
+        self.value = value
+        # Those of a function, without its signature, which is another one.
+        for name in functools.WRAPPER_ASSIGNMENTS:
+            if name != "__annotations__":
+                setattr(self, name, getattr(value, name))
+
+    def __call__(self, parents: Sequence[Any], _context: ResolverContext) -> Results[Any]:
+        """Return the values of all parents."""
+        return [self.value(parent) for parent in parents]
+
+
+class Prefixed(Each):
+    """The batch function of a field that is an entry of the parent with a text before it, null where that is null."""
+
+    def __init__(self, prefix: str, key: str) -> None:
+        self.prefix = prefix
+        self.key = key
+        super().__init__(self._of)
+
+    def _of(self, parent: Mapping[str, Any]) -> str | None:
+        found = parent.get(self.key)
+        return None if found is None else self.prefix + found
 
 
 class ResolverContext:

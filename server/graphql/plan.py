@@ -33,8 +33,8 @@ from graphql import (
 from server.graphql.arguments import Arguments
 from server.graphql.columns import LeafColumn, ObjectColumn, Shape, UnexpectedValueError
 from server.graphql.conditions import holds
-from server.graphql.fields import TYPE_NAME, BatchFunction
-from server.graphql.rows import CopiedLeaf, Copy, copy_function
+from server.graphql.fields import TYPE_NAME, BatchFunction, Each, Prefixed
+from server.graphql.rows import Make, PrefixedKey, RowField, row_function
 from server.graphql.schema_types import Schema, field_options, leaf_key
 
 _INTROSPECTION = {"__schema", "__type"}
@@ -70,15 +70,17 @@ class Fetch(Step):
 class Selection:
     """What is selected on one type of object; `introspection` are the nodes of root fields for the library.
 
-    `copy` copies some of the `reads`, and `others` are the rest.
+    `make` makes objects that lack only the `late_reads` and `late_fetches`; without these, `fields` are all fields.
     """
 
     template: dict[str, Any] = field(default_factory=dict)
     reads: list[Read] = field(default_factory=list)
     fetches: list[Fetch] = field(default_factory=list)
     introspection: list[FieldNode] = field(default_factory=list)
-    copy: Copy | None = None
-    others: list[Read] = field(default_factory=list)
+    make: Make | None = None
+    fields: tuple[RowField, ...] | None = None
+    late_reads: list[Read] = field(default_factory=list)
+    late_fetches: list[Fetch] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,7 @@ class Compiler:
                 selection.introspection += nodes
             elif field_name != TYPE_NAME:
                 self._add(selection, name, nodes, kind.fields[field_name])
-        selection.copy, selection.others = _copied(selection.reads)
+        _add_row(selection)
         return selection
 
     def _add(self, selection: Selection, name: str, nodes: Sequence[FieldNode], definition: GraphQLField) -> None:
@@ -209,16 +211,31 @@ class _Types(dict[str, Selection]):
         return selection
 
 
-def _copied(reads: Sequence[Read]) -> tuple[Copy | None, list[Read]]:
-    """Return what copies the leaves that may be copied, and the other fields that are read."""
-    leaves, others = [], []
-    for each in reads:
-        unless = each.column.copied_unless if isinstance(each.column, LeafColumn) else None
-        if unless is None:
-            others.append(each)
-        else:
-            leaves.append(CopiedLeaf(each.name, each.key, unless))
-    return (copy_function(leaves), others) if leaves else (None, others)
+def _add_row(selection: Selection) -> None:
+    """Divide the fields of a selection into those that its rows have and those that are filled later."""
+    rows = {name: RowField(name, constant, None) for name, constant in selection.template.items()}
+    steps: list[Read | Fetch] = [*selection.reads, *selection.fetches]
+    found = {each.name: each for each in map(_row_field, steps) if each is not None}
+    rows |= found
+    selection.late_reads = [each for each in selection.reads if each.name not in found]
+    selection.late_fetches = [each for each in selection.fetches if each.name not in found]
+    fields = tuple(rows.values())
+    if found:
+        selection.make = row_function(fields)
+    if not (selection.late_reads or selection.late_fetches or selection.introspection):
+        selection.fields = fields
+
+
+def _row_field(step: Read | Fetch) -> RowField | None:
+    """Return the field of a row, None where it is filled later."""
+    form = step.column.form
+    if form is None:
+        return None
+    if isinstance(step, Read):
+        return RowField(step.name, step.key, form)
+    if isinstance(step.resolve, Prefixed):
+        return RowField(step.name, PrefixedKey(step.resolve.prefix, step.resolve.key), form)
+    return RowField(step.name, step.resolve.value, form) if isinstance(step.resolve, Each) else None
 
 
 def _charges(root: Selection) -> bool:

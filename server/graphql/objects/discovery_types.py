@@ -16,7 +16,6 @@ from server.graphql.resolution.connections import (
     Connection,
     First,
     Page,
-    members,
     numbered,
     pages,
 )
@@ -74,9 +73,7 @@ SearchResult = Annotated[
 class SearchConnection(Connection[SearchResult]):
     """A page of the results of a search."""
 
-    partial: bool = batch(
-        members("partial"), description="Whether results may be missing, because the search took too long."
-    )
+    partial: bool = leaf(description="Whether results may be missing, because the search took too long.")
 
 
 @object_type

@@ -13,7 +13,7 @@ from server.graphql.objects.photo_types import Photo
 from server.graphql.objects.scalars import Time
 from server.graphql.objects.stream_types import StreamPosition
 from server.graphql.objects.user_types import User
-from server.graphql.resolution.connections import Connection, members
+from server.graphql.resolution.connections import Connection
 from server.graphql.resolution.context import RequestContext, Source
 from server.graphql.resolution.described import object_type
 from server.graphql.resolution.node_ids import NodeKind, node_ids
@@ -96,8 +96,8 @@ class NotificationCounters:
 class NotificationConnection(Connection[Notification]):
     """A page of the inbox."""
 
-    stream: StreamPosition | None = batch(
-        members("stream"), weight=0, description="The position from which to go on live; null on later pages."
+    stream: StreamPosition | None = leaf(
+        weight=0, description="The position from which to go on live; null on later pages."
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import strawberry
 
 from server.api.comment_lists import place_of, place_text
-from server.graphql.fields import BatchFunction, ResolverContext, Results, batch, leaf
+from server.graphql.fields import BatchFunction, Each, Results, batch, leaf
 from server.graphql.objects.enums import EntityType
 from server.graphql.objects.node import Node
 from server.graphql.objects.scalars import BigInt, Time
@@ -45,22 +45,21 @@ def photo_ids(photos: Sequence[Source]) -> list[int]:
     return [decode(photo["id"]) for photo in photos]
 
 
-def _urls(pictures: Sequence[Source], _context: ResolverContext) -> Results[Source]:
-    return [urls_of(picture["media"]) if "media" in picture else picture["urls"] for picture in pictures]
+def _urls(picture: Source) -> Source:
+    return urls_of(picture["media"]) if "media" in picture else picture["urls"]
 
 
 def _opened(name: str) -> BatchFunction:
     """Return the resolver of a field that a page of the home feed has unopened, because few queries want all sizes."""
 
-    def resolve(pictures: Sequence[Source], _context: ResolverContext) -> Results[Source | None]:
-        for picture in pictures:
-            media = picture.pop("media", None)
-            if media is not None:
-                found = opened(media)
-                picture.update(found, images=picture["images"] | found["images"])
-        return [picture.get(name) for picture in pictures]
+    def value(picture: Source) -> Source | None:
+        media = picture.pop("media", None)
+        if media is not None:
+            found = opened(media)
+            picture.update(found, images=picture["images"] | found["images"])
+        return picture.get(name)
 
-    return resolve
+    return Each(value)
 
 
 async def _mentioned(entities: Sequence[Source], context: RequestContext) -> Results[Source | None]:
@@ -179,7 +178,7 @@ class PhotoItem:
     width: int = leaf(description="The width in pixels.")
     height: int = leaf(description="The height in pixels.")
     placeholder: str | None = leaf(description="A thumbhash in base 64.")
-    urls: PhotoUrls = batch(_urls, weight=0, description="The paths of two images.")
+    urls: PhotoUrls = batch(Each(_urls), weight=0, description="The paths of two images.")
     images: PhotoImages = batch(_opened("images"), weight=0, description="The images.")
 
 
@@ -223,7 +222,7 @@ class Photo(Node):
     width: int = leaf(description="The width of the upright image in pixels.")
     height: int = leaf(description="The height of the upright image in pixels.")
     placeholder: str | None = leaf(description="A thumbhash in base 64, to show until an image is there.")
-    urls: PhotoUrls = batch(_urls, weight=0, description="The paths of two images.")
+    urls: PhotoUrls = batch(Each(_urls), weight=0, description="The paths of two images.")
     images: PhotoImages = batch(_opened("images"), weight=0, description="The images in all sizes and formats.")
     video: PhotoVideo | None = batch(_opened("video"), weight=0, description="The video, whose poster the images are.")
     items: list[PhotoItem] | None = leaf(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from server.graphql.fields import batch, leaf
+from server.graphql.fields import leaf
 from server.graphql.objects.photo_types import Photo
 from server.graphql.objects.scalars import BigInt, Time
-from server.graphql.resolution.connections import Connection, members
+from server.graphql.resolution.connections import Connection
 from server.graphql.resolution.described import object_type
 
 
@@ -21,9 +21,7 @@ class StreamPosition:
 class FeedConnection(Connection[Photo]):
     """A page of a feed."""
 
-    stream: StreamPosition | None = batch(
-        members("stream"), weight=0, description="The position from which to go on live; null on later pages."
+    stream: StreamPosition | None = leaf(
+        weight=0, description="The position from which to go on live; null on later pages."
     )
-    since: Time | None = batch(
-        members("since"), description="The time from which on highlights are; null if they are all that there are."
-    )
+    since: Time | None = leaf(description="The time from which on highlights are; null if they are all that there are.")

@@ -26,6 +26,7 @@ from server.graphql.resolution.connections import (
     Page,
     after_errors,
     checked_first,
+    connection,
     decoded,
     numbered,
     page_of,
@@ -104,7 +105,7 @@ async def search(
             await search.photos(searched, results, viewer_id, before=None, limit=form.limit)
     users, tags = map(_user, results.users[: form.limit]), map(_tag, results.tags[: form.limit])
     found = map(_photo, await context.photo_sources(results.photos))
-    return Page(nodes=[*users, *tags, *found], members={"partial": results.partial})
+    return connection([*users, *tags, *found], partial=results.partial)
 
 
 def _user(found: FoundUser) -> Source:
@@ -139,12 +140,12 @@ def _ranked(
     def cursor(index: int) -> str:
         return cursors.encode_text(listing, " ".join(map(str, page[index].position)))
 
-    return Page(
-        nodes=[source(one) for one in page],
+    return connection(
+        [source(one) for one in page],
         next=cursor(-1) if len(left) > form.limit else None,
         after=form.cursor,
         cursor=cursor,
-        members={"partial": partial},
+        partial=partial,
     )
 
 
@@ -154,12 +155,12 @@ async def _photos(context: RequestContext, listing: str, results: Results, form:
     def cursor(index: int) -> str:
         return context.shared.cursors.encode(listing, page[index].id)
 
-    return Page(
-        nodes=[_photo(source) for source in await context.photo_sources(page)],
+    return connection(
+        [_photo(source) for source in await context.photo_sources(page)],
         next=cursor(-1) if len(results.photos) > form.limit else None,
         after=form.cursor,
         cursor=cursor,
-        members={"partial": results.partial},
+        partial=results.partial,
     )
 
 
@@ -169,7 +170,7 @@ async def _trending_photos(context: RequestContext, first: First = DEFAULT_FIRST
     page = await services.trending.page(context.viewer_id, position=position, limit=checked_first(first))
     rendered = await services.public_cards.render(page.photo_ids, context.viewer_id)
     following = None if page.next is None else context.shared.cursors.encode(PHOTOS, page.next)
-    return Page(nodes=[orjson.loads(json) for json in rendered], next=following, after=after)
+    return connection([orjson.loads(json) for json in rendered], next=following, after=after)
 
 
 async def _trending_tags(context: RequestContext, first: First = DEFAULT_FIRST, after: After = None) -> Page:
@@ -180,8 +181,8 @@ async def _trending_tags(context: RequestContext, first: First = DEFAULT_FIRST, 
     def cursor(index: int) -> str:
         return context.shared.cursors.encode(TAGS, page[index].position)
 
-    return Page(
-        nodes=[{"tag": entry.tag, "authors": entry.authors} for entry in page],
+    return connection(
+        [{"tag": entry.tag, "authors": entry.authors} for entry in page],
         next=cursor(-1) if len(found) > limit else None,
         after=after,
         cursor=cursor,

@@ -20,6 +20,7 @@ from server.graphql.resolution.connections import (
     Page,
     after_errors,
     checked_first,
+    connection,
     decoded,
 )
 from server.graphql.resolution.context import RequestContext
@@ -68,7 +69,7 @@ async def feed(
         found = await context.shared.feeds.read(viewer_id, query)
     shown = None if found.since is None else timestamp(found.since)
     nodes = await context.photo_sources(found.photos)
-    return Page(nodes=nodes, next=found.next, after=after, members={"since": shown})
+    return connection(nodes, next=found.next, after=after, since=shown)
 
 
 async def _home(context: RequestContext, query: FeedQuery) -> Page:
@@ -79,13 +80,13 @@ async def _home(context: RequestContext, query: FeedQuery) -> Page:
         )
     nodes = orjson.loads(b"[%b]" % b"".join(page.pieces))
     cursors = context.shared.cursors
-    return Page(
-        nodes=nodes,
+    return connection(
+        nodes,
         next=None if page.next is None else cursors.encode(LISTING, page.next),
         after=query.cursor,
         cursor=lambda index: cursors.encode(LISTING, context.number(nodes[index])),
         # A client recovers the stream from the newest page; later pages are older than any position.
-        members={"stream": stream_position(page.position) if query.cursor is None else None},
+        stream=stream_position(page.position) if query.cursor is None else None,
     )
 
 
@@ -110,8 +111,8 @@ async def suggested_users(context: RequestContext, first: First = DEFAULT_FIRST,
         return context.shared.cursors.encode("suggested users", page[index].place)
 
     fields = [SuggestedUserResponse.of(found[entry.user_id], entry).model_dump() for entry in page]
-    return Page(
-        nodes=[{**each, "user": each} for each in fields],
+    return connection(
+        [{**each, "user": each} for each in fields],
         next=cursor(-1) if len(shown) > limit else None,
         after=after,
         cursor=cursor,

@@ -14,6 +14,7 @@ from server.graphql.resolution.connections import (
     First,
     Page,
     checked_first,
+    connection,
     decoded,
 )
 from server.graphql.resolution.context import RequestContext, Source
@@ -49,12 +50,12 @@ async def notifications_page(
     def cursor(index: int) -> str:
         return context.shared.cursors.encode(name, page[index].position)
 
-    return Page(
-        nodes=[notification_fields(entry) for entry in page],
+    return connection(
+        [notification_fields(entry) for entry in page],
         next=cursor(-1) if len(found) > first else None,
         after=after,
         cursor=cursor,
-        members={"stream": stream_position(position)},
+        stream=stream_position(position),
     )
 
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Annotated, Any, Generic, NamedTuple, TypeVar
+from dataclasses import dataclass
+from typing import Annotated, Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 import strawberry
 
 from server.edge.paging import BadCursorError, Cursors
 from server.edge.problem import bad_field
-from server.graphql.fields import ResolverContext, Results, batch, leaf
+from server.graphql.fields import Each, Results, batch, leaf
 from server.graphql.resolution.context import RequestContext, Source
 from server.graphql.resolution.described import object_type
 
@@ -29,73 +29,61 @@ After = Annotated[
 T = TypeVar("T")
 K = TypeVar("K", int, str)
 R = TypeVar("R")
+Page: TypeAlias = Source  # the value of a connection, as `connection` returns it
+_PLACES, _INDEX = "places", "index"  # entries of values that are no fields
 P = TypeVar("P")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Page:
-    """The value of a connection: its objects, and the cursors behind them.
+class _Places(NamedTuple):
+    """The cursors of a page: `behind` returns the one behind the object at an index, `next` is that of the last one."""
+
+    length: int
+    next: str | None
+    behind: Callable[[int], str | None]
+
+    def at(self, index: int) -> str | None:
+        """Return the cursor behind an object; None for an index that the page does not have."""
+        if not 0 <= index < self.length:
+            return None
+        return (self.next if index == self.length - 1 else None) or self.behind(index)
+
+
+def connection(
+    nodes: Sequence[Source],
+    *,
+    next: str | None = None,  # noqa: A002 - the name that REST has for it
+    after: str | None = None,
+    cursor: Callable[[int], str | None] = lambda _: None,
+    **members: Any,
+) -> Page:
+    """Return the value of a connection.
 
     `cursor` returns the cursor behind the object at an index, None where the list can only be continued at the end of
     the page, with the cursor `next`, which is None at the end of the list. `members` are further fields.
     """
-
-    nodes: Sequence[Source]
-    next: str | None = None
-    after: str | None = None
-    cursor: Callable[[int], str | None] = lambda _: None
-    members: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def has_next_page(self) -> bool:
-        """Return whether there are objects after the page."""
-        return self.next is not None
-
-    @property
-    def has_previous_page(self) -> bool:
-        """Return whether the page began after a cursor."""
-        return self.after is not None
+    places = _Places(len(nodes), next, cursor)
+    info = {"has_next_page": next is not None, "has_previous_page": after is not None, _PLACES: places}
+    return {"nodes": list(nodes), "page_info": info, **members}
 
 
-class _Edge(NamedTuple):
-    """The value of an edge."""
-
-    node: Source
-    page: Page
-    number: int
+def _edges(page: Page) -> list[Source]:
+    places: _Places = page["page_info"][_PLACES]
+    return [{"node": node, _PLACES: places, _INDEX: index} for index, node in enumerate(page["nodes"])]
 
 
-def _edges(pages: Sequence[Page], _context: ResolverContext) -> Results[list[_Edge]]:
-    return [[_Edge(node, page, index) for index, node in enumerate(page.nodes)] for page in pages]
+def _cursor(edge: Source) -> str | None:
+    places: _Places = edge[_PLACES]
+    return places.at(edge[_INDEX])
 
 
-def _cursors(edges: Sequence[_Edge], _context: ResolverContext) -> Results[str | None]:
-    last = [edge.number == len(edge.page.nodes) - 1 for edge in edges]
-    return [
-        (edge.page.next if is_last else None) or edge.page.cursor(edge.number)
-        for edge, is_last in zip(edges, last, strict=True)
-    ]
+def _end_cursor(info: Source) -> str | None:
+    places: _Places = info[_PLACES]
+    return places.at(places.length - 1)
 
 
-def _page_infos(pages: Sequence[Page], _context: ResolverContext) -> Results[Page]:
-    return pages
-
-
-def _end_cursors(pages: Sequence[Page], _context: ResolverContext) -> Results[str | None]:
-    return [page.next or (page.cursor(len(page.nodes) - 1) if page.nodes else None) for page in pages]
-
-
-def _start_cursors(pages: Sequence[Page], _context: ResolverContext) -> Results[str | None]:
-    return [page.cursor(0) if page.nodes else None for page in pages]
-
-
-def members(name: str) -> Callable[[Sequence[Page], ResolverContext], Results[Any]]:
-    """Return the resolver of a further field of a connection."""
-
-    def resolve(pages: Sequence[Page], _context: ResolverContext) -> Results[Any]:
-        return [page.members.get(name) for page in pages]
-
-    return resolve
+def _start_cursor(info: Source) -> str | None:
+    places: _Places = info[_PLACES]
+    return places.behind(0) if places.length else None
 
 
 @object_type
@@ -104,10 +92,10 @@ class PageInfo:
 
     has_next_page: bool = leaf(description="Whether there are items after this page.")
     end_cursor: str | None = batch(
-        _end_cursors, description="The cursor of the last item: the `after` of the next page."
+        Each(_end_cursor), description="The cursor of the last item: the `after` of the next page."
     )
     has_previous_page: bool = leaf(description="Whether this page began after a cursor.")
-    start_cursor: str | None = batch(_start_cursors, description="The cursor of the first item.")
+    start_cursor: str | None = batch(Each(_start_cursor), description="The cursor of the first item.")
 
 
 @object_type
@@ -116,7 +104,7 @@ class Edge(Generic[T]):
 
     node: T = leaf(description="The item.")
     cursor: str | None = batch(
-        _cursors,
+        Each(_cursor),
         description="The place of the item; null where the list can only be continued at the end of the page.",
     )
 
@@ -125,9 +113,9 @@ class Edge(Generic[T]):
 class Connection(Generic[T]):
     """A page of a list."""
 
-    edges: list[Edge[T]] = batch(_edges, weight=0, description="The items, each with its cursor.")
+    edges: list[Edge[T]] = batch(Each(_edges), weight=0, description="The items, each with its cursor.")
     nodes: list[T] = leaf(description="The items, without cursors.")
-    page_info: PageInfo = batch(_page_infos, weight=0, description="Where the page is in its list.")
+    page_info: PageInfo = leaf(weight=0, description="Where the page is in its list.")
 
 
 def checked_first(first: int) -> int:
@@ -212,7 +200,7 @@ async def pages(
 
         more = len(listed) > limit
         nodes = [next(sources) for _ in cut]
-        return Page(nodes=nodes, next=cursor(len(cut) - 1) if more else None, after=after, cursor=cursor)
+        return connection(nodes, next=cursor(len(cut) - 1) if more else None, after=after, cursor=cursor)
 
     made = {key: page(key, listed) for key, listed in rows.items()}
     return [failures[key] if key in failures else made[key] for key in wanted]

@@ -5,12 +5,10 @@ Ids are unique within a type alone, so the type is a part of the id that names a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from enum import Enum
-from typing import Any
 
 from server.edge.problem import bad_field
-from server.graphql.fields import BatchFunction, ResolverContext
+from server.graphql.fields import BatchFunction, Prefixed
 from storage import ids
 
 
@@ -68,10 +66,4 @@ def parse(text: str, argument: str) -> tuple[NodeKind, int]:
 
 def node_ids(kind: NodeKind, key: str = "id") -> BatchFunction:
     """Return the resolver of a node id: the letter and the entry `key` of the parent, null where that is."""
-    prefix = f"{kind.letter}-"
-
-    def resolve(parents: Sequence[Mapping[str, Any]], _context: ResolverContext) -> Sequence[str | None]:
-        found = [parent.get(key) for parent in parents]
-        return [None if identifier is None else prefix + identifier for identifier in found]
-
-    return resolve
+    return Prefixed(f"{kind.letter}-", key)
