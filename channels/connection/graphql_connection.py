@@ -7,6 +7,7 @@ operations of a process that select the same; only the id of the operation and t
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, cast
 
@@ -14,7 +15,7 @@ import orjson
 
 from channels.connection.connection import Connection
 from channels.connection.stream_state import StreamState
-from channels.connection.wire_format import EventForm, SharedMessage, WireFormat
+from channels.connection.wire_format import EventForm, SharedMessage, WireFormat, event_form
 from channels.contract.ports import Projection, Publication
 from channels.protocol import codes
 from channels.protocol.codes import Unsubscribed
@@ -79,7 +80,7 @@ class Operation:
 
     def end_with(self, tail: bytes, wire_format: WireFormat) -> None:
         """Set the end of the messages."""
-        self.tail, self.form = tail, (self.projection, wire_format, len(tail))
+        self.tail, self.form = tail, event_form(self.projection, wire_format, len(tail))
 
 
 class GraphqlConnection(Connection):
@@ -90,7 +91,8 @@ class GraphqlConnection(Connection):
     core_type = GraphqlCore
     shares_messages = False
     operations: dict[str, Operation]
-    _by_channel: dict[str, list[Operation]]
+    # Nearly all connections have one operation on a channel, which is here without a list.
+    _by_channel: dict[str, Operation | list[Operation]]
 
     def begin(self) -> None:
         """Begin without operations; to be called once."""
@@ -101,16 +103,18 @@ class GraphqlConnection(Connection):
         if operation.state is None:
             operation.end_with(self._format.event_tail(operation.encoded_id, None), self.wire_format)
         self.operations[operation.id] = operation
-        self._by_channel.setdefault(operation.channel, []).append(operation)
+        others = self._on(operation.channel)
+        self._by_channel[operation.channel] = [*others, operation] if others else operation
 
     def remove(self, operation_id: str) -> Operation | None:
         """Stop the delivery to an operation, and return it unless it had ended already."""
         cast(GraphqlCore, self.core).operations.discard(operation_id)
         operation = self.operations.pop(operation_id, None)
         if operation is not None:
-            others = self._by_channel[operation.channel]
-            others.remove(operation)
-            if not others:
+            others = [each for each in self._on(operation.channel) if each is not operation]
+            if others:
+                self._by_channel[operation.channel] = others[0] if len(others) == 1 else others
+            else:
                 del self._by_channel[operation.channel]
         return operation
 
@@ -120,13 +124,18 @@ class GraphqlConnection(Connection):
 
     def bytes_of(self, message: SharedMessage) -> bytes:
         """Return the events of a publication, or the ends of the operations on a channel that has ended."""
-        # One delivery runs this for thousands of connections, of which nearly all have one operation on a channel.
-        operations = self._by_channel.get(message.channel)
-        if operations is None:
+        operation = self._by_channel.get(message.channel)
+        if type(operation) is Operation:
+            # `_event` written out: one delivery runs this for thousands of connections, whose memory is read for the
+            # first time, so each call and each object on the way counts.
+            state = operation.state
+            if state is None or state.offer(message.offset, message):
+                head = message.event_heads.get(operation.form)
+                return head + operation.tail if head else self._encode(operation, message)
+            return self._held(state)
+        if operation is None:
             return self._bytes_of_other(message)
-        if len(operations) == 1:
-            return self._event(operations[0], message)
-        return b"".join([self._event(operation, message) for operation in operations])
+        return b"".join([self._event(each, message) for each in self._on(message.channel)])
 
     def send_shared(self, message: SharedMessage) -> None:
         """Send what the message means for the operations."""
@@ -183,16 +192,20 @@ class GraphqlConnection(Connection):
         if push is None:
             return message.encoded_for(self.wire_format)
         if "unsubscribe" in push:
-            return self._ends(self._by_channel.get(push["channel"], ()), push["unsubscribe"]["code"])
+            return self._ends(self._on(push["channel"]), push["unsubscribe"]["code"])
         return b""
 
     def _event(self, operation: Operation, message: SharedMessage) -> bytes:
         state = operation.state
         if state is not None and not state.offer(message.offset, message):
-            if state.overflowed:
-                self.close(codes.INSUFFICIENT_STATE)
-            return b""
+            return self._held(state)
         return self._encode(operation, message)
+
+    def _held(self, state: StreamState) -> bytes:
+        """Return nothing, for an event that waits or was delivered before."""
+        if state.overflowed:
+            self.close(codes.INSUFFICIENT_STATE)
+        return b""
 
     def _encode(self, operation: Operation, message: SharedMessage) -> bytes:
         form = operation.form
@@ -215,11 +228,10 @@ class GraphqlConnection(Connection):
     @staticmethod
     def _project(projection: Projection, message: SharedMessage) -> bytes:
         # Ids of operations have different lengths, and so have headers of frames, but the response is the same.
-        form = projection, None, 0
-        response = message.event_heads.get(form)
+        response = message.responses.get(projection)
         if response is None:
             response = projection.project(bytes(message.message["push"]["pub"]["data"].data)) or b""
-            message.event_heads[form] = response
+            message.responses[projection] = response
         return response
 
     def _begin_with(self, message: Message) -> None:
@@ -239,9 +251,14 @@ class GraphqlConnection(Connection):
             temporary = error.get("temporary", False)
             self.close(codes.SERVER_ERROR if temporary else codes.INVALID_TOKEN)
 
-    def _ends(self, operations: list[Operation] | tuple[()], code: int) -> bytes:
+    def _on(self, channel: str) -> list[Operation]:
+        """Return the operations on a channel."""
+        found = self._by_channel.get(channel, [])
+        return [found] if isinstance(found, Operation) else found
+
+    def _ends(self, operations: Sequence[Operation], code: int) -> bytes:
         parts = []
-        for operation in list(operations):
+        for operation in operations:
             self.remove(operation.id)
             if code == Unsubscribed.SERVER:
                 parts.append(self._format.complete(operation.encoded_id))

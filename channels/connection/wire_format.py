@@ -6,7 +6,9 @@ encoded once per format.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
+from weakref import WeakValueDictionary
 
 from channels.contract.ports import Projection
 from channels.protocol.codes import Disconnect
@@ -39,18 +41,39 @@ class WireFormat(Protocol):
         ...
 
 
-EventForm = tuple[Projection, WireFormat | None, int]
-"""What the beginning of an event of one publication depends on: the selection, the format and the length of its end."""
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
+class EventForm:
+    """What the beginning of an event of one publication depends on: the selection, the format, the length of its end.
+
+    There is one for equal values (`event_form`), so that it is found by its identity, which is faster.
+    """
+
+    projection: Projection
+    wire_format: WireFormat
+    tail: int
+
+
+_forms: WeakValueDictionary[tuple[Projection, WireFormat, int], EventForm] = WeakValueDictionary()
+
+
+def event_form(projection: Projection, wire_format: WireFormat, tail: int) -> EventForm:
+    """Return the form of these values."""
+    key = projection, wire_format, tail
+    found = _forms.get(key)
+    if found is None:
+        found = _forms[key] = EventForm(*key)
+    return found
 
 
 class SharedMessage:
     """A message to many connections; encoded once per wire format, on first use.
 
     `channel` and `offset` are those of a publication; other messages have an empty channel. `event_heads` are the
-    beginnings of GraphQL events of the message, kept by the connections that share them.
+    beginnings of GraphQL events of the message, and `responses` those of their responses that are alike for all forms,
+    kept by the connections that share them.
     """
 
-    __slots__ = ("_encoded", "channel", "event_heads", "message", "offset")
+    __slots__ = ("_encoded", "channel", "event_heads", "message", "offset", "responses")
 
     def __init__(self, message: Message) -> None:
         self.message = message
@@ -59,6 +82,7 @@ class SharedMessage:
         self.offset: int = push["pub"].get("offset", 0) if self.channel else 0
         self._encoded: dict[WireFormat, bytes] = {}
         self.event_heads: dict[EventForm, bytes] = {}
+        self.responses: dict[Projection, bytes] = {}
 
     def encoded_for(self, wire_format: WireFormat) -> bytes:
         """Return the message in one wire format."""
