@@ -186,6 +186,8 @@ def build_live(
             unsent=settings.write_buffer_bytes,
         ),
         streaming=Streaming(manager, emulation, accept_policy, poller, settings),
-        graphql=None if ports.graphql is None else GraphqlEndpoint(manager, accept_policy, poller, settings),
+        graphql=None
+        if ports.graphql is None
+        else GraphqlEndpoint(ports.graphql, manager, accept_policy, poller, settings),
         projected=ProjectedStreams(manager, accept_policy, poller, settings),
     )

@@ -200,6 +200,10 @@ class GraphqlSubscription:
 class GraphqlDocuments(Protocol):
     """Check the documents of GraphQL subscriptions, and charge them to the user's rate limit."""
 
+    async def load(self) -> None:
+        """Return once documents are checked without delay. Events before the check of a document do not reach it."""
+        ...
+
     async def subscription(self, request: Mapping[str, Any], identity: Identity) -> GraphqlSubscription:
         """Return the subscription of a request as in GraphQL over HTTP.
 

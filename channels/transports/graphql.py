@@ -18,7 +18,7 @@ from channels.connection.connection import Connection
 from channels.connection.graphql_connection import GraphqlConnection
 from channels.connection.transport import Transport
 from channels.connection.wire_format import WireFormat
-from channels.contract.ports import Identity
+from channels.contract.ports import GraphqlDocuments, Identity
 from channels.contract.settings import LiveSettings
 from channels.protocol import graphql
 from channels.protocol.codes import Disconnect
@@ -152,12 +152,19 @@ class _Sockets:
 class GraphqlEndpoint:
     """Handlers of the requests that open subscriptions; `identity` is that of a request's header or cookie, if any.
 
-    They raise `web.HTTPException` as `WebSocketEndpoint` does.
+    They raise `web.HTTPException` as `WebSocketEndpoint` does. The first request of a process waits until its documents
+    are loaded: a client cannot see when its subscription begins, and would miss what happens until then.
     """
 
     def __init__(
-        self, manager: ConnectionManager, accept_policy: AcceptPolicy, poller: Poller, settings: LiveSettings
+        self,
+        documents: GraphqlDocuments,
+        manager: ConnectionManager,
+        accept_policy: AcceptPolicy,
+        poller: Poller,
+        settings: LiveSettings,
     ) -> None:
+        self._documents = documents
         self._manager = manager
         self._accept_policy = accept_policy
         self._poller = poller
@@ -169,6 +176,7 @@ class GraphqlEndpoint:
         require_upgrade(request)
         if "Sec-WebSocket-Protocol" not in request.headers:
             raise web.HTTPBadRequest(text=f"supported subprotocols: {graphql.SUBPROTOCOL}")
+        await self._documents.load()
         endpoint = WebSocketEndpoint(
             _Sockets(self._manager, identity),
             [self._sockets],
@@ -183,6 +191,8 @@ class GraphqlEndpoint:
         self, request: web.Request, address: str, identity: Identity, operation: Mapping[str, Any]
     ) -> web.StreamResponse:
         """Handle a `POST /graphql` that accepts an event stream; `operation` is its body."""
+        await self._documents.load()
+        # Directly before the connection begins, because it counts those that are open.
         self._accept_policy.check(request, address)
 
         def start(transport: asyncio.Transport) -> Connection:

@@ -1,4 +1,4 @@
-"""The documents of GraphQL subscriptions in a live process, whose schema is loaded when the first client subscribes.
+"""The documents of GraphQL subscriptions in a live process, whose schema is loaded when the first client connects.
 
 The library and the schema take half a second and 30 MB, which a process without such clients does not pay.
 """
@@ -21,16 +21,22 @@ class LazyDocuments:
     """Documents that `load` makes, in a thread, when they are first needed."""
 
     def __init__(self, load: Callable[[], GraphqlDocuments]) -> None:
-        self._load = load
+        self._new = load
         self._loading: asyncio.Task[GraphqlDocuments] | None = None
+
+    async def load(self) -> None:
+        """Load the documents."""
+        await self._documents()
 
     async def subscription(self, request: Mapping[str, Any], identity: Identity) -> GraphqlSubscription:
         """Return the subscription of a request; raise as the port says."""
+        return await (await self._documents()).subscription(request, identity)
+
+    async def _documents(self) -> GraphqlDocuments:
         if self._loading is None or (self._loading.done() and self._loading.exception() is not None):
-            self._loading = asyncio.create_task(asyncio.to_thread(self._load))
+            self._loading = asyncio.create_task(asyncio.to_thread(self._new))
         # The first client may disconnect, but others wait for the same schema.
-        documents = await asyncio.shield(self._loading)
-        return await documents.subscription(request, identity)
+        return await asyncio.shield(self._loading)
 
 
 def subscription_documents(accepted: AcceptedDocuments, limiter: RateLimiter, metrics: GraphqlMetrics) -> LazyDocuments:

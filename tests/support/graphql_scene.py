@@ -54,6 +54,9 @@ class FakeDocuments:
     def __init__(self) -> None:
         self.projection = CountingProjection()
 
+    async def load(self) -> None:
+        """Do nothing."""
+
     async def subscription(self, request: Mapping[str, Any], identity: Identity) -> GraphqlSubscription:
         """Return the subscription; that of the document "wrong" is refused."""
         del identity

@@ -44,6 +44,9 @@ class SubscriptionDocuments:
         # By the identity of the plan, which a projection keeps alive, so that no other plan can have it meanwhile.
         self._projections: WeakValueDictionary[tuple[int, str], PlanProjection] = WeakValueDictionary()
 
+    async def load(self) -> None:
+        """Do nothing: the schema was made before."""
+
     async def subscription(self, request: Mapping[str, Any], identity: Identity) -> GraphqlSubscription:
         """Return the subscription of a request, and charge it; raise `OperationRefusedError` and `ChannelsError`."""
         try:
