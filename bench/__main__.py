@@ -16,6 +16,7 @@ BENCHES = {
     "feed": "GET /feed against a handler that returns the same bytes from memory",
     "pages": "pages of a feed of 20 stars and of what trends, against a feed of 20 other authors",
     "graphql": "processor time of GraphQL: the executor alone, and a page against the same over REST",
+    "tokens": "processor time of refreshes by applications and of requests with opaque tokens, against a session",
     "workers": "requests of a second of processor time by two serving processes on a port, against one",
     "tls": "processor time of a handshake, and of a request over TLS in the process, against one without TLS",
     "pings": "processor time of the server for a ping and its pong, against a bare epoll loop",
