@@ -13,6 +13,7 @@ from email.utils import format_datetime
 
 from aiohttp import web
 
+from locales.sentences import marked, sentence
 from server.actions.uploads import CREATE_QUOTA, UploadActions
 from server.api.upload_lease import LeaseRenewal, locked
 from server.edge.api_request import RESPONSE_HEADERS, ApiRequest
@@ -34,6 +35,11 @@ PART_TYPE = "application/offset+octet-stream"
 PATH = "/uploads/tus"
 ARCHIVE_TYPE = "application/zip"  # of an archive that is to be imported
 _MAX_METADATA = 4096  # bytes
+# Errors that users see. Those about a header are for the developers of clients.
+_TOO_MANY_PARTS = marked("The upload was interrupted too often. Start it again.")
+_INCOMPLETE = marked("The body ended before it was complete. Send it again.")
+_WRONG_CHECKSUM = marked("The body does not have this checksum. Nothing of it was kept.")
+_USED = marked("The upload has become a photo.")
 
 
 class TusApi:
@@ -177,7 +183,7 @@ class TusApi:
         """Store the body as a part, and return the offset after it."""
         checksum = _checksum(request)
         if len(upload.parts) >= MAX_PARTS:
-            raise ProblemError(409, "too_many_parts", f"The upload came in {MAX_PARTS} requests. Start it again.")
+            raise ProblemError(409, "too_many_parts", _TOO_MANY_PARTS)
         left = upload.bytes - upload.received
         if (request.http.content_length or 0) > left:
             raise _too_long(left)
@@ -276,17 +282,17 @@ def _verify(received: ReceivedBody, checksum: tuple[str, bytes] | None) -> None:
     if checksum is None:
         return
     if not received.complete:
-        raise ProblemError(400, "body_incomplete", "The body ended before it was complete. Send it again.")
+        raise ProblemError(400, "body_incomplete", _INCOMPLETE)
     algorithm, digest = checksum
     if not hmac.compare_digest(received.spool.hashes[algorithm], digest):
-        raise ProblemError(460, "checksum_mismatch", "The body does not have this checksum. Nothing of it was kept.")
+        raise ProblemError(460, "checksum_mismatch", _WRONG_CHECKSUM)
 
 
 def _conflict(upload: Upload) -> ProblemError:
-    detail = "The upload has become a photo." if upload.used else f"The upload is at offset {upload.received}."
+    detail = _USED if upload.used else sentence("The upload is at offset {offset}.", offset=upload.received)
     return ProblemError(409, "offset_conflict", detail, headers={"Upload-Offset": str(upload.received)})
 
 
 def _too_long(left: int) -> ProblemError:
-    detail = f"The upload lacks {left:,} bytes; the body has more."
+    detail = sentence("The upload lacks {number} bytes; the body has more.", number=left)
     return ProblemError(413, "upload_too_long", detail, headers={"Connection": "close"})

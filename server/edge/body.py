@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from aiohttp import StreamReader, web
 
+from locales.sentences import marked
 from server.edge.problem import ProblemError
 
 
@@ -69,7 +70,7 @@ def body_timeout() -> ProblemError:
     return ProblemError(
         408,
         "body_timeout",
-        "The body arrived too slowly. Send it again, over a faster connection.",
+        marked("The body arrived too slowly. Send it again, over a faster connection."),
         headers={"Connection": "close"},
     )
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import BinaryIO
 
+from locales.sentences import marked
+from locales.sentences import sentence as made_of
 from server.edge.endpoint import FILE_FIELD
 from server.edge.problem import ProblemError
 from server.media.image_header import BadImageError, NotAnImageError, UnsupportedImageError, read_header, sentence
@@ -15,6 +17,11 @@ from workers.images import formats
 from workers.images.structure import ImageHeader, StructureError
 
 _KINDS = {"application/zip": "archive"}
+_MOST_MEGABYTES = {
+    "photo": marked("A photo may have at most {most} MB."),
+    "video": marked("A video may have at most {most} MB."),
+    "archive": marked("An archive may have at most {most} MB."),
+}
 _FIRST = 256 * 1024  # bytes in which most headers end
 _LAST = 16 * 1024 * 1024  # bytes in which every accepted header ends; twice as many metadata as are accepted
 
@@ -75,7 +82,7 @@ async def checked_remote_header(
 def too_large(limit: int, content_type: str = "") -> ProblemError:
     """Return the 413 for a file with more than `limit` bytes; the connection is closed after it."""
     kind = _KINDS.get(content_type, "video" if content_type in VIDEO_TYPES else "photo")
-    detail = f"{'An' if kind == 'archive' else 'A'} {kind} may have at most {limit / 1_000_000:g} MB."
+    detail = made_of(_MOST_MEGABYTES[kind], most=f"{limit / 1_000_000:g}")
     return ProblemError(413, "photo_too_large", detail, errors=[(FILE_FIELD, detail)], headers={"Connection": "close"})
 
 

@@ -102,7 +102,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
             "workers/webhooks"
         ),
         "server/media": (
-            "server/edge server/identity storage storage/blobs storage/cache storage/limits storage/postgres "
+            "locales server/edge server/identity storage storage/blobs storage/cache storage/limits storage/postgres "
             "storage/stores workers/images workers/videos"
         ),
         "server/live": (

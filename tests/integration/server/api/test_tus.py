@@ -366,7 +366,10 @@ async def test_parts_are_bounded(api: Api, monkeypatch: pytest.MonkeyPatch) -> N
     path = await create(ann)
     for offset in (0, 1):
         (await patch(ann, path, offset, b"x")).expect(204)
-    assert (await patch(ann, path, 2, b"x")).expect(409)["code"] == "too_many_parts"
+    refusal = (await patch(ann, path, 2, b"x", **{"Accept-Language": "de"})).expect(409)
+    assert refusal["code"] == "too_many_parts"
+    # Users read it, so it is in their language.
+    assert refusal["detail"] == "Der Upload wurde zu oft unterbrochen. Beginne ihn von vorn."
 
 
 async def test_unclaimed_bytes_are_removed(api: Api) -> None:
