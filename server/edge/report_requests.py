@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, Field, ValidationInfo, WithJsonSchema, field_validator
 
 from server.edge.fields import Id
 from server.edge.requests import ListQuery, RequestModel
@@ -68,15 +68,17 @@ class DecisionCreate(RequestModel):
 
     action: CaseAction
     rule: Category | None = None
-    reason: OptionalText = ""
+    reason: OptionalText = Field("", validate_default=True)
     facts: OptionalText = ""
     note: OptionalText = ""
 
-    @model_validator(mode="after")
-    def _explained(self) -> DecisionCreate:
-        if not self.reason and self.action is not CaseAction.NONE:
-            raise ValueError("reason: Say why. The account concerned reads it.")
-        return self
+    @field_validator("reason")
+    @classmethod
+    def _explained(cls, reason: str, info: ValidationInfo) -> str:
+        # An action that is not valid is a message of its own.
+        if not reason and info.data.get("action", CaseAction.NONE) is not CaseAction.NONE:
+            raise ValueError("Say why. The account concerned reads it.")
+        return reason
 
 
 class ReversalCreate(RequestModel):

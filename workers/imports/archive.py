@@ -71,7 +71,7 @@ class Archive:
                 while chunk := source.read(_CHUNK):
                     total += len(chunk)
                     if total > limit:
-                        raise RefusedItemError(f"{_shown(name)} has more than {limit / 1_000_000:g} MB.")
+                        raise RefusedItemError(f"{_shown(name)} has more than {round(limit / 1_000_000, 1):g} MB.")
                     yield chunk
         except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
             raise RefusedItemError(f"{_shown(name)} is damaged in the archive.") from error

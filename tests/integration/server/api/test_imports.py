@@ -397,7 +397,7 @@ async def test_bad_items_have_a_result_each_and_the_others_are_imported(api: Api
         (archive({POSTS: b"\xff\xfe"}), f"{POSTS} in the archive is not valid JSON"),
         (
             archive({"profile.json": "{}", "photos.json": b"0" * 40_000_000}, method=zipfile.ZIP_DEFLATED),
-            "The archive cannot be read: photos.json has more than",
+            "The archive cannot be read: photos.json has more than 33.6 MB.",
         ),
     ],
     ids=["text", "no end", "cut", "others", "bad JSON", "no list", "no UTF-8", "bomb"],

@@ -230,13 +230,18 @@ async def test_assign_and_escalate(api: Api) -> None:
 
 
 async def test_decisions_need_a_reason(api: Api) -> None:
-    """An action without a reason, and one that does not fit the subject, are refused, and change nothing."""
+    """An action without a reason, and one that does not fit the subject, are refused by name, and change nothing."""
     ann, bob, judge = await api.user(), await api.user(), await moderator(api)
     comment_id = await comment_on(ann, await photo_of(api, ann))
     await report(bob, "comment", comment_id)
     path = f"/moderation/cases/{await case_about(judge, comment_id)}/decisions"
-    (await judge.call("POST", path, json={"action": "hide"})).expect(422)
-    (await judge.call("POST", path, json={"action": "burn", "reason": "x"})).expect(422)
+    for form, field in (
+        ({"action": "hide"}, "reason"),
+        ({"action": "hide", "reason": " "}, "reason"),
+        ({"action": "burn"}, "action"),
+    ):
+        problem = (await judge.call("POST", path, json=form)).expect(422)
+        assert [error["field"] for error in problem["errors"]] == [field], form
     refused = await judge.call("POST", path, json={"action": "sensitive", "reason": "x"})
     assert refused.expect(409)["code"] == "action_not_possible"
     assert [case["state"] for case in await cases_of(judge)] == ["open"]
