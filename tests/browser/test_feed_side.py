@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from playwright.async_api import Request
+from playwright.async_api import Request, expect
 
 from tests.browser.visitor import DESKTOP, PHONE, Site, published
 from tests.support.pictures import photograph
@@ -75,3 +75,23 @@ async def test_a_phone_does_not_request_them(site: Site) -> None:
     async with page.expect_response(re.compile("/tags/trending")):
         pass
     assert any("side_column.js" in url for url in requested)
+
+
+async def test_the_column_opens_by_itself_when_the_connection_is_back(site: Site) -> None:
+    """What it could not load gives way to what it shows, without a press of a button."""
+    account, friend, stranger = [await site.create_account() for _ in range(3)]
+    await account.follow(friend)
+    await friend.follow(stranger)
+    visitor = await site.signed_in(account)
+    visitor.expect_error("ERR_|WebSocket")
+    page, away = visitor.page, re.compile("/suggestions/users|/tags/trending")
+    await page.route(away, lambda route: route.abort())
+    await page.reload()
+    missing = page.locator(".side-column").get_by_role("heading", name="Not available offline")
+    await expect(missing).to_have_count(2)
+    await page.unroute(away)
+    await visitor.context.set_offline(True)
+    await expect(visitor.connection_status().first).not_to_have_attribute("data-state", "live")
+    await visitor.context.set_offline(False)
+    await visitor.loses(missing)
+    await visitor.sees(page.locator(".side-column .user-list li"))

@@ -3,6 +3,7 @@
 import { photoCell } from "../photo/card.js";
 import { emptyState, fill, h } from "../elements/dom.js";
 import { t, tn } from "../elements/texts.js";
+import { unavailable } from "../elements/unavailable.js";
 import { PhotoList } from "../photo/photo_list.js";
 
 /** So many photos fill whole rows on every screen. */
@@ -36,8 +37,7 @@ export function trends(app, { tags: tagLimit = TAGS, photos: photoLimit = FIRST_
     } catch (error) {
       if (left) return;
       element.hidden = false;
-      const again = h("button.button.plain", { type: "button", onclick: load }, t("Try again"));
-      fill(element, emptyState("cloud", t("Could not load what trends"), error.message, again));
+      fill(element, unavailable(app, { heading: t("Could not load what trends"), error, again: load }));
     }
   };
   load();

@@ -4,6 +4,7 @@ import { emptyPage, emptyState, fill, h } from "../elements/dom.js";
 import { CATEGORIES } from "../reports/report_dialog.js";
 import { handleShortcuts, shortcutsDialog } from "../elements/shortcuts.js";
 import { t, tn } from "../elements/texts.js";
+import { unavailable } from "../elements/unavailable.js";
 import { timeElement } from "../elements/time.js";
 
 const PAGE_SIZE = 30;
@@ -90,8 +91,7 @@ class QueuePage {
       for (const item of items) this.#list.append(this.#tab === "appeals" ? appealRow(item) : caseRow(item));
     } catch (error) {
       if (load !== this.#loads) return;
-      const again = h("button.button.plain", { type: "button", onclick: () => this.#load() }, t("Try again"));
-      fill(this.#tail, emptyState("cloud", t("Could not load the cases"), error.message, again));
+      fill(this.#tail, unavailable(this.#app, { heading: t("Could not load the cases"), error, again: () => this.#load() }));
       return;
     }
     this.#list.hidden = this.#list.childElementCount === 0;

@@ -7,6 +7,7 @@ import { photoFrame } from "../photo/photo_image.js";
 import { CATEGORIES } from "../reports/report_dialog.js";
 import { handleShortcuts, shortcutsDialog } from "../elements/shortcuts.js";
 import { listed, t, tn } from "../elements/texts.js";
+import { unavailable } from "../elements/unavailable.js";
 import { timeElement } from "../elements/time.js";
 import { avatar, profilePath } from "../users/user.js";
 
@@ -66,9 +67,8 @@ class CasePage {
     try {
       this.#show(await this.#app.api.get(this.#path));
     } catch (error) {
-      const again = h("button.button.plain", { type: "button", onclick: () => this.#app.router.reset() }, t("Try again"));
       const missing = error.status === 404 || error.status === 400;
-      fill(this.element, missing ? emptyPage("search", t("Case not found"), t("There is no such case.")) : emptyPage("cloud", t("Could not load the case"), error.message, again));
+      fill(this.element, missing ? emptyPage("search", t("Case not found"), t("There is no such case.")) : unavailable(this.#app, { heading: t("Could not load the case"), error, again: () => this.#app.router.reset(), page: true }));
     }
   }
 

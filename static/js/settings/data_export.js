@@ -3,6 +3,7 @@
 import { DataImport } from "./data_import.js";
 import { emptyState, fill, h, icon } from "../elements/dom.js";
 import { number, t, tn, written } from "../elements/texts.js";
+import { unavailable } from "../elements/unavailable.js";
 import { dateElement, timeElement } from "../elements/time.js";
 
 /** Between two requests while an archive is being made, in milliseconds. */
@@ -27,8 +28,7 @@ export function dataExportPage(app) {
     try {
       draw((await app.api.get("/users/me/exports")).items);
     } catch (error) {
-      const again = h("button.button.plain", { type: "button", onclick: load }, t("Try again"));
-      if (!left) fill(content, emptyState("cloud", t("Could not load your exports"), error.message, again));
+      if (!left) fill(content, unavailable(app, { heading: t("Could not load your exports"), error, again: load }));
     }
   };
   const draw = (items) => {

@@ -2,6 +2,7 @@
 
 import { confirmDialog, emptyPage, emptyState, fill, h } from "../elements/dom.js";
 import { listed, t, tn } from "../elements/texts.js";
+import { unavailable } from "../elements/unavailable.js";
 import { menu } from "../elements/menu.js";
 import { timeElement } from "../elements/time.js";
 import { EVENT_NAMES, secretDialog, webhookDialog } from "./webhook_dialogs.js";
@@ -59,9 +60,8 @@ class WebhookPage {
     try {
       this.#show(await this.#app.api.get(this.#path));
     } catch (error) {
-      const again = h("button.button.plain", { type: "button", onclick: () => this.#app.router.reset() }, t("Try again"));
       const missing = error.status === 404 || error.status === 400;
-      fill(this.element, missing ? emptyPage("link", t("Webhook not found"), t("It was deleted, or belongs to someone else.")) : emptyPage("cloud", t("Could not load the webhook"), error.message, again));
+      fill(this.element, missing ? emptyPage("link", t("Webhook not found"), t("It was deleted, or belongs to someone else.")) : unavailable(this.#app, { heading: t("Could not load the webhook"), error, again: () => this.#app.router.reset(), page: true }));
       return;
     }
     this.#stop = this.#app.live.subscribe(`webhook:${this.#id}`, {
@@ -91,8 +91,7 @@ class WebhookPage {
       for (const attempt of items) this.#put(attempt, false);
       this.#updateTail();
     } catch (error) {
-      const again = h("button.button.plain", { type: "button", onclick: () => this.#loadAttempts() }, t("Try again"));
-      fill(this.#tail, emptyState("cloud", t("Could not load the attempts"), error.message, again));
+      fill(this.#tail, unavailable(this.#app, { heading: t("Could not load the attempts"), error, again: () => this.#loadAttempts() }));
     }
   }
 

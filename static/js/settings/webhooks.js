@@ -2,6 +2,7 @@
 
 import { emptyState, fill, h, icon } from "../elements/dom.js";
 import { t } from "../elements/texts.js";
+import { unavailable } from "../elements/unavailable.js";
 import { secretDialog, webhookDialog } from "./webhook_dialogs.js";
 
 const STATES = {
@@ -18,8 +19,7 @@ export function webhooksPage(app) {
     try {
       draw((await app.api.get("/webhooks")).items);
     } catch (error) {
-      const again = h("button.button.plain", { type: "button", onclick: load }, t("Try again"));
-      fill(content, emptyState("cloud", t("Could not load your webhooks"), error.message, again));
+      fill(content, unavailable(app, { heading: t("Could not load your webhooks"), error, again: load }));
     }
   };
   const draw = (webhooks) => {

@@ -1,8 +1,9 @@
 /** Accounts that the user might want to follow, each with the reason, and a button that dismisses it. */
 
-import { emptyState, fill, h, icon } from "../elements/dom.js";
+import { fill, h, icon } from "../elements/dom.js";
 import { followButton } from "./follow.js";
 import { t, tn } from "../elements/texts.js";
+import { unavailable } from "../elements/unavailable.js";
 import { displayName, userRow } from "./user.js";
 
 /** The server makes suggestions in the background when they are first requested, usually within a second. */
@@ -39,8 +40,7 @@ export function suggestedUsers(app, limit) {
       if (left) return;
       element.hidden = false;
       list.hidden = true;
-      const again = h("button.button.plain", { type: "button", onclick: () => load() }, t("Try again"));
-      fill(status, emptyState("cloud", t("Could not load suggestions"), error.message, again));
+      fill(status, unavailable(app, { heading: t("Could not load suggestions"), error, again: () => load() }));
       settle();
     }
   };
