@@ -61,6 +61,21 @@ async def test_what_was_missed_precedes_what_is_live() -> None:
     assert events(device.received, "b") == [3]
 
 
+async def test_an_event_waits_while_an_operation_begins() -> None:
+    """What arrives during the read of what was missed is sent after it, and once."""
+    scene = GraphqlScene()
+    device = await (await scene.device().initialised()).subscribed("a", "feed")
+    operation = device.connection.operations["a"]
+    assert operation.state is not None
+    operation.state.hold()
+    scene.publish(7, "feed", b"1")
+    await scene.settled()
+    assert events(device.received, "a") == []
+    device.connection.release(operation)
+    await scene.settled()
+    assert events(device.received, "a") == [1]
+
+
 async def test_a_position_that_is_lost_is_an_error() -> None:
     """The client fetches the list again, and subscribes without a position."""
     scene = GraphqlScene()
