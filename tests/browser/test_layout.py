@@ -48,7 +48,7 @@ async def _becomes(read: Callable[[], Awaitable[object]], expected: object, wher
 
 
 async def test_no_page_scrolls_sideways(site: Site) -> None:
-    """Every page fits into its window at every width, with very long words in captions and names."""
+    """Every page fits into its window at every width and with forced colours, with very long words in texts."""
     visitor = await site.signed_in()
     await visitor.account.call("PATCH", "/users/me", json={"display_name": LONG[:60], "bio": LONG})
     photo = await visitor.account.upload(photograph("rocket"), LONG)
@@ -62,6 +62,11 @@ async def test_no_page_scrolls_sideways(site: Site) -> None:
         for width in WIDTHS:
             await visitor.page.set_viewport_size({"width": width, "height": 800})
             await _becomes(partial(visitor.page.evaluate, WIDER), 0, f"{path} at {width} px")
+        # Borders take the place of the colours of surfaces.
+        await visitor.page.set_viewport_size({"width": min(WIDTHS), "height": 800})
+        await visitor.page.emulate_media(forced_colors="active")
+        await _becomes(partial(visitor.page.evaluate, WIDER), 0, f"{path} with forced colours")
+        await visitor.page.emulate_media(forced_colors="none")
 
 
 async def test_the_sign_in_pages_fit(site: Site) -> None:
