@@ -14,6 +14,20 @@ SHIFT_GOAL = 0.02
 _SCORE = "the scale of Lighthouse: 100 is the best twentieth of the pages of the web"
 
 
+def line_of(name: str, run: Run) -> str:
+    """Return a line with the figures of one run."""
+    scores = "/".join(f"{score:.0f}" for score in run.scores.values())
+    return (
+        f"  {name}: {scores} points, first paint {run.first_paint:,.0f} ms, largest {run.largest_paint:,.0f} ms, "
+        f"blocked {run.blocked:,.0f} ms, shift {run.shift:.4f}, {run.bytes / 1000:,.0f} kB, {run.requests:.0f} requests"
+    )
+
+
+def line_of_interactions(name: str, delays: Mapping[str, float]) -> str:
+    """Return a line with the delays of one run."""
+    return f"  {name}: " + ", ".join(f"{action} {delay:.0f} ms" for action, delay in delays.items())
+
+
 def figures_of(found: Mapping[tuple[str, str], Sequence[Run]]) -> list[Figure]:
     """Return the figures of each page and profile; prints what costs points."""
     figures = []

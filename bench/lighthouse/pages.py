@@ -19,6 +19,7 @@ from tests.support.eventually import eventually
 from tests.support.service import Service
 
 BARE = "bare page"
+PAGES = ("landing", "feed", "photo", "profile")
 _ACCOUNT = {"username": "demo", "password": "picshare-demo", "cookie": True}
 _TEXT = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>A photo</title>
 <meta name="viewport" content="width=device-width"><meta name="description" content="A photo.">
@@ -44,7 +45,7 @@ async def served_pages() -> AsyncIterator[list[Page]]:
         service = Service(["run", "--port", str(port)], folder=Path(folder), name="run", port=port)
         await service.start(wait=False)
         try:
-            await eventually(lambda: "sign in as demo" in service.log(), within=60)
+            await eventually(lambda: "sign in as demo" in service.log(), within=180)
             async with aiohttp.ClientSession() as http:
                 sign_in = partial(_sign_in, http, service.url)
                 photo = await _first_photo(http, service.url, await sign_in())

@@ -42,9 +42,10 @@ def _installed() -> bool:
     return _PROGRAM.exists()
 
 
-async def audit(url: str, profile: str, cookies: Sequence[SetCookieParam]) -> Run:
+async def audit(url: str, profile: str, cookies: Sequence[SetCookieParam], kept: Path | None = None) -> Run:
     """Load a page once in a new Chromium with these cookies; `profile` is `phone` or `desktop`.
 
+    `kept` is the file to keep the report in, which says what costs how much, and None keeps none.
     Raises `LighthouseError` if Lighthouse is missing or fails, as on a machine that is too busy to record the page.
     """
     chromium = find_chromium()
@@ -61,7 +62,7 @@ async def audit(url: str, profile: str, cookies: Sequence[SetCookieParam]) -> Ru
                 await _lighthouse(url, profile, port, report)
             finally:
                 await context.close()
-        return _read(report)
+        return _read(report, kept)
 
 
 async def _lighthouse(url: str, profile: str, port: int, report: Path) -> None:
@@ -84,8 +85,12 @@ async def _lighthouse(url: str, profile: str, port: int, report: Path) -> None:
         raise LighthouseError(f"{url}: {output[-1000:]}")
 
 
-def _read(file: Path) -> Run:
-    return _run_of(json.loads(file.read_text()))
+def _read(report: Path, kept: Path | None) -> Run:
+    text = report.read_text()
+    if kept is not None:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        kept.write_text(text)
+    return _run_of(json.loads(text))
 
 
 def _run_of(report: dict[str, object]) -> Run:
