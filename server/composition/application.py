@@ -25,6 +25,7 @@ from server.edge.authentication import RequestAuthenticator
 from server.edge.client_addresses import ClientAddresses
 from server.edge.cors import CrossOrigin
 from server.edge.endpoint import PREFIX, Endpoint
+from server.edge.first_responses import FirstResponses
 from server.edge.guard import Guard
 from server.edge.method_roles import only
 from server.edge.methods import Methods
@@ -118,7 +119,8 @@ def _add_pages(
     for endpoint in LinkRoutes(previews, Sitemap(services.reads, public_url), public_url).endpoints():
         app.router.add_get(endpoint.path, guard.bind(endpoint))
     heads = PageHeads(previews, services.limiter)
-    pages = None if settings.static_dir is None else Pages(settings.static_dir, heads)
+    first = FirstResponses(table, guard)
+    pages = None if settings.static_dir is None else Pages(settings.static_dir, heads, first)
     interface = graphql_routes(services, guard, table, pages)
     app.router.add_routes(interface if live is None else live.with_subscriptions(interface))
     if pages is not None:

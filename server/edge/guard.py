@@ -6,6 +6,7 @@ see it.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Awaitable, Callable
 
 from aiohttp import web
@@ -62,6 +63,12 @@ class Guard:
         self._new_accounts = new_accounts
         self._scope_of = scope_of
         self._request_type = request_type
+
+    def for_requests(self, request_type: type[ApiRequest]) -> Guard:
+        """Return a guard with the same rules, whose handlers get requests of another type."""
+        other = copy.copy(self)
+        other._request_type = request_type
+        return other
 
     def bind(self, endpoint: Endpoint) -> Handler:
         """Return the aiohttp handler of an endpoint.

@@ -6,6 +6,7 @@ from html import escape
 
 from locales.catalogues import ENGLISH, direction, translate
 from locales.sentences import marked
+from server.edge.first_view import TEXTS as FIRST_TEXTS
 from server.edge.joined_modules import FOLDER
 from server.edge.localized_manifests import MANIFEST, manifest_name
 from server.edge.static_files import StaticFile, StaticVersion
@@ -15,6 +16,7 @@ _TEXTS = (
     marked("Photos from the people you follow, the moment they share them."),
     marked("Skip to content"),
     marked("PicShare needs JavaScript. Please enable it in your browser."),
+    *FIRST_TEXTS,
 )
 _HTML = b'<html lang="en">'
 _SCRIPT = b'<script type="module"'

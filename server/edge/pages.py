@@ -9,11 +9,14 @@ from types import MappingProxyType
 
 from aiohttp import web
 
+from server.edge.authentication import CSRF_COOKIE
 from server.edge.docs_site import DocsSite
+from server.edge.first_responses import FirstResponses, PageState
+from server.edge.first_view import with_state
 from server.edge.languages import VARY, language_of
 from server.edge.localized_pages import LocalizedPages
-from server.edge.middleware import PAGE_POLICY
-from server.edge.static_files import SITE, StaticFile, StaticFiles, StaticVersion
+from server.edge.middleware import PAGE_POLICY, opens_page
+from server.edge.static_files import INDEX, SIGN_IN, SITE, StaticFile, StaticFiles, StaticVersion, sent_once
 
 # Modules that pages of other origins may import: the live client (docs/live.md).
 _PUBLIC_MODULES = ("live.js", "live/")
@@ -22,6 +25,8 @@ _HEAD, _HEAD_END = b"<!-- head of this page -->", b"<!-- end -->"
 # The theme that the user has chosen for this browser (static/js/elements/theme.js): the page is drawn with it at once.
 _THEME, _THEMES = "picshare_theme", ("light", "dark")
 _ASK_EACH_TIME = "no-cache"
+_NEVER_KEEP = "no-store"
+_SIGN_IN_PATHS = ("/", "/signin")
 _KEEP = "public, max-age=31536000, immutable"
 
 # Paths that the application routes in the browser (see static/js/app.js and static/js/settings/settings_paths.js).
@@ -81,13 +86,15 @@ Head = Callable[[web.Request], Awaitable[str | None]]
 class Pages:
     """The files of one directory, and none outside it.
 
-    `head` returns what the head of the application's page has in place of the general title, or None.
+    `head` returns what the head of the application's page has in place of the general title, or None. `first` are the
+    responses that users who are signed in get with it.
     """
 
-    def __init__(self, directory: Path, head: Head | None = None) -> None:
+    def __init__(self, directory: Path, head: Head | None = None, first: FirstResponses | None = None) -> None:
         self._files = StaticFiles(directory)
         self._site = DocsSite(directory / SITE)
         self._head = head
+        self._first = first
         self._localized = LocalizedPages()
 
     def routes(self) -> list[web.RouteDef]:
@@ -103,13 +110,15 @@ class Pages:
         ]
 
     async def index(self, request: web.Request) -> web.StreamResponse:
-        """Return the application's page."""
+        """Return the application's page, with what it shows first as far as that is known."""
         head = None if self._head is None else await self._head(request)
-        return await self._page(request, "index.html", head=head, localized=True)
+        state = None if self._first is None else await self._first.of(request)
+        name = SIGN_IN if _begins_with_sign_in(request) else INDEX
+        return await self._page(request, name, head=head, state=state, localized=True)
 
     async def link(self, request: web.Request) -> web.StreamResponse:
         """Return the application's page, which names itself to no other address."""
-        return await self._page(request, "index.html", {"Referrer-Policy": "no-referrer"}, localized=True)
+        return await self._page(request, INDEX, {"Referrer-Policy": "no-referrer"}, localized=True)
 
     async def docs(self, request: web.Request) -> web.StreamResponse:
         """Return the page that shows the API's documentation."""
@@ -151,6 +160,7 @@ class Pages:
         headers: Mapping[str, str] = MappingProxyType({}),
         *,
         head: str | None = None,
+        state: PageState | None = None,
         localized: bool = False,
     ) -> web.StreamResponse:
         page = {"Cache-Control": _ASK_EACH_TIME, "Content-Security-Policy": PAGE_POLICY, **headers}
@@ -163,10 +173,21 @@ class Pages:
         if head is not None:
             file = _with_head(file, head)
         theme = request.cookies.get(_THEME)
-        return (_with_theme(file, theme) if theme in _THEMES else file).response(request, page)
+        if theme in _THEMES:
+            file = _with_theme(file, theme)
+        if state is None:
+            return file.response(request, page)
+        # The way back must not lead to what another user of the browser has seen.
+        page["Cache-Control"] = _NEVER_KEEP
+        return sent_once(request, file.content_type, with_state(file.body, state), page)
 
     async def _current(self) -> StaticVersion:
         return await asyncio.to_thread(self._files.current) if self._files.due else self._files.current()
+
+
+def _begins_with_sign_in(request: web.Request) -> bool:
+    """Return whether a browser opens the page as a visitor. The service worker stores the page without a view."""
+    return request.path in _SIGN_IN_PATHS and CSRF_COOKIE not in request.cookies and opens_page(request)
 
 
 def _split(path: str) -> tuple[str | None, str]:

@@ -22,6 +22,7 @@ import structlog
 from aiohttp import web
 
 from locales.page_modules import page_modules
+from server.edge.first_view import with_sign_in
 from server.edge.joined_modules import FOLDER, WORKER, ModuleFormError, joined_files
 from server.edge.localized_manifests import localized_manifests
 from server.edge.service_worker import with_shell
@@ -44,6 +45,8 @@ TYPES = {
 # The documentation, a site of its own (`server.edge.docs_site`): it is not part of the version of the application.
 SITE = "site"
 _MIN_COMPRESSED = 512  # bytes; a smaller file fits into one packet anyway
+# The application's page, and the same with the text that visitors see first.
+INDEX, SIGN_IN = "index.html", "sign_in.html"
 # Qualities of Brotli. A process compresses all files when it starts: in 40 ms, or 600 ms with the better one, which is
 # for the joined files alone.
 _QUICK, _GOOD = 5, 9
@@ -85,6 +88,17 @@ class StaticFile:
             if name in _accepted(request):
                 return web.Response(body=self.encodings[name], headers={**sent, "Content-Encoding": name})
         return web.Response(body=self.body, headers=sent)
+
+
+def sent_once(request: web.Request, content_type: str, body: bytes, headers: Mapping[str, str]) -> web.Response:
+    """Return a response whose body is no other request's, compressed quickly as the client accepts it."""
+    sent = {**headers, "Content-Type": content_type}
+    accepted = _accepted(request)
+    if "br" in accepted:
+        return web.Response(body=brotli.compress(body, quality=_QUICK), headers={**sent, "Content-Encoding": "br"})
+    if "gzip" in accepted:
+        return web.Response(body=gzip.compress(body, 5, mtime=0), headers={**sent, "Content-Encoding": "gzip"})
+    return web.Response(body=body, headers=sent)
 
 
 def _accepted(request: web.Request) -> set[str]:
@@ -155,6 +169,8 @@ def _read(paths: Mapping[str, Path]) -> StaticVersion:
     except ModuleFormError as error:
         # The modules work without being joined, only more slowly.
         log.warning("modules_not_joined", error=str(error))
+    if INDEX in contents:
+        contents[SIGN_IN] = with_sign_in(contents[INDEX])
     if WORKER in contents:
         contents[WORKER] = with_shell(contents[WORKER], version, contents)
     files = {name: _file(name, content, version) for name, content in contents.items()}

@@ -9,23 +9,22 @@ import { acceptDrops } from "./elements/drag_and_drop.js";
 import { FEED_PAGE, homePage } from "./feed/feed.js";
 import { Installation } from "./elements/installation.js";
 import { tabValues } from "./elements/kept_values.js";
+import { nextFrame } from "./elements/later.js";
 import { lazyPage } from "./elements/lazy_page.js";
 import { LastFeed } from "./feed/last_feed.js";
 import { Lists } from "./lists/lists.js";
-import { moderationPage } from "./moderation/moderation.js";
 import { NotificationCenter } from "./notifications/notification_center.js";
-import { notificationsPage } from "./notifications/notifications.js";
 import { PendingChanges } from "./pending/pending_changes.js";
 import { PendingTray } from "./pending/pending_tray.js";
 import { photoPage } from "./photo/photo_page.js";
 import { photoShortcuts } from "./photo/photo_viewer.js";
 import { Photos } from "./photo/photos.js";
 import { profilePage } from "./profile/profile.js";
+import { useFirstResponses } from "./service/first_responses.js";
 import { AUTOMATIC, PageLanguage } from "./service/page_language.js";
 import { Push } from "./notifications/push.js";
 import { forgetSearches } from "./discover/recent_searches.js";
 import { pullToRefresh } from "./elements/pull_to_refresh.js";
-import { proveIdentity } from "./account/reauthentication.js";
 import { Router } from "./elements/router.js";
 import { Session } from "./service/session.js";
 import { SETTINGS_PATHS } from "./settings/settings_paths.js";
@@ -42,7 +41,6 @@ import { takeShared } from "./uploads/shared_files.js";
 import { UploadDraft } from "./uploads/upload_draft.js";
 import { Uploads } from "./uploads/uploads.js";
 import { redrawUser } from "./users/user.js";
-import { followersPage, followingPage } from "./users/user_list.js";
 
 const accountLinks = (name) => lazyPage(() => import("./account/account_links.js"), name);
 const lists = (name) => lazyPage(() => import("./lists/list_pages.js"), name);
@@ -53,6 +51,9 @@ const uploadPage = lazyPage(() => import("./post/upload.js"), "uploadPage");
 const authorizationPage = lazyPage(() => import("./account/authorization.js"), "authorizationPage");
 const discover = (name) => lazyPage(() => import("./discover/discover.js"), name);
 const designPage = lazyPage(() => import("./design/design_page.js"), "designPage");
+const notificationsPage = lazyPage(() => import("./notifications/notifications.js"), "notificationsPage");
+const moderationPage = lazyPage(() => import("./moderation/moderation.js"), "moderationPage");
+const [followersPage, followingPage] = ["followersPage", "followingPage"].map((name) => lazyPage(() => import("./users/user_list.js"), name));
 const settingsPage = lazyPage(() => import("./settings/settings.js"), "settingsPage");
 
 const ROUTES = [
@@ -110,7 +111,7 @@ class App extends EventTarget {
   constructor(root) {
     super();
     this.api = new Api();
-    this.api.prove = () => proveIdentity(this);
+    this.api.prove = async () => (await import("./account/reauthentication.js")).proveIdentity(this);
     this.language = new PageLanguage(async (name) => (await CATALOGUES[name]()).TEXTS);
     this.session = new Session(this.api);
     this.photos = new Photos();
@@ -137,7 +138,8 @@ class App extends EventTarget {
 
   async start() {
     followTheme();
-    const error = await this.#startSession();
+    // The page as it came is drawn before the script draws it again.
+    const [error] = await Promise.all([this.#startSession(), nextFrame()]);
     if (error) {
       fill(this.root, unreachablePage(error));
       return;
@@ -149,6 +151,7 @@ class App extends EventTarget {
     this.live.addEventListener("state", ({ detail }) => detail.state === "stopped" && detail.reason && this.#disconnected());
     this.language.addEventListener("chosen", () => this.session.user && (this.session.user.language = this.language.chosen));
     this.router.addEventListener("shown", () => this.shell.pageShown());
+    this.router.addEventListener("following", ({ detail: path }) => this.shell.markCurrentLink(path));
     this.live.on("feed", ({ data }) => data.type === "photo.removed" && this.photos.remove(data.photo_id));
     this.live.on("feed", ({ data }) => this.accounts.received(data));
     this.live.on("feed", ({ data }) => data.type === "user.changed" && redrawUser(data.user));
@@ -172,6 +175,7 @@ class App extends EventTarget {
 
   /** Load the account of the user, or that of the last visit without a connection; return why there is none to go on with. */
   async #startSession() {
+    useFirstResponses(this.api);
     const language = this.language.start();
     const started = this.session.start();
     if (this.api.hasSession()) this.#requestAhead();

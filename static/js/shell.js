@@ -1,11 +1,11 @@
 /** The frame around every page: navigation with the badge and a menu, the connection status, the uploads. */
 
 import { ConnectionStatus } from "./elements/connection_status.js";
-import { fill, h, icon, unseenNumber } from "./elements/dom.js";
+import { fill, h, icon, logo, unseenNumber } from "./elements/dom.js";
 import { menuOf } from "./elements/menu.js";
 import { chooseTheme, chosenTheme, THEMES } from "./elements/theme.js";
-import { isModerator } from "./moderation/moderation.js";
 import { t } from "./elements/texts.js";
+import { isModerator } from "./users/roles.js";
 import { avatar, profilePath } from "./users/user.js";
 
 export class Shell {
@@ -42,12 +42,13 @@ export class Shell {
     const { canRefresh } = this.#app.router;
     for (const button of this.#refreshButtons) button.hidden = !canRefresh;
     document.documentElement.classList.toggle("refreshable", canRefresh);
-    this.#markCurrentLink();
+    this.markCurrentLink(location.pathname);
   }
 
-  #markCurrentLink() {
+  /** Mark the link of a path, also of one whose page is not shown yet. */
+  markCurrentLink(current) {
     for (const [path, link] of this.#links) {
-      if (path === location.pathname) link.setAttribute("aria-current", "page");
+      if (path === current) link.setAttribute("aria-current", "page");
       else link.removeAttribute("aria-current");
     }
   }
@@ -70,7 +71,7 @@ export class Shell {
   }
 
   #wordmark() {
-    return h("a.wordmark", { href: "/" }, h("img", { src: "/static/icons/picshare.svg", alt: "", width: 30, height: 30 }), h("span", {}, "PicShare"));
+    return h("a.wordmark", { href: "/" }, logo({ width: 30, height: 30 }), h("span", {}, "PicShare"));
   }
 
   #nav() {
@@ -123,6 +124,6 @@ export class Shell {
 
   #setCount(unseen) {
     this.#badge.hidden = unseen === 0;
-    fill(this.#badge, unseenNumber(unseen));
+    fill(this.#badge, unseen > 0 && unseenNumber(unseen));
   }
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import io
+import re
 import uuid
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,7 @@ from tests.support.api_user import ApiUser
 
 BUDGET = 120_000  # bytes of page, script, style and data, as they are sent; photos are apart
 REQUESTS = 12  # page, script, style, data of the account and of the view, what the live connection needs
+IN_PAGE = re.compile(r"/api/v1/(users/me|feed|tokens/refresh)\b")
 SHIFT = 0.02  # of the layout; up to 0.1 is good by Core Web Vitals
 FOLLOWS = 10  # with fewer, a feed is followed by suggestions
 PHOTOS = 12  # more than the ten of a page of the feed
@@ -46,6 +48,10 @@ IMAGES = """() => [...document.querySelectorAll("img")].filter((image) => image.
         const shown = getComputedStyle(image).objectFit === "cover" ? Math.max(across, down) : across;
         return { name, shown, loaded: image.naturalWidth, widths: [...new Set(widths)] };
     })"""
+PLACE = """(selector) => {
+    const { x, y, width, height } = document.querySelector(selector).getBoundingClientRect();
+    return [x, y, width, height];
+}"""
 BLOCKING = """() => performance.getEntriesByType("resource")
     .filter(({ renderBlockingStatus }) => renderBlockingStatus === "blocking").map(({ name }) => name)"""
 
@@ -110,6 +116,7 @@ async def test_the_first_view_of_the_feed_is_small(site: Site, author: Author, s
     sent = {response.url: await size_of(response) for response in responses if "/media/" not in response.url}
     assert sum(sent.values()) <= BUDGET, sorted(sent.items(), key=lambda item: -item[1])
     assert len(sent) <= REQUESTS, "\n".join(sent)
+    assert not [url for url in sent if IN_PAGE.search(url)], "the page itself has these responses"
     for response in responses:
         headers = await response.all_headers()
         if "/joined/" in response.url:
@@ -168,7 +175,8 @@ async def test_late_photos_do_not_shift_the_layout(site: Site, author: Author, s
 
     await visitor.page.add_init_script(RECORD_SHIFTS)
     await visitor.page.route("**/media/**", hold)
-    await visitor.open(path.format(name=author.name, photo=author.photo))
+    # The first photo is a part of the page, which is not loaded without it.
+    await visitor.page.goto(visitor.url + path.format(name=author.name, photo=author.photo), wait_until="commit")
     if path == "/signin":
         await visitor.sees(visitor.page.get_by_role("button", name="Sign in"))
     else:
@@ -178,3 +186,47 @@ async def test_late_photos_do_not_shift_the_layout(site: Site, author: Author, s
     await visitor.page.wait_for_load_state("networkidle")
     shifts = await visitor.page.evaluate("window.shifts")
     assert sum(shift["value"] for shift in shifts) <= SHIFT, shifts
+
+
+@pytest.mark.parametrize("screen", SCREENS)
+@pytest.mark.parametrize("path", ["/signin", "/", "/p/{photo}"])
+async def test_the_largest_part_is_there_before_the_script_and_stays(
+    site: Site, author: Author, screen: str, path: str
+) -> None:
+    """The text for visitors, and the first photo, are in the page itself, where the script draws them again."""
+    if path.startswith("/p/") and screen == "desktop":
+        pytest.skip("the height of the comments decides where the photo is")
+    visitor = await signed_in(site, author, screen)
+    if path == "/signin":
+        await visitor.context.clear_cookies()
+    part = "main h1" if path == "/signin" else "main picture img"
+    released = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await released.wait()
+        await route.continue_()
+
+    await visitor.page.route("**/joined/js/app.js", hold)
+    await visitor.page.goto(visitor.url + path.format(photo=author.photo), wait_until="commit")
+    await visitor.sees(visitor.page.locator(part).first)
+    before = await visitor.page.evaluate(PLACE, part)
+    released.set()
+    drawn = visitor.page.get_by_label("Password") if path == "/signin" else visitor.page.locator(".frame.loaded").first
+    await visitor.sees(drawn)
+    assert await visitor.page.evaluate(PLACE, part) == pytest.approx(before, abs=1)
+
+
+async def test_a_link_shows_that_it_was_chosen_before_its_page_is_drawn(site: Site, author: Author) -> None:
+    """The next frame, for which a user waits, does not have to draw the page."""
+    visitor = await signed_in(site, author, "phone")
+    await visitor.open()
+    await visitor.live()
+    chosen = await visitor.page.evaluate(
+        """() => {
+            const link = document.querySelector(".nav a[href='/discover']");
+            link.click();
+            return [link.getAttribute("aria-current"), location.pathname];
+        }"""
+    )
+    assert chosen == ["page", "/"]
+    await expect(visitor.page).to_have_url(re.compile("/discover$"), timeout=WITHIN)

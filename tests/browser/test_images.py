@@ -149,4 +149,4 @@ async def test_a_square_needs_no_more_than_it_shows(module_page: Page, width: in
     photo = {"width": width, "height": 200, "urls": {"feed": "/static/icons/picshare.svg"}, "images": {"sizes": sizes}}
     photo |= {"id": "x", "alt_text": "wide"}
     found = await call(module_page, "js/photo/photo_image", "m.squareFrame(a, 100).querySelector('img').sizes", photo)
-    assert found == expected
+    assert found.rpartition(", ")[2] == expected

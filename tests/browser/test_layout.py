@@ -110,7 +110,7 @@ async def test_a_photo_shows_its_placeholder_while_it_loads(site: Site) -> None:
     await visitor.account.upload(photograph("temple"), "slow one")
     await visitor.sees(visitor.card("slow one"))
     await visitor.page.route(re.compile("/media/"), lambda _: None)
-    await visitor.page.reload()
+    await visitor.page.reload(wait_until="commit")
     frame = visitor.card("slow one").locator(".frame")
     await visitor.sees(frame.locator("canvas"))
     box = await frame.bounding_box()

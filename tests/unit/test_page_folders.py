@@ -36,7 +36,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
         "notifications": "elements photo users",
         "account": "elements photo reports service",
         "moderation": "elements photo reports users",
-        "settings": "account elements moderation notifications profile reports service users",
+        "settings": "account elements notifications profile reports service users",
     }.items()
 }
 

@@ -1,6 +1,6 @@
 /** Pages of links in mails, which have a token in the fragment of their address, and the page that requests one. */
 
-import { fill, h, icon } from "../elements/dom.js";
+import { fill, h, icon, logo } from "../elements/dom.js";
 import { field, form } from "../elements/form.js";
 import { t } from "../elements/texts.js";
 
@@ -119,7 +119,7 @@ function linkPage(heading, ...content) {
   const element = h(
     "div.account-link",
     {},
-    h("a.wordmark", { href: "/" }, h("img", { src: "/static/icons/picshare.svg", alt: "" }), "PicShare"),
+    h("a.wordmark", { href: "/" }, logo(), "PicShare"),
     sheet,
   );
   const show = (title, ...parts) => {

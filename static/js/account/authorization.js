@@ -1,6 +1,6 @@
 /** The page on which a user approves or denies what an application asks for (OAuth 2.1). */
 
-import { emptyPage, fill, h, icon } from "../elements/dom.js";
+import { emptyPage, fill, h, icon, logo } from "../elements/dom.js";
 import { t } from "../elements/texts.js";
 
 /** Create the page at "/oauth/authorize". */
@@ -8,7 +8,7 @@ export function authorizationPage(app) {
   const request = location.search.slice(1);
   const content = h("div", {}, h("div.spinner", { role: "status", "aria-label": t("Loading") }));
   // Users should see whose page this is before they approve anything.
-  const wordmark = h("span.wordmark", {}, h("img", { src: "/static/icons/picshare.svg", alt: "" }), "PicShare");
+  const wordmark = h("span.wordmark", {}, logo(), "PicShare");
   const element = h("div.provider-page.authorization", {}, wordmark, h("h1.visually-hidden", {}, t("Authorize an application")), content);
   const load = async () => {
     try {

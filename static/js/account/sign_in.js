@@ -3,7 +3,7 @@
 import { signInOrRestore } from "./account_deletion.js";
 import { codeField } from "./code_field.js";
 import { suspendedAccount } from "../reports/decisions.js";
-import { fill, h, icon } from "../elements/dom.js";
+import { fill, h, icon, logo } from "../elements/dom.js";
 import { field, form, requireValues } from "../elements/form.js";
 import { visitorLanguage } from "./language_choice.js";
 import { themeChoice } from "../elements/theme.js";
@@ -152,7 +152,7 @@ function accountPage(app, heading, sheet, question, path, answer) {
     h(
       "div.intro",
       {},
-      h("span.wordmark", {}, h("img", { src: "/static/icons/picshare.svg", alt: "" }), "PicShare"),
+      h("span.wordmark", {}, logo(), "PicShare"),
       h("h1", {}, t("Photos from your friends, the moment they share them.")),
       h("p", {}, t("New photos, likes and comments appear without reloading.")),
       samplePhotos(app),

@@ -26,6 +26,11 @@ export function h(tag, properties = {}, ...children) {
   return element;
 }
 
+/** Return the image of PicShare, the file that the page has loaded already. */
+export function logo(properties = {}) {
+  return h("img", { src: document.querySelector("link[rel=icon]").href, alt: "", ...properties });
+}
+
 function apply(element, key, value) {
   if (value === null || value === undefined || value === false) return;
   if (key.startsWith("on")) {

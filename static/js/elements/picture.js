@@ -2,8 +2,8 @@
 
 import { h } from "./dom.js";
 
-/** More pixels than this for each CSS pixel cannot be distinguished on a photo, and cost more than they show. */
-const MAX_DENSITY = 2;
+/** More than two pixels for each CSS pixel cannot be distinguished on a photo, and cost more than they show. Also in server/edge/first_view.py. */
+const DENSITIES = [[4, 0.5], [3, 0.667], [2.5, 0.8]];
 /** Formats that the page offers before JPEG. AVIF is made on request only: every first visitor would have to wait. */
 const FORMATS = [["webp", "image/webp"]];
 /** Only JPEGs have the gain map of a photo with a high dynamic range, so screens that can show it get these. */
@@ -31,7 +31,8 @@ export function picture(photo, { width, first = false, ...properties }) {
       height: photo.height,
       loading: first ? "eager" : "lazy",
       fetchpriority: first ? "high" : null,
-      decoding: "async",
+      // The first one is there already where the server has written it into the page.
+      decoding: first ? "sync" : "async",
       draggable: "false",
       ...properties,
       sizes: images.length > 0 ? sizes : null,
@@ -41,10 +42,9 @@ export function picture(photo, { width, first = false, ...properties }) {
   );
 }
 
-/** Return the value of `sizes` for an image that is shown `width` wide, a CSS length, on a screen of this density. */
-export function sizesOf(width, density = devicePixelRatio) {
-  const scale = Math.min(1, MAX_DENSITY / density);
-  return scale === 1 ? width : `calc(${width} * ${scale.toFixed(3)})`;
+/** Return the value of `sizes` for an image that is shown `width` wide, a CSS length, on a screen of any density. */
+export function sizesOf(width) {
+  return [...DENSITIES.map(([density, factor]) => `(min-resolution: ${density}dppx) calc(${width} * ${factor})`), width].join(", ");
 }
 
 /** Return the images that show the whole photo: not the square crops of one that is no square. */

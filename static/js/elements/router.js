@@ -9,6 +9,7 @@
 import { emptyPage, h } from "./dom.js";
 import { tabValues } from "./kept_values.js";
 import { scrollToTop } from "./scrolling.js";
+import { nextFrame } from "./later.js";
 import { languageChanges, t } from "./texts.js";
 
 /** Pages kept alive after the user has left them. */
@@ -49,6 +50,8 @@ export class Router extends EventTarget {
   /** Whether the server has another version than this page. */
   #expired = false;
   #isBusy = () => false;
+  /** The path of the link that was chosen last, until its page is created. */
+  #followed = null;
   /** Kept pages by the key of their history entry, the least recently used first. */
   #kept = new Map();
 
@@ -144,8 +147,20 @@ export class Router extends EventTarget {
       scrollToTop();
       this.dispatchEvent(new Event("clicked-again"));
     } else {
-      this.go(link.pathname + link.search);
+      this.#follow(link);
     }
+  }
+
+  /** Go where a link leads, once that it was chosen is to be seen: a large page takes longer to be drawn. */
+  async #follow({ pathname, search }) {
+    const path = pathname + search;
+    if (this.#followed === path) return;
+    this.#followed = path;
+    this.dispatchEvent(new CustomEvent("following", { detail: pathname }));
+    await nextFrame();
+    if (this.#followed !== path) return;
+    this.#followed = null;
+    this.go(path);
   }
 
   #popped() {

@@ -24,10 +24,11 @@ export function decode(bytes) {
   const width = Math.round(ratio > 1 ? LONG_SIDE : LONG_SIDE * ratio);
   const height = Math.round(ratio > 1 ? LONG_SIDE / ratio : LONG_SIDE);
   const rgba = new Uint8ClampedArray(width * height * 4);
+  const columns = Array.from({ length: width }, (_, x) => cosines(x, width));
   for (let y = 0, at = 0; y < height; y++) {
+    const cosY = cosines(y, height);
     for (let x = 0; x < width; x++, at += 4) {
-      const cosX = cosines(x, width);
-      const cosY = cosines(y, height);
+      const cosX = columns[x];
       const l = header.luminance + sum(luminance, cosX, cosY);
       const p = header.yellowBlue + sum(yellowBlue, cosX, cosY);
       const q = header.redGreen + sum(redGreen, cosX, cosY);

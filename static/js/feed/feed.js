@@ -34,6 +34,9 @@ class Feed {
   #visiblePhotos;
   #below;
   #side;
+  #noteDrawn;
+  /** Resolved when the first photos are drawn, or none could be loaded. */
+  #drawn = new Promise((resolve) => (this.#noteDrawn = resolve));
   #newest;
   #shown;
   #orders = new OrderButtons((order) => this.#show(order));
@@ -55,7 +58,7 @@ class Feed {
       className: "feed",
       keepsPlace: true,
       newer: (photos, gap) => this.#found(photos, gap),
-      load: (cursor) => this.#load(cursor),
+      load: (cursor) => this.#load(cursor).finally(this.#noteDrawn),
       draw: (photo, index) => this.#draw(photo, index),
       empty: () => {
         this.#orders.element.hidden = true;
@@ -65,7 +68,7 @@ class Feed {
     this.#below = firstFeed(app, { users: !hasSide() });
     // It has its place when the photos above it are known.
     if (this.#below) this.#below.element.hidden = true;
-    this.#side = feedSide(app, () => ({ users: !this.#below?.hasUsers, photos: !this.#below }));
+    this.#side = feedSide(app, this.#drawn, () => ({ users: !this.#below?.hasUsers, photos: !this.#below }));
     this.#newest = h("div", {}, this.#list.element, this.#below?.element);
     this.#shown = h("div", {}, this.#newest);
     this.#sources = feedSources(app, "/");

@@ -6,6 +6,7 @@ import { handleShortcuts, shortcutsDialog } from "../elements/shortcuts.js";
 import { t, tn } from "../elements/texts.js";
 import { unavailable } from "../elements/unavailable.js";
 import { timeElement } from "../elements/time.js";
+import { isModerator } from "../users/roles.js";
 
 const PAGE_SIZE = 30;
 const TABS = [
@@ -27,11 +28,6 @@ const NOTHING = {
   appeals: [t("No appeals"), t("Appeals against decisions wait here for a moderator who has not made the decision.")],
   closed: [t("No closed cases"), t("Cases appear here once they are decided.")],
 };
-
-/** Return whether a user may work on cases. */
-export function isModerator(user) {
-  return user?.role === "moderator" || user?.role === "admin";
-}
 
 /** Create the page at "/moderation". */
 export function moderationPage(app) {

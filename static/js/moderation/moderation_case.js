@@ -2,7 +2,8 @@
 
 import { decisionDialog, ACTIONS, answerDialog, noteDialog, reversalDialog } from "./decision_dialogs.js";
 import { emptyPage, fill, h, icon } from "../elements/dom.js";
-import { isModerator, numberOfReports, stateOf, subjectOf } from "./moderation.js";
+import { numberOfReports, stateOf, subjectOf } from "./moderation.js";
+import { isModerator } from "../users/roles.js";
 import { photoFrame } from "../photo/photo_image.js";
 import { CATEGORIES } from "../reports/report_dialog.js";
 import { handleShortcuts, shortcutsDialog } from "../elements/shortcuts.js";

@@ -7,6 +7,7 @@
  */
 
 import { deviceValues } from "../elements/kept_values.js";
+import { afterLoad } from "../elements/later.js";
 import { t } from "../elements/texts.js";
 
 const WORKER = "/sw.js";
@@ -38,9 +39,9 @@ export class Push extends EventTarget {
     return record()?.hidesContent ?? false;
   }
 
-  /** Register the service worker, which shows a page without a connection as well. */
+  /** Register the service worker, which shows a page without a connection as well; it loads all files, so the page comes first. */
   register() {
-    this.#registered = this.#register();
+    this.#registered = afterLoad().then(() => this.#register());
   }
 
   /** Look for a new version of the application, for example after an interruption. */

@@ -6,10 +6,13 @@
  */
 
 import { h } from "../elements/dom.js";
+import { idle } from "../elements/later.js";
 
 /** So many rows above and below the screen are drawn, and rows farther than the second number are removed from the page. */
 const DRAWN = 8;
 const KEPT = 12;
+/** A new list draws what is on the screen and this much more, and then as much again each time that the browser is idle. */
+const DRAWN_AT_ONCE = 1;
 /** Differences of less than this, in CSS pixels, come from rounding and move nothing. */
 const TOLERANCE = 0.75;
 
@@ -34,6 +37,10 @@ export class ListWindow {
   /** The entry that stays in the page wherever it is, as while it is dragged; null without one. */
   held = null;
   #place = null;
+  /** So many rows above and below the screen are drawn by now. */
+  #ahead = DRAWN_AT_ONCE;
+  #isGrowing = false;
+  #left = false;
   #resized = new ResizeObserver((records) => this.#measured(records));
   /** An element without a height, whose size is the width of the list: it has to be placed next to the list. */
   ruler = h("div", { "aria-hidden": "true" });
@@ -59,6 +66,7 @@ export class ListWindow {
   }
 
   leave() {
+    this.#left = true;
     removeEventListener("scroll", this.update);
     this.#resized.disconnect();
     this.clear();
@@ -94,6 +102,7 @@ export class ListWindow {
   clear() {
     for (const entry of [...this.#drawn]) this.#erase(entry);
     this.#entries = [];
+    this.#ahead = DRAWN_AT_ONCE;
     this.#changed();
     this.#body.replaceChildren();
   }
@@ -128,7 +137,19 @@ export class ListWindow {
       if (scrollY > 0 && Math.abs(moved) > TOLERANCE) scrollBy({ top: moved, behavior: "instant" });
     }
     this.#notePlace(near);
+    if (this.#ahead < DRAWN && this.#entries.length > 0) this.#growLater();
   };
+
+  /** Draw more rows around the screen, a few at a time, so that nothing waits for them. */
+  async #growLater() {
+    if (this.#isGrowing) return;
+    this.#isGrowing = true;
+    await idle();
+    this.#isGrowing = false;
+    if (this.#left) return;
+    this.#ahead = Math.min(DRAWN, this.#ahead + DRAWN_AT_ONCE);
+    this.update();
+  }
 
   #isShown() {
     return this.#body.isConnected && this.#body.clientWidth > 0;
@@ -169,7 +190,7 @@ export class ListWindow {
   #drawNear({ first, last }) {
     const rows = new Set();
     const end = this.#tops.length - 1;
-    for (let row = Math.max(0, first - DRAWN); row <= Math.min(end - 1, last + DRAWN); row++) rows.add(row);
+    for (let row = Math.max(0, first - this.#ahead); row <= Math.min(end - 1, last + this.#ahead); row++) rows.add(row);
     // A row is drawn as a whole. After an insertion the cells of a row may come from two.
     for (const { row } of this.#drawn) if (row >= first - KEPT && row <= last + KEPT) rows.add(row);
     const missing = [];

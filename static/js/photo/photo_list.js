@@ -62,6 +62,8 @@ export class PhotoList {
     this.#observer.observe(this.#tail);
     this.#stop = app.accounts.watch((userId) => this.#removeBy(userId));
     fill(this.#tail, skeleton(className));
+    // The list of a page is not waited for until it is on the screen: its first photos may have come with the page.
+    if (keepsPlace) queueMicrotask(() => this.more());
   }
 
   get size() {

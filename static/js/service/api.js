@@ -102,8 +102,18 @@ export class Api {
 
   /** Request what the next `get` with this path and query will return, before its caller is ready for it. */
   getAhead(path, query) {
+    if (this.#ahead.has(aheadKey(path, query))) return;
     const response = this.request("GET", path, { query });
     response.catch(() => {}); // Its caller handles the error.
+    this.#keepAhead(path, query, response);
+  }
+
+  /** Keep a response that has come already for the next `get` with this path and query. */
+  putAhead(path, query, body) {
+    this.#keepAhead(path, query, Promise.resolve(body));
+  }
+
+  #keepAhead(path, query, response) {
     this.#ahead.set(aheadKey(path, query), { response, since: performance.now() });
   }
 

@@ -2,7 +2,7 @@
 
 import { confirmDialog, emptyState, fill, h, icon } from "../elements/dom.js";
 import { choice, field, form } from "../elements/form.js";
-import { isModerator } from "../moderation/moderation.js";
+import { isModerator } from "../users/roles.js";
 import { showSecret } from "../elements/secret_dialog.js";
 import { t } from "../elements/texts.js";
 import { formattedDate, timeElement } from "../elements/time.js";

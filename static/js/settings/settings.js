@@ -11,7 +11,7 @@ import { dataExportPage } from "./data_export.js";
 import { decisionsPage } from "../reports/decisions.js";
 import { developerSection } from "./developer_apps.js";
 import { fill, h, icon } from "../elements/dom.js";
-import { isModerator } from "../moderation/moderation.js";
+import { isModerator } from "../users/roles.js";
 import { installOffer } from "./install.js";
 import { ownReportsPage } from "../reports/own_reports.js";
 import { notificationSection } from "../notifications/notification_settings.js";

@@ -58,6 +58,8 @@ export function userRow(user, ...extra) {
 
 /** The first letter as users see it: with its marks, and a flag or a family of several characters as a whole. */
 function initial(name) {
+  // Most names begin with two letters of ASCII, for which no segmenter has to be made.
+  if (/^[!-~][ -~]/.test(name)) return name[0];
   const [first] = new Intl.Segmenter().segment(name.trim());
   return first?.segment ?? "?";
 }
