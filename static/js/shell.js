@@ -108,8 +108,8 @@ export class Shell {
         ["people", t("Lists"), "/lists"],
         ["gear", t("Settings"), "/settings"],
         isModerator(this.#app.session.user) && ["flag", t("Moderation"), "/moderation"],
-        { label: t("Theme"), options: THEMES, chosen: chosenTheme, choose: chooseTheme },
         ["out", t("Sign out"), () => this.#signOut()],
+        { label: t("Theme"), options: THEMES, chosen: chosenTheme, choose: chooseTheme },
       ].filter(Boolean),
     );
   }

@@ -100,6 +100,13 @@ async def test_a_text_that_is_too_long(site: Site) -> None:
     await visitor.share(photograph("temple"), caption=text)
     caption = visitor.page.locator("article.card .caption")
     await expect(caption).to_have_text(text[:2200].strip(), timeout=WITHIN)
+    folded = await caption.bounding_box()
+    assert folded is not None
+    assert folded["height"] < 120
+    await visitor.page.get_by_role("button", name="Show all of it").click()
+    unfolded = await caption.bounding_box()
+    assert unfolded is not None
+    assert unfolded["height"] > 500
     await visitor.page.locator("article.card .card-actions a.action").click()
     await visitor.page.get_by_label("Your comment").fill(text)
     await visitor.page.get_by_role("button", name="Post", exact=True).click()

@@ -95,3 +95,23 @@ async def test_the_column_opens_by_itself_when_the_connection_is_back(site: Site
     await visitor.context.set_offline(False)
     await visitor.loses(missing)
     await visitor.sees(page.locator(".side-column .user-list li"))
+
+
+async def test_the_newest_photos_where_none_trend(site: Site) -> None:
+    """On a small site, on which nothing trends, the column has photos of others and leads to more."""
+    account, friend = await site.create_account(), await site.create_account()
+    for author, caption in ((friend, "of a friend"), (account, "my own")):
+        photo = (await author.upload(photograph("flower"), caption))["id"]
+        await published(author, photo)
+    await account.follow(friend)
+    nothing: dict[str, object] = {"items": [], "next": None}
+    visitor = await site.signed_in(account)
+    page = visitor.page
+    await page.route(re.compile("/(tags|photos)/trending"), lambda route: route.fulfill(json=nothing))
+    await page.reload()
+    newest = page.locator(".side-column").get_by_role("region", name="Newest photos")
+    await visitor.sees(newest.locator(".cell"))
+    assert await newest.get_by_role("link", name="of a friend").count() == 1
+    assert await newest.get_by_role("link", name="my own").count() == 0
+    await newest.get_by_role("link", name="Discover more").click()
+    await page.wait_for_url("**/discover")

@@ -12,7 +12,7 @@ import pytest
 from playwright.async_api import expect
 
 from tests.browser.contrast import poor_contrasts
-from tests.browser.visitor import DESKTOP, PHONE, WITHIN, Site, published
+from tests.browser.visitor import DESKTOP, PHONE, WITHIN, Promote, Site, published
 from tests.support.eventually import eventually
 from tests.support.pictures import photograph
 
@@ -202,6 +202,32 @@ async def test_touch_targets_are_large_enough(site: Site) -> None:
         for viewport in (PHONE, DESKTOP):
             await visitor.page.set_viewport_size({"width": viewport["width"], "height": viewport["height"]})
             await _becomes(partial(visitor.page.evaluate, SMALL_TARGETS), [], f"{path} at {viewport}")
+
+
+@pytest.mark.parametrize("language", ["en-US", "de", "ar"])
+async def test_the_menu_of_a_phone_fits_into_the_lower_third(site: Site, promote: Promote, language: str) -> None:
+    """All of it is in the lower third of the screen and inside the window, for moderators and in each language."""
+    visitor = await site.signed_in(await promote(await site.create_account()), viewport=PHONE, locale=language)
+    await visitor.page.locator(".menu-button").click()
+    box = await visitor.page.get_by_role("menu").bounding_box()
+    assert box is not None
+    assert box["y"] >= PHONE["height"] * 0.66
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= PHONE["width"]
+    entries = visitor.page.get_by_role("menu").locator("[role^=menuitem]")
+    assert await entries.evaluate_all("(all) => all.every((one) => one.scrollWidth <= one.clientWidth)")
+
+
+async def test_the_choices_for_visitors_have_names_to_be_seen(site: Site) -> None:
+    """Theme and language are both automatic at first, so each choice says what it is about."""
+    visitor = await site.visitor(viewport=PHONE)
+    await visitor.open("/signin")
+    await visitor.sees(visitor.page.locator("legend", has_text="Theme"))
+    await visitor.sees(visitor.page.locator("label", has_text="Language"))
+    for name in ("legend", ".visitor-language label"):
+        box = await visitor.page.locator(name).first.bounding_box()
+        assert box is not None
+        assert box["width"] > 20
 
 
 async def test_a_page_that_is_not_found_has_a_heading(site: Site) -> None:

@@ -30,7 +30,7 @@ export function languageSection(app) {
 export function visitorLanguage(app) {
   const select = choices(app.language.chosen);
   select.addEventListener("change", () => app.language.choose(select.value).catch((error) => app.toasts.error(error)));
-  return h("div.visitor-language", {}, h("label.visually-hidden", { for: select.id }, t("Language")), select);
+  return h("div.visitor-language", {}, h("label.small.secondary", { for: select.id }, t("Language")), select);
 }
 
 function choices(chosen) {

@@ -145,7 +145,7 @@ export function signUpPage(app) {
 }
 
 function accountPage(app, heading, sheet, question, path, answer) {
-  const theme = themeChoice();
+  const theme = themeChoice({ isNamed: true });
   const element = h(
     "div.sign-in",
     {},

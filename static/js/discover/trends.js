@@ -11,17 +11,19 @@ const FIRST_PHOTOS = 12;
 const TAGS = 12;
 
 /**
- * Return `{element, leave}`: up to `tags` trending tags and `photos` photos; hidden while nothing trends.
+ * Return `{element, leave, shown}`: up to `tags` trending tags and `photos` photos; hidden while nothing trends.
  *
- * `cell` is the width of a photo in CSS pixels, and `after` a promise: nothing is shown before it is fulfilled.
+ * `cell` is the width of a photo in CSS pixels, and `after` a promise: nothing is shown before it is fulfilled. The promise
+ * `shown` tells whether photos trend.
  */
 export function trends(app, { tags: tagLimit = TAGS, photos: photoLimit = FIRST_PHOTOS, cell, after } = {}) {
   const element = h("div", { hidden: true });
-  let cells = [];
+  const { promise: shown, resolve: show } = Promise.withResolvers();
+  let section = null;
   let left = false;
   const leave = () => {
     left = true;
-    for (const cell of cells) cell.leave();
+    section?.leave();
   };
   const load = async () => {
     try {
@@ -31,9 +33,11 @@ export function trends(app, { tags: tagLimit = TAGS, photos: photoLimit = FIRST_
         after,
       ]);
       if (left) return;
-      cells = photos.items.map((photo) => cellOf(app, photo, cell));
-      element.hidden = tags.items.length + cells.length === 0;
-      fill(element, tagsOf(tags.items), photosOf(cells, photos.next));
+      const all = photos.next && { href: "/discover/trending", text: t("Show all") };
+      section = photoSection(app, photos.items, { id: "trending-photos", heading: t("Trending photos"), all, cell });
+      element.hidden = tags.items.length + photos.items.length === 0;
+      fill(element, tagsOf(tags.items), section?.element);
+      show(section !== null);
     } catch (error) {
       if (left) return;
       element.hidden = false;
@@ -41,7 +45,7 @@ export function trends(app, { tags: tagLimit = TAGS, photos: photoLimit = FIRST_
     }
   };
   load();
-  return { element, leave };
+  return { element, leave, shown };
 }
 
 /** Create the page at "/discover/trending". */
@@ -75,13 +79,18 @@ function tagsOf(tags) {
   return h("section", { "aria-labelledby": "trending-tags" }, h("h2.section-head", { id: "trending-tags" }, t("Trending tags")), h("ul.chips", {}, links));
 }
 
-function photosOf(cells, next) {
-  if (cells.length === 0) return null;
-  const more = next && h("a", { href: "/discover/trending" }, t("Show all"));
-  return h(
+/** Return `{element, leave}`: photos below a heading with the link `all` {href, text}, if there is one; null without photos. */
+export function photoSection(app, photos, { id, heading, all, cell }) {
+  if (photos.length === 0) return null;
+  const cells = photos.map((photo) => cellOf(app, photo, cell));
+  const element = h(
     "section",
-    { "aria-labelledby": "trending-photos" },
-    h("h2.section-head", {}, h("span", { id: "trending-photos" }, t("Trending photos")), more),
-    h("div.grid", {}, cells.map((cell) => cell.element)),
+    { "aria-labelledby": id },
+    h("h2.section-head", {}, h("span", { id }, heading), all && h("a", { href: all.href }, all.text)),
+    h("div.grid", {}, cells.map((each) => each.element)),
   );
+  const leave = () => {
+    for (const each of cells) each.leave();
+  };
+  return { element, leave };
 }

@@ -53,8 +53,8 @@ function apply(theme) {
   }
 }
 
-/** Return `{element, leave}`: the choice as a group of radio buttons. */
-export function themeChoice() {
+/** Return `{element, leave}`: the choice as a group of radio buttons, with a name to be seen where no heading has it. */
+export function themeChoice({ isNamed = false } = {}) {
   const inputs = THEMES.map(([value, label]) => {
     const input = h("input", { type: "radio", name: "theme", value, onchange: () => chooseTheme(value) });
     return { input, element: h("label.segment", {}, input, h("span", {}, label)) };
@@ -64,6 +64,6 @@ export function themeChoice() {
   };
   show();
   addEventListener("storage", show);
-  const element = h("fieldset.theme-choice", {}, h("legend.visually-hidden", {}, t("Theme")), h("div.segments", {}, inputs.map((input) => input.element)));
+  const element = h("fieldset.theme-choice", {}, h(isNamed ? "legend.small.secondary" : "legend.visually-hidden", {}, t("Theme")), h("div.segments", {}, inputs.map((input) => input.element)));
   return { element, leave: () => removeEventListener("storage", show) };
 }

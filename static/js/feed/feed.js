@@ -68,7 +68,8 @@ class Feed {
     this.#below = firstFeed(app, { users: !hasSide() });
     // It has its place when the photos above it are known.
     if (this.#below) this.#below.element.hidden = true;
-    this.#side = feedSide(app, this.#drawn, () => ({ users: !this.#below?.hasUsers, photos: !this.#below }));
+    // Below a feed with photos, more of them are too far away to be the same twice.
+    this.#side = feedSide(app, this.#drawn, () => ({ users: !this.#below?.hasUsers, photos: !this.#below || this.#list.size > 0 }));
     this.#newest = h("div", {}, this.#list.element, this.#below?.element);
     this.#shown = h("div", {}, this.#newest);
     this.#sources = feedSources(app, "/");

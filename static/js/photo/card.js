@@ -4,6 +4,7 @@ import { audienceMark, audienceName } from "../post/audience.js";
 import { append, fill, h, icon, visuallyHidden } from "../elements/dom.js";
 import { linked } from "../elements/entities.js";
 import { setAttribute } from "../elements/shown_texts.js";
+import { folded } from "./folded_caption.js";
 import { count, Like, likeButton, onDoubleTap, showHeart } from "./like.js";
 import { describe, photoPath, squareFrame } from "./photo_image.js";
 import { photoMenu } from "./photo_menu.js";
@@ -32,7 +33,7 @@ export function photoCard(app, photo, { first = false } = {}) {
     prepare: (shown) => likeByDoubleTap(shown, like, () => app.router.go(photoPath(photo.id))),
   });
   const head = cardHead(app, photo);
-  const text = h("div.card-text", {}, captionOf(photo));
+  const text = h("div.card-text", {}, folded(captionOf(photo), photo.caption));
   const element = h(
     "article.card",
     { "aria-label": t("Photo by {name}", { name: displayName(photo.author) }), data: { photo: photo.id } },
@@ -91,7 +92,7 @@ export function showDescription(photo, { head, text, pictures }) {
 }
 
 function placeOf(photo) {
-  return photo.location ? ` · ${photo.location}` : "";
+  return photo.location ? [" · ", h("bdi", {}, photo.location)] : [];
 }
 
 /** Return the caption and tags of a photo as nodes; none when it has neither. */
