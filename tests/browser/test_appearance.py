@@ -90,6 +90,8 @@ async def _signed_in(site: Site, author: Author) -> Visitor:
     await visitor.page.route(COMMON, answer)
     await visitor.open("/signin")
     await visitor.sign_in()
+    # Nothing is under the pointer, which was on the button.
+    await visitor.page.mouse.move(0, 0)
     return visitor
 
 
