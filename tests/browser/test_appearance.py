@@ -81,14 +81,20 @@ async def _common(author: ApiUser, friend: ApiUser) -> dict[str, Any]:
     }
 
 
-async def _signed_in(site: Site, author: Author) -> Visitor:
-    visitor = await site.visitor(site.account(author.name, author.token))
+async def _opened(site: Site, author: Author, account: ApiUser | None = None) -> Visitor:
+    """Open the page for visitors, with what depends on other accounts always the same."""
+    visitor = await site.visitor(account)
 
     async def answer(route: Route) -> None:
         await route.fulfill(json=author.common[urlsplit(route.request.url).path])
 
     await visitor.page.route(COMMON, answer)
     await visitor.open("/signin")
+    return visitor
+
+
+async def _signed_in(site: Site, author: Author) -> Visitor:
+    visitor = await _opened(site, author, site.account(author.name, author.token))
     await visitor.sign_in()
     # Nothing is under the pointer, which was on the button.
     await visitor.page.mouse.move(0, 0)
@@ -106,8 +112,7 @@ async def _compare(visitor: Visitor, references: References, name: str) -> None:
 async def test_the_main_pages_look_as_before(site: Site, author: Author, tmp_path: Path) -> None:
     """The page for visitors, the feed, a photo, a profile, discover, notifications, settings, and the components."""
     references = References(tmp_path)
-    guest = await site.visitor()
-    await guest.open("/signin")
+    guest = await _opened(site, author)
     await use_reference_fonts(guest.page)
     await _compare(guest, references, "landing")
     visitor = await _signed_in(site, author)
