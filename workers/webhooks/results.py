@@ -9,10 +9,11 @@ from enum import StrEnum
 from typing import Any
 
 from workers.outbound.retry_after import retry_after_of
-from workers.webhooks.port import Response, SendError
+from workers.webhooks.port import MAX_RESPONSE, Response, SendError
 
 _KEPT = 2_048  # bytes of a response
 _GONE = 410
+_AS_IT_IS = "identity"  # the encoding of content without any (RFC 9110, section 12.5.3)
 
 
 class Outcome(StrEnum):
@@ -61,6 +62,14 @@ def _error_of(response: Response, challenge: str | None) -> str | None:
         return "The receiver wants no more messages (status 410)."
     if not 200 <= response.status < 300:
         return f"The receiver has responded with status {response.status}."
+    return _error_of_body(response, challenge)
+
+
+def _error_of_body(response: Response, challenge: str | None) -> str | None:
+    if response.truncated:
+        return f"The response has more than {MAX_RESPONSE // 1024} KiB. Return a short one."
+    if response.headers.get("content-encoding", _AS_IT_IS).lower() != _AS_IT_IS:
+        return "The response is compressed, which the request does not accept. Return it as it is."
     if challenge is not None and not _returns(response.body, challenge):
         return "The response does not contain the challenge of the message."
     return None

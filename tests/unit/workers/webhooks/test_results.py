@@ -45,6 +45,21 @@ def test_the_sentence_about_a_redirect_says_how_to_mend_it() -> None:
     assert "Change the URL" in (result_of(response(302), NOW).error or "")
 
 
+def test_a_response_without_an_end_is_a_failure() -> None:
+    """More is sent than is read: the receiver, or what is in its place, does not respond to a message."""
+    endless = Response(status=200, headers={}, body=b"x" * MAX_RESPONSE, truncated=True)
+    result = result_of(endless, NOW)
+    assert (result.outcome, result.error) == (Outcome.FAILED, "The response has more than 16 KiB. Return a short one.")
+
+
+@pytest.mark.parametrize(("encoding", "outcome"), [("identity", "delivered"), ("gzip", "failed"), ("Br", "failed")])
+def test_a_compressed_response_is_a_failure(encoding: str, outcome: str) -> None:
+    """The request accepts none, and what it contains is not looked at."""
+    result = result_of(response(200, b"\x1f\x8b", {"content-encoding": encoding}), NOW)
+    assert result.outcome == outcome
+    assert ("compressed" in (result.error or "")) is (outcome == "failed")
+
+
 def test_no_response_is_a_failure_with_its_reason() -> None:
     """There is no status then."""
     result = result_of(SendError("No connection."), NOW)
