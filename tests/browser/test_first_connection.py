@@ -23,7 +23,8 @@ async def before_connection(page: Page) -> AsyncIterator[None]:
         await route.continue_()
 
     await page.route("**/api/v1/live/token", hold)
-    async with page.expect_response("**/api/v1/notifications?*"), page.expect_response("**/api/v1/feed?*"):
+    # The feed comes with the page.
+    async with page.expect_response("**/api/v1/notifications?*"):
         await page.reload()
     yield
     may_connect.set()

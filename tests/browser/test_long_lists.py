@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, Route, expect
 
+from server.edge.authentication import ACCESS_COOKIE
 from tests.browser.visitor import PHONE, WITHIN, Site, Visitor, published
 from tests.support.api_user import ApiUser
 from tests.support.eventually import eventually
@@ -197,6 +198,7 @@ async def test_new_photos_are_offered_after_a_reload(site: Site) -> None:
     await page.add_init_script(MOVES_WHEN_IT_IS_LEFT)
     await reader.open()
     await reader.sees(reader.card("wombat 7"))
+    await page.locator(f"[data-photo='{ids[2]}']").wait_for(state="attached")
     await page.evaluate("(photo) => { window.movesTo = photo; }", ids[2])
     await page.goto("about:blank")
     await published(author, (await author.upload(photograph("cat"), "a new wombat"))["id"])
@@ -207,6 +209,9 @@ async def test_new_photos_are_offered_after_a_reload(site: Site) -> None:
         await route.continue_()
 
     await page.route("**/api/v1/feed?*", hold)
+    # Without a token, the feed does not come with the page.
+    reader.expect_error("401.*/users/me")
+    await reader.context.clear_cookies(name=ACCESS_COOKIE)
     await page.go_back()
     await reader.live()
     newest = (await author.upload(photograph("temple"), "the newest wombat"))["id"]

@@ -94,10 +94,15 @@ DESCRIBED = file_with_xmp("JPEG", xmp_packet(alt_text="Red and blue halves", des
 
 
 async def test_texts_of_the_file_are_offered_after_the_upload(site: Site) -> None:
-    """The item of a photo that is ready offers texts for the empty fields, which one press takes over."""
+    """The item of a photo that is ready offers texts for the fields that were left empty; one press takes them over."""
     owner = await site.signed_in(viewport=PHONE)
     file = {"name": "halves.jpg", "mimeType": "image/jpeg", "buffer": DESCRIBED}
-    await owner.share(file, caption="My own")
+    await owner.choose(file)
+    description = owner.page.get_by_role("textbox", name="Description")
+    await expect(description).to_have_value("Red and blue halves", timeout=WITHIN)
+    await description.fill("")
+    await owner.page.get_by_label("Caption").fill("My own")
+    await owner.page.get_by_role("button", name="Share", exact=True).click()
     tray = owner.page.get_by_role("region", name="Uploads")
     await owner.sees(tray.get_by_text("Red and blue halves"))
     await expect(tray.get_by_text("From the file")).to_have_count(0)

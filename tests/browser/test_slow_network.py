@@ -22,13 +22,15 @@ async def test_a_visit_on_a_slow_network(site: Site) -> None:
     """Placeholders and skeletons come before the photos, and two presses share a photo once."""
     visitor = await site.signed_in(viewport=PHONE)
     page = visitor.page
-    photo = await visitor.account.upload(photograph("temple"), "from the valley")
-    await published(visitor.account, photo["id"])
-    await visitor.sees(visitor.card("from the valley"))
+    for name, caption in (("temple", "from the valley"), ("rocket", "from the hill")):
+        photo = await visitor.account.upload(photograph(name), caption)
+        await published(visitor.account, photo["id"])
+    await visitor.sees(visitor.card("from the hill"))
     network = await visitor.context.new_cdp_session(page)
     await network.send("Network.clearBrowserCache")
     await _slow_down(network)
     await page.reload(wait_until="commit")
+    # The first picture is in the page itself.
     card = visitor.card("from the valley")
     await visitor.sees(card.locator(".frame:not(.loaded) canvas"))
     await visitor.sees(card.locator(".frame.loaded"))
@@ -44,4 +46,4 @@ async def test_a_visit_on_a_slow_network(site: Site) -> None:
     await _slow_down(network, latency=0, rate=-1)
     await visitor.sees(visitor.card("from the train"))
     captions = [found["caption"] for found in await visitor.account.feed()]
-    assert captions == ["from the train", "from the valley"]
+    assert captions == ["from the train", "from the hill", "from the valley"]

@@ -5,6 +5,8 @@ import { t } from "./texts.js";
 
 /** While the service is away, the page looks for it again after this time. */
 const LOOK_AGAIN_MS = 10_000;
+/** Attempts at what a connection is missing for. A page may have several parts, which one button tries together. */
+const waiting = new Set();
 
 /**
  * Return it for an `ApiError`; `again()` loads it once more, and `page` makes its heading that of the page.
@@ -13,19 +15,22 @@ const LOOK_AGAIN_MS = 10_000;
  */
 export function unavailable(app, { heading, error, again, page = false }) {
   const isAway = error.code === "unreachable";
-  const button = h("button.button.plain", { type: "button", onclick: () => attempt() }, t("Try again"));
+  const button = h("button.button.plain", { type: "button", onclick: () => (isAway ? tryAll() : again()) }, t("Try again"));
   const text = isAway ? t("There is no connection to PicShare. This opens by itself as soon as there is one.") : error.message;
   const element = (page ? emptyPage : emptyState)("cloud", isAway ? t("Not available offline") : heading, text, button);
+  if (!isAway) return element;
   const attempt = () => {
-    app.removeEventListener("connected", attemptIfShown);
-    again();
+    app.removeEventListener("connected", attempt);
+    waiting.delete(attempt);
+    if (element.isConnected) again();
   };
-  const attemptIfShown = () => {
-    if (element.isConnected) attempt();
-    else app.removeEventListener("connected", attemptIfShown);
-  };
-  if (isAway) app.addEventListener("connected", attemptIfShown);
+  app.addEventListener("connected", attempt);
+  waiting.add(attempt);
   return element;
+}
+
+function tryAll() {
+  for (const attempt of [...waiting]) attempt();
 }
 
 /** What there is without a connection and without a last visit; it gives way to the page as soon as there is one. */
