@@ -239,3 +239,14 @@ async def test_a_link_shows_that_it_was_chosen_before_its_page_is_drawn(site: Si
     )
     assert chosen == ["page", "/"]
     await expect(visitor.page).to_have_url(re.compile("/discover$"), timeout=WITHIN)
+    # Of two links that are chosen within a frame the last one counts, also one that leads back.
+    await visitor.sees(visitor.page.get_by_role("heading", name="Discover", exact=True))
+    await visitor.page.evaluate(
+        """() => {
+            document.querySelector("main").firstElementChild.id = "before";
+            for (const path of ["/notifications", "/discover"]) document.querySelector(`.nav a[href='${path}']`).click();
+        }"""
+    )
+    await visitor.loses(visitor.page.locator("#before"))
+    await visitor.sees(visitor.page.get_by_role("heading", name="Discover", exact=True))
+    await expect(visitor.page).to_have_url(re.compile("/discover$"))

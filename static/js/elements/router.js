@@ -143,7 +143,7 @@ export class Router extends EventTarget {
     if (link.target || link.hasAttribute("download") || link.origin !== location.origin) return;
     if (SERVER_PATHS.test(link.pathname) || link.hash) return;
     event.preventDefault();
-    if (link.pathname + link.search === location.pathname + location.search) {
+    if (link.pathname + link.search === (this.#followed ?? location.pathname + location.search)) {
       scrollToTop();
       this.dispatchEvent(new Event("clicked-again"));
     } else {
@@ -154,13 +154,10 @@ export class Router extends EventTarget {
   /** Go where a link leads, once that it was chosen is to be seen: a large page takes longer to be drawn. */
   async #follow({ pathname, search }) {
     const path = pathname + search;
-    if (this.#followed === path) return;
     this.#followed = path;
     this.dispatchEvent(new CustomEvent("following", { detail: pathname }));
     await nextFrame();
-    if (this.#followed !== path) return;
-    this.#followed = null;
-    this.go(path);
+    if (this.#followed === path) this.go(path);
   }
 
   #popped() {
@@ -177,6 +174,7 @@ export class Router extends EventTarget {
   }
 
   #show() {
+    this.#followed = null;
     this.#leave(true);
     const key = history.state?.key ?? newKey();
     const kept = this.#kept.get(key);

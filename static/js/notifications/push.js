@@ -41,6 +41,8 @@ export class Push extends EventTarget {
 
   /** Register the service worker, which shows a page without a connection as well; it loads all files, so the page comes first. */
   register() {
+    // A worker from before may have a message for the page already.
+    navigator.serviceWorker?.addEventListener("message", ({ data }) => this.#received(data));
     this.#registered = afterLoad().then(() => this.#register());
   }
 
@@ -126,9 +128,6 @@ export class Push extends EventTarget {
   async #register() {
     const workers = navigator.serviceWorker;
     if (!workers) return;
-    workers.addEventListener("message", ({ data }) => this.#received(data));
-    // The first page has its files and data by then; nothing of it waits for the worker.
-    if (document.readyState !== "complete") await new Promise((resolve) => addEventListener("load", resolve, { once: true }));
     try {
       const registration = await workers.register(WORKER, { updateViaCache: "none" });
       if (registration) this.#registration = await workers.ready;
