@@ -244,7 +244,7 @@ async def test_a_link_shows_that_it_was_chosen_before_its_page_is_drawn(site: Si
     await visitor.page.evaluate(
         """() => {
             document.querySelector("main").firstElementChild.id = "before";
-            for (const path of ["/notifications", "/discover"]) document.querySelector(`.nav a[href='${path}']`).click();
+            for (const name of ["notifications", "discover"]) document.querySelector(`.nav a[href='/${name}']`).click();
         }"""
     )
     await visitor.loses(visitor.page.locator("#before"))
