@@ -72,7 +72,7 @@ async def _sign_up(visitor: Visitor) -> str:
     page, name = visitor.page, f"n{uuid.uuid4().hex[:10]}"
     await visitor.open("/signup")
     await page.get_by_label("User name").fill(name)
-    await page.get_by_label("E-mail").fill(f"{name}@picshare.example")
+    await page.get_by_label("E-mail", exact=True).fill(f"{name}@picshare.example")
     await page.get_by_label("Password", exact=True).fill(PASSWORD)
     await page.get_by_role("button", name="Create account").click()
     await visitor.live()

@@ -100,7 +100,7 @@ async def test_an_old_page_keeps_its_files_and_is_replaced_at_the_next_page(
     await expect(page.get_by_role("heading", level=1)).to_have_text(FORGOT, timeout=WITHIN)
     assert await version_of(page) == before
 
-    await page.get_by_label("E-mail").fill("half written")
+    await page.get_by_label("E-mail", exact=True).fill("half written")
     await page.evaluate("window.same = navigator.serviceWorker.getRegistration().then((found) => found.update())")
 
     async def stored() -> bool:
@@ -110,7 +110,7 @@ async def test_an_old_page_keeps_its_files_and_is_replaced_at_the_next_page(
     await eventually(stored, within=WITHIN / 1000)
     await page.evaluate("navigator.serviceWorker.ready")
     # The open page is left as it is.
-    await expect(page.get_by_label("E-mail")).to_have_value("half written")
+    await expect(page.get_by_label("E-mail", exact=True)).to_have_value("half written")
 
     async def replaced() -> bool:
         await page.get_by_role("link", name="Back to sign in").click()
