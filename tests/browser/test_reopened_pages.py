@@ -26,7 +26,7 @@ from tests.support.cases import case_about, report
 async def test_a_page_opens_when_the_connection_is_back(
     site: Site, promote: Promote, receiver_port: int, path: str, requested: str
 ) -> None:
-    """It says that it has to wait for a connection, and nobody has to press a button."""
+    """It says that it has to wait for a connection, and opens without a button."""
     judge, reported = await promote(await site.create_account()), await site.create_account()
     await report(judge, "user", reported.id)
     form = {"url": f"http://127.0.0.1:{receiver_port}/hook"}

@@ -14,7 +14,7 @@ const TAGS = 12;
  * Return `{element, leave, shown}`: up to `tags` trending tags and `photos` photos; hidden while nothing trends.
  *
  * `cell` is the width of a photo in CSS pixels, and `after` a promise: nothing is shown before it is fulfilled. The promise
- * `shown` tells whether photos trend.
+ * `shown` is whether photos trend.
  */
 export function trends(app, { tags: tagLimit = TAGS, photos: photoLimit = FIRST_PHOTOS, cell, after } = {}) {
   const element = h("div", { hidden: true });

@@ -1,7 +1,7 @@
 /**
  * The description that a picture file brings along, which the form offers for people who cannot see the picture.
  *
- * As on the server, it comes from the first of XMP, IPTC and EXIF that has one. Files are made by anybody: what is damaged has none.
+ * As on the server, it comes from the first of XMP, IPTC and EXIF that has one. A damaged file has none.
  */
 
 import { directory, isExif, segmentsOf } from "./jpeg_metadata.js";

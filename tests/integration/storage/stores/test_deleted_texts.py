@@ -30,7 +30,7 @@ async def test_a_deleted_photo_says_nothing(database: Database) -> None:
 
 
 async def test_a_deleted_comment_says_nothing(database: Database) -> None:
-    """Neither do the replies that it takes with it, whoever deletes it."""
+    """Neither do the replies that it takes with it, by its author or by the owner of the photo."""
     ann, ben = await old_users(database, "ann", "ben")
     photo = await ready_photo(database, ann)
     async with database.transaction() as tx:
@@ -51,7 +51,7 @@ async def test_comments_that_a_block_withdraws_say_nothing(database: Database) -
 
 
 async def test_a_hidden_comment_is_kept_until_its_author_is_erased(database: Database) -> None:
-    """A moderator may restore it, and its author may appeal; once the account is erased, nobody can."""
+    """A moderator may restore it, and its author may appeal; once the account is erased, neither can happen."""
     ann, ben = await old_users(database, "ann", "ben")
     photo = await ready_photo(database, ann)
     async with database.transaction() as tx:

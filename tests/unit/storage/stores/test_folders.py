@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from graphlib import TopologicalSorter
-from pathlib import Path
 
-from tests.unit.test_architecture import imports_of
-
-STORES = Path(__file__).parents[4] / "storage/stores"
+from tests.support.folder_arrows import arrows_between
 
 # folder -> what its modules may import; "" is what is beside the folders. An arrow that no import uses any more fails
 # the test, so that the list stays true.
@@ -32,14 +29,7 @@ ALLOWED: Mapping[str, frozenset[str]] = {
 
 def test_imports_follow_the_arrows() -> None:
     """Each folder imports exactly those that are listed."""
-    found: dict[str, set[str]] = {folder: set() for folder in ALLOWED}
-    for path in STORES.rglob("*.py"):
-        folder = path.parent.relative_to(STORES).as_posix().strip(".")
-        for module, _ in imports_of(path.read_text()):
-            if module.startswith("storage.stores."):
-                other = module.split(".")[2]
-                found[folder].add(other if other in ALLOWED else "")
-    assert {folder: others - {folder} for folder, others in found.items()} == ALLOWED
+    assert arrows_between("storage.stores", ALLOWED) == ALLOWED
 
 
 def test_the_arrows_form_no_cycle() -> None:
